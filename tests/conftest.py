@@ -1,0 +1,24 @@
+"""What every test stands on: quiet threads, the same random numbers, no stopwatch in hypothesis."""
+
+import os
+
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # read once, when torch is imported
+
+import random
+
+import hypothesis
+import numpy as np
+import pytest
+import torch
+
+hypothesis.settings.register_profile("dragkit", deadline=None, derandomize=True)
+hypothesis.settings.load_profile("dragkit")
+
+
+@pytest.fixture(autouse=True)
+def seed() -> int:
+    """Seed every generator before each test, so that a failure comes back when it is re-run."""
+    random.seed(0)
+    np.random.seed(0)
+    torch.manual_seed(0)
+    return 0

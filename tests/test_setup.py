@@ -1,0 +1,127 @@
+"""One place of pinned versions, read alike by conda and by run.py, inside what pyproject.toml admits."""
+
+import os
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+import run
+
+ROOT = Path(__file__).parent.parent
+TEXT = (ROOT / "environment.yml").read_text(encoding="utf-8")
+ENVIRONMENT = yaml.safe_load(TEXT)
+PIP = ENVIRONMENT["dependencies"][-1]["pip"]
+PINS = {canonicalize_name(Requirement(line).name): line for line in PIP if line != "-e ."}
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+RANGES = [
+    Requirement(line)
+    for group in [PROJECT["dependencies"], *PROJECT["optional-dependencies"].values()]
+    for line in group
+]
+TOP_LEVEL = {
+    *("notebooks", "dragkit", "data", "tests", "environment.yml", "README.md", "run.py"),
+    *("pyproject.toml", "LICENSE", "CONTRIBUTING.md", ".gitignore", ".gitattributes", ".ci"),
+}
+
+
+def test_conda_gets_python_pip_and_the_list():
+    assert ENVIRONMENT["name"] == "dragkit"
+    assert ENVIRONMENT["channels"] == ["conda-forge"]
+    assert ENVIRONMENT["dependencies"] == ["python=3.11", "pip", {"pip": PIP}]
+
+
+def test_every_pin_is_exact():
+    assert PIP[-1] == "-e ."
+    for line in PINS.values():
+        assert re.fullmatch(r"[A-Za-z0-9._-]+==\d+(\.\d+)+", line), line
+    assert len(PINS) == len(PIP) - 1, "a package is pinned twice"
+
+
+def test_run_reads_exactly_the_pip_list():
+    assert run.requirements(TEXT) == PIP
+
+
+@pytest.mark.parametrize("wanted", RANGES, ids=str)
+def test_each_dependency_is_pinned_within_its_range(wanted):
+    pin = PINS.get(canonicalize_name(wanted.name))
+    assert pin, f"{wanted.name} is in pyproject.toml but not pinned in environment.yml"
+    assert wanted.specifier.contains(pin.partition("==")[2]), f"{pin} is outside {wanted}"
+
+
+def test_every_range_has_both_ends():
+    for wanted in RANGES:
+        assert {">=", "<"} == {part.operator for part in wanted.specifier}, wanted
+
+
+def test_the_top_level_of_the_repository_stays_small():
+    if not (ROOT / ".git").exists():
+        pytest.skip("not a git checkout")
+    names = subprocess.check_output(["git", "ls-files"], cwd=ROOT, text=True).splitlines()
+    assert {name.split("/")[0] for name in names} <= TOP_LEVEL
+
+
+def sandbox(tmp_path, monkeypatch, *, fails=False):
+    """Point run.py at an empty folder and replace its two commands, venv and pip, by a recorder."""
+    calls = []
+
+    def command(arguments, **_):
+        calls.append("venv" if "venv" in arguments else "pip")
+        if calls[-1] == "venv":
+            python.parent.mkdir(parents=True, exist_ok=True)
+            python.touch()
+        return subprocess.CompletedProcess(arguments, int(fails and calls[-1] == "pip"))
+
+    python = tmp_path / ".venv/bin/python"
+    (tmp_path / "environment.yml").write_text("- pip:\n  - a==1\n")
+    monkeypatch.setattr(run, "ROOT", tmp_path)
+    monkeypatch.setattr(run, "VENV", tmp_path / ".venv")
+    monkeypatch.setattr(run, "PYTHON", python)
+    monkeypatch.setattr(run, "STAMP", tmp_path / ".venv/stamp")
+    monkeypatch.setattr(run.subprocess, "run", command)
+    return calls
+
+
+def test_set_up_happens_once_and_again_when_the_pins_change(tmp_path, monkeypatch):
+    calls = sandbox(tmp_path, monkeypatch)
+    run.set_up()
+    run.set_up()
+    assert calls == ["venv", "pip"]
+    (tmp_path / "environment.yml").write_text("- pip:\n  - a==2\n")
+    run.set_up()
+    assert calls == ["venv", "pip", "pip"], "a finished .venv is brought up to date in place"
+
+
+def test_a_failed_set_up_leaves_no_stamp_and_starts_afresh(tmp_path, monkeypatch):
+    sandbox(tmp_path, monkeypatch, fails=True)
+    with pytest.raises(SystemExit, match="run the same command again"):
+        run.set_up()
+    assert not run.STAMP.exists()
+    calls = sandbox(tmp_path, monkeypatch)
+    run.set_up()
+    assert calls == ["venv", "pip"]
+
+
+def test_an_unknown_command_shows_the_usage():
+    command = [sys.executable, run.__file__, "fly"]
+    answer = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert answer.returncode == 1
+    assert "run.py lab" in answer.stderr
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals differ")
+def test_what_run_starts_gets_quiet_threads_and_gives_its_exit_code(tmp_path):
+    (tmp_path / "probe.py").write_text(
+        "import os, sys\n"
+        "sys.exit(7 if os.environ['OMP_WAIT_POLICY'] == 'PASSIVE' and sys.argv[1:] == ['-x'] else 1)"
+    )
+    environment = {**os.environ, "PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT}"}
+    environment.pop("OMP_WAIT_POLICY", None)
+    code = "import sys, run; run.PYTHON = sys.executable; sys.exit(run.start('probe', '-x'))"
+    assert subprocess.call([sys.executable, "-c", code], env=environment) == 7
