@@ -25,8 +25,9 @@ ROOT = Path(__file__).resolve().parent
 VENV = ROOT / ".venv"
 PYTHON = VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 STAMP = VENV / "dragkit-stamp.txt"
+QUICKSTART = "notebooks/00_quickstart.ipynb"
 COMMANDS = {
-    "lab": ["jupyterlab", "notebooks/00_quickstart.ipynb"],
+    "lab": ["jupyterlab", "--ServerApp.root_dir=.", f"--ServerApp.file_to_run={QUICKSTART}"],
     "test": ["pytest"],
     "setup": ["pip", "check"],
 }
