@@ -1,1 +1,33 @@
 """See drag editing work: put a handle on a picture, a target beside it, and watch each step."""
+
+from . import methods as methods
+from .loop import drag as drag
+from .losses import MaskLoss as MaskLoss
+from .losses import ShiftedPatchLoss as ShiftedPatchLoss
+from .losses import TemplatePatchLoss as TemplatePatchLoss
+from .losses import above as above
+from .losses import always as always
+from .models import load as load
+from .records import Edit as Edit
+from .records import Step as Step
+from .records import TrackResult as TrackResult
+from .records import View as View
+from .session import Session as Session
+from .session import Trace as Trace
+from .trackers import NearestNeighbor as NearestNeighbor
+
+_LATER = {"Picker": "widgets", "Player": "widgets", "Studio": "widgets", "plot": ""}  # need the notebook's packages
+
+
+def __getattr__(name: str):
+    """Import the widgets and plots when they are first used, so that `import dragkit` costs torch and little more."""
+    from importlib import import_module
+
+    if name not in _LATER:
+        raise AttributeError(f"module 'dragkit' has no attribute {name!r}")
+    module = import_module(f".{_LATER[name] or name}", __name__)
+    return getattr(module, name) if _LATER[name] else module
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_LATER])

@@ -1,0 +1,79 @@
+"""Points and pixels: the only place where a point (x, y) becomes an index [..., y, x].
+
+A picture of H x W pixels has its pixel centres at integers. A feature map of h x w cells covers the same
+picture, so pixel x lies at cell (x + 1/2) w / W - 1/2. Maps are never enlarged to the picture: they are
+read between their cells.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from .records import Size
+
+REFERENCE = 512  # radii are given for a picture of this height
+
+
+def sample(features: Tensor, points: Tensor, size: Size) -> Tensor:
+    """Read `features` (c h w) at `points` (… 2), in pixels of a picture of `size`; returns (… c).
+
+    Bilinear between the cells; beyond the border the border's value goes on, so a patch that leaves the
+    picture is safe. Sampling a picture at its own pixel centres returns the picture.
+    """
+    height, width = size
+    grid = (2 * points.reshape(1, -1, 1, 2) + 1) / points.new_tensor([width, height]) - 1
+    values = F.grid_sample(features[None], grid, padding_mode="border", align_corners=False)
+    return values[0, :, :, 0].T.reshape(*points.shape[:-1], len(features))
+
+
+def square(radius: int) -> Tensor:
+    """Offsets (k k 2) of the square |x|, |y| ≤ radius, k = 2 radius + 1; offset [r, c] is (x, y) = (c - radius, r - radius)."""
+    steps = torch.arange(-radius, radius + 1, dtype=torch.float32)
+    y, x = torch.meshgrid(steps, steps, indexing="ij")
+    return torch.stack([x, y], -1)
+
+
+@lru_cache(maxsize=32)
+def disc(radius: int, strict: bool = False) -> Tensor:
+    """Offsets (q 2) of the whole pixels with ‖offset‖ ≤ radius; `strict` leaves out the rim (‖offset‖ < radius)."""
+    offsets = square(radius).reshape(-1, 2)
+    distance = offsets.norm(dim=1)
+    return offsets[distance < radius if strict else distance <= radius]
+
+
+def window(points: Tensor, radius: int) -> Tensor:
+    """The square of pixels around each of `points` (n 2): (n k k 2)."""
+    return points[:, None, None] + square(radius).to(points)
+
+
+def inside(points: Tensor, size: Size) -> Tensor:
+    """Which of `points` (… 2) lie in the picture: bool (…)."""
+    height, width = size
+    return (points >= 0).all(-1) & (points <= points.new_tensor([width - 1, height - 1])).all(-1)
+
+
+def scaled(radius: float, size: Size) -> int:
+    """`radius`, given for a 512-px picture, in whole pixels of a picture of `size`: round(radius / 512 · H).
+
+    The official DragGAN code scales so, and finds no pixel at all in small pictures; here that is an error.
+
+    Raises:
+        ValueError: the result is below one pixel.
+    """
+    pixels = int(radius * size[0] / REFERENCE + 0.5)
+    if pixels < 1:
+        least = REFERENCE / size[0] / 2
+        raise ValueError(
+            f"radius {radius:g} (for a {REFERENCE}-px picture) is below one pixel in a picture of {size[0]} px; "
+            f"use radius={least:.3g} or more"
+        )
+    return pixels
+
+
+def to_grid(mask: Tensor, features: Tensor) -> Tensor:
+    """`mask` (H W) averaged onto the grid of `features` (c h w): (h w) in 0..1."""
+    return F.interpolate(mask[None, None], size=features.shape[-2:], mode="area")[0, 0]

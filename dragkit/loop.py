@@ -1,0 +1,109 @@
+r"""The loop that every method shares: look, find, compare, update."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator, Sequence
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+
+from .records import Edit, Size, Step, TrackResult, View
+
+
+class Viewer(Protocol):
+    """What the loop needs of a model."""
+
+    size: Size
+
+    def view(self, latent: Tensor) -> View: ...
+
+
+class Tracker(Protocol):
+    """Says where the content of each handle is; *what* it looks for is passed along as its memory."""
+
+    def start(self, view: View, edit: Edit) -> Any: ...
+
+    def find(self, view: View, memory: Any, near: Tensor) -> TrackResult: ...
+
+
+class LossTerm(Protocol):
+    """One scalar to make small; `start` is the view of step 0."""
+
+    name: str
+
+    def __call__(self, view: View, track: TrackResult, start: View, edit: Edit) -> Tensor: ...
+
+
+def drag(
+    model: Viewer,
+    latent: Tensor,
+    edit: Edit,
+    *,
+    tracker: Tracker,
+    losses: Sequence[LossTerm],
+    lr: float,
+    steps: int = 200,
+    arrive: float = 1.0,
+    resume: Step | None = None,
+) -> Iterator[Step]:
+    r"""Move the content at the handles to the targets; a generator of one `Step` per iteration.
+
+    Each iteration looks at the latent w, finds the points, adds up the losses L, yields, and updates
+    w ← w - Adam(∇_w L). It ends when every handle has arrived or after `steps` updates, so that the last
+    update is tracked too. Nothing that is passed in is changed; the same call yields the same points.
+
+    Args:
+        latent: where the drag starts, also with `resume`: templates and the mask term refer to it.
+        tracker, losses: the method's pieces; see :mod:`dragkit.methods`.
+        lr: Adam's step size.
+        steps: the most updates, counted from the start.
+        arrive: stop distance in pixels; `edit.arrive` comes first.
+        resume: go on from this step of an earlier run, with its moments, whatever pieces made it.
+
+    Raises:
+        ValueError: at once, if the edit does not fit the picture, or if a loss stops pulling handles before
+            they can arrive.
+        FloatingPointError: a loss is not finite; every step up to that one has been yielded.
+    """
+    edit = edit.fit(model.size).to(latent.device)
+    arrive = edit.arrive or arrive
+    for loss in losses:
+        if getattr(loss, "skip", 0) > arrive:
+            raise ValueError(
+                f"the stop distance, {arrive:g} px, is below the skip distance of {loss}: handles within "
+                f"{loss.skip:g} px are not pulled and would never arrive; use arrive={loss.skip:g} or a smaller skip"
+            )
+    return _steps(model, latent, edit, tracker, losses, lr, steps, arrive, resume)
+
+
+def _steps(model, latent, edit, tracker, losses, lr, steps, arrive, resume):
+    with torch.no_grad():
+        start = model.view(latent)
+    memory = tracker.start(start, edit)
+    near, first = (resume.points.to(latent), resume.index) if resume else (edit.handles, 0)
+    w = (resume.latent if resume else latent).detach().to(latent).clone().requires_grad_()
+    adam = torch.optim.Adam([w], lr)
+    if resume:
+        adam.load_state_dict(adam.state_dict() | {"state": copy.deepcopy(resume.optimiser)})
+    for index in range(first, steps + 1):
+        view = model.view(w)
+        track = tracker.find(view, memory, near)
+        terms = {loss.name: loss(view, track, start, edit) for loss in losses}
+        arrived = (edit.targets - track.points).norm(dim=1) <= arrive
+        values = {name: term.item() for name, term in terms.items()}
+        moments = copy.deepcopy(adam.state_dict()["state"])
+        yield Step(index, w.detach().clone(), edit, view, track, values, arrived, moments)
+        if arrived.all() or index == steps:
+            return
+        total = sum(terms.values())
+        if not total.isfinite():
+            raise FloatingPointError(
+                f"the loss of step {index} is not finite ({values}); the steps up to it are kept: "
+                "look at them, and try a smaller lr"
+            )
+        adam.zero_grad()
+        total.backward()
+        adam.step()
+        near, memory = track.points, track.memory

@@ -1,0 +1,127 @@
+r"""What pulls and what holds: the loss terms, and the gates that decide what a patch is compared with.
+
+A term is called as ``term(view, track, start, edit)`` and returns a scalar; `start` is the view of step 0.
+Notation: F the features now, F₀ those of step 0, p the tracked point, p⁰ the handle, t its target,
+d = (t - p) / ‖t - p‖, Ω the patch, M the mask (1 = may move), sg stop-gradient.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+import torch
+from torch import Tensor
+
+from .geometry import disc, sample, scaled, to_grid
+from .records import Edit, TrackResult, View
+
+Gate = Callable[[Tensor], Tensor]
+Reduction = Literal["mean", "sum"]
+
+
+def always(confidence: Tensor) -> Tensor:
+    """The gate that trusts every handle, even where the confidence (n) was not measured: DragGAN."""
+    return torch.ones_like(confidence, dtype=torch.bool)
+
+
+def above(ratio: float) -> Gate:
+    """A gate that trusts a handle while its confidence (n) is at least `ratio`; NaN is not trusted.
+
+    StableDrag gates so; its threshold is unpublished, hence an argument.
+    """
+
+    def gate(confidence: Tensor) -> Tensor:
+        return confidence >= ratio
+
+    gate.__qualname__ = f"above({ratio:g})"
+    return gate
+
+
+@dataclass(frozen=True)
+class ShiftedPatchLoss:
+    r"""Pull each handle one pixel toward its target: its patch, shifted, shall look as it looks now.
+
+    .. math:: L = \sum_i \sum_{q ∈ Ω(p_i)} ‖F(q + d_i) - sg\,T_i(q)‖_1
+
+    T_i is the current patch F(q) where the gate trusts the tracker (DragGAN, eq. 1), else the first
+    patch F₀ around the original handle (StableDrag, confident motion supervision).
+
+    Args:
+        radius: of the disc Ω, for a 512-px picture (paper: 3).
+        trust: gate, confidence (n) → bool (n).
+        reduction: over a patch: "sum" as in the paper's equation, "mean" as in the official code.
+        skip: handles nearer to their target than this, in pixels, are not pulled (official code: 1).
+        strict: leave out the disc's rim, as the official code does.
+    """
+
+    radius: float = 3
+    trust: Gate = always
+    reduction: Reduction = "mean"
+    skip: float = 1.0
+    strict: bool = False
+    name: ClassVar[str] = "motion"
+
+    def __call__(self, view: View, track: TrackResult, start: View, edit: Edit) -> Tensor:
+        offsets = disc(scaled(self.radius, view.size), self.strict).to(track.points)
+        way = edit.targets - track.points
+        distance = way.norm(dim=1, keepdim=True)
+        patch = track.points[:, None] + offsets  # (n q 2)
+        ahead = patch + (way / distance.clamp_min(1e-8))[:, None]
+        reference = sample(view.features.detach(), patch, view.size)
+        trusted = self.trust(track.confidence)
+        if not trusted.all():
+            first = sample(start.features, edit.handles[:, None] + offsets, view.size)
+            reference = torch.where(trusted[:, None, None], reference, first)
+        error = (sample(view.features, ahead, view.size) - reference).abs()
+        return (_reduce(error, self.reduction) * (distance[:, 0] > self.skip)).sum()
+
+
+@dataclass(frozen=True)
+class TemplatePatchLoss:
+    r"""Make the patch at each point look like the tracker's template: L = Σ_i Σ_{q∈Ω} ‖F(p_i + q) - T_i(q)‖₁.
+
+    For trackers that say where to go next instead of where the content is (FreeDrag, eq. 4): their points
+    are goals, and ``track.memory.patch`` (n q c) is the template on the patch ``track.memory.offsets`` (q 2).
+
+    Args:
+        reduction: over a patch; the official code of FreeDrag takes the mean.
+    """
+
+    reduction: Reduction = "mean"
+    name: ClassVar[str] = "template"
+
+    def __call__(self, view: View, track: TrackResult, start: View, edit: Edit) -> Tensor:
+        patch = track.points[:, None] + track.memory.offsets
+        error = (sample(view.features, patch, view.size) - track.memory.patch.detach()).abs()
+        return _reduce(error, self.reduction).sum()
+
+
+@dataclass(frozen=True)
+class MaskLoss:
+    r"""Hold still what the mask does not free: L = λ ‖(A - A₀)(1 - M)‖₁, with the view's anchor A.
+
+    DragGAN, eq. 2 (there A = F). The mask is averaged onto A's grid. Without a mask there is nothing to
+    hold, and the term is 0.
+
+    Args:
+        weight: λ (DragGAN 20).
+        reduction: "mean" over the whole map as in the official code, "sum" as in the paper's equation.
+    """
+
+    weight: float = 20
+    reduction: Reduction = "mean"
+    name: ClassVar[str] = "mask"
+
+    def __call__(self, view: View, track: TrackResult, start: View, edit: Edit) -> Tensor:
+        if edit.mask is None:
+            return view.anchor.new_zeros(())
+        still = 1 - to_grid(edit.mask, view.anchor)
+        error = ((view.anchor - start.anchor) * still).abs()
+        return self.weight * (error.mean() if self.reduction == "mean" else error.sum())
+
+
+def _reduce(error: Tensor, reduction: Reduction) -> Tensor:
+    """(n q c) → (n)."""
+    return error.mean((1, 2)) if reduction == "mean" else error.sum((1, 2))

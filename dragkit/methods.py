@@ -1,0 +1,40 @@
+"""The published methods, each a dict of pieces for `drag`: ``drag(model, latent, edit, **draggan())``.
+
+To change a method, change its dict: ``draggan() | {"lr": 5e-3}``.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from .losses import MaskLoss, ShiftedPatchLoss
+from .trackers import NearestNeighbor
+
+
+def draggan(profile: Literal["official", "paper"] = "official") -> dict[str, Any]:
+    """DragGAN (Pan et al., SIGGRAPH 2023): nearest-neighbour tracking and the shifted-patch loss.
+
+    The paper and its authors' code differ; `profile` chooses:
+
+    ============  ==========================  ===================================
+    setting       "paper"                     "official" (the code)
+    ============  ==========================  ===================================
+    tracking      L1                          L2
+    patch         disc, rim included          disc without its rim
+    loss          sum over patch and map      mean over patch and map
+    stop          1 px                        2 px
+    learning rate 2e-3                        1e-3
+    ============  ==========================  ===================================
+
+    Both: r₁ = 3 and r₂ = 12 at 512 px, λ = 20, Adam. The paper stops at 2 px with more than five points:
+    say ``Edit(…, arrive=2)``. The code tracks before it supervises and the paper after; that is the same
+    sequence, seen half a step apart. The code's patch also drifts by up to a pixel toward the upper left
+    (its grid has a spacing of h / (h - 1)); that is not repeated here.
+    """
+    if profile == "paper":
+        losses = (ShiftedPatchLoss(3, reduction="sum"), MaskLoss(20, reduction="sum"))
+        return {"tracker": NearestNeighbor(12, norm=1), "losses": losses, "lr": 2e-3, "steps": 200, "arrive": 1.0}
+    if profile == "official":
+        losses = (ShiftedPatchLoss(3, strict=True), MaskLoss(20))
+        return {"tracker": NearestNeighbor(12), "losses": losses, "lr": 1e-3, "steps": 200, "arrive": 2.0}
+    raise ValueError(f'unknown profile {profile!r}; choose "paper" or "official"')

@@ -1,0 +1,191 @@
+r"""StyleGAN2's generator, written from the equations, with the names of NVIDIA's state dict.
+
+A public generator's ``G_ema`` state dict therefore loads by name. Only what a generator needs is here: the mapping network with
+its average and truncation, modulated convolutions, the skip architecture, the [1, 3, 3, 1] resample
+filter and constant noise.
+
+Source: Karras et al., "Analyzing and Improving the Image Quality of StyleGAN" (2020), and the
+parameter conventions of the public PyTorch release.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+GAIN = math.sqrt(2)  # keeps the variance of a leaky ReLU's output at that of its input
+
+
+def blur(x: Tensor, kernel: Tensor) -> Tensor:
+    """The [1, 3, 3, 1] ⊗ [1, 3, 3, 1] filter on x (b c 2h+1 2h+1) → (b c 2h 2h), gain 4."""
+    return F.conv2d(x, _each(kernel, x), padding=1, groups=x.shape[1])
+
+
+def upsample(image: Tensor, kernel: Tensor) -> Tensor:
+    """Double the side of `image` (b c h w): zeros between the pixels, then the same filter, gain 4."""
+    return F.conv_transpose2d(image, _each(kernel, image), stride=2, padding=1, groups=image.shape[1])
+
+
+def _each(kernel: Tensor, x: Tensor) -> Tensor:
+    return (4 * kernel).expand(x.shape[1], 1, 4, 4)
+
+
+class FullyConnected(nn.Module):
+    """y = x (W g)ᵀ + b m, with the equalised gain g = m / √in and the learning-rate multiplier m."""
+
+    def __init__(self, inputs: int, outputs: int, multiplier: float = 1.0, bias: float = 0.0) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(outputs, inputs) / multiplier)
+        self.bias = nn.Parameter(torch.full([outputs], float(bias)))
+        self.multiplier = multiplier
+
+    def forward(self, x: Tensor) -> Tensor:
+        gain = self.multiplier / math.sqrt(self.weight.shape[1])
+        return F.linear(x, self.weight * gain, self.bias * self.multiplier)
+
+
+class Mapping(nn.Module):
+    """z (b z_dim) → w (b w_dim): normalise z to unit second moment, then leaky fully connected layers."""
+
+    def __init__(self, z_dim: int, w_dim: int, layers: int = 8) -> None:
+        super().__init__()
+        self.z_dim, self.layers = z_dim, layers
+        for i in range(layers):
+            setattr(self, f"fc{i}", FullyConnected(w_dim if i else z_dim, w_dim, multiplier=0.01))
+        self.register_buffer("w_avg", torch.zeros(w_dim))
+
+    def forward(self, z: Tensor, truncation: float = 1.0) -> Tensor:
+        x = z * (z.square().mean(1, keepdim=True) + 1e-8).rsqrt()
+        for i in range(self.layers):
+            x = F.leaky_relu(getattr(self, f"fc{i}")(x), 0.2) * GAIN
+        return self.w_avg.lerp(x, truncation)
+
+
+class ModulatedConv(nn.Module):
+    r"""y_o = d_o · Σ_i W_oi * (s_i x_i), with the style s = A w and d_o = (Σ_i s_i² ‖W_oi‖²)^-½.
+
+    Scaling the input and the output, not the weights, is exact and needs no grouped convolution, which
+    is slow on a CPU. With `up`, a stride-2 transposed convolution and the filter double the side.
+    """
+
+    def __init__(self, inputs: int, outputs: int, w_dim: int, resolution: int, up: bool = False) -> None:
+        super().__init__()
+        self.up = up
+        self.affine = FullyConnected(w_dim, inputs, bias=1.0)
+        self.weight = nn.Parameter(torch.randn(outputs, inputs, 3, 3))
+        self.bias = nn.Parameter(torch.zeros(outputs))
+        self.noise_strength = nn.Parameter(torch.zeros([]))
+        self.register_buffer("noise_const", torch.randn(resolution, resolution))
+        self.register_buffer("resample_filter", _filter())
+
+    def forward(self, x: Tensor, w: Tensor) -> Tensor:
+        style = self.affine(w)
+        demodulation = (style.square() @ self.weight.square().sum((2, 3)).T + 1e-8).rsqrt()
+        x = x * style[:, :, None, None]
+        if self.up:
+            x = F.conv_transpose2d(x, self.weight.transpose(0, 1), stride=2)
+            x = blur(x, self.resample_filter)
+        else:
+            x = F.conv2d(x, self.weight, padding=1)
+        x = x * demodulation[:, :, None, None] + self.noise_const * self.noise_strength
+        return F.leaky_relu(x + self.bias[:, None, None], 0.2) * GAIN
+
+
+class ToRGB(nn.Module):
+    """A 1x1 modulated convolution to three colours, without demodulation."""
+
+    def __init__(self, inputs: int, w_dim: int) -> None:
+        super().__init__()
+        self.affine = FullyConnected(w_dim, inputs, bias=1.0)
+        self.weight = nn.Parameter(torch.randn(3, inputs, 1, 1))
+        self.bias = nn.Parameter(torch.zeros(3))
+
+    def forward(self, x: Tensor, w: Tensor) -> Tensor:
+        style = self.affine(w) / math.sqrt(self.weight.shape[1])
+        return F.conv2d(x * style[:, :, None, None], self.weight, self.bias)
+
+
+class Block(nn.Module):
+    """One resolution: an upsampling and a plain modulated convolution (4 px: a constant and one)."""
+
+    def __init__(self, inputs: int, outputs: int, w_dim: int, resolution: int) -> None:
+        super().__init__()
+        if resolution == 4:
+            self.const = nn.Parameter(torch.randn(outputs, 4, 4))
+        else:
+            self.conv0 = ModulatedConv(inputs, outputs, w_dim, resolution, up=True)
+        self.conv1 = ModulatedConv(outputs, outputs, w_dim, resolution)
+        self.torgb = ToRGB(outputs, w_dim)
+        self.register_buffer("resample_filter", _filter())
+        self.first = max(0, 2 * int(math.log2(resolution)) - 5)  # the block's first row of w+
+
+    def forward(self, x: Tensor | None, ws: Tensor) -> Tensor:
+        row = self.first
+        if x is None:
+            x = self.const.expand(len(ws), -1, -1, -1)
+        else:
+            x, row = self.conv0(x, ws[:, row]), row + 1
+        return self.conv1(x, ws[:, row])
+
+    def colours(self, x: Tensor, ws: Tensor) -> Tensor:
+        """What this block adds to the picture: its ToRGB, styled by the row after its convolutions'."""
+        return self.torgb(x, ws[:, self.first + (1 if hasattr(self, "const") else 2)])
+
+
+class Synthesis(nn.Module):
+    """w+ (b num_ws w_dim) → picture (b 3 r r) in -1..1, in two halves that meet at any block.
+
+    :meth:`activations` climbs to a block and keeps each block's output; :meth:`picture` goes on from
+    there. Dragging needs only the first half; the second runs when somebody looks.
+    """
+
+    def __init__(self, channels: dict[int, int], w_dim: int) -> None:
+        super().__init__()
+        self.resolutions = sorted(channels)
+        self.num_ws = 2 * int(math.log2(self.resolutions[-1])) - 2
+        for r in self.resolutions:
+            setattr(self, f"b{r}", Block(channels.get(r // 2, 0), channels[r], w_dim, r))
+
+    def activations(self, ws: Tensor, until: int | None = None) -> list[Tensor]:
+        """The output (b c r r) of every block from 4 px up to `until` px (default: the last)."""
+        xs: list[Tensor] = []
+        for r in self.resolutions:
+            xs.append(getattr(self, f"b{r}")(xs[-1] if xs else None, ws))
+            if r == until:
+                break
+        return xs
+
+    def picture(self, xs: list[Tensor], ws: Tensor) -> Tensor:
+        """The picture (b 3 r r) in -1..1, from the activations that are already there."""
+        image, x = None, None
+        for i, r in enumerate(self.resolutions):
+            block = getattr(self, f"b{r}")
+            x = xs[i] if i < len(xs) else block(x, ws)
+            colours = block.colours(x, ws)
+            image = colours if image is None else upsample(image, block.resample_filter) + colours
+        return image
+
+    def forward(self, ws: Tensor) -> Tensor:
+        return self.picture(self.activations(ws), ws)
+
+
+class Generator(nn.Module):
+    """Mapping and synthesis. `channels` gives the width of each resolution: ``{4: 192, 8: 192, …}``."""
+
+    def __init__(self, channels: dict[int, int], z_dim: int, w_dim: int, layers: int = 8) -> None:
+        super().__init__()
+        self.mapping = Mapping(z_dim, w_dim, layers)
+        self.synthesis = Synthesis(channels, w_dim)
+
+    def forward(self, z: Tensor, truncation: float = 1.0) -> Tensor:
+        w = self.mapping(z, truncation)
+        return self.synthesis(w[:, None].expand(-1, self.synthesis.num_ws, -1))
+
+
+def _filter() -> Tensor:
+    """The resample filter as the public state dicts hold it."""
+    row = torch.tensor([1.0, 3.0, 3.0, 1.0]) / 8
+    return row.outer(row)

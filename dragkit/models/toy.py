@@ -1,0 +1,86 @@
+r"""Scenes whose latent *is* the answer: the first oracle for trackers, losses and the loop.
+
+A scene is a handful of soft blobs. The latent (n 2) holds their centres in pixels, so where a blob is
+after a drag is not a matter of opinion. Blob i has a feature signature s_i, and the feature map is
+
+.. math:: F(q) = (1 + g\,x_q) \Big( s_0 + \sum_i e^{-‖q - c_i‖² / 2σ²}\, s_i \Big)
+
+with the background's signature s₀ and the light's slope g: with g ≠ 0 a blob changes as it travels.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ..records import Size, View
+
+
+@dataclass(frozen=True)
+class Toy:
+    """Blobs that can be dragged; runs in a millisecond.
+
+    Args:
+        side: of the picture in pixels; features have half as many cells.
+        blobs: how many, at least 1.
+        lookalike: 0..1; how much the second blob's signature is that of the first (1 = twins).
+        light: the light's slope, relative change over half the picture's width.
+        width: σ of a blob, in pixels.
+        channels: of the features; the first three are also the picture's colours.
+        seed: of the signatures.
+    """
+
+    side: int = 128
+    blobs: int = 3
+    lookalike: float = 0.0
+    light: float = 0.0
+    width: float = 6.0
+    channels: int = 16
+    seed: int = 0
+    name = "toy"
+
+    @property
+    def size(self) -> Size:
+        return self.side, self.side
+
+    @property
+    def device(self) -> torch.device:
+        return torch.device("cpu")
+
+    def sample(self, seed: int) -> Tensor:
+        """A latent (blobs 2): centres (x, y), well inside the picture and apart from each other."""
+        random = torch.Generator().manual_seed(seed)
+        centres = torch.empty(0, 2)
+        while len(centres) < self.blobs:
+            new = (0.2 + 0.6 * torch.rand(1, 2, generator=random)) * self.side
+            if not len(centres) or (centres - new).norm(dim=1).min() > 3 * self.width:
+                centres = torch.cat([centres, new])
+        return centres.round()
+
+    def view(self, latent: Tensor) -> View:
+        """Features (channels side/2 side/2) of the blobs at `latent`, differentiable."""
+        features = self._paint(latent, self.side // 2)
+        return View(features, features, self.size, lambda: self.finish(latent))
+
+    def finish(self, latent: Tensor) -> Tensor:
+        """The picture (3 side side) in 0..1."""
+        return torch.sigmoid(2 * self._paint(latent.detach(), self.side)[:3])
+
+    def signatures(self) -> Tensor:
+        """(1 + blobs, channels): the background's signature, then each blob's."""
+        random = torch.Generator().manual_seed(self.seed)
+        s = torch.randn(1 + self.blobs, self.channels, generator=random)
+        s[0] *= 0.3
+        if self.blobs > 1:
+            s[2] = self.lookalike * s[1] + (1 - self.lookalike) * s[2]
+        return s
+
+    def _paint(self, latent: Tensor, cells: int) -> Tensor:
+        x = (torch.arange(cells) + 0.5) * self.side / cells - 0.5  # the cells' centres, in pixels
+        across = torch.exp(-((x - latent[:, :1]) ** 2) / (2 * self.width**2))  # (n cells)
+        down = torch.exp(-((x - latent[:, 1:]) ** 2) / (2 * self.width**2))
+        signatures = self.signatures()
+        field = torch.einsum("ny,nx,nc->cyx", down, across, signatures[1:]) + signatures[0, :, None, None]
+        return field * (1 + self.light * (2 * x / self.side - 1))

@@ -1,0 +1,302 @@
+"""What a run leaves behind (`Trace`), and what buttons call (`Session`)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from tqdm.auto import tqdm
+
+from .compose import compose
+from .loop import drag
+from .records import Edit, Step, describe
+
+STALLED = 30  # steps without coming nearer after which a handle counts as lost; our choice
+
+
+@dataclass(frozen=True, eq=False)
+class Frame:
+    """A `Step` without its view: what a `Trace` keeps, light enough for every step.
+
+    `image` is uint8 (H W 3); points, confidence, scores, arrived and distance are as in `Step`.
+    A frame can be passed as ``drag(…, resume=frame)``.
+    """
+
+    index: int
+    latent: Tensor = field(repr=False)
+    edit: Edit
+    points: Tensor
+    confidence: Tensor
+    scores: Tensor = field(repr=False)
+    losses: dict[str, float]
+    arrived: Tensor
+    image: np.ndarray = field(repr=False)
+    optimiser: dict[str, Any] = field(repr=False)
+
+    @classmethod
+    def of(cls, step: Step) -> Frame:
+        """Render the step's picture and drop its view."""
+        image = step.view.image.movedim(0, -1).mul(255).round().byte().cpu().numpy()
+        track = step.track
+        tensors = [step.latent, step.edit.to("cpu"), track.points, track.confidence, track.scores]
+        tensors = [t.cpu() if isinstance(t, Tensor) else t for t in tensors]
+        return cls(step.index, *tensors, dict(step.losses), step.arrived.cpu(), image, step.optimiser)
+
+    @property
+    def distance(self) -> Tensor:
+        """(n) from each handle to its target, in pixels."""
+        return (self.edit.targets - self.points).norm(dim=1)
+
+    def __str__(self) -> str:
+        return describe(self.index, self.losses, self.confidence, self.arrived)
+
+
+class Trace:
+    """The light record of a run: a list of `Frame`, one per step.
+
+    ``trace.append(step)`` takes a `Step` of `drag`; ``Trace(drag(…))`` takes a whole run. It can be saved
+    and loaded, drawn (:mod:`dragkit.plot`), played (:class:`dragkit.Player`) and exported.
+    """
+
+    def __init__(self, steps: Iterator[Step] | list[Frame] = ()) -> None:
+        self.frames: list[Frame] = []
+        for step in steps:
+            self.append(step)
+
+    def append(self, step: Step | Frame) -> Frame:
+        """Keep one step; returns its light record."""
+        frame = step if isinstance(step, Frame) else Frame.of(step)
+        self.frames.append(frame)
+        return frame
+
+    def __len__(self) -> int:
+        return len(self.frames)
+
+    def __getitem__(self, index: int) -> Frame:
+        return self.frames[index]
+
+    def __iter__(self) -> Iterator[Frame]:
+        return iter(self.frames)
+
+    def __repr__(self) -> str:
+        return f"Trace({len(self)} steps: {self.why()})"
+
+    def path(self, until: int | None = None) -> np.ndarray:
+        """(steps n 2) every handle's way up to the frame at position `until`."""
+        return torch.stack([f.points for f in self.frames[: None if until is None else until + 1]]).numpy()
+
+    def why(self) -> str:
+        """Why the run stands where it stands: arrived, out of steps, or lost (which handle, since when).
+
+        A handle counts as lost when it has not come nearer to its target for 30 steps (our choice).
+        """
+        if not self.frames:
+            return "no steps yet"
+        last = self.frames[-1]
+        if last.arrived.all():
+            return f"arrived after {last.index} steps"
+        distances = torch.stack([f.distance for f in self.frames])
+        nearest = distances.argmin(0)
+        stuck = [
+            f"handle {i} is lost: {last.distance[i]:.1f} px from its target, no nearer since step {self.frames[k].index}"
+            for i, k in enumerate(nearest.tolist())
+            if not last.arrived[i] and len(self) - 1 - k >= STALLED
+        ]
+        missing = int((~last.arrived).sum())
+        return "; ".join(stuck) or f"out of steps after {last.index}: {missing} of {len(last.arrived)} still on the way"
+
+    def to_frame(self):
+        """A pandas table: one row per step and handle."""
+        import pandas as pd
+
+        rows = [
+            {"step": f.index, "handle": i, "x": x, "y": y, "distance": f.distance[i].item(),
+             "confidence": f.confidence[i].item(), "arrived": bool(f.arrived[i]), **f.losses}
+            for f in self.frames
+            for i, (x, y) in enumerate(f.points.tolist())
+        ]  # fmt: skip
+        return pd.DataFrame(rows)
+
+    def to_gif(self, path: str | Path, fps: int = 15, size: int = 384) -> Path:
+        """Write the run as an animated GIF, handles, targets and paths drawn; returns the path."""
+        return self._film(Path(path), ".gif", size, duration=1000 / fps, loop=0)
+
+    def to_mp4(self, path: str | Path, fps: int = 15, size: int = 384) -> Path:
+        """Write the run as an MP4; needs the package imageio-ffmpeg."""
+        return self._film(Path(path), ".mp4", size, fps=fps)
+
+    def _film(self, path: Path, suffix: str, size: int, **settings: Any) -> Path:
+        import imageio.v3 as iio
+
+        if path.suffix != suffix:
+            raise ValueError(f"{path} must end in {suffix}")
+        self._must_have_steps()
+        pictures = [
+            compose(f.image, f.points.numpy(), f.edit.targets.numpy(), path=self.path(i), size=size)
+            for i, f in enumerate(tqdm(self.frames, path.name, unit="frame"))
+        ]
+        iio.imwrite(path, pictures, **settings)
+        return path
+
+    def _must_have_steps(self) -> None:
+        if not self.frames:
+            raise ValueError("the trace is empty; run a step first")
+
+    def save(self, path: str | Path, **about: Any) -> Path:
+        """Write ``path`` (.json, readable) and, beside it, its arrays (.npz); returns the path.
+
+        `about` goes into the JSON: the model's name, the method, anything that shall be remembered.
+        """
+        self._must_have_steps()
+        path = Path(path).with_suffix(".json")
+        steps = [
+            {"index": f.index, "points": f.points.tolist(), "losses": f.losses, "arrived": f.arrived.tolist()}
+            for f in self.frames
+        ]
+        arrays = {name: np.stack([np.asarray(getattr(f, name)) for f in self.frames])
+                  for name in ("latent", "confidence", "scores", "image")}  # fmt: skip
+        for i, name in enumerate(MOMENTS):
+            arrays[name] = np.stack([_moments(f)[i] for f in self.frames])
+        np.savez_compressed(path.with_suffix(".npz"), **arrays)
+        text = {"dragkit": 1, **about, "edit": self.frames[0].edit.to_dict(), "why": self.why(), "steps": steps}
+        path.write_text(json.dumps(text, indent=1) + "\n")
+        return path
+
+    @classmethod
+    def load(cls, path: str | Path) -> Trace:
+        """Read what :meth:`save` wrote. Raises ValueError where that is not what the files hold."""
+        path = Path(path).with_suffix(".json")
+        try:
+            text = json.loads(path.read_text())
+            with np.load(path.with_suffix(".npz"), allow_pickle=False) as file:
+                arrays = {name: file[name] for name in file.files}
+            edit = Edit.from_dict(text["edit"])
+            return cls([_frame(edit, step, arrays, i) for i, step in enumerate(text["steps"])])
+        except FileNotFoundError as error:
+            raise ValueError(f"{error.filename} is missing; a saved run is a .json and a .npz of the same name") from error
+        except Exception as error:
+            raise ValueError(f"{path} and its .npz do not hold a run that dragkit saved ({error})") from error
+
+
+MOMENTS = ("step", "exp_avg", "exp_avg_sq")
+
+
+def _moments(frame: Frame) -> list[np.ndarray]:
+    """Adam's state of a frame as arrays; zeros before the first update."""
+    state = frame.optimiser.get(0)
+    zeros = torch.zeros_like(frame.latent)
+    return [np.asarray(v.cpu()) for v in ([state[k] for k in MOMENTS] if state else [torch.zeros([]), zeros, zeros])]
+
+
+def _frame(edit: Edit, step: dict[str, Any], arrays: dict[str, np.ndarray], i: int) -> Frame:
+    tensor = lambda name: torch.from_numpy(arrays[name][i : i + 1])[0]  # noqa: E731
+    state = {name: tensor(name) for name in MOMENTS}
+    return Frame(
+        step["index"], tensor("latent"), edit, torch.tensor(step["points"]), tensor("confidence"), tensor("scores"),
+        step["losses"], torch.tensor(step["arrived"]), arrays["image"][i], {0: state} if state["step"] else {},
+    )  # fmt: skip
+
+
+class Session:
+    """A drag that can be stepped, stopped, rewound and changed on the way.
+
+    ``Session(model, latent, edit, **draggan())``. The current run is ``session.trace``; runs that a rewind
+    left behind are kept in ``session.past``.
+
+    Raises:
+        ValueError: at once, if the edit does not fit the model's picture.
+    """
+
+    def __init__(self, model, latent: Tensor, edit: Edit, **method: Any) -> None:
+        self.model, self.latent, self.edit = model, latent.detach(), edit
+        self.method, self.steps = method, method.get("steps", 200)
+        self.trace, self.past = Trace(), []
+        self._run = self._drag()
+
+    def _drag(self) -> Iterator[Step]:
+        resume = self.trace[-1] if len(self.trace) else None
+        run = drag(self.model, self.latent, self.edit, **self.method | {"steps": 10**9}, resume=resume)
+        if resume:
+            next(run)  # that step is in the trace already
+        return run
+
+    @property
+    def done(self) -> bool:
+        """Whether every handle has arrived."""
+        return bool(len(self.trace) and self.trace[-1].arrived.all())
+
+    def step(self) -> Frame:
+        """Make one step (the first one looks at the start) and return its record."""
+        if self.done:
+            return self.trace[-1]
+        return self.trace.append(next(self._run))
+
+    def run(self, steps: int | None = None) -> Trace:
+        """Make up to `steps` updates (default: the method's), with a progress bar, until all have arrived.
+
+        An interrupt ends the run and keeps every step made so far.
+        """
+        steps = self.steps if steps is None else steps
+        with tqdm(total=steps, unit="step") as bar:
+            try:
+                if not len(self.trace):
+                    self.step()
+                while bar.n < steps and not self.done:
+                    bar.set_postfix_str(str(self.step()), refresh=False)
+                    bar.update()
+            except KeyboardInterrupt:
+                self._run = self._drag()
+        return self.trace
+
+    def rewind(self, index: int) -> Session:
+        """Go back to position `index` of the trace; the next step goes on from there."""
+        if not -len(self.trace) <= index < len(self.trace):
+            raise IndexError(f"step {index} is not in the trace; it has steps 0 to {len(self.trace) - 1}")
+        self.past.append(self.trace)
+        self.trace = Trace(self.trace.frames[: index % len(self.trace) + 1])
+        self._run = self._drag()
+        return self
+
+    def swap(self, **pieces: Any) -> Session:
+        """Go on with other pieces, such as ``tracker=…`` or ``lr=…``; the past stays as it is."""
+        unknown = set(pieces) - {"tracker", "losses", "lr", "steps", "arrive"}
+        if unknown:
+            raise ValueError(f"{', '.join(sorted(unknown))}: no such piece; choose from tracker, losses, lr, steps, arrive")
+        self.method, self.steps = self.method | pieces, pieces.get("steps", self.steps)
+        self._run = self._drag()
+        return self
+
+    def restart(self, latent: Tensor | None = None, edit: Edit | None = None) -> Session:
+        """Begin anew, from another latent or with another edit; the run so far goes to ``past``."""
+        fresh = Session(self.model, self.latent if latent is None else latent, edit or self.edit, **self.method)
+        if len(self.trace):
+            self.past.append(self.trace)
+        self.latent, self.edit, self.trace, self._run = fresh.latent, fresh.edit, fresh.trace, fresh._run
+        return self
+
+    def save(self, path: str | Path) -> Path:
+        """Write the session as readable JSON and, beside it, its arrays (.npz); returns the path."""
+        name = getattr(self.model, "name", type(self.model).__name__)
+        return self.trace.save(path, model=name, method={k: _words(v) for k, v in self.method.items()})
+
+    @classmethod
+    def load(cls, path: str | Path, model, **method: Any) -> Session:
+        """Re-open a saved session on `model`, to go on from its last step with the pieces in `method`."""
+        trace = Trace.load(path)
+        session = cls(model, trace[0].latent.to(model.device), trace[0].edit, **method)
+        session.trace = trace
+        session._run = session._drag()
+        return session
+
+
+def _words(piece: Any) -> Any:
+    """A piece as JSON: numbers as they are, the rest as it prints."""
+    if isinstance(piece, tuple | list):
+        return [_words(p) for p in piece]
+    return piece if isinstance(piece, int | float | str) else repr(piece)

@@ -1,0 +1,56 @@
+"""Nearest-neighbour point tracking: DragGAN's answer to "where did my point go?"."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from ..geometry import inside, sample, scaled, window
+from ..records import Edit, TrackResult, View
+
+
+@dataclass(frozen=True, eq=False)
+class Template:
+    """What nearest-neighbour tracking remembers: ``patch`` (n 1 c), each handle's feature, on ``offsets`` (1 2) = (0, 0)."""
+
+    patch: Tensor
+    offsets: Tensor
+
+
+@dataclass(frozen=True)
+class NearestNeighbor:
+    r"""The point in the window whose feature is nearest to the handle's first one.
+
+    .. math:: p_i = \arg\min_{q ∈ Ω_2(p_i, r)} ‖F(q) - f_i‖, \qquad f_i = F_0(p_i^0)
+
+    f_i is never refreshed. Source: DragGAN, eq. 3. The score is the distance with its sign turned, so
+    that the best is the highest; the confidence is our choice: 1 - ‖F(p) - f‖ / ‖f‖, 1 at the start.
+
+    Args:
+        radius: of the square window, for a 512-px picture (paper: 12).
+        norm: 1 as in the paper, 2 as in the official code.
+    """
+
+    radius: float = 12
+    norm: Literal[1, 2] = 2
+
+    def start(self, view: View, edit: Edit) -> Template:
+        """Remember the features (n c) at the handles of step 0."""
+        patch = sample(view.features.detach(), edit.handles[:, None], view.size)
+        return Template(patch, torch.zeros_like(edit.handles[:1]))
+
+    def find(self, view: View, memory: Template, near: Tensor) -> TrackResult:
+        """Look for the remembered features in the windows around `near` (n 2)."""
+        pixels = window(near, scaled(self.radius, view.size))  # (n k k 2)
+        features = sample(view.features.detach(), pixels, view.size)
+        template = memory.patch[:, :, None]  # (n 1 1 c)
+        distance = (features - template).norm(p=self.norm, dim=-1)
+        distance = distance.masked_fill(~inside(pixels, view.size), torch.inf)
+        least, best = distance.flatten(1).min(1)
+        points = pixels.flatten(1, 2)[torch.arange(len(near)), best]
+        confidence = 1 - least / memory.patch[:, 0].norm(p=self.norm, dim=-1).clamp_min(1e-8)
+        scores = (-distance).masked_fill(distance.isinf(), torch.nan)
+        return TrackResult(points, confidence, scores, memory)

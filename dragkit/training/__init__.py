@@ -1,0 +1,1 @@
+"""How every bundled checkpoint was made, re-runnable."""
