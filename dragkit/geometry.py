@@ -13,12 +13,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from .records import Size
-
 REFERENCE = 512  # radii are given for a picture of this height
 
 
-def sample(features: Tensor, points: Tensor, size: Size) -> Tensor:
+def sample(features: Tensor, points: Tensor, size: tuple[int, int]) -> Tensor:
     """Read `features` (c h w) at `points` (… 2), in pixels of a picture of `size`; returns (… c).
 
     Bilinear between the cells; beyond the border the border's value goes on, so a patch that leaves the
@@ -50,13 +48,13 @@ def window(points: Tensor, radius: int) -> Tensor:
     return points[:, None, None] + square(radius).to(points)
 
 
-def inside(points: Tensor, size: Size) -> Tensor:
+def inside(points: Tensor, size: tuple[int, int]) -> Tensor:
     """Which of `points` (… 2) lie in the picture: bool (…)."""
     height, width = size
     return (points >= 0).all(-1) & (points <= points.new_tensor([width - 1, height - 1])).all(-1)
 
 
-def scaled(radius: float, size: Size) -> int:
+def scaled(radius: float, size: tuple[int, int]) -> int:
     """`radius`, given for a 512-px picture, in whole pixels of a picture of `size`: round(radius / 512 · H).
 
     The official DragGAN code scales so, and finds no pixel at all in small pictures; here that is an error.
