@@ -1,0 +1,189 @@
+"""A renderer for ellipsoids, exact and quick: one quadratic per ellipsoid and pixel, and a z-buffer.
+
+World coordinates: the picture spans [-1, 1] in x (right) and y (down), z points at the viewer, and the
+camera is orthographic, so a point (X, Y, Z) is seen at pixel x = (X + 1) / 2 * size - 0.5, likewise y.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Callable
+
+import numpy as np
+
+AMBIENT, DIFFUSE, SHININESS = 0.46, 0.64, 24
+
+
+@dataclass(frozen=True)
+class Meadow:
+    """A background of sky over ground, with a soft horizon and soft diagonal stripes on the ground.
+
+    Calling it with world coordinates ``x``, ``y`` (any shape, pixels of [-1, 1]) gives colours
+    ``(*shape, 3)`` in 0..1. ``sky`` and ``ground`` are RGB in 0..1; ``horizon`` is a world y.
+    """
+
+    sky: np.ndarray
+    ground: np.ndarray
+    horizon: float = 0.1
+    stripes: float = 0.06
+
+    def __call__(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+        haze = 0.16 * (1 + y)[..., None]  # the sky pales toward the horizon
+        sky = self.sky + (1 - self.sky) * haze
+        wave = 1 + self.stripes * np.sin(14 * (x + y)) - 0.1 * (y - self.horizon)
+        below = 1 / (1 + np.exp(-18 * (y - self.horizon)))[..., None]
+        return np.clip(sky + below * (self.ground * wave[..., None] - sky), 0, 1)
+
+
+@dataclass(frozen=True)
+class Scene:
+    """Ellipsoids, a light and a background.
+
+    Ellipsoid k is the set of points  centre[k] + rotation[k] @ (axes[k] * u),  |u| = 1.
+
+    Args:
+        centre: (n, 3) world coordinates.
+        axes: (n, 3) semi-axes, positive.
+        rotation: (n, 3, 3) orthogonal; the columns are the ellipsoid's own axes.
+        colour: (n, 3) RGB in 0..1.
+        gloss: (n,) strength of the highlight, 0 (matt) to 1.
+        light: (3,) direction toward the light; its length does not matter.
+        background: world x, y of equal shape -> colours (*shape, 3).
+
+    Raises:
+        ValueError: an array has the wrong shape, or a semi-axis is not positive.
+    """
+
+    centre: np.ndarray
+    axes: np.ndarray
+    rotation: np.ndarray
+    colour: np.ndarray
+    gloss: np.ndarray
+    light: np.ndarray
+    background: Callable[[np.ndarray, np.ndarray], np.ndarray]
+
+    def __post_init__(self) -> None:
+        n = len(self.centre)
+        wanted = dict(centre=(n, 3), axes=(n, 3), rotation=(n, 3, 3), colour=(n, 3), gloss=(n,), light=(3,))
+        for name, shape in wanted.items():
+            if np.shape(getattr(self, name)) != shape:
+                raise ValueError(f"{name} has shape {np.shape(getattr(self, name))}; {n} ellipsoids need {shape}")
+        if not np.all(self.axes > 0):
+            raise ValueError(f"semi-axes must be positive, the smallest is {np.min(self.axes)}")
+
+    def quadric(self) -> np.ndarray:
+        """The matrices M (n, 3, 3) of the surfaces (p - centre)^T M (p - centre) = 1: M = R diag(1/axes^2) R^T."""
+        scaled = self.rotation / self.axes[:, None, :]
+        return scaled @ scaled.transpose(0, 2, 1)
+
+    def extent(self) -> np.ndarray:
+        """Half the width and height (n, 2) of each ellipsoid's outline: sqrt of the diagonal of R diag(axes^2) R^T."""
+        return np.sqrt(np.square(self.rotation * self.axes[:, None, :]).sum(2))[:, :2]
+
+
+@dataclass(frozen=True)
+class Render:
+    """A picture and what is seen in it.
+
+    ``image`` (3, size, size) float32 in 0..1; ``index`` (size, size) the ellipsoid seen at each pixel's
+    centre, -1 for background; ``depth`` (size, size) its world z, -inf for background.
+    """
+
+    image: np.ndarray
+    index: np.ndarray
+    depth: np.ndarray
+
+
+def render(scene: Scene, size: int = 128, supersample: int = 2) -> Render:
+    """Draw the scene, size x size pixels, with supersample^2 rays a pixel (index and depth: one ray, at the centre).
+
+    Raises:
+        ValueError: size or supersample is below 1.
+    """
+    if size < 1 or supersample < 1:
+        raise ValueError(f"size and supersample must be at least 1, not {size} and {supersample}")
+    fine_index, fine_depth = _zbuffer(scene, size * supersample)
+    index, depth = (fine_index, fine_depth) if supersample == 1 else _zbuffer(scene, size)
+    colour, cover = _average(_shade(scene, fine_index, fine_depth), supersample)
+    # The background is smooth, so one ray a pixel is enough for it.
+    y, x = np.meshgrid(pixel_to_world(np.arange(size), size), pixel_to_world(np.arange(size), size), indexing="ij")
+    image = colour + (1 - cover[..., None]) * scene.background(x, y)
+    return Render(np.ascontiguousarray(image.transpose(2, 0, 1).clip(0, 1), dtype=np.float32), index, depth)
+
+
+def nearest(scene: Scene, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """What the rays through world points (x, y), each (k,), meet first: ellipsoid (k,), or -1, and z (k,), or -inf."""
+    z = np.full((len(scene.centre), len(x)), -np.inf)
+    for row, quadric, centre in zip(z, scene.quadric(), scene.centre):
+        front = _front(quadric, x - centre[0], y - centre[1]) + centre[2]
+        np.copyto(row, front, where=~np.isnan(front))
+    index, depth = z.argmax(0), z.max(0)
+    return np.where(np.isfinite(depth), index, -1), depth
+
+
+def world_to_pixel(world: np.ndarray, size: int) -> np.ndarray:
+    """World x or y in [-1, 1] to pixels of a size x size picture."""
+    return (np.asarray(world) + 1) / 2 * size - 0.5
+
+
+def pixel_to_world(pixel: np.ndarray, size: int) -> np.ndarray:
+    """Pixels of a size x size picture to world x or y in [-1, 1]."""
+    return (np.asarray(pixel) + 0.5) / size * 2 - 1
+
+
+def _front(quadric: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """The larger root z of (x y z) M (x y z)^T = 1; nan where the ray misses."""
+    (xx, xy, xz), (_, yy, yz), (_, _, zz) = quadric.tolist()
+    inside = (xz * xz - zz * xx) * x * x + zz + y * ((2 * (xz * yz - zz * xy)) * x + (yz * yz - zz * yy) * y)
+    with np.errstate(invalid="ignore"):
+        return (np.sqrt(inside) - (xz * x + yz * y)) / zz
+
+
+def _zbuffer(scene: Scene, size: int) -> tuple[np.ndarray, np.ndarray]:
+    """The ellipsoid and depth at each pixel's centre; each ellipsoid writes into its bounding box only."""
+    index, depth = np.full((size, size), -1, np.int32), np.full((size, size), -np.inf, np.float32)
+    ray = pixel_to_world(np.arange(size), size).astype(np.float32)
+    centre, extent = scene.centre[:, :2], scene.extent()
+    low = np.ceil(world_to_pixel(centre - extent, size)).astype(int).clip(0, size)
+    high = (np.floor(world_to_pixel(centre + extent, size)).astype(int) + 1).clip(0, size)
+    for k, (quadric, (cx, cy, cz)) in enumerate(zip(scene.quadric(), scene.centre.tolist())):
+        box = slice(low[k, 1], high[k, 1]), slice(low[k, 0], high[k, 0])
+        z = _front(quadric, ray[None, box[1]] - cx, ray[box[0], None] - cy) + cz
+        nearer = z > depth[box]  # nan, a miss, is never nearer
+        np.copyto(depth[box], z, where=nearer)
+        index[box][nearer] = k
+    return index, depth
+
+
+def _shade(scene: Scene, index: np.ndarray, depth: np.ndarray) -> np.ndarray:
+    """Colour and cover (size, size, 4): Lambert's cosine law, ambient light, more from above, and a highlight."""
+    size = len(index)
+    canvas = np.zeros((size * size, 4), np.float32)
+    pixel = np.flatnonzero(index >= 0)
+    seen = index.ravel()[pixel]
+    row, column = np.divmod(pixel, size)
+    point = np.stack([pixel_to_world(column, size), pixel_to_world(row, size), depth.ravel()[pixel]], 1)
+    normal = _normals(scene, seen, point.astype(np.float32))
+    light = scene.light / np.linalg.norm(scene.light)
+    halfway = light + [0, 0, 1]  # between the light and the viewer: Blinn's highlight
+    facing = np.maximum(normal @ light.astype(np.float32), 0)
+    shine = np.maximum(normal @ (halfway / np.linalg.norm(halfway)).astype(np.float32), 0) ** SHININESS
+    brightness = AMBIENT - 0.1 * normal[:, 1] + DIFFUSE * facing
+    colour = scene.colour.astype(np.float32)[seen] * brightness[:, None]
+    canvas[pixel, :3] = np.minimum(colour + (scene.gloss.astype(np.float32)[seen] * shine)[:, None], 1)
+    canvas[pixel, 3] = 1
+    return canvas.reshape(size, size, 4)
+
+
+def _normals(scene: Scene, index: np.ndarray, point: np.ndarray) -> np.ndarray:
+    """Unit normals (k, 3) at surface points (k, 3) of the ellipsoids index (k,): the direction of M (p - centre)."""
+    offset = point - scene.centre.astype(point.dtype)[index]
+    normal = np.einsum("kij,kj->ki", scene.quadric().astype(point.dtype)[index], offset)
+    return normal / np.sqrt(np.einsum("ki,ki->k", normal, normal))[:, None]
+
+
+def _average(canvas: np.ndarray, factor: int) -> tuple[np.ndarray, np.ndarray]:
+    """The mean over factor x factor blocks, split into colour (already weighted by cover) and cover."""
+    steps = range(factor)
+    mean = sum(canvas[i::factor, j::factor] for i in steps for j in steps) / factor**2
+    return mean[..., :3], mean[..., 3]
