@@ -1,0 +1,139 @@
+"""The one place where a point becomes an index: every convention has its oracle here."""
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dragkit.geometry import disc, inside, sample, scaled, square, to_grid, window
+
+sides = st.integers(1, 12)
+
+
+def pixels(height: int, width: int) -> torch.Tensor:
+    """(H W 2) the pixel centres, (x, y)."""
+    return torch.tensor([[(x, y) for x in range(width)] for y in range(height)]).float()
+
+
+def cell_centres(h: int, w: int, height: int, width: int) -> torch.Tensor:
+    """(2 h w) the x and y, in pixels, of the centre of each cell of an h × w map."""
+    x = [(c + 0.5) * width / w - 0.5 for c in range(w)]
+    y = [(r + 0.5) * height / h - 0.5 for r in range(h)]
+    return torch.stack([torch.tensor([x] * h), torch.tensor([[v] * w for v in y])])
+
+
+@given(sides, sides)
+def test_a_picture_read_at_its_own_pixel_centres_is_the_picture(height, width):
+    picture = torch.randn(3, height, width, generator=torch.Generator().manual_seed(height))
+    read = sample(picture, pixels(height, width), (height, width))
+    torch.testing.assert_close(read, picture.permute(1, 2, 0), atol=1e-5, rtol=0)
+
+
+@given(sides, sides, st.integers(1, 4), st.integers(1, 4), st.floats(0, 1), st.floats(0, 1))
+def test_a_coarse_map_of_coordinates_gives_each_point_its_own(h, w, finer_y, finer_x, u, v):
+    """A map that holds the x and y of its cells' centres is the identity between them."""
+    height, width = h * finer_y, w * finer_x
+    coarse = cell_centres(h, w, height, width)
+    low, high = coarse[:, 0, 0], coarse[:, -1, -1]
+    point = low + torch.tensor([u, v]) * (high - low)
+    torch.testing.assert_close(sample(coarse, point, (height, width)), point, atol=1e-4, rtol=0)
+
+
+def test_half_way_between_two_pixels_is_their_mean_and_x_runs_to_the_right():
+    picture = torch.tensor([[[0.0, 1.0], [10.0, 11.0]]])
+    points = torch.tensor([(1, 0), (0, 1), (0.5, 0), (0, 0.5), (0.25, 0.75)])
+    read = sample(picture, points, (2, 2))[:, 0]
+    torch.testing.assert_close(read, torch.tensor([1.0, 10.0, 0.5, 5.0, 7.75]))
+
+
+def test_beyond_the_border_the_borders_value_goes_on():
+    picture = torch.arange(6.0).reshape(1, 2, 3)
+    points = torch.tensor([(-5, 0), (9, 0), (1, -7), (1, 8), (50, 50)])
+    assert sample(picture, points, (2, 3))[:, 0].tolist() == [0, 2, 1, 4, 5]
+
+
+def test_points_of_any_shape_give_channels_last_and_pass_the_gradient_on():
+    features = torch.zeros(4, 2, 2, requires_grad=True)
+    values = sample(features, torch.full((5, 3, 2), 0.25), (2, 2))
+    assert values.shape == (5, 3, 4)
+    values[..., 0].sum().backward()
+    expected = 15 * torch.tensor([[0.75**2, 0.75 * 0.25], [0.75 * 0.25, 0.25**2]])
+    torch.testing.assert_close(features.grad[0], expected)
+    assert not features.grad[1:].any()
+
+
+@pytest.mark.parametrize(("radius", "whole", "strict"), [(1, 5, 1), (2, 13, 9), (3, 29, 25)])
+def test_a_disc_holds_the_pixels_that_one_counts_on_paper(radius, whole, strict):
+    assert len(disc(radius)) == whole
+    assert len(disc(radius, strict=True)) == strict
+
+
+@given(st.integers(1, 15), st.booleans())
+def test_a_disc_is_symmetric_and_its_centroid_is_its_centre(radius, strict):
+    offsets = {tuple(o) for o in disc(radius, strict).tolist()}
+    assert offsets == {(-x, y) for x, y in offsets} == {(y, x) for x, y in offsets}
+    assert (0, 0) in offsets
+    assert disc(radius, strict).mean(0).tolist() == [0, 0]
+
+
+def test_a_square_has_rows_of_y_and_columns_of_x():
+    offsets = square(2)
+    assert offsets.shape == (5, 5, 2)
+    assert all(offsets[r, c].tolist() == [c - 2, r - 2] for r in range(5) for c in range(5))
+
+
+def test_a_window_is_the_square_around_each_point():
+    points = torch.tensor([[10.0, 20.0], [1.5, -3.0]])
+    windows = window(points, 1)
+    assert windows.shape == (2, 3, 3, 2)
+    assert windows[:, 1, 1].tolist() == points.tolist()
+    assert windows[0, 0, 2].tolist() == [11, 19]  # up and to the right
+
+
+def test_inside_means_between_the_outermost_pixel_centres():
+    points = torch.tensor([(0, 0), (19, 9), (19.1, 9), (19, 9.1), (-0.1, 0), (0, -0.1), (9, 19)])
+    assert inside(points, (10, 20)).tolist() == [True, True, False, False, False, False, False]
+
+
+@pytest.mark.parametrize(
+    ("side", "r1", "r2"), [(1024, 6, 24), (512, 3, 12), (256, 2, 6), (128, 1, 3)]
+)
+def test_radii_scale_with_the_picture_as_in_the_official_code(side, r1, r2):
+    assert (scaled(3, (side, side)), scaled(12, (side, side))) == (r1, r2)
+
+
+def test_a_radius_below_one_pixel_is_an_error_with_a_way_out():
+    """Here the official code silently selects no pixel at all."""
+    assert scaled(12, (64, 64)) == 2
+    with pytest.raises(ValueError, match="radius 3 .* in a picture of 64 px; use radius=4 or more"):
+        scaled(3, (64, 64))
+
+
+@given(st.integers(1, 512))
+def test_the_way_out_works_at_every_size(side):
+    with pytest.raises(ValueError) as error:
+        scaled(1e-3, (side, side))
+    advice = str(error.value).rpartition("radius=")[2].split()[0]
+    assert scaled(float(advice), (side, side)) == 1
+
+
+def test_the_height_decides_about_the_radius():
+    assert scaled(3, (512, 64)) == 3
+
+
+@given(sides, sides, st.integers(1, 4))
+def test_a_cell_gets_the_masks_share_of_its_pixels(h, w, finer):
+    random = torch.Generator().manual_seed(h * w)
+    mask = torch.rand(h * finer, w * finer, generator=random).round()
+    share = mask.reshape(h, finer, w, finer).mean((1, 3))
+    torch.testing.assert_close(to_grid(mask, torch.zeros(5, h, w)), share)
+
+
+@given(st.integers(-3, 15), st.integers(-3, 12), st.integers(1, 3))
+def test_a_patch_on_whole_pixels_reads_those_pixels(x, y, radius):
+    picture = torch.randn(2, 10, 13, generator=torch.Generator().manual_seed(0))
+    patch = torch.tensor([x, y]) + disc(radius)
+    read = sample(picture, patch, (10, 13))
+    for (u, v), value in zip(patch.int().tolist(), read, strict=True):
+        nearest = picture[:, min(max(v, 0), 9), min(max(u, 0), 12)]
+        torch.testing.assert_close(value, nearest, atol=1e-5, rtol=0)

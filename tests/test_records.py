@@ -1,0 +1,151 @@
+"""An edit says what is wrong with it and how to put it right, and survives the trip through JSON."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import array_shapes, arrays
+
+from dragkit.records import Edit, Step, TrackResult, View
+
+coordinates = st.floats(-1e6, 1e6, width=32)
+points = st.tuples(coordinates, coordinates)
+pairs = st.lists(st.tuples(points, points), min_size=1, max_size=4)
+masks = arrays(np.int64, array_shapes(min_dims=2, max_dims=2), elements=st.integers(0, 1))
+free_masks = st.none() | masks.filter(np.any)
+distances = st.none() | st.floats(1e-3, 1e3)
+
+
+def same(a: Edit, b: Edit) -> bool:
+    masks = a.mask is b.mask is None or torch.equal(a.mask, b.mask)
+    return (
+        torch.equal(a.handles, b.handles) and torch.equal(a.targets, b.targets) and masks
+    ) and a.arrive == b.arrive
+
+
+@given(pairs, free_masks, distances)
+def test_an_edit_comes_back_from_json_as_it_was(pairs, mask, arrive):
+    handles, targets = zip(*pairs, strict=True)
+    edit = Edit(handles, targets, mask, arrive)
+    assert same(Edit.from_dict(edit.to_dict()), edit)
+    assert same(Edit.from_dict(json.loads(json.dumps(edit.to_dict()))), edit)
+
+
+def test_the_mask_can_be_seen_in_the_json():
+    edit = Edit([(0, 0)], [(1, 1)], mask=[[0, 1, 1], [0, 0, 1]])
+    assert edit.to_dict()["mask"] == ["011", "001"]
+
+
+@pytest.mark.parametrize(
+    "handles",
+    [[(3, 4)], [[3.0, 4.0]], np.array([[3, 4]]), torch.tensor([[3.0, 4.0]], requires_grad=True)],
+    ids=["tuples", "lists", "numpy", "tensor"],
+)
+def test_points_may_be_anything_like_an_array(handles):
+    edit = Edit(handles, [(5, 6)], mask=np.eye(2, dtype=bool))
+    assert edit.handles.tolist() == [[3, 4]]
+    assert edit.handles.dtype == edit.mask.dtype == torch.float32
+    assert not edit.handles.requires_grad
+
+
+def test_an_edit_keeps_its_own_copies():
+    handles, mask = torch.zeros(1, 2), torch.ones(2, 2)
+    edit = Edit(handles, handles, mask)
+    handles += 1
+    mask -= 1
+    assert edit.handles.tolist() == edit.targets.tolist() == [[0, 0]]
+    assert edit.mask.all()
+
+
+@pytest.mark.parametrize(
+    ("change", "texts"),
+    [
+        ({"handles": []}, ["handles is empty", "at least one", "handles=[(64, 80)]"]),
+        ({"handles": (64, 80)}, ["handles has shape (2,)", "(n, 2)", "[(64, 80)]"]),
+        ({"targets": [(1, 2, 3)]}, ["targets has shape (1, 3)", "(n, 2)", "[(64, 80)]"]),
+        ({"handles": "64, 80"}, ["handles", "'64, 80'", "list of (x, y)"]),
+        ({"targets": [("a", "b")]}, ["targets", "'a'", "list of (x, y)"]),
+        ({"handles": [(1, 2), (3,)]}, ["handles", "[(1, 2), (3,)]", "list of (x, y)"]),
+        ({"handles": None}, ["handles", "None", "list of (x, y)"]),
+        ({"handles": [(1, 2)] * 3}, ["3 handles", "2 targets", "each handle needs one target"]),
+        ({"targets": [(1, 2), (np.nan, 2)]}, ["target 1", "nan", "must be finite"]),
+        ({"handles": [(1, np.inf), (1, 2)]}, ["handle 0", "inf", "must be finite"]),
+        ({"arrive": 0}, ["arrive is 0", "above 0", "arrive=1"]),
+        ({"arrive": -2.5}, ["arrive is -2.5", "above 0", "arrive=1"]),
+        ({"arrive": np.nan}, ["arrive is nan", "above 0", "arrive=1"]),
+        ({"mask": torch.ones(3, 8, 8)}, ["mask has shape (3, 8, 8)", "(height, width)"]),
+        ({"mask": torch.zeros(8, 8)}, ["mask is 0 everywhere", "1 = may move", "mask=None"]),
+        ({"mask": 255 * torch.eye(8)}, ["mask holds 255", "only 0", "mask > 0.5"]),
+        ({"mask": torch.full((8, 8), 0.5)}, ["mask holds 0.5", "only 0", "mask > 0.5"]),
+        ({"mask": torch.full((8, 8), torch.nan)}, ["mask holds nan", "only 0", "mask > 0.5"]),
+    ],
+)
+def test_a_bad_edit_is_told_what_where_and_the_way_out(change, texts):
+    good = {"handles": [(1, 2), (3, 4)], "targets": [(5, 6), (7, 8)]}
+    with pytest.raises(ValueError) as error:
+        Edit(**good | change)
+    for text in texts:
+        assert text in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("change", "texts"),
+    [
+        ({"handles": [(1, 2), (30, 4)]}, ["handle 1 at (30, 4)", "20×10 picture", "(x, y)"]),
+        ({"targets": [(1, -0.5), (3, 4)]}, ["target 0 at (1, -0.5)", "20×10", "(x, y)"]),
+        ({"handles": [(4, 15), (3, 4)]}, ["handle 0 at (4, 15)", "did you swap them?"]),
+        ({"mask": torch.ones(20, 10)}, ["mask has shape (20, 10)", "(height, width) = (10, 20)"]),
+    ],
+)
+def test_an_edit_that_does_not_fit_is_told_so(change, texts):
+    good = {"handles": [(1, 2), (3, 4)], "targets": [(5, 6), (7, 8)]}
+    with pytest.raises(ValueError) as error:
+        Edit(**good | change).fit((10, 20))
+    for text in texts:
+        assert text in str(error.value)
+
+
+@given(st.integers(1, 9), st.integers(1, 9), points)
+def test_a_point_fits_between_the_outermost_pixel_centres(height, width, point):
+    x, y = point
+    edit = Edit([point], [(0, 0)])
+    if 0 <= x <= width - 1 and 0 <= y <= height - 1:
+        assert edit.fit((height, width)) is edit
+    else:
+        with pytest.raises(ValueError, match="outside"):
+            edit.fit((height, width))
+
+
+def test_the_corners_belong_to_the_picture():
+    Edit([(0, 0), (19, 9)], [(19, 0), (0, 9)]).fit((10, 20))
+
+
+def test_a_view_renders_once_and_only_when_somebody_looks():
+    weight, calls = torch.ones(1, requires_grad=True), []
+
+    def render():
+        calls.append(1)
+        return weight.expand(3, 2, 2) * 1
+
+    view = View(torch.zeros(1, 1, 1), torch.zeros(1, 1, 1), (2, 2), render)
+    assert "2×2" in repr(view)
+    assert not calls
+    assert view.image is view.image
+    assert len(calls) == 1
+    assert not view.image.requires_grad
+
+
+def test_a_step_prints_as_one_line():
+    points = torch.tensor([[3.0, 4.0], [0.0, 0.0]])
+    track = TrackResult(points, torch.tensor([0.934, 0.99]), torch.zeros(2, 3, 3), None)
+    edit = Edit([(0, 0), (1, 1)], [(0, 0), (0, 0)])
+    names = {f: None for f in Step.__dataclass_fields__}  # the line needs none of the others
+    line = {"losses": {"motion": 0.03, "mask": 0.001}, "arrived": torch.tensor([False, True])}
+    step = Step(**names | line | {"index": 17, "edit": edit, "track": track})
+    assert str(step) == " 17  loss 0.031  sure 0.93  arrived 1/2"
+    assert step.distance.tolist() == [5, 0]
+    assert step.points is points
+    assert repr(edit) == "Edit((0, 0) → (0, 0), (1, 1) → (0, 0); mask none)"
