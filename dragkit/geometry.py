@@ -7,6 +7,7 @@ read between their cells.
 
 from __future__ import annotations
 
+import math
 from functools import lru_cache
 
 import torch
@@ -64,10 +65,10 @@ def scaled(radius: float, size: tuple[int, int]) -> int:
     """
     pixels = int(radius * size[0] / REFERENCE + 0.5)
     if pixels < 1:
-        least = REFERENCE / size[0] / 2
+        least = math.ceil(10 * REFERENCE / size[0] / 2) / 10  # rounded up, so that the advice holds
         raise ValueError(
             f"radius {radius:g} (for a {REFERENCE}-px picture) is below one pixel in a picture of {size[0]} px; "
-            f"use radius={least:.3g} or more"
+            f"use radius={least:g} or more"
         )
     return pixels
 
