@@ -82,28 +82,36 @@ def _steps(model, latent, edit, tracker, losses, lr, steps, arrive, resume):
     with torch.no_grad():
         start = model.view(latent)
     memory = tracker.start(start, edit)
-    near, first = (resume.points.to(latent), resume.index) if resume else (edit.handles, 0)
-    w = (resume.latent if resume else latent).detach().to(latent).clone().requires_grad_()
-    adam = torch.optim.Adam([w], lr)
-    if resume:
-        adam.load_state_dict(adam.state_dict() | {"state": copy.deepcopy(resume.optimiser)})
-    for index in range(first, steps + 1):
-        view = model.view(w)
-        track = tracker.find(view, memory, near)
-        terms = {loss.name: loss(view, track, start, edit) for loss in losses}
-        arrived = (edit.targets - track.points).norm(dim=1) <= arrive
+    w, adam, near, index = _begin(latent, edit, lr, resume)
+    while True:
+        view = model.view(w)  # look
+        track = tracker.find(view, memory, near)  # find
+        terms = {loss.name: loss(view, track, start, edit) for loss in losses}  # compare
         values = {name: term.item() for name, term in terms.items()}
+        arrived = (edit.targets - track.points).norm(dim=1) <= arrive
         moments = copy.deepcopy(adam.state_dict()["state"])
         yield Step(index, w.detach().clone(), edit, view, track, values, arrived, moments)
-        if arrived.all() or index == steps:
+        if arrived.all() or index >= steps:
             return
-        total = sum(terms.values())
-        if not total.isfinite():
-            raise FloatingPointError(
-                f"the loss of step {index} is not finite ({values}); the steps up to it are kept: "
-                "look at them, and try a smaller lr"
-            )
-        adam.zero_grad()
-        total.backward()
-        adam.step()
-        near, memory = track.points, track.memory
+        _update(adam, sum(terms.values()), f"step {index} ({values})")
+        near, memory, index = track.points, track.memory, index + 1
+
+
+def _begin(latent, edit, lr, resume):
+    """The latent to optimise, its Adam, where to look first, and the index: from the start or from a step."""
+    w = (resume.latent if resume else latent).detach().to(latent).clone().requires_grad_()
+    adam = torch.optim.Adam([w], lr)
+    if resume is None:
+        return w, adam, edit.handles, 0
+    adam.load_state_dict(adam.state_dict() | {"state": copy.deepcopy(resume.optimiser)})
+    return w, adam, resume.points.to(latent), resume.index
+
+
+def _update(adam: torch.optim.Optimizer, loss: Tensor, where: str) -> None:
+    if not loss.isfinite():
+        raise FloatingPointError(
+            f"the loss of {where} is not finite; the steps up to it are kept: look at them, and try a smaller lr"
+        )
+    adam.zero_grad()
+    loss.backward()
+    adam.step()

@@ -22,7 +22,7 @@ MAY_IMPORT = {  # a part may also import its own files
     "training": "models worlds",
     "plot": "records session compose",
     "widgets": "records session plot compose",
-    "bench": "loop methods models records worlds",
+    "bench": "loop methods models records session compose worlds",
     "check": "losses trackers geometry",
 }
 

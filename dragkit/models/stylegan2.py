@@ -51,11 +51,15 @@ class StyleGAN2:
     def device(self) -> torch.device:
         return self.generator.mapping.w_avg.device
 
+    def sample_z(self, seed: int) -> np.ndarray:
+        """z (z_dim) ~ N(0, 1), drawn by NumPy's RandomState(seed), as the public code does."""
+        return np.random.RandomState(seed).randn(1, self.generator.mapping.z_dim)[0]
+
     @torch.no_grad()
     def sample(self, seed: int) -> Tensor:
-        """The latent w+ (num_ws w_dim) of z ~ N(0, 1), drawn by NumPy's RandomState(seed), truncated."""
-        z = np.random.RandomState(seed).randn(1, self.generator.mapping.z_dim)
-        w = self.generator.mapping(torch.tensor(z, dtype=torch.float32, device=self.device), self.truncation)
+        """The latent w+ (num_ws w_dim) of :meth:`sample_z`, truncated; the same row num_ws times."""
+        z = torch.tensor(self.sample_z(seed), dtype=torch.float32, device=self.device)
+        w = self.generator.mapping(z[None], self.truncation)
         return w.expand(self.generator.synthesis.num_ws, -1).clone()
 
     def view(self, latent: Tensor) -> View:
