@@ -53,16 +53,21 @@ class Toy:
         """A latent (blobs 2): centres (x, y), well inside the picture and apart from each other."""
         random = torch.Generator().manual_seed(seed)
         centres = torch.empty(0, 2)
-        while len(centres) < self.blobs:
+        for _ in range(1000):
             new = (0.2 + 0.6 * torch.rand(1, 2, generator=random)) * self.side
             if not len(centres) or (centres - new).norm(dim=1).min() > 3 * self.width:
                 centres = torch.cat([centres, new])
-        return centres.round()
+            if len(centres) == self.blobs:
+                return centres.round()
+        raise ValueError(
+            f"{self.blobs} blobs of width {self.width:g} px have no room in a picture of {self.side} px; "
+            "take fewer or smaller blobs, or a larger side"
+        )
 
     def view(self, latent: Tensor) -> View:
         """Features (channels side/2 side/2) of the blobs at `latent`, differentiable."""
-        features = self._paint(latent, self.side // 2)
-        return View(features, features, self.size, lambda: self.finish(latent))
+        features, now = self._paint(latent, self.side // 2), latent.detach().clone()
+        return View(features, features, self.size, lambda: self.finish(now))
 
     def finish(self, latent: Tensor) -> Tensor:
         """The picture (3 side side) in 0..1."""
