@@ -1,6 +1,17 @@
-"""Procedural worlds whose geometry is known exactly: every picture comes with its true points and motion."""
+"""Procedural worlds of exact geometry: every picture comes with its true points and motion."""
 
 from .ellipsoids import Meadow, Render, Scene, render
 from .lion import FACTORS, GEOMETRY, Landmarks, Lion, Motion, motion
 
-__all__ = ["FACTORS", "GEOMETRY", "Landmarks", "Lion", "Meadow", "Motion", "Render", "Scene", "motion", "render"]
+__all__ = [
+    "FACTORS",
+    "GEOMETRY",
+    "Landmarks",
+    "Lion",
+    "Meadow",
+    "Motion",
+    "Render",
+    "Scene",
+    "motion",
+    "render",
+]

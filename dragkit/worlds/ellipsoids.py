@@ -1,13 +1,14 @@
-"""A renderer for ellipsoids, exact and quick: one quadratic per ellipsoid and pixel, and a z-buffer.
+"""A renderer for ellipsoids: one quadratic per ellipsoid and pixel, and a z-buffer.
 
-World coordinates: the picture spans [-1, 1] in x (right) and y (down), z points at the viewer, and the
-camera is orthographic, so a point (X, Y, Z) is seen at pixel x = (X + 1) / 2 * size - 0.5, likewise y.
+World coordinates: the picture spans [-1, 1] in x (right) and y (down), z points at the viewer,
+and the camera is orthographic, so a point (X, Y, Z) is seen at pixel x = (X + 1) / 2 * size - 0.5,
+likewise y.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Callable
 
 import numpy as np
 
@@ -16,7 +17,7 @@ AMBIENT, DIFFUSE, SHININESS = 0.46, 0.64, 24
 
 @dataclass(frozen=True)
 class Meadow:
-    """A background of sky over ground, with a soft horizon and soft diagonal stripes on the ground.
+    """A background of sky over ground, with a soft horizon and soft diagonal stripes.
 
     Calling it with world coordinates ``x``, ``y`` (any shape, pixels of [-1, 1]) gives colours
     ``(*shape, 3)`` in 0..1. ``sky`` and ``ground`` are RGB in 0..1; ``horizon`` is a world y.
@@ -51,7 +52,7 @@ class Scene:
         background: world x, y of equal shape -> colours (*shape, 3).
 
     Raises:
-        ValueError: an array has the wrong shape, or a semi-axis is not positive.
+        ValueError: wrong shape of an array, a semi-axis that is not positive, or a zero light.
     """
 
     centre: np.ndarray
@@ -64,20 +65,23 @@ class Scene:
 
     def __post_init__(self) -> None:
         n = len(self.centre)
-        wanted = dict(centre=(n, 3), axes=(n, 3), rotation=(n, 3, 3), colour=(n, 3), gloss=(n,), light=(3,))
-        for name, shape in wanted.items():
-            if np.shape(getattr(self, name)) != shape:
-                raise ValueError(f"{name} has shape {np.shape(getattr(self, name))}; {n} ellipsoids need {shape}")
+        wanted = dict(centre=(n, 3), axes=(n, 3), rotation=(n, 3, 3), colour=(n, 3), gloss=(n,))
+        for name, shape in {**wanted, "light": (3,)}.items():
+            got = np.shape(getattr(self, name))
+            if got != shape:
+                raise ValueError(f"{name} has shape {got}; {n} ellipsoids need {shape}")
         if not np.all(self.axes > 0):
             raise ValueError(f"semi-axes must be positive, the smallest is {np.min(self.axes)}")
+        if not np.any(self.light):
+            raise ValueError("light is (0, 0, 0); it must point toward the light")
 
     def quadric(self) -> np.ndarray:
-        """The matrices M (n, 3, 3) of the surfaces (p - centre)^T M (p - centre) = 1: M = R diag(1/axes^2) R^T."""
+        """The matrices (n, 3, 3) of (p - centre)^T M (p - centre) = 1: M = R diag(axes^-2) R^T."""
         scaled = self.rotation / self.axes[:, None, :]
         return scaled @ scaled.transpose(0, 2, 1)
 
     def extent(self) -> np.ndarray:
-        """Half the width and height (n, 2) of each ellipsoid's outline: sqrt of the diagonal of R diag(axes^2) R^T."""
+        """Half the width and height (n, 2) of each outline: sqrt(diag(R diag(axes^2) R^T))."""
         return np.sqrt(np.square(self.rotation * self.axes[:, None, :]).sum(2))[:, :2]
 
 
@@ -85,8 +89,10 @@ class Scene:
 class Render:
     """A picture and what is seen in it.
 
-    ``image`` (3, size, size) float32 in 0..1; ``index`` (size, size) the ellipsoid seen at each pixel's
-    centre, -1 for background; ``depth`` (size, size) its world z, -inf for background.
+    Args:
+        image: (3, size, size) float32 in 0..1.
+        index: (size, size) the ellipsoid seen at each pixel's centre, -1 for background.
+        depth: (size, size) its world z, -inf for background.
     """
 
     image: np.ndarray
@@ -95,24 +101,29 @@ class Render:
 
 
 def render(scene: Scene, size: int = 128, supersample: int = 2) -> Render:
-    """Draw the scene, size x size pixels, with supersample^2 rays a pixel (index and depth: one ray, at the centre).
+    """Draw the scene, size x size pixels, with supersample^2 rays a pixel.
+
+    Index and depth take one ray a pixel, through its centre.
 
     Raises:
         ValueError: size or supersample is below 1.
     """
     if size < 1 or supersample < 1:
-        raise ValueError(f"size and supersample must be at least 1, not {size} and {supersample}")
+        raise ValueError(f"size {size} and supersample {supersample} must be at least 1")
     fine_index, fine_depth = _zbuffer(scene, size * supersample)
     index, depth = (fine_index, fine_depth) if supersample == 1 else _zbuffer(scene, size)
     colour, cover = _average(_shade(scene, fine_index, fine_depth), supersample)
     # The background is smooth, so one ray a pixel is enough for it.
-    y, x = np.meshgrid(pixel_to_world(np.arange(size), size), pixel_to_world(np.arange(size), size), indexing="ij")
-    image = colour + (1 - cover[..., None]) * scene.background(x, y)
-    return Render(np.ascontiguousarray(image.transpose(2, 0, 1).clip(0, 1), dtype=np.float32), index, depth)
+    y, x = pixel_to_world(np.indices((size, size)), size)
+    image = (colour + (1 - cover[..., None]) * scene.background(x, y)).clip(0, 1)
+    return Render(np.ascontiguousarray(image.transpose(2, 0, 1), dtype=np.float32), index, depth)
 
 
 def nearest(scene: Scene, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """What the rays through world points (x, y), each (k,), meet first: ellipsoid (k,), or -1, and z (k,), or -inf."""
+    """What the rays through world points (x, y), each (k,), meet first.
+
+    Returns the ellipsoid (k,), -1 for background, and its world z (k,), -inf for background.
+    """
     z = np.full((len(scene.centre), len(x)), -np.inf)
     for row, quadric, centre in zip(z, scene.quadric(), scene.centre):
         front = _front(quadric, x - centre[0], y - centre[1]) + centre[2]
@@ -134,13 +145,14 @@ def pixel_to_world(pixel: np.ndarray, size: int) -> np.ndarray:
 def _front(quadric: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """The larger root z of (x y z) M (x y z)^T = 1; nan where the ray misses."""
     (xx, xy, xz), (_, yy, yz), (_, _, zz) = quadric.tolist()
-    inside = (xz * xz - zz * xx) * x * x + zz + y * ((2 * (xz * yz - zz * xy)) * x + (yz * yz - zz * yy) * y)
+    across, mixed, down = xz * xz - zz * xx, 2 * (xz * yz - zz * xy), yz * yz - zz * yy
+    inside = across * x * x + zz + y * (mixed * x + down * y)  # a quarter of the discriminant
     with np.errstate(invalid="ignore"):
         return (np.sqrt(inside) - (xz * x + yz * y)) / zz
 
 
 def _zbuffer(scene: Scene, size: int) -> tuple[np.ndarray, np.ndarray]:
-    """The ellipsoid and depth at each pixel's centre; each ellipsoid writes into its bounding box only."""
+    """The ellipsoid and depth at each pixel's centre; each writes into its bounding box only."""
     index, depth = np.full((size, size), -1, np.int32), np.full((size, size), -np.inf, np.float32)
     ray = pixel_to_world(np.arange(size), size).astype(np.float32)
     centre, extent = scene.centre[:, :2], scene.extent()
@@ -156,34 +168,45 @@ def _zbuffer(scene: Scene, size: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _shade(scene: Scene, index: np.ndarray, depth: np.ndarray) -> np.ndarray:
-    """Colour and cover (size, size, 4): Lambert's cosine law, ambient light, more from above, and a highlight."""
+    """Colour and cover (size, size, 4): Lambert's law, ambient light, a highlight."""
     size = len(index)
     canvas = np.zeros((size * size, 4), np.float32)
     pixel = np.flatnonzero(index >= 0)
     seen = index.ravel()[pixel]
-    row, column = np.divmod(pixel, size)
-    point = np.stack([pixel_to_world(column, size), pixel_to_world(row, size), depth.ravel()[pixel]], 1)
-    normal = _normals(scene, seen, point.astype(np.float32))
-    light = scene.light / np.linalg.norm(scene.light)
-    halfway = light + [0, 0, 1]  # between the light and the viewer: Blinn's highlight
-    facing = np.maximum(normal @ light.astype(np.float32), 0)
-    shine = np.maximum(normal @ (halfway / np.linalg.norm(halfway)).astype(np.float32), 0) ** SHININESS
-    brightness = AMBIENT - 0.1 * normal[:, 1] + DIFFUSE * facing
-    colour = scene.colour.astype(np.float32)[seen] * brightness[:, None]
-    canvas[pixel, :3] = np.minimum(colour + (scene.gloss.astype(np.float32)[seen] * shine)[:, None], 1)
+    ray = pixel_to_world(np.arange(size), size).astype(np.float32)
+    normal = _normals(scene, seen, ray[pixel % size], ray[pixel // size], depth.ravel()[pixel])
+    colour, gloss = scene.colour.astype(np.float32)[seen], scene.gloss.astype(np.float32)[seen]
+    light = _unit(scene.light)
+    halfway = _unit(light + [0, 0, 1])  # between the light and the viewer: Blinn's highlight
+    shine = gloss * np.maximum(halfway @ normal, 0) ** SHININESS
+    # A little more ambient light comes from above than from below.
+    brightness = AMBIENT - 0.1 * normal[1] + DIFFUSE * np.maximum(light @ normal, 0)
+    canvas[pixel, :3] = np.minimum(colour * brightness[:, None] + shine[:, None], 1)
     canvas[pixel, 3] = 1
     return canvas.reshape(size, size, 4)
 
 
-def _normals(scene: Scene, index: np.ndarray, point: np.ndarray) -> np.ndarray:
-    """Unit normals (k, 3) at surface points (k, 3) of the ellipsoids index (k,): the direction of M (p - centre)."""
-    offset = point - scene.centre.astype(point.dtype)[index]
-    normal = np.einsum("kij,kj->ki", scene.quadric().astype(point.dtype)[index], offset)
-    return normal / np.sqrt(np.einsum("ki,ki->k", normal, normal))[:, None]
+def _normals(
+    scene: Scene, index: np.ndarray, x: np.ndarray, y: np.ndarray, z: np.ndarray
+) -> np.ndarray:
+    """Unit normals (3, k) at surface points of the ellipsoids index (k,): along M (p - centre)."""
+    # Component by component, M p - M centre: several times quicker than k small matrix products.
+    quadric = scene.quadric()
+    shift = np.einsum("nij,nj->ni", quadric, scene.centre)
+    rows = np.concatenate([quadric, -shift[:, :, None]], 2).astype(x.dtype).transpose(1, 2, 0)
+    normal = np.stack(
+        [a[index] * x + b[index] * y + c[index] * z + d[index] for a, b, c, d in rows]
+    )
+    return normal / np.sqrt(np.square(normal).sum(0))
+
+
+def _unit(vector: np.ndarray) -> np.ndarray:
+    """The direction of a vector in float32; a zero vector stays zero."""
+    return (vector / max(float(np.linalg.norm(vector)), 1e-9)).astype(np.float32)
 
 
 def _average(canvas: np.ndarray, factor: int) -> tuple[np.ndarray, np.ndarray]:
-    """The mean over factor x factor blocks, split into colour (already weighted by cover) and cover."""
+    """The mean over factor x factor blocks: colour, already weighted by cover, and cover."""
     steps = range(factor)
     mean = sum(canvas[i::factor, j::factor] for i in steps for j in steps) / factor**2
     return mean[..., :3], mean[..., 3]

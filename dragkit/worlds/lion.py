@@ -1,4 +1,8 @@
-"""A lion of ellipsoids, steered by 22 factors, with exact landmarks and exact motion between any two of its pictures."""
+"""A lion of ellipsoids, steered by 22 factors, with exact landmarks and exact motion.
+
+The head's parts are placed in its own frame (x right, y down, z to the front, in skull half
+widths), then turned, scaled and moved into the world of `ellipsoids`.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +15,7 @@ import numpy as np
 
 from .ellipsoids import Meadow, Render, Scene, nearest, pixel_to_world, render, world_to_pixel
 
+CREAM = np.array([1.0, 0.95, 0.85])
 GEOMETRY = 11  # the first factors move points, the others only colour and light them
 FACTORS: tuple[tuple[str, float, float], ...] = (
     ("yaw", -40, 40),  # degrees; > 0 looks to the right of the picture
@@ -37,7 +42,7 @@ FACTORS: tuple[tuple[str, float, float], ...] = (
     ("light_height", 15, 65),  # degrees above the viewer
 )
 
-# name -> (part, unit direction in the part's own frame before it is stretched). Left is left in the picture.
+# name -> (part, direction in its own frame before it is stretched). Left is the picture's left.
 LANDMARKS: dict[str, tuple[str, tuple[float, float, float]]] = {
     "chin": ("jaw", (0, 0.6, 0.8)),
     "nose": ("nose", (0, 0, 1)),
@@ -50,11 +55,17 @@ LANDMARKS: dict[str, tuple[str, tuple[float, float, float]]] = {
     "ear_left": ("ear_left", (0, 0.96, 0.28)),
     "ear_right": ("ear_right", (0, 0.96, 0.28)),
     "forehead": ("skull", (0, -0.6, 0.8)),
-    **{f"mane_{k}": (f"tuft_{2 * k}", (0, 0.96, 0.28)) for k in range(6)},
+    # Clockwise from the lower left; the tufts below those are always behind the chest.
+    **{
+        f"mane_{k}": (f"tuft_{tuft}", (0, 0.96, 0.28))
+        for k, tuft in enumerate((8, 9, 11, 1, 3, 4))
+    },
 }
 
 
 class Part(NamedTuple):
+    """One ellipsoid of the creature, before the head is turned and placed."""
+
     centre: tuple[float, float, float]  # in the head's frame, in skull half widths
     axes: tuple[float, float, float]
     colour: np.ndarray
@@ -64,7 +75,7 @@ class Part(NamedTuple):
 
 @dataclass(frozen=True)
 class Landmarks:
-    """Named points: ``points`` (k, 2) pixels (x, y); ``visible`` (k,) inside the picture and covered by nothing."""
+    """Named points (k, 2), pixels (x, y); visible (k,): in the picture and not covered."""
 
     names: tuple[str, ...]
     points: np.ndarray
@@ -73,7 +84,7 @@ class Landmarks:
 
 @dataclass(frozen=True)
 class Motion:
-    """``flow`` (size, size, 2) pixels (x, y), 0 on background; ``visible`` (size, size): seen in both pictures."""
+    """``flow`` (size, size, 2) pixels (x, y), 0 on background; ``visible``: seen in both."""
 
     flow: np.ndarray
     visible: np.ndarray
@@ -81,7 +92,7 @@ class Motion:
 
 @dataclass(frozen=True)
 class Lion:
-    """One lion; every factor defaults to the middle of its range in `FACTORS`, where the units are.
+    """One lion; every factor defaults to the middle of its range in `FACTORS` (units there).
 
     Raises:
         ValueError: a factor is not finite, or a length is not positive.
@@ -120,16 +131,24 @@ class Lion:
 
     @classmethod
     def from_normal(cls, z: np.ndarray) -> Lion:
-        """The lion of standard normal numbers z (22,): factor = low + (high - low) Phi(z), so z = 0 is the average.
+        """The lion of standard normal numbers z (22,): factor = low + (high - low) Phi(z).
+
+        Phi is the normal distribution function, so z = 0 is the average lion, and scaling z
+        towards 0 moves any lion towards it.
 
         Raises:
             ValueError: z has another length, or a number in it is not finite.
         """
         z = np.asarray(z, dtype=float)
         if z.shape != (len(FACTORS),):
-            raise ValueError(f"z has shape {z.shape}; a lion has {len(FACTORS)} factors, so it must be ({len(FACTORS)},)")
+            raise ValueError(
+                f"z has shape {z.shape}; a lion needs ({len(FACTORS)},), one number a factor"
+            )
         if not np.isfinite(z).all():
-            raise ValueError(f"z[{int(np.argmin(np.isfinite(z)))}] is not finite")
+            at = int(np.argmin(np.isfinite(z)))
+            raise ValueError(
+                f"z[{at}], for {FACTORS[at][0]}, is {z[at]}; every number must be finite"
+            )
         phi = [0.5 * (1 + math.erf(value / math.sqrt(2))) for value in z]
         return cls(*(low + (high - low) * p for (_, low, high), p in zip(FACTORS, phi)))
 
@@ -139,21 +158,24 @@ class Lion:
         return cls.from_normal(np.random.RandomState(seed).randn(len(FACTORS)))
 
     def scene(self) -> Scene:
-        """The ellipsoids of this lion in its meadow; ellipsoid k is part ``list(lion.parts())[k]``."""
+        """The ellipsoids of this lion in its meadow; ellipsoid k is ``lion.parts()[k]``."""
         head, body = _head(self), _body(self)
-        turn, place = turning(self.yaw, self.pitch, self.roll), np.array([self.x, self.y - 0.12, 0.0])
+        turn = turning(self.yaw, self.pitch, self.roll)
+        place = np.array([self.x, self.y - 0.12, 0.0])
         # The body leans after the head, but does not turn with it.
         frames = [(turn, place)] * len(head) + [(np.eye(3), place * [0.75, 1, 1])] * len(body)
         parts = [*head.values(), *body.values()]
         return Scene(
-            centre=np.array([at + self.size * (r @ p.centre) for p, (r, at) in zip(parts, frames)]),
+            centre=np.array([o + self.size * (r @ p.centre) for p, (r, o) in zip(parts, frames)]),
             axes=self.size * np.array([p.axes for p in parts]),
             rotation=np.array([r @ p.rotation for p, (r, _) in zip(parts, frames)]),
             colour=np.array([p.colour for p in parts]),
             gloss=np.array([p.gloss for p in parts]),
             light=turning(self.light_azimuth, self.light_height, 0)[:, 2],
             background=Meadow(
-                _colour(self.sky_hue, self.sky_lightness, 0.45), _colour(self.ground_hue, self.ground_lightness, 0.4), self.horizon
+                sky=_colour(self.sky_hue, self.sky_lightness, 0.45),
+                ground=_colour(self.ground_hue, self.ground_lightness, 0.4),
+                horizon=self.horizon,
             ),
         )
 
@@ -166,18 +188,24 @@ class Lion:
         return render(self.scene(), size, supersample)
 
     def landmarks(self, size: int = 128) -> Landmarks:
-        """Where the named points are, in pixels of a size x size picture: p = centre + rotation (axes * direction)."""
+        """The named points of `LANDMARKS`, in pixels of a size x size picture.
+
+        p = centre + rotation (axes * direction), then world to pixel.
+        """
         scene, parts = self.scene(), self.parts()
         part = np.array([parts.index(name) for name, _ in LANDMARKS.values()])
         unit = np.array([direction for _, direction in LANDMARKS.values()])
         world = _surface(scene, part, unit / np.linalg.norm(unit, axis=1, keepdims=True))
-        return Landmarks(tuple(LANDMARKS), world_to_pixel(world[:, :2], size), _visible(scene, world))
+        return Landmarks(
+            tuple(LANDMARKS), world_to_pixel(world[:, :2], size), _visible(scene, world)
+        )
 
 
 def motion(a: Lion, b: Lion, size: int = 128) -> Motion:
-    """Where each point seen in the picture of a is in that of b: exact, through the ellipsoids' own frames.
+    """Where each point seen in the picture of a is in that of b, exactly.
 
-    u = R_a^T (p - c_a) / axes_a,  p' = c_b + R_b (axes_b * u),  flow = p' - p in pixels.
+    u = R_a^T (p - c_a) / axes_a is the point in its ellipsoid's own frame, which a and b share;
+    p' = c_b + R_b (axes_b * u) is where b has it;  flow = p' - p, in pixels.
     """
     before, after = a.scene(), b.scene()
     y, x = np.indices((size, size)).reshape(2, -1)
@@ -195,7 +223,7 @@ def motion(a: Lion, b: Lion, size: int = 128) -> Motion:
 
 
 def turning(yaw: float, pitch: float, roll: float) -> np.ndarray:
-    """The rotation (3, 3) that looks up by pitch, then right by yaw, then tilts clockwise by roll, all degrees."""
+    """The rotation (3, 3) that looks up by pitch, right by yaw, clockwise by roll; in degrees."""
     (cy, cp, cr), (sy, sp, sr) = (f(np.radians([yaw, pitch, roll])) for f in (np.cos, np.sin))
     about_y = np.array([[cy, 0, sy], [0, 1, 0], [-sy, 0, cy]])
     about_x = np.array([[1, 0, 0], [0, cp, -sp], [0, sp, cp]])
@@ -206,7 +234,7 @@ def turning(yaw: float, pitch: float, roll: float) -> np.ndarray:
 def _head(lion: Lion) -> dict[str, Part]:
     """The parts that turn with the head. Axes are (width, height or length, depth)."""
     fur = _colour(lion.fur_hue, lion.fur_lightness, 0.62)
-    cream = 0.35 * fur + 0.65 * np.array([1.0, 0.95, 0.85])
+    cream = 0.35 * fur + 0.65 * CREAM
     parts = {"skull": Part((0, 0, 0), (0.96, 0.98, 0.9), fur)}
     parts |= _mane(lion) | _muzzle(lion, fur, cream)
     for side, name in ((-1, "left"), (1, "right")):
@@ -218,57 +246,57 @@ def _body(lion: Lion) -> dict[str, Part]:
     fur = _colour(lion.fur_hue, lion.fur_lightness, 0.62)
     return {
         "body": Part((0, 2.15, -0.75), (1.12, 1.6, 0.7), 0.94 * fur),
-        "chest": Part((0, 1.9, -0.4), (0.72, 1.25, 0.5), 0.72 * fur + 0.28 * np.array([1.0, 0.95, 0.85])),
+        "chest": Part((0, 1.9, -0.4), (0.72, 1.25, 0.5), 0.72 * fur + 0.28 * CREAM),
     }
 
 
 def _mane(lion: Lion) -> dict[str, Part]:
     """Two rings of tufts: a long dark one behind, a short lighter one between its gaps."""
     parts = {}
-    for ring, (count, depth, reach, shade) in enumerate(((12, -0.4, 1.0, 0.82), (12, -0.12, 0.7, 1.12))):
+    rings = (("tuft", 0, -0.4, 1.0, 0.82), ("fringe", 0.5, -0.12, 0.7, 1.12))
+    for name, shift, depth, reach, shade in rings:
         colour = _colour(lion.mane_hue, lion.mane_lightness * shade, 0.66)
-        for k in range(count):
-            angle = 2 * np.pi * (k + 0.5 * ring) / count
+        for k in range(12):
+            angle = 2 * np.pi * (k + shift) / 12
             outward = np.array([np.sin(angle), -np.cos(angle), -0.12])
             length = lion.mane * reach * (1 + 0.08 * np.cos(angle))  # a little longer on top
             centre = (0.82 + 0.8 * length) * outward + [0, 0, depth]
-            name = f"tuft_{k}" if ring == 0 else f"fringe_{k}"
-            parts[name] = Part(centre, (0.27, length, 0.24), colour, _along(outward))
+            parts[f"{name}_{k}"] = Part(centre, (0.27, length, 0.24), colour, _along(outward))
     return parts
 
 
 def _ear(lion: Lion, side: int, name: str, fur: np.ndarray) -> dict[str, Part]:
     outward = np.array([0.55 * side, -0.83, 0.0])
     centre = np.array([0.62 * side, -0.62, 0.12]) + 0.75 * lion.ears * outward
-    pink = 0.3 * fur + 0.7 * np.array([0.86, 0.45, 0.45])
+    pink, inner = 0.3 * fur + 0.7 * np.array([0.86, 0.45, 0.45]), (0.17, 0.72 * lion.ears, 0.1)
     return {
         f"ear_{name}": Part(centre, (0.27, lion.ears, 0.16), fur, _along(outward)),
-        f"inner_ear_{name}": Part(centre + [0, 0.01, 0.09], (0.17, 0.72 * lion.ears, 0.1), pink, _along(outward)),
+        f"inner_ear_{name}": Part(centre + [0, 0.01, 0.09], inner, pink, _along(outward)),
     }
 
 
 def _eye(lion: Lion, side: int, name: str, fur: np.ndarray) -> dict[str, Part]:
-    """Eyeball, pupil, catchlight and lid: two spheres meet in a plane circle, so a sliding sphere is a lid."""
+    """Two spheres meet in a plane circle, so a sphere that slides off the eyeball is a lid."""
     at, radius = np.array([0.37 * side, -0.2, 0.72]), 0.26
-    lift = radius * (0.1 + 1.4 * lion.eyes)
+    lift, up = radius * (0.1 + 1.4 * lion.eyes), np.array([-0.2 * side, -0.77, -0.6])
     white, black = np.array([0.97, 0.96, 0.93]), np.array([0.07, 0.05, 0.05])
     return {
         f"eye_{name}": Part(at, (radius,) * 3, white, gloss=0.1),
         f"pupil_{name}": Part(at + [-0.01 * side, 0.01, 0.18], (0.14, 0.15, 0.09), black),
         f"catchlight_{name}": Part(at + [-0.05, -0.05, 0.238], (0.05, 0.05, 0.03), np.ones(3)),
-        f"lid_{name}": Part(at + lift * np.array([-0.2 * side, -0.77, -0.6]), (1.12 * radius,) * 3, 0.92 * fur),
+        f"lid_{name}": Part(at + lift * up, (1.12 * radius,) * 3, 0.92 * fur),
     }
 
 
 def _muzzle(lion: Lion, fur: np.ndarray, cream: np.ndarray) -> dict[str, Part]:
-    """Bridge, nose and cheeks stay; the jaw, with the tongue on it, turns about a hinge under the ears."""
-    front = 0.72 + lion.muzzle
-    hinge, drop = np.array([0, 0.3, 0.15]), turning(0, -30 * lion.mouth, 0)
-    dark, pink = np.array([0.2, 0.05, 0.06]), np.array([0.85, 0.38, 0.4])
+    """Bridge, nose and cheeks stay; the jaw, with the tongue, turns about a hinge."""
+    front, half, gape = 0.72 + lion.muzzle, 0.5 * lion.muzzle, lion.mouth
+    hinge, drop = np.array([0, 0.3, 0.15]), turning(0, -30 * gape, 0)
+    black, dark, pink = np.array([(0.16, 0.09, 0.09), (0.2, 0.05, 0.06), (0.85, 0.38, 0.4)])
     parts = {
-        "bridge": Part((0, 0.1, 0.5 + 0.5 * lion.muzzle), (0.26, 0.28, 0.42 + 0.5 * lion.muzzle), 0.5 * (fur + cream)),
-        "nose": Part((0, 0.14, front + 0.16), (0.18, 0.12, 0.13), np.array([0.16, 0.09, 0.09]), gloss=0.5),
-        "mouth": Part((0, 0.5 + 0.14 * lion.mouth, front - 0.2), (0.29, 0.06 + 0.25 * lion.mouth, 0.22), dark),
+        "bridge": Part((0, 0.1, 0.5 + half), (0.26, 0.28, 0.42 + half), 0.5 * (fur + cream)),
+        "nose": Part((0, 0.14, front + 0.16), (0.18, 0.12, 0.13), black, gloss=0.5),
+        "mouth": Part((0, 0.5 + 0.14 * gape, front - 0.2), (0.29, 0.06 + 0.25 * gape, 0.22), dark),
         "jaw": Part(hinge + drop @ [0, 0.34, front - 0.3], (0.29, 0.15, 0.32), cream, drop),
         "tongue": Part(hinge + drop @ [0, 0.22, front - 0.36], (0.17, 0.09, 0.26), pink, drop),
     }
@@ -278,11 +306,10 @@ def _muzzle(lion: Lion, fur: np.ndarray, cream: np.ndarray) -> dict[str, Part]:
 
 
 def _along(direction: np.ndarray) -> np.ndarray:
-    """A rotation whose second column is the direction and whose third looks as far to the front as it can."""
-    up = direction / np.linalg.norm(direction)
-    front = np.array([0, 0, 1]) - up[2] * up
-    front = front / np.linalg.norm(front)
-    return np.stack([np.cross(up, front), up, front], 1)
+    """A rotation whose second column is the direction; the third looks as far front as it can."""
+    x, y, z = (direction / math.hypot(*direction)).tolist()
+    flat = math.hypot(x, y)  # how much of the direction lies in the plane of the face
+    return np.array([[y / flat, x, -z * x / flat], [-x / flat, y, -z * y / flat], [0, z, flat]])
 
 
 def _colour(hue: float, lightness: float, saturation: float) -> np.ndarray:
@@ -291,10 +318,12 @@ def _colour(hue: float, lightness: float, saturation: float) -> np.ndarray:
 
 def _surface(scene: Scene, part: np.ndarray, unit: np.ndarray) -> np.ndarray:
     """World points (k, 3) of unit directions (k, 3) in the frames of the ellipsoids part (k,)."""
-    return scene.centre[part] + np.einsum("kij,kj->ki", scene.rotation[part], scene.axes[part] * unit)
+    return scene.centre[part] + np.einsum(
+        "kij,kj->ki", scene.rotation[part], scene.axes[part] * unit
+    )
 
 
 def _visible(scene: Scene, world: np.ndarray) -> np.ndarray:
-    """Inside the picture, with nothing nearer on its ray (its own ellipsoid's front counts, so it must face us)."""
+    """In the picture and first on its ray; its own ellipsoid counts, so it also faces us."""
     _, depth = nearest(scene, world[:, 0], world[:, 1])
     return (depth <= world[:, 2] + 1e-6) & (np.abs(world[:, :2]) <= 1).all(1)
