@@ -13,7 +13,7 @@ SIZE = 128
 
 
 def black(x, y):
-    return np.zeros((*x.shape, 3))
+    return np.zeros((*np.broadcast(x, y).shape, 3))
 
 
 def scene_of(*spheres, light=(0, 0, 1), axes=None, rotation=None, background=black):

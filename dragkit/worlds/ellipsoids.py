@@ -19,8 +19,8 @@ AMBIENT, DIFFUSE, SHININESS = 0.46, 0.64, 24
 class Meadow:
     """A background of sky over ground, with a soft horizon and soft diagonal stripes.
 
-    Calling it with world coordinates ``x``, ``y`` (any shape, pixels of [-1, 1]) gives colours
-    ``(*shape, 3)`` in 0..1. ``sky`` and ``ground`` are RGB in 0..1; ``horizon`` is a world y.
+    Calling it with world coordinates ``x`` and ``y``, of shapes that broadcast together, gives
+    colours ``(*shape, 3)`` in 0..1. ``sky`` and ``ground`` are RGB in 0..1, ``horizon`` a world y.
     """
 
     sky: np.ndarray
@@ -49,7 +49,7 @@ class Scene:
         colour: (n, 3) RGB in 0..1.
         gloss: (n,) strength of the highlight, 0 (matt) to 1.
         light: (3,) direction toward the light; its length does not matter.
-        background: world x, y of equal shape -> colours (*shape, 3).
+        background: world x (1, w) and y (h, 1) -> colours (h, w, 3) in 0..1.
 
     Raises:
         ValueError: wrong shape of an array, a semi-axis that is not positive, or a zero light.
@@ -114,8 +114,9 @@ def render(scene: Scene, size: int = 128, supersample: int = 2) -> Render:
     index, depth = (fine_index, fine_depth) if supersample == 1 else _zbuffer(scene, size)
     colour, cover = _average(_shade(scene, fine_index, fine_depth), supersample)
     # The background is smooth, so one ray a pixel is enough for it.
-    y, x = pixel_to_world(np.indices((size, size)), size)
-    image = (colour + (1 - cover[..., None]) * scene.background(x, y)).clip(0, 1)
+    ray = pixel_to_world(np.arange(size), size)
+    behind = scene.background(ray[None, :], ray[:, None])
+    image = (colour + (1 - cover[..., None]) * behind).clip(0, 1)
     return Render(np.ascontiguousarray(image.transpose(2, 0, 1), dtype=np.float32), index, depth)
 
 
