@@ -72,7 +72,7 @@ class ShiftedPatchLoss:
         reference = sample(view.features.detach(), patch, view.size)
         trusted = self.trust(track.confidence)
         if not trusted.all():
-            first = sample(start.features, edit.handles[:, None] + offsets, view.size)
+            first = sample(start.features.detach(), edit.handles[:, None] + offsets, view.size)
             reference = torch.where(trusted[:, None, None], reference, first)
         error = (sample(view.features, ahead, view.size) - reference).abs()
         return (_reduce(error, self.reduction) * (distance[:, 0] > self.skip)).sum()
@@ -118,7 +118,7 @@ class MaskLoss:
         if edit.mask is None:
             return view.anchor.new_zeros(())
         still = 1 - to_grid(edit.mask, view.anchor)
-        error = ((view.anchor - start.anchor) * still).abs()
+        error = ((view.anchor - start.anchor.detach()) * still).abs()
         return self.weight * (error.mean() if self.reduction == "mean" else error.sum())
 
 
