@@ -1,0 +1,174 @@
+"""Every loss term worked out by hand on maps of a few cells."""
+
+import math
+
+import pytest
+import torch
+
+from dragkit.losses import MaskLoss, ShiftedPatchLoss, TemplatePatchLoss, above, always
+from dragkit.records import Edit, TrackResult, View
+from dragkit.trackers.nearest import Template
+
+
+def view(rows, size=None) -> View:
+    """A view whose features (c h w) are `rows`, one cell per pixel unless `size` says otherwise."""
+    features = torch.as_tensor(rows, dtype=torch.float32).clone().requires_grad_()
+    return View(features, features, size or tuple(features.shape[1:]), lambda: None)
+
+
+def one(view: View) -> float:
+    """The radius that comes to one pixel in this view's picture; strict, the disc is that pixel."""
+    return 512 / view.size[0]
+
+
+def track(*points, sure=math.nan) -> TrackResult:
+    confidence = torch.tensor(sure).expand(len(points))
+    return TrackResult(torch.tensor(points).float(), confidence, torch.zeros(0), None)
+
+
+def ramp(across: float, down: float, side: int = 7) -> torch.Tensor:
+    """(1 side side) a plane that rises by `across` per pixel to the right and `down` per pixel down."""
+    steps = torch.arange(float(side))
+    return (across * steps + down * steps[:, None])[None]
+
+
+# The motion term
+
+
+def test_one_pixel_is_compared_with_its_neighbour_toward_the_target():
+    now = view([[[1, 2, 5, 9]]])
+    loss = ShiftedPatchLoss(one(now), strict=True)
+    value = loss(now, track((1, 0)), now, Edit([(1, 0)], [(3, 0)]))
+    assert value.item() == pytest.approx(3)  # |F(2) - F(1)| = |5 - 2|
+    value.backward()
+    torch.testing.assert_close(now.features.grad, torch.tensor([[[0.0, 0, 1, 0]]]))  # none at 1
+
+
+def test_the_gradient_is_the_sign_spread_by_the_bilinear_weights():
+    """d = (3, 4) / 5, so F(q + d) lies at (0.6, 0.8) between four cells, whatever F(q) was."""
+    now = view(torch.zeros(1, 3, 3).index_fill(2, torch.tensor([0]), -2.0))
+    loss = ShiftedPatchLoss(one(now), strict=True)
+    loss(now, track((0, 0)), now, Edit([(0, 0)], [(1.5, 2)])).backward()
+    weights = torch.tensor([[[0.4 * 0.2, 0.6 * 0.2, 0], [0.4 * 0.8, 0.6 * 0.8, 0], [0, 0, 0]]])
+    torch.testing.assert_close(now.features.grad, weights)
+
+
+@pytest.mark.parametrize(
+    ("strict", "reduction", "factor"),
+    [(False, "sum", 5), (True, "sum", 1), (False, "mean", 1 / 2), (True, "mean", 1 / 2)],
+)
+def test_on_planes_every_pixel_adds_the_slopes_along_the_way(strict, reduction, factor):
+    """The disc of one pixel's radius holds 5 pixels, or 1 without its rim; there are 2 channels."""
+    now = view(torch.cat([ramp(1, 10), ramp(-2, 0)]))
+    loss = ShiftedPatchLoss(one(now), strict=strict, reduction=reduction)
+    value = loss(now, track((2, 2)), now, Edit([(2, 2)], [(5, 6)]))
+    assert value.item() == pytest.approx(factor * ((0.6 * 1 + 0.8 * 10) + 0.6 * 2))
+
+
+def test_one_pixel_of_the_picture_is_half_a_cell_of_a_map_of_half_the_size():
+    now = view(ramp(1, 0, side=4), size=(8, 8))
+    value = ShiftedPatchLoss(64, strict=True)(now, track((3, 3)), now, Edit([(3, 3)], [(7, 3)]))
+    assert value.item() == pytest.approx(0.5)
+
+
+def test_the_shift_is_one_pixel_however_far_or_near_the_target_is():
+    now = view(ramp(1, 0, side=9))
+    for x in (3.5, 4, 5, 8):
+        loss = ShiftedPatchLoss(one(now), skip=0)
+        value = loss(now, track((3, 3)), now, Edit([(3, 3)], [(x, 3)]))
+        assert value.item() == pytest.approx(1)
+
+
+def test_handles_add_up_and_those_within_the_skip_distance_are_left_alone():
+    now = view(ramp(1, 0, side=9))
+    points = track((2, 2), (4, 4), (6, 6))
+    targets = [(4, 2), (5, 4), (6, 6)]  # 2 px away, 1 px, 0 px
+    edit = Edit([(2, 2), (4, 4), (6, 6)], targets)
+    values = [ShiftedPatchLoss(one(now), skip=s)(now, points, now, edit) for s in (0, 0.9, 1, 2)]
+    assert [v.item() for v in values] == pytest.approx([2, 2, 1, 0])
+    values[-1].backward()
+    assert not now.features.grad.any()
+
+
+def test_a_patch_may_leave_the_picture():
+    """In the lower right corner, going left: the pixel right of it meets the same border twice."""
+    now = view(ramp(1, 10, side=3))
+    value = ShiftedPatchLoss(one(now))(now, track((2, 2)), now, Edit([(2, 2)], [(0, 2)]))
+    assert value.item() == pytest.approx((1 + 1 + 1 + 1 + 0) / 5)
+
+
+@pytest.mark.parametrize("sure", [0.4, math.nan])
+def test_a_handle_that_is_not_trusted_is_compared_with_the_first_patch(sure):
+    start, now = view([[[1, 2, 4, 8]]]), view([[[100, 70, 50, 3]]])
+    loss = ShiftedPatchLoss(one(now), trust=above(0.5), strict=True)
+    value = loss(now, track((1, 0), sure=sure), start, Edit([(0, 0)], [(3, 0)]))
+    assert value.item() == pytest.approx(50 - 1)  # F(2) now, F₀ at the original handle 0
+    value.backward()
+    torch.testing.assert_close(now.features.grad, torch.tensor([[[0.0, 0, 1, 0]]]))
+    assert start.features.grad is None
+
+
+def test_the_gate_decides_handle_by_handle():
+    start, now = view([[[1, 2, 4, 8]]]), view([[[100, 70, 50, 3]]])
+    both = track((1, 0), (1, 0), sure=[0.4, 0.6])
+    loss = ShiftedPatchLoss(one(now), trust=above(0.5), strict=True)
+    value = loss(now, both, start, Edit([(0, 0)] * 2, [(3, 0)] * 2))
+    assert value.item() == pytest.approx((50 - 1) + (70 - 50))
+
+
+def test_the_gates_themselves():
+    confidence = torch.tensor([math.nan, -1, 0.5, 0.7])
+    assert always(confidence).tolist() == [True] * 4
+    assert above(0.5)(confidence).tolist() == [False, False, True, True]
+    assert "above(0.5)" in repr(ShiftedPatchLoss(trust=above(0.5)))
+
+
+# The template term
+
+
+def test_the_patch_at_the_point_is_compared_with_the_trackers_template():
+    now = view([[[1, 2, 5, 9]], [[0, 0, 1, 0]]])
+    patch = torch.tensor([[[4.0, 0.0], [4.0, 3.0]]], requires_grad=True)
+    memory = Template(patch, torch.tensor([[0.0, 0.0], [1.0, 0.0]]))
+    found = TrackResult(torch.tensor([[1.0, 0.0]]), torch.ones(1), torch.zeros(1, 1, 1), memory)
+    # channel 1: |2 - 4| + |5 - 4|; channel 2: |0 - 0| + |1 - 3|
+    values = [TemplatePatchLoss(r)(now, found, now, None) for r in ("sum", "mean")]
+    assert [v.item() for v in values] == pytest.approx([5, 5 / 4])
+    values[0].backward()
+    expected = torch.tensor([[[0.0, -1, 1, 0]], [[0, 0, -1, 0]]])
+    torch.testing.assert_close(now.features.grad, expected)
+    assert patch.grad is None
+
+
+# The mask term
+
+
+def masked(mask) -> Edit:
+    return Edit([(0, 0)], [(1, 1)], mask)
+
+
+def test_the_mask_term_weighs_each_cell_by_the_share_that_must_stay():
+    start, now = view([[[0, 0], [5, 5]]], (4, 4)), view([[[1, 2], [8, 1]]], (4, 4))
+    mask = [[1, 1, 1, 0], [1, 1, 0, 0], [0, 0, 0, 0], [0, 0, 0, 0]]
+    total = 1 * 0 + 2 * 0.75 + 3 * 1 + 4 * 1
+    for weight in (1, 20):
+        mean = MaskLoss(weight)(now, track((0, 0)), start, masked(mask))
+        whole = MaskLoss(weight, reduction="sum")(now, track((0, 0)), start, masked(mask))
+        assert mean.item() == pytest.approx(weight * total / 4)
+        assert whole.item() == pytest.approx(weight * total)
+    mean.backward()
+    expected = 20 / 4 * torch.tensor([[[0, 0.75], [1, -1]]])
+    torch.testing.assert_close(now.anchor.grad, expected)
+    assert start.anchor.grad is None
+
+
+@pytest.mark.parametrize("mask", [None, [[1, 1], [1, 1]]])
+def test_nothing_to_hold_is_no_loss(mask):
+    start, now = view([[[1, 2], [3, 4]]]), view([[[9, 9], [9, 9]]])
+    assert MaskLoss()(now, track((0, 0)), start, masked(mask)).item() == 0
+
+
+def test_at_the_start_nothing_has_moved_yet():
+    now = view([[[1, 2], [3, 4]]])
+    value = MaskLoss()(now, track((0, 0)), now, masked([[0, 0], [0, 1]]))
+    assert value.item() == 0
