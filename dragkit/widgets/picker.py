@@ -1,0 +1,246 @@
+"""The widget that makes an edit: handles, targets and a mask, by mouse, touch or numbers."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+
+import ipywidgets as W
+import numpy as np
+from PIL import Image
+from torch import Tensor
+
+from ..compose import paint
+from ..records import Edit
+from .canvas import Notice, Shown, Surface, button, card, guard, row
+from .draft import Draft
+
+POINTS, PAINT, ERASE = "Points", "Paint", "Erase"
+
+
+class Picker(Shown):
+    """Pick a seed, click a handle, then where it should go; paint what may move.
+
+    ``edit = Picker(model).edit``. Pressing on a point takes hold of it; pressing elsewhere and dragging
+    makes a pair at once; Delete removes the selected pair. All of it can be done with the boxes, too.
+
+    Args:
+        model: offers ``sample(seed)``, ``finish(latent)`` and ``size``, as :func:`dragkit.load` returns.
+        seed: of the first picture, 0 or more.
+        edit: what to begin with.
+        size: height of the picture on the page, in CSS pixels.
+
+    Raises:
+        ValueError: at once, if `edit` does not fit the model's picture.
+    """
+
+    def __init__(self, model, seed: int = 0, edit: Edit | None = None, size: int = 384) -> None:
+        self.model = model
+        self.surface = Surface(model.size, size, self._touched, self._key)
+        self.draft = Draft(model.size, reach=10 * model.size[0] / size)
+        self.draft.load(edit.fit(model.size) if edit else None)
+        self.notice = Notice(size)
+        self._listeners: list[Callable] = []
+        self._quiet = False  # while the boxes are being filled
+        self._build(seed, size)
+        self._see(model.sample(seed))
+        self._show()
+
+    @property
+    def edit(self) -> Edit:
+        """What has been picked, as an `Edit`. Raises ValueError while a handle or a target is missing."""
+        return self.draft.edit()
+
+    @edit.setter
+    def edit(self, edit: Edit | None) -> None:
+        self.draft.load(edit.fit(self.model.size) if edit else None)
+        self._changed()
+
+    @property
+    def seed(self) -> int:
+        """The seed of the picture; setting it shows another one."""
+        return self.seed_box.value
+
+    @seed.setter
+    def seed(self, seed: int) -> None:
+        self.seed_box.value = seed
+
+    @property
+    def mask(self) -> np.ndarray | None:
+        """(H W) bool, true = may move; ``None`` where no mask is painted."""
+        return self.draft.mask
+
+    @property
+    def last_error(self) -> BaseException | None:
+        """The last error of a callback; ``None`` while all is well."""
+        return self.notice.last_error
+
+    def on_change(self, callback: Callable[[], None]) -> None:
+        """Call `callback()` after every change of seed, points or mask."""
+        self._listeners.append(callback)
+
+    def load(self, latent: Tensor, edit: Edit) -> None:
+        """Show another start, such as a saved session's; nobody is told of a change."""
+        self.draft.load(edit.fit(self.model.size))
+        self._see(latent)
+        self._show()
+
+    def still(self, size: int = 384) -> Image.Image:
+        """The picture with what has been picked."""
+        d = self.draft
+        targets = [h if t is None else t for h, t in zip(d.handles, d.targets)]
+        shown = len(targets) - d.open  # a handle that still waits has no ring
+        as_points = lambda points: np.array(points, float).reshape(-1, 2)  # noqa: E731
+        selected = d.selected if len(d.handles) > 1 else None
+        return paint(self.image, as_points(d.handles), as_points(targets[:shown]), mask=d.mask, selected=selected, size=size)
+
+    def __repr__(self) -> str:
+        return f"Picker(seed {self.seed}, {len(self.draft.handles)} handles)"
+
+    def _build(self, seed: int, size: int) -> None:
+        tip = "Which picture: the same number gives the same one"
+        self.seed_box = W.BoundedIntText(seed, 0, 2**31 - 1, description="Seed", tooltip=tip, layout=W.Layout(width="150px"))
+        self.seed_box.style.description_width = "36px"
+        self.seed_box.observe(self._seeded, "value")
+        dice = button("Random", "random", "Show a picture of a random seed", self._random)
+        tips = ["Click a handle, then its target", "Paint what may move", "Erase: what is not painted must stay"]
+        self.mode = W.ToggleButtons(options=[POINTS, PAINT, ERASE], tooltips=tips, icons=["dot-circle-o", "paint-brush", "eraser"])
+        self.mode.style.button_width = f"{(size - 130) // 3 - 6}px"
+        self.mode.layout = W.Layout(width=f"{size - 130}px", overflow="visible")
+        self.mode.observe(self._told, "value")
+        top = max(self.model.size) / 4
+        self.brush = W.FloatSlider(top / 3, min=1, max=top, step=0.5, readout=False, description="Brush", tooltip="Size of the brush")
+        self.brush.style.description_width, self.brush.layout.width = "38px", "122px"
+        self.pair = W.Dropdown(tooltip="The selected pair", layout=W.Layout(width="62px"))
+        self.pair.observe(self._selected, "value")
+        names = ("handle x", "handle y", "target x", "target y")
+        self.numbers = [W.BoundedFloatText(0, 0, self.model.size[1 - i % 2] - 1, step=1, tooltip=name, layout=W.Layout(width="64px"))
+                        for i, name in enumerate(names)]  # fmt: skip
+        for box in self.numbers:
+            box.observe(self._typed, "value")
+        self.add = button("Add", "plus", "Add a pair in the middle, to be moved by its numbers", self._add)
+        self.remove = button("Remove", "minus", "Remove the selected pair (Delete)", self._remove)
+        self.clear = button("Clear points", "times", "Remove all pairs", self._clear)
+        self.unmask = button("Clear mask", "ban", "Remove the mask: everything may move", self._unmask)
+        arrow, (hx, hy, tx, ty) = W.Label("→"), self.numbers
+        line = lambda *parts: row(*parts, width=size)  # noqa: E731
+        self.box = card(
+            line(self.seed_box, dice), self.surface.canvas, self.notice.line, line(self.mode, self.brush),
+            line(self.pair, hx, hy, arrow, tx, ty), line(self.add, self.remove, self.clear, self.unmask),
+        )  # fmt: skip
+
+    def _see(self, latent: Tensor) -> None:
+        self.latent = latent
+        self.image = self.model.finish(latent).movedim(0, -1).mul(255).round().byte().cpu().numpy()
+
+    def _show(self, last: bool = True) -> None:
+        """Draw, and fill the boxes from the draft."""
+        self.surface.show(self.still, last)
+        if not last:
+            return
+        d, self._quiet = self.draft, True
+        try:
+            self.pair.options = [(str(i + 1), i) for i in range(len(d.handles))]
+            self.pair.value = d.selected
+            for k, box in enumerate(self.numbers):
+                point = None if d.selected is None else (d.handles, d.targets)[k // 2][d.selected]
+                box.value, box.disabled = (0, True) if point is None else (point[k % 2], False)
+        finally:
+            self._quiet = False
+        self.pair.disabled = self.remove.disabled = self.clear.disabled = not d.handles
+        self.unmask.disabled = d.mask is None
+        self.add.disabled = d.open
+        self.brush.disabled = self.mode.value == POINTS
+        self._hint()
+
+    def _hint(self) -> None:
+        d = self.draft
+        if self.mode.value != POINTS:
+            verb = "Paint over what may move." if self.mode.value == PAINT else "Erase what must stay."
+            self.notice.say(verb + (" Nothing painted yet: everything may move." if d.mask is None else ""))
+        elif d.open:
+            self.notice.say("Now click where it should go.")
+        elif d.handles:
+            self.notice.say("Press on a point to move it; click elsewhere for another handle.")
+        else:
+            self.notice.say("Click a point, such as the chin, then where it should go.")
+
+    def _changed(self) -> None:
+        self._show()
+        for callback in self._listeners:
+            callback()
+
+    @guard
+    def _touched(self, kind: str, x: float, y: float) -> None:
+        d = self.draft
+        if self.mode.value == POINTS:
+            changed = {"press": d.press, "move": d.drag, "release": lambda *_: d.pressed is not None}[kind](x, y)
+        else:
+            changed = kind == "press" or d.brush is not None
+            if changed:
+                d.paint(x, y, self.brush.value, self.mode.value == PAINT)
+        if kind == "release":
+            d.release()
+            if changed:
+                d.tidy()
+                self._changed()
+        elif changed or kind == "press":
+            self._show(last=kind == "press")
+
+    @guard
+    def _key(self, name: str) -> None:
+        if name in ("Delete", "Backspace"):
+            self._remove()
+
+    @guard
+    def _seeded(self, _) -> None:
+        self._see(self.model.sample(self.seed))
+        self._changed()
+
+    @guard
+    def _random(self) -> None:
+        self.seed_box.value = random.randrange(1000)
+
+    @guard
+    def _told(self, _) -> None:
+        self._show()
+
+    @guard
+    def _selected(self, change) -> None:
+        if not self._quiet:
+            self.draft.selected = change["new"]
+            self._show()
+
+    @guard
+    def _typed(self, _) -> None:
+        i, d = self.draft.selected, self.draft
+        if self._quiet or i is None:
+            return
+        hx, hy, tx, ty = (box.value for box in self.numbers)
+        d.handles[i] = d.inside(hx, hy)
+        if d.targets[i] is not None:
+            d.targets[i] = d.inside(tx, ty)
+        self._changed()
+
+    @guard
+    def _add(self) -> None:
+        height, width = self.model.size
+        self.draft.add(self.draft.inside(width / 2, height / 2), self.draft.inside(width / 2, 0.6 * height))
+        self._changed()
+
+    @guard
+    def _remove(self) -> None:
+        self.draft.remove()
+        self._changed()
+
+    @guard
+    def _clear(self) -> None:
+        mask, arrive = self.draft.mask, self.draft.arrive
+        self.draft.load(None)
+        self.draft.mask, self.draft.arrive = mask, arrive
+        self._changed()
+
+    @guard
+    def _unmask(self) -> None:
+        self.draft.mask = None
+        self._changed()
