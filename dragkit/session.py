@@ -24,7 +24,7 @@ STALLED = 30  # steps without coming nearer after which a handle counts as lost;
 class Frame:
     """A `Step` without its view: what a `Trace` keeps, light enough for every step.
 
-    `image` is uint8 (H W 3); points, confidence, scores, arrived and distance are as in `Step`.
+    `image` is uint8 (H W 3); points, confidence, scores, arrived, near and distance are as in `Step`.
     A frame can be passed as ``drag(…, resume=frame)``.
     """
 
@@ -38,6 +38,7 @@ class Frame:
     arrived: Tensor
     image: np.ndarray = field(repr=False)
     optimiser: dict[str, Any] = field(repr=False)
+    near: Tensor = field(repr=False)
 
     @classmethod
     def of(cls, step: Step) -> Frame:
@@ -46,7 +47,7 @@ class Frame:
         track = step.track
         tensors = [step.latent, step.edit.to("cpu"), track.points, track.confidence, track.scores]
         tensors = [t.cpu() if isinstance(t, Tensor) else t for t in tensors]
-        return cls(step.index, *tensors, dict(step.losses), step.arrived.cpu(), image, step.optimiser)
+        return cls(step.index, *tensors, dict(step.losses), step.arrived.cpu(), image, step.optimiser, step.near.cpu())
 
     @property
     def distance(self) -> Tensor:
@@ -139,7 +140,7 @@ class Trace:
         self._must_have_steps()
         pictures = [
             compose(f.image, f.points.numpy(), f.edit.targets.numpy(), path=self.path(i), size=size)
-            for i, f in enumerate(tqdm(self.frames, path.name, unit="frame"))
+            for i, f in enumerate(tqdm(self.frames, path.name, unit="frame", leave=False))
         ]
         iio.imwrite(path, pictures, **settings)
         return path
@@ -160,7 +161,7 @@ class Trace:
             for f in self.frames
         ]
         arrays = {name: np.stack([np.asarray(getattr(f, name)) for f in self.frames])
-                  for name in ("latent", "confidence", "scores", "image")}  # fmt: skip
+                  for name in ("latent", "near", "confidence", "scores", "image")}  # fmt: skip
         for i, name in enumerate(MOMENTS):
             arrays[name] = np.stack([_moments(f)[i] for f in self.frames])
         np.savez_compressed(path.with_suffix(".npz"), **arrays)
@@ -199,7 +200,7 @@ def _frame(edit: Edit, step: dict[str, Any], arrays: dict[str, np.ndarray], i: i
     state = {name: tensor(name) for name in MOMENTS}
     return Frame(
         step["index"], tensor("latent"), edit, torch.tensor(step["points"]), tensor("confidence"), tensor("scores"),
-        step["losses"], torch.tensor(step["arrived"]), arrays["image"][i], {0: state} if state["step"] else {},
+        step["losses"], torch.tensor(step["arrived"]), arrays["image"][i], {0: state} if state["step"] else {}, tensor("near"),
     )  # fmt: skip
 
 
@@ -235,7 +236,10 @@ class Session:
         """Make one step (the first one looks at the start) and return its record."""
         if self.done:
             return self.trace[-1]
-        return self.trace.append(next(self._run))
+        run, self._run = self._run or self._drag(), None  # a run that raises is dead; the next step begins another
+        frame = self.trace.append(next(run))
+        self._run = run
+        return frame
 
     def run(self, steps: int | None = None) -> Trace:
         """Make up to `steps` updates (default: the method's), with a progress bar, until all have arrived.
@@ -251,7 +255,7 @@ class Session:
                     bar.set_postfix_str(str(self.step()), refresh=False)
                     bar.update()
             except KeyboardInterrupt:
-                self._run = self._drag()
+                pass
         return self.trace
 
     def rewind(self, index: int) -> Session:
