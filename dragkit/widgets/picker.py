@@ -99,7 +99,7 @@ class Picker(Shown):
 
     def _build(self, seed: int, size: int) -> None:
         tip = "Which picture: the same number gives the same one"
-        self.seed_box = W.BoundedIntText(seed, 0, 2**31 - 1, description="Seed", tooltip=tip, layout=W.Layout(width="150px"))
+        self.seed_box = W.BoundedIntText(seed, min=0, max=2**31 - 1, description="Seed", tooltip=tip, layout=W.Layout(width="150px"))
         self.seed_box.style.description_width = "36px"
         self.seed_box.observe(self._seeded, "value")
         dice = button("Random", "random", "Show a picture of a random seed", self._random)
@@ -109,12 +109,12 @@ class Picker(Shown):
         self.mode.layout = W.Layout(width=f"{size - 130}px", overflow="visible")
         self.mode.observe(self._told, "value")
         top = max(self.model.size) / 4
-        self.brush = W.FloatSlider(top / 3, min=1, max=top, step=0.5, readout=False, description="Brush", tooltip="Size of the brush")
+        self.brush = W.FloatSlider(value=top / 3, min=1, max=top, step=0.5, readout=False, description="Brush", tooltip="Size of the brush")
         self.brush.style.description_width, self.brush.layout.width = "38px", "122px"
         self.pair = W.Dropdown(tooltip="The selected pair", layout=W.Layout(width="62px"))
         self.pair.observe(self._selected, "value")
         names = ("handle x", "handle y", "target x", "target y")
-        self.numbers = [W.BoundedFloatText(0, 0, self.model.size[1 - i % 2] - 1, step=1, tooltip=name, layout=W.Layout(width="64px"))
+        self.numbers = [W.BoundedFloatText(min=0, max=self.model.size[1 - i % 2] - 1, step=1, tooltip=name, layout=W.Layout(width="64px"))
                         for i, name in enumerate(names)]  # fmt: skip
         for box in self.numbers:
             box.observe(self._typed, "value")

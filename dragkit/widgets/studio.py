@@ -1,0 +1,117 @@
+"""The whole of it in one widget: pick an edit on the left, watch it happen on the right."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import ipywidgets as W
+import numpy as np
+from PIL import Image
+
+from ..compose import beside
+from ..records import Edit
+from ..session import Session, Trace
+from .canvas import Shown, card
+from .picker import Picker
+from .player import Player
+
+GAP = 24  # CSS pixels between the two pictures
+
+
+class Studio(Shown):
+    """Pick an edit and watch it happen: ``Studio(model, edit=edit, **dragkit.methods.draggan())``.
+
+    A changed seed, point or mask counts from the next Run on, which begins anew; what was done before is
+    kept in ``session.past``.
+
+    Args:
+        model: what to drag, as :func:`dragkit.load` returns.
+        seed, edit: what to begin with.
+        size: height of each picture on the page, in CSS pixels.
+        method: the pieces of a method, such as ``**dragkit.methods.draggan()``.
+
+    Raises:
+        TypeError: without a method.
+        ValueError: at once, if `edit` does not fit the model's picture.
+    """
+
+    def __init__(self, model, seed: int = 0, edit: Edit | None = None, size: int = 384, **method: Any) -> None:
+        if not method:
+            raise TypeError("Studio needs a method: Studio(model, **dragkit.methods.draggan())")
+        self.model, self.method = model, method
+        self.picker = Picker(model, seed, edit, size)
+        start = self._begin() if edit else None
+        self.player = Player(start, size, chart=(2 * size + GAP, size // 2), blank=self._pale())
+        self.player.file.value = f"runs/{getattr(model, 'name', 'session')}"
+        self.picker.on_change(self._changed)
+        for event, callback in (("start", self._start), ("rest", self.refresh_still), ("open", self._opened)):
+            self.player.on(event, callback)
+        if not edit:
+            self._changed()
+        pictures = W.HBox([self.picker.box, self.player.column], layout=W.Layout(flex_flow="row wrap", grid_gap=f"{GAP}px"))
+        self.box = card(pictures, self.player.chart)
+
+    @property
+    def edit(self) -> Edit:
+        """What has been picked. Raises ValueError while a handle or a target is missing."""
+        return self.picker.edit
+
+    @property
+    def session(self) -> Session | None:
+        """What Run, Step and Branch work on; ``None`` before the first run of a studio without an edit."""
+        return self.player.session
+
+    @property
+    def trace(self) -> Trace:
+        """The run that is shown."""
+        return self.player.trace
+
+    @property
+    def last_error(self) -> BaseException | None:
+        """The last error of a callback or a run; ``None`` while all is well."""
+        return self.player.last_error or self.picker.last_error
+
+    def run(self, steps: int | None = None) -> Trace:
+        """Run up to `steps` updates (default: the method's), wait for them and return the trace."""
+        return self.player.run(steps)
+
+    def still(self) -> Image.Image:
+        """Both pictures over the curves."""
+        chart = self.player.chart_picture()
+        small = chart.resize((chart.width // 2, chart.height // 2), Image.Resampling.LANCZOS)
+        pictures = beside(self.picker.still(self.player.size), self.player.picture(self.player.size), gap=GAP)
+        return beside(pictures, small, stacked=True)
+
+    def __repr__(self) -> str:
+        return f"Studio({self.picker!r}, {self.trace!r})"
+
+    def _begin(self) -> Session:
+        return Session(self.model, self.picker.latent, self.picker.edit, **self.method)
+
+    def _pale(self) -> np.ndarray:
+        return self.picker.image // 2 + np.uint8(127)
+
+    def _changed(self) -> None:
+        """The picker's edit is no longer the session's: Run will begin anew."""
+        try:
+            ready = bool(self.edit)
+        except ValueError:
+            ready = False
+        self.player.blank = self._pale()
+        self.player.wait_for(ready)
+
+    def _start(self) -> None:
+        """Before a run: begin anew where the picker has changed."""
+        if self.player.waiting is None:
+            return
+        if self.session:
+            self.session.restart(self.picker.latent, self.edit)
+        else:
+            self.player.show(self._begin())
+        self.player.waiting = None
+
+    def _opened(self) -> None:
+        """After a file was opened: show its start and edit in the picker."""
+        start = self.trace[0]
+        self.picker.load(start.latent.to(self.model.device), start.edit)
+        self.player.waiting = None
