@@ -60,7 +60,8 @@ def drag(
         lr: Adam's step size.
         steps: the most updates, counted from the start.
         arrive: stop distance in pixels; `edit.arrive` comes first.
-        resume: go on from this step of an earlier run, with its moments, whatever pieces made it.
+        resume: go on from this step of an earlier run, with its moments, whatever pieces made it; the
+            tracker looks where it looked then, so the same pieces repeat the run exactly.
 
     Raises:
         ValueError: at once, if the edit does not fit the picture, or if a loss stops pulling handles before
@@ -90,7 +91,7 @@ def _steps(model, latent, edit, tracker, losses, lr, steps, arrive, resume):
         values = {name: term.item() for name, term in terms.items()}
         arrived = (edit.targets - track.points).norm(dim=1) <= arrive
         moments = copy.deepcopy(adam.state_dict()["state"])
-        yield Step(index, w.detach().clone(), edit, view, track, values, arrived, moments)
+        yield Step(index, w.detach().clone(), edit, view, track, values, arrived, moments, near)
         if arrived.all() or index >= steps:
             return
         _update(adam, sum(terms.values()), f"step {index} ({values})")
@@ -104,7 +105,7 @@ def _begin(latent, edit, lr, resume):
     if resume is None:
         return w, adam, edit.handles, 0
     adam.load_state_dict(adam.state_dict() | {"state": copy.deepcopy(resume.optimiser)})
-    return w, adam, resume.points.to(latent), resume.index
+    return w, adam, resume.near.to(latent.device), resume.index
 
 
 def _update(adam: torch.optim.Optimizer, loss: Tensor, where: str) -> None:

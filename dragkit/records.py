@@ -145,7 +145,8 @@ class Step:
         latent, edit, view, track: the latent, what is asked for, the look at it and the tracker's answer.
         losses: the value of each loss term by its name.
         arrived: (n) bool, the tracker's claim: its point lies within the stop distance of the target.
-        optimiser: Adam's moments, so that a run goes on exactly where it was.
+        optimiser: Adam's moments, and
+        near: (n 2) where the tracker looked, so that a run goes on exactly where it was.
     """
 
     index: int
@@ -156,6 +157,7 @@ class Step:
     losses: dict[str, float]
     arrived: Tensor
     optimiser: dict[str, Any] = field(repr=False)
+    near: Tensor = field(repr=False)
 
     @property
     def points(self) -> Tensor:
