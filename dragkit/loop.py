@@ -64,13 +64,16 @@ def drag(
             tracker looks where it looked then, so the same pieces repeat the run exactly.
 
     Raises:
-        ValueError: at once, if the edit does not fit the picture, or if a loss stops pulling handles before
-            they can arrive.
+        ValueError: at once, if the edit does not fit the picture, if a loss stops pulling handles before
+            they can arrive, or if two losses have the same name.
         FloatingPointError: a loss is not finite; every step up to that one has been yielded.
     """
     edit = edit.fit(model.size).to(latent.device)
     arrive = edit.arrive or arrive
+    names = [loss.name for loss in losses]
     for loss in losses:
+        if names.count(loss.name) > 1:
+            raise ValueError(f"two losses are named {loss.name!r}, and a step keeps one value per name; rename one")
         if getattr(loss, "skip", 0) > arrive:
             raise ValueError(
                 f"the stop distance, {arrive:g} px, is below the skip distance of {loss}: handles within "
