@@ -155,13 +155,14 @@ class Trace:
         `about` goes into the JSON: the model's name, the method, anything that shall be remembered.
         """
         self._must_have_steps()
-        path = Path(path).with_suffix(".json")
+        path = _json(path)
         steps = [
             {"index": f.index, "points": f.points.tolist(), "losses": f.losses, "arrived": f.arrived.tolist()}
             for f in self.frames
         ]
         arrays = {name: np.stack([np.asarray(getattr(f, name)) for f in self.frames])
-                  for name in ("latent", "near", "confidence", "scores", "image")}  # fmt: skip
+                  for name in ("latent", "near", "confidence", "image")}  # fmt: skip
+        arrays |= {f"scores{i}": np.asarray(f.scores) for i, f in enumerate(self.frames)}  # windows may differ in size
         for i, name in enumerate(MOMENTS):
             arrays[name] = np.stack([_moments(f)[i] for f in self.frames])
         np.savez_compressed(path.with_suffix(".npz"), **arrays)
@@ -172,17 +173,25 @@ class Trace:
     @classmethod
     def load(cls, path: str | Path) -> Trace:
         """Read what :meth:`save` wrote. Raises ValueError where that is not what the files hold."""
-        path = Path(path).with_suffix(".json")
+        path = _json(path)
         try:
             text = json.loads(path.read_text())
             with np.load(path.with_suffix(".npz"), allow_pickle=False) as file:
                 arrays = {name: file[name] for name in file.files}
+            if len(arrays["image"]) != len(text["steps"]):
+                raise ValueError(f"{len(text['steps'])} steps, but {len(arrays['image'])} pictures")
             edit = Edit.from_dict(text["edit"])
             return cls([_frame(edit, step, arrays, i) for i, step in enumerate(text["steps"])])
         except FileNotFoundError as error:
             raise ValueError(f"{error.filename} is missing; a saved run is a .json and a .npz of the same name") from error
         except Exception as error:
             raise ValueError(f"{path} and its .npz do not hold a run that dragkit saved ({error})") from error
+
+
+def _json(path: str | Path) -> Path:
+    """`path` ending in .json; any other dot belongs to the name, as in ``lr0.5``."""
+    path = Path(path)
+    return path if path.suffix == ".json" else path.with_name(path.name.removesuffix(".npz") + ".json")
 
 
 MOMENTS = ("step", "exp_avg", "exp_avg_sq")
@@ -199,7 +208,7 @@ def _frame(edit: Edit, step: dict[str, Any], arrays: dict[str, np.ndarray], i: i
     tensor = lambda name: torch.from_numpy(arrays[name][i : i + 1])[0]  # noqa: E731
     state = {name: tensor(name) for name in MOMENTS}
     return Frame(
-        step["index"], tensor("latent"), edit, torch.tensor(step["points"]), tensor("confidence"), tensor("scores"),
+        step["index"], tensor("latent"), edit, torch.tensor(step["points"]), tensor("confidence"), torch.from_numpy(arrays[f"scores{i}"]),
         step["losses"], torch.tensor(step["arrived"]), arrays["image"][i], {0: state} if state["step"] else {}, tensor("near"),
     )  # fmt: skip
 
