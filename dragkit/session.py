@@ -227,28 +227,30 @@ class Session:
         self.model, self.latent, self.edit = model, latent.detach(), edit
         self.method, self.steps = method, method.get("steps", 200)
         self.trace, self.past = Trace(), []
-        self._run = self._drag()
+        self._run, self._swapped = self._drag(method), False
 
-    def _drag(self) -> Iterator[Step]:
+    def _drag(self, method: dict[str, Any]) -> Iterator[Step]:
         resume = self.trace[-1] if len(self.trace) else None
-        run = drag(self.model, self.latent, self.edit, **self.method | {"steps": 10**9}, resume=resume)
+        run = drag(self.model, self.latent, self.edit, **method | {"steps": 10**9}, resume=resume)
         if resume:
             next(run)  # that step is in the trace already
         return run
 
     @property
     def done(self) -> bool:
-        """Whether every handle has arrived."""
-        return bool(len(self.trace) and self.trace[-1].arrived.all())
+        """Whether every handle has arrived; after a swap, the new pieces have yet to say so."""
+        return bool(len(self.trace) and self.trace[-1].arrived.all()) and not self._swapped
 
     def step(self) -> Frame:
-        """Make one step (the first one looks at the start) and return its record."""
+        """Make one step (the first one looks at the start) and return its record; when done, the last one's."""
         if self.done:
             return self.trace[-1]
-        run, self._run = self._run or self._drag(), None  # a run that raises is dead; the next step begins another
-        frame = self.trace.append(next(run))
-        self._run = run
-        return frame
+        run, self._run = self._run or self._drag(self.method), None  # a run that raises is dead; the next step begins another
+        step = next(run, None)  # none, where swapped pieces too say that every handle has arrived
+        if step:
+            self.trace.append(step)
+        self._run, self._swapped = run, False
+        return self.trace[-1]
 
     def run(self, steps: int | None = None) -> Trace:
         """Make up to `steps` updates (default: the method's), with a progress bar, until all have arrived.
@@ -273,7 +275,7 @@ class Session:
             raise IndexError(f"step {index} is not in the trace; it has steps 0 to {len(self.trace) - 1}")
         self.past.append(self.trace)
         self.trace = Trace(self.trace.frames[: index % len(self.trace) + 1])
-        self._run = self._drag()
+        self._run = None
         return self
 
     def swap(self, **pieces: Any) -> Session:
@@ -281,8 +283,9 @@ class Session:
         unknown = set(pieces) - {"tracker", "losses", "lr", "steps", "arrive"}
         if unknown:
             raise ValueError(f"{', '.join(sorted(unknown))}: no such piece; choose from tracker, losses, lr, steps, arrive")
-        self.method, self.steps = self.method | pieces, pieces.get("steps", self.steps)
-        self._run = self._drag()
+        method = self.method | pieces
+        self._run, self._swapped = self._drag(method), True  # refuses what does not fit before anything changes
+        self.method, self.steps = method, method.get("steps", self.steps)
         return self
 
     def restart(self, latent: Tensor | None = None, edit: Edit | None = None) -> Session:
@@ -291,6 +294,7 @@ class Session:
         if len(self.trace):
             self.past.append(self.trace)
         self.latent, self.edit, self.trace, self._run = fresh.latent, fresh.edit, fresh.trace, fresh._run
+        self._swapped = False
         return self
 
     def save(self, path: str | Path) -> Path:
@@ -303,8 +307,7 @@ class Session:
         """Re-open a saved session on `model`, to go on from its last step with the pieces in `method`."""
         trace = Trace.load(path)
         session = cls(model, trace[0].latent.to(model.device), trace[0].edit, **method)
-        session.trace = trace
-        session._run = session._drag()
+        session.trace, session._run = trace, None
         return session
 
 
