@@ -1,0 +1,393 @@
+"""A session can be stepped, stopped, broken, rewound, changed and re-opened; its trace says why it stands."""
+
+import json
+import math
+from dataclasses import dataclass, field, replace
+
+import imageio.v3 as iio
+import numpy as np
+import pytest
+import torch
+
+from dragkit import Edit, NearestNeighbor, Session, Trace, drag
+from dragkit.methods import draggan
+from dragkit.models.toy import Toy
+
+TOY = Toy(side=64, width=4)
+LATENT = torch.tensor([[20.0, 20.0], [44.0, 20.0], [32.0, 46.0]])
+EDIT = Edit([(20, 20)], [(26, 26)])
+# at 64 px DragGAN's patch would be below one pixel
+METHOD = draggan("paper") | {"losses": (replace(draggan()["losses"][0], radius=8),), "lr": 0.5}
+
+
+def session(model=TOY, edit=EDIT, **changes) -> Session:
+    return Session(model, LATENT, edit, **METHOD | changes)
+
+
+def bits(trace: Trace) -> list:
+    """What the frames say, down to the last bit, ready to be compared."""
+
+    def one(f):
+        tensors = [f.latent, f.points, f.near, f.confidence, f.scores, f.arrived]
+        tensors += f.optimiser.get(0, {}).values()
+        arrays = [t.numpy().tobytes() for t in tensors] + [f.image.tobytes()]
+        return f.index, f.losses, str(f.edit), arrays
+
+    return [one(f) for f in trace]
+
+
+@pytest.fixture(scope="module")
+def whole() -> Trace:
+    """An uninterrupted run until arrival; nobody may change it."""
+    return Trace(drag(TOY, LATENT, EDIT, **METHOD))
+
+
+# Stepping and running
+
+
+def test_a_session_makes_the_same_steps_as_the_loop(whole):
+    s = session()
+    frames = [s.step() for _ in whole]
+    assert bits(frames) == bits(s.trace) == bits(whole)
+    assert s.done
+    assert s.step() is s.trace[-1]  # there is nothing more to do
+    assert len(s.trace) == len(whole)
+
+
+def test_run_makes_as_many_updates_as_it_is_told(whole):
+    s = session()
+    assert len(s.run(3)) == 4  # the start and three updates
+    assert len(s.run(2)) == 6
+    assert not s.done
+    assert bits(s.run()) == bits(whole)
+    assert len(s.run(5)) == len(whole)
+
+
+def test_without_a_number_a_run_makes_the_methods_steps():
+    s = session(steps=2)
+    assert len(s.run()) == 3
+    assert len(s.run()) == 5
+
+
+def test_a_bad_edit_is_refused_when_the_session_is_made():
+    with pytest.raises(ValueError, match=r"handle 0 at \(64, 3\) is outside"):
+        session(edit=Edit([(64, 3)], [(1, 1)]))
+
+
+# Interrupts and errors
+
+
+@dataclass(frozen=True)
+class Fragile(Toy):
+    """A toy whose view raises the errors of `at` at the calls they name."""
+
+    at: dict = field(default_factory=dict)
+    calls: list = field(default_factory=list)
+
+    def view(self, latent):
+        self.calls.append(1)
+        if len(self.calls) in self.at:
+            raise self.at[len(self.calls)]
+        return super().view(latent)
+
+
+def fragile(**at) -> Fragile:
+    return Fragile(side=64, width=4, at={int(k[1:]): v for k, v in at.items()})
+
+
+@pytest.mark.parametrize("call", [1, 2, 3, 6])
+def test_an_interrupt_keeps_every_step_and_the_session_goes_on(whole, call):
+    """Call 1 looks at the start for the templates, call 2 is step 0, call 3 step 1 …"""
+    s = session(fragile(**{f"_{call}": KeyboardInterrupt()}))
+    s.run()
+    assert bits(s.trace) == bits(whole)[: max(0, call - 2)]
+    s.run()
+    assert bits(s.trace) == bits(whole)
+
+
+@pytest.mark.parametrize("call", [1, 2, 6])
+def test_an_error_in_the_model_is_shown_and_leaves_a_trace_to_go_on_from(whole, call):
+    s = session(fragile(**{f"_{call}": RuntimeError("out of memory")}))
+    with pytest.raises(RuntimeError, match="out of memory"):
+        s.run()
+    assert bits(s.trace) == bits(whole)[: max(0, call - 2)]
+    assert repr(s.trace)
+    assert bits(s.run()) == bits(whole)
+
+
+def test_an_error_while_going_on_after_an_error_loses_nothing(whole):
+    s = session(fragile(_4=RuntimeError("first"), _5=RuntimeError("second")))
+    for text in ("first", "second"):
+        with pytest.raises(RuntimeError, match=text):
+            s.run()
+        assert len(s.trace) == 2
+    assert bits(s.run()) == bits(whole)
+
+
+# Going back, going on otherwise
+
+
+@pytest.mark.parametrize("index", [0, 4, -2, -1])
+def test_rewinding_and_running_repeats_the_run(whole, index):
+    s = session()
+    s.run()
+    s.rewind(index)
+    position = index % len(whole)
+    assert bits(s.trace) == bits(whole)[: position + 1]
+    assert bits(s.past[0]) == bits(whole)
+    assert bits(s.run()) == bits(whole)
+
+
+@pytest.mark.parametrize("index", [3, -4, 99])
+def test_there_is_no_way_back_to_a_step_that_was_not_made(index):
+    s = session()
+    s.run(2)
+    with pytest.raises(IndexError, match=f"step {index} .* 0 to 2"):
+        s.rewind(index)
+    assert len(s.trace) == 3
+
+
+def test_swapping_a_piece_keeps_the_past_and_changes_the_future(whole):
+    s = session()
+    s.run(4)
+    assert s.swap(lr=0.05) is s
+    s.run(1)
+    assert bits(s.trace)[:5] == bits(whole)[:5]
+    moved = [(t[5].latent - t[4].latent).norm() for t in (s.trace, whole)]
+    assert moved[0] < 0.2 * moved[1]
+    assert bits(s.swap(lr=METHOD["lr"]).rewind(4).run()) == bits(whole)
+
+
+@dataclass(frozen=True)
+class Boastful(NearestNeighbor):
+    """A tracker that always says the handle is where it shall go."""
+
+    def find(self, view, memory, near):
+        return replace(super().find(view, memory, near), points=EDIT.targets)
+
+
+def test_another_tracker_may_say_that_the_claimed_arrival_was_none(whole):
+    s = session(tracker=Boastful(12))
+    assert len(s.run()) == 1
+    assert s.done
+    s.swap(tracker=METHOD["tracker"])
+    assert not s.done
+    s.run()
+    assert s.done
+    assert (s.trace[-1].latent[0] - EDIT.targets[0]).norm() < 1.75
+
+
+def test_a_smaller_stop_distance_goes_on_after_an_arrival():
+    s = session(edit=Edit([(20, 20)], [(26, 26)]), arrive=4)
+    s.run()
+    before = len(s.trace)
+    assert s.trace[-1].distance > 1
+    s.swap(arrive=1).run()
+    assert s.trace[-1].distance <= 1
+    assert len(s.trace) > before
+
+
+def test_swapping_after_an_arrival_that_stands_changes_nothing(whole):
+    s = session()
+    s.run()
+    s.swap(arrive=1.5)
+    assert s.step() is s.trace[-1]
+    assert s.done
+    assert bits(s.run()) == bits(whole)
+
+
+def test_an_unknown_or_impossible_piece_is_refused_and_the_session_goes_on(whole):
+    s = session()
+    s.run(2)
+    with pytest.raises(ValueError, match="track: no such piece; choose from tracker, losses"):
+        s.swap(track=NearestNeighbor(12))
+    with pytest.raises(ValueError, match="below the skip distance"):
+        s.swap(arrive=0.5)
+    assert s.method == METHOD
+    s.rewind(1)
+    assert bits(s.run()) == bits(whole)
+
+
+def test_restarting_begins_anew_and_keeps_the_run_before(whole):
+    s = session()
+    s.run()
+    s.restart()
+    assert (len(s.trace), len(s.past), s.done) == (0, 1, False)
+    assert bits(s.run()) == bits(s.past[0]) == bits(whole)
+    other = Edit([(44, 20)], [(44, 24)])
+    s.restart(LATENT + 1, other)
+    assert s.step().points.tolist() == [[44, 20]]
+    assert torch.equal(s.trace[0].latent, LATENT + 1)
+    with pytest.raises(ValueError, match="outside"):
+        s.restart(edit=Edit([(1, 1)], [(99, 1)]))
+    assert len(s.trace) == 1
+
+
+# Files
+
+
+def test_a_trace_comes_back_from_its_files_as_it_was(whole, tmp_path):
+    path = whole.save(tmp_path / "run", model="toy", note="α")
+    assert path == tmp_path / "run.json"
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["run.json", "run.npz"]
+    for name in ("run", "run.json", "run.npz"):
+        assert bits(Trace.load(tmp_path / name)) == bits(whole)
+    text = json.loads(path.read_text())
+    assert (text["model"], text["note"]) == ("toy", "α")
+    assert text["why"] == whole.why()
+
+
+def test_a_dot_in_the_name_is_a_part_of_the_name(whole, tmp_path):
+    Trace(whole.frames[:1]).save(tmp_path / "lr0.5")
+    whole.save(tmp_path / "lr0.7")
+    assert len(Trace.load(tmp_path / "lr0.5")) == 1
+    assert len(Trace.load(tmp_path / "lr0.7.json")) == len(whole)
+
+
+def test_score_windows_of_different_sizes_survive(whole, tmp_path):
+    s = session()
+    s.run(2)
+    s.swap(tracker=NearestNeighbor(24, norm=1)).run(2)
+    assert {f.scores.shape[-1] for f in s.trace} == {5, 7}
+    assert bits(Trace.load(s.save(tmp_path / "run"))) == bits(s.trace)
+
+
+def test_a_run_that_went_wrong_can_be_kept_too(whole, tmp_path):
+    bad = replace(whole[1], losses={"motion": math.nan}, confidence=torch.tensor([math.nan]))
+    trace = Trace([whole[0], bad])
+    loaded = Trace.load(trace.save(tmp_path / "run"))
+    assert math.isnan(loaded[1].losses["motion"])
+    assert loaded[1].confidence.isnan().all()
+
+
+def test_a_session_reopened_goes_on_to_the_last_bit(whole, tmp_path):
+    edit = replace(EDIT, mask=torch.ones(64, 64))
+    s = session(edit=edit)
+    s.run(4)
+    s.save(tmp_path / "run")
+    again = Session.load(tmp_path / "run", TOY, **METHOD)
+    assert not again.done
+    assert bits(again.run()) == bits(s.run())
+    again.save(tmp_path / "run")
+    assert Session.load(tmp_path / "run", TOY, **METHOD).done
+
+
+def test_the_saved_session_can_be_read_by_eye(tmp_path):
+    s = session()
+    s.run(1)
+    text = json.loads(s.save(tmp_path / "run").read_text())
+    assert text["model"] == "toy"
+    assert text["method"]["tracker"] == "NearestNeighbor(radius=12, norm=1)"
+    assert text["method"]["lr"] == 0.5
+    assert text["edit"]["targets"] == [[26, 26]]
+
+
+def test_an_empty_trace_has_nothing_to_write(tmp_path):
+    for write in (Trace().save, Trace().to_gif, session().save):
+        with pytest.raises(ValueError, match="empty; run a step first"):
+            write(tmp_path / "run.gif")
+
+
+def cut(path, share):
+    path.write_bytes(path.read_bytes()[: int(path.stat().st_size * share)])
+
+
+@pytest.mark.parametrize("share", [0, 0.3, 0.999])
+@pytest.mark.parametrize("suffix", [".json", ".npz"])
+def test_a_truncated_file_is_refused(whole, tmp_path, suffix, share):
+    cut(whole.save(tmp_path / "run").with_suffix(suffix), share)
+    with pytest.raises(ValueError, match="run.json and its .npz do not hold a run that dragkit saved"):
+        Trace.load(tmp_path / "run")
+
+
+@pytest.mark.parametrize("suffix", [".json", ".npz"])
+def test_a_missing_file_is_named(whole, tmp_path, suffix):
+    whole.save(tmp_path / "run").with_suffix(suffix).unlink()
+    with pytest.raises(ValueError, match=rf"run\{suffix} is missing; .*\.json and a \.npz"):
+        Trace.load(tmp_path / "run")
+
+
+@pytest.mark.parametrize("change", [{"steps": 3}, {"edit": {}}, {"steps": [{}]}], ids=str)
+def test_json_that_is_no_run_is_refused(whole, tmp_path, change):
+    path = whole.save(tmp_path / "run")
+    path.write_text(json.dumps(json.loads(path.read_text()) | change))
+    with pytest.raises(ValueError, match="do not hold a run"):
+        Trace.load(path)
+
+
+def test_the_arrays_of_another_run_are_refused(whole, tmp_path):
+    whole.save(tmp_path / "long")
+    path = Trace(whole.frames[:3]).save(tmp_path / "short")
+    for a, b in [("long", "short"), ("short", "long")]:
+        (tmp_path / "mixed.json").write_bytes((tmp_path / f"{a}.json").read_bytes())
+        (tmp_path / "mixed.npz").write_bytes((tmp_path / f"{b}.npz").read_bytes())
+        with pytest.raises(ValueError, match="do not hold a run"):
+            Trace.load(tmp_path / "mixed")
+    assert len(Trace.load(path)) == 3
+
+
+# What a trace says
+
+
+def moving(whole, distances, arrived=False) -> Trace:
+    """A trace whose one handle is at these distances from its target."""
+    places = [EDIT.targets - torch.tensor([[d, 0.0]]) for d in distances]
+    flag = torch.tensor([False])
+    frames = [replace(whole[0], index=i, points=p, arrived=flag) for i, p in enumerate(places)]
+    frames[-1] = replace(frames[-1], arrived=torch.tensor([arrived]))
+    return Trace(frames)
+
+
+def test_why_says_arrived_out_of_steps_or_lost(whole):
+    assert Trace().why() == "no steps yet"
+    assert whole.why() == f"arrived after {len(whole) - 1} steps"
+    assert moving(whole, [9, 8, 7]).why() == "out of steps after 2: 1 of 1 still on the way"
+    near_once = [9.0, 8, 5] + [6.0] * 29
+    assert "out of steps" in moving(whole, near_once).why()
+    lost = moving(whole, [*near_once, 6.5]).why()
+    assert lost == "handle 0 is lost: 6.5 px from its target, no nearer since step 2"
+    assert moving(whole, [*near_once, 0.5], arrived=True).why() == "arrived after 32 steps"
+    assert lost in repr(moving(whole, [*near_once, 6.5]))
+
+
+def test_the_table_has_a_row_per_step_and_handle():
+    edit = Edit([(20, 20), (44, 20)], [(26, 26), (44, 22)])
+    trace = Trace(drag(TOY, LATENT, edit, **METHOD | {"steps": 3}))
+    table = trace.to_frame()
+    assert len(table) == 4 * 2
+    assert list(table.columns) == [
+        "step", "handle", "x", "y", "distance", "confidence", "arrived", "motion",
+    ]  # fmt: skip
+    row = table[(table.step == 2) & (table.handle == 1)].iloc[0]
+    frame = trace[2]
+    assert [row.x, row.y] == frame.points[1].tolist()
+    assert row.distance == frame.distance[1].item()
+    assert row.motion == frame.losses["motion"]
+
+
+def test_the_path_is_the_points_step_by_step(whole):
+    assert whole.path().shape == (len(whole), 1, 2)
+    assert whole.path(until=2)[:, 0].tolist() == [f.points[0].tolist() for f in whole.frames[:3]]
+
+
+def test_a_frame_is_a_step_without_its_view():
+    step = next(drag(TOY, LATENT, EDIT, **METHOD))
+    frame = Trace([step])[0]
+    assert str(frame) == str(step)
+    assert frame.image.dtype == np.uint8
+    np.testing.assert_allclose(frame.image / 255, step.view.image.movedim(0, -1), atol=0.5 / 255 + 1e-6)
+
+
+# Films
+
+
+def test_the_gif_can_be_read_and_has_a_frame_per_step(whole, tmp_path):
+    path = whole.to_gif(tmp_path / "run.gif", size=96)
+    film = iio.imread(path)
+    assert film.shape == (len(whole), 96, 96, 3)
+    assert np.abs(film[0].astype(int) - film[-1]).max() > 100
+
+
+def test_a_gif_is_named_so(whole, tmp_path):
+    with pytest.raises(ValueError, match="run.mp4 must end in .gif"):
+        whole.to_gif(tmp_path / "run.mp4")
