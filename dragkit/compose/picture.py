@@ -156,8 +156,10 @@ def _lens(canvas: Image.Image, scores: np.ndarray, window: np.ndarray, away: np.
     spots = [(x, y) for y in (edge, canvas.height - side - edge) for x in (edge, canvas.width - side - edge)]
     x, y = max(spots, key=lambda s: min(np.hypot(*(np.add(s, side / 2) - p)) for p in away) if len(away) else 0)
     box = [x, y, x + side - 1, y + side - 1]
-    for a, b in ((0, 1), (2, 1), (0, 3), (2, 3)):
-        draw.line([window[a], window[b], box[a], box[b]], WHITE, max(round(unit), 1))
+    slope = np.prod(np.add(window[:2], window[2:]) - np.add(box[:2], box[2:]))
+    for a, b in ((2, 1), (0, 3)) if slope > 0 else ((0, 1), (2, 3)):  # the corners that see each other
+        draw.line([window[a], window[b], box[a], box[b]], BLACK, round(2 * unit))
+        draw.line([window[a], window[b], box[a], box[b]], WHITE, round(unit))
     heat = Image.fromarray(colours(scores)).resize((side, side), Image.Resampling.NEAREST)
     canvas.paste((128, 128, 128), (x, y, x + side, y + side))
     canvas.paste(heat, (x, y), heat)

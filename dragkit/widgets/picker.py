@@ -104,7 +104,7 @@ class Picker(Shown):
         self.seed_box.observe(self._seeded, "value")
         dice = button("Random", "random", "Show a picture of a random seed", self._random)
         tips = ["Click a handle, then its target", "Paint what may move", "Erase: what is not painted must stay"]
-        self.mode = W.ToggleButtons(options=[POINTS, PAINT, ERASE], tooltips=tips, icons=["dot-circle-o", "paint-brush", "eraser"])
+        self.mode = W.ToggleButtons(options=[POINTS, PAINT, ERASE], tooltips=tips)
         self.mode.style.button_width = f"{(size - 130) // 3 - 6}px"
         self.mode.layout = W.Layout(width=f"{size - 130}px", overflow="visible")
         self.mode.observe(self._told, "value")
@@ -120,8 +120,8 @@ class Picker(Shown):
             box.observe(self._typed, "value")
         self.add = button("Add", "plus", "Add a pair in the middle, to be moved by its numbers", self._add)
         self.remove = button("Remove", "minus", "Remove the selected pair (Delete)", self._remove)
-        self.clear = button("Clear points", "times", "Remove all pairs", self._clear)
-        self.unmask = button("Clear mask", "ban", "Remove the mask: everything may move", self._unmask)
+        self.clear = button("Clear points", "", "Remove all pairs", self._clear)
+        self.unmask = button("Clear mask", "", "Remove the mask: everything may move", self._unmask)
         arrow, (hx, hy, tx, ty) = W.Label("→"), self.numbers
         line = lambda *parts: row(*parts, width=size)  # noqa: E731
         self.box = card(
@@ -157,11 +157,11 @@ class Picker(Shown):
         d = self.draft
         if self.mode.value != POINTS:
             verb = "Paint over what may move." if self.mode.value == PAINT else "Erase what must stay."
-            self.notice.say(verb + (" Nothing painted yet: everything may move." if d.mask is None else ""))
+            self.notice.say(verb + (" No mask yet: everything may." if d.mask is None else ""))
         elif d.open:
             self.notice.say("Now click where it should go.")
         elif d.handles:
-            self.notice.say("Press on a point to move it; click elsewhere for another handle.")
+            self.notice.say("Drag a point to move it; click for another handle.")
         else:
             self.notice.say("Click a point, such as the chin, then where it should go.")
 

@@ -196,11 +196,11 @@ class Player(Shown):
         self.notice.say(self._words())
 
     def _words(self) -> str:
-        if self.frame is None:
-            return "Press Run."
+        if len(self.trace) < 2:
+            return "Press Run and watch." if self.session else ""
         words = " · ".join(str(self.frame).split("  ")).strip(" ·")
         if self.running:
-            return f"step {words} · {self.surface.rate:.0f} shown per second"
+            return f"step {words} · {self.surface.rate:.0f} shown/s"
         return f"step {words}" + (f" — {self.trace.why()}" if self._at == len(self.trace) - 1 else "")
 
     def chart_picture(self) -> Image.Image:
@@ -211,7 +211,7 @@ class Player(Shown):
         count = 0 if self.frame is None else len(self.frame.points)
         if len(self.handle.options) != count + 1:
             chosen, self._quiet = self.handle.value, True
-            self.handle.options = [("no scores", None), *((f"scores of handle {i + 1}", i) for i in range(count))]
+            self.handle.options = [("off", None), *((f"handle {i + 1}", i) for i in range(count))]
             self.handle.value = chosen if count and chosen is not None and chosen < count else 0 if count else None
             self._quiet = False
 
@@ -239,7 +239,9 @@ class Player(Shown):
         self.slider.style.description_width = "34px"
         W.jslink((self.play, "value"), (self.slider, "value"))
         self.slider.observe(self._slid, "value")
-        self.handle = W.Dropdown(options=[("no scores", None)], tooltip="The score window to show", layout=W.Layout(width=f"{size - 4}px"))
+        tip = "Where the tracker looked, and how well each pixel matched"
+        self.handle = W.Dropdown(options=[("off", None)], description="Score window", tooltip=tip, layout=W.Layout(width="220px"))
+        self.handle.style.description_width = "96px"
         self.handle.observe(self._chose, "value")
         self.file = W.Text("runs/session", tooltip="Name of the file, without its ending", layout=W.Layout(width=f"{size - 218}px"))
         self.save_button = button("Save", "save", "Write the session: .json to read, .npz beside it", self._save)

@@ -13,8 +13,7 @@ def picture(trace: Trace, at: int, handle: int | None = None, size: int = 384) -
     """The step at position `at` with handles, targets, paths, mask and the score window of `handle`."""
     frame, window = trace[at], {}
     if handle is not None:
-        near = trace[at - 1].points if at else frame.edit.handles
-        window = {"scores": frame.scores[handle].numpy(), "near": near[handle].numpy()}
+        window = {"scores": frame.scores[handle].numpy(), "near": frame.near[handle].numpy()}
     points, targets = frame.points.numpy(), frame.edit.targets.numpy()
     return paint(frame.image, points, targets, path=trace.path(at), mask=frame.edit.mask, size=size, **window)
 
