@@ -107,9 +107,9 @@ def _architecture(state: Mapping[str, Tensor]) -> dict:
     """The generator's arguments, read from its tensors."""
     convolutions = {int(m[1]): t for n, t in state.items() if (m := re.fullmatch(r"synthesis\.b(\d+)\.conv1\.weight", n))}
     layers = sum(re.fullmatch(r"mapping\.fc\d+\.weight", name) is not None for name in state)
-    if not convolutions or not layers:
+    if not convolutions or "mapping.fc0.weight" not in state:
         raise ValueError(
-            "this is not a StyleGAN2 generator: it has no synthesis.b….conv1.weight or no mapping.fc….weight; "
+            "this is not a StyleGAN2 generator: it has no synthesis.b….conv1.weight or no mapping.fc0.weight; "
             f"the first of its {len(state)} names: {', '.join(sorted(state)[:4])}"
         )
     if "mapping.embed.weight" in state:
