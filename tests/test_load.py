@@ -1,0 +1,138 @@
+"""Models by name or by file; what is unknown, missing or damaged says so and names the way out."""
+
+import hashlib
+import json
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+import dragkit as dk
+from dragkit.models import zoo
+from dragkit.models.stylegan2_network import Generator
+from dragkit.models.toy import Toy
+
+
+def save_generator(path, seed=0, **card):
+    """A tiny generator of 16 px in a file, with its card beside it where there is one."""
+    torch.manual_seed(seed)
+    state = Generator({4: 4, 8: 4, 16: 4}, z_dim=3, w_dim=5, layers=2).state_dict()
+    save_file(state, path)
+    if card:
+        path.with_suffix(".json").write_text(json.dumps(card))
+    return path
+
+
+@pytest.fixture
+def data(tmp_path, monkeypatch):
+    """A data folder with two bundled models, "tiny" (with a card) and "wee" (without)."""
+    folder = tmp_path / "data"
+    folder.mkdir()
+    files = {
+        "tiny": save_generator(folder / "tiny.safetensors", feature_block=8, steps=1000),
+        "wee": save_generator(folder / "wee.safetensors", seed=1),
+    }
+    index = {
+        name: {"file": path.name, "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
+        for name, path in files.items()
+    }
+    (folder / "index.json").write_text(json.dumps(index))
+    monkeypatch.setattr(zoo, "DATA", folder)
+    return folder
+
+
+def test_a_bundled_model_is_loaded_by_its_name_and_can_be_dragged(data):
+    model = dk.load("tiny")
+    assert (model.name, model.size) == ("tiny", (16, 16))
+    latent = model.sample(0)
+    pieces = {"tracker": dk.NearestNeighbor(96), "losses": [dk.ShiftedPatchLoss(32)]}
+    steps = list(dk.drag(model, latent, dk.Edit([(4, 4)], [(10, 4)]), **pieces, lr=1e-3, steps=2))
+    assert len(steps) == 3
+
+
+def test_the_cards_feature_block_is_used_unless_the_caller_chooses(data):
+    assert dk.load("tiny").feature_block == 8
+    assert dk.load("wee").feature_block == 16
+    assert dk.load("tiny", feature_block=4).feature_block == 4
+
+
+def test_settings_are_passed_on(data):
+    model = dk.load("tiny", space="w", truncation=0.5)
+    assert (model.space, model.truncation) == ("w", 0.5)
+    assert dk.load("toy", lookalike=1.0, side=64) == Toy(lookalike=1.0, side=64)
+
+
+@pytest.mark.parametrize("as_text", [True, False])
+def test_a_file_of_ones_own(data, tmp_path, as_text):
+    path = save_generator(tmp_path / "mine.safetensors", seed=2, feature_block=4)
+    model = dk.load(str(path) if as_text else path)
+    assert (model.name, model.feature_block) == ("mine", 4)
+    torch.manual_seed(2)
+    same = Generator({4: 4, 8: 4, 16: 4}, z_dim=3, w_dim=5, layers=2).state_dict()
+    assert all(torch.equal(t, same[n]) for n, t in model.generator.state_dict().items())
+
+
+def test_auto_finds_a_device_and_cpu_is_always_there(data, monkeypatch):
+    assert dk.load("tiny", device="cpu").device == torch.device("cpu")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+    model = dk.load("tiny", device="auto")
+    assert model.device == model.sample(0).device == torch.device("cpu")
+
+
+@pytest.mark.parametrize("name", ["lino", "no/such/file.safetensors", ""])
+def test_an_unknown_name_is_told_the_known_ones(data, name):
+    with pytest.raises(ValueError, match=f"unknown model '{name}': .*: tiny, toy, wee"):
+        dk.load(name)
+
+
+def test_a_missing_bundled_file_names_the_way_out(data):
+    (data / "tiny.safetensors").unlink()
+    way_out = "`git checkout -- data/tiny.safetensors` or install dragkit anew"
+    with pytest.raises(FileNotFoundError, match=f"'tiny' is missing: .*{way_out}"):
+        dk.load("tiny")
+    assert dk.load("wee").name == "wee"
+
+
+def truncate(content: bytes) -> bytes:
+    return content[:-100]
+
+
+def alter(content: bytes) -> bytes:
+    """One bit of the last weight; the file is still a complete safetensors file."""
+    return content[:-1] + bytes([content[-1] ^ 1])
+
+
+@pytest.mark.parametrize("damage", [truncate, alter])
+def test_a_damaged_bundled_file_is_refused_before_it_is_opened(data, damage):
+    path = data / "tiny.safetensors"
+    content = path.read_bytes()
+    expected = hashlib.sha256(content).hexdigest()[:12]
+    path.write_bytes(damage(content))
+    found = hashlib.sha256(damage(content)).hexdigest()[:12]
+    with pytest.raises(ValueError, match="'tiny' is damaged") as error:
+        dk.load("tiny")
+    message = str(error.value)
+    for text in (f"sha256 {found}…", f"expected {expected}…", f"{len(damage(content))} bytes"):
+        assert text in message
+    assert "git checkout -- data/tiny.safetensors" in message
+
+
+@pytest.mark.parametrize("content", [b"", b"no such thing", None])
+def test_a_file_of_ones_own_that_is_cut_or_something_else_is_refused(data, tmp_path, content):
+    path = save_generator(tmp_path / "mine.safetensors")
+    path.write_bytes(truncate(path.read_bytes()) if content is None else content)
+    with pytest.raises(ValueError, match="mine.safetensors is not a complete safetensors file"):
+        dk.load(path)
+
+
+def test_a_safetensors_file_of_another_network_is_refused(data, tmp_path):
+    path = tmp_path / "other.safetensors"
+    save_file({"encoder.weight": torch.zeros(2)}, path)
+    with pytest.raises(ValueError, match="not a StyleGAN2 generator.*encoder.weight"):
+        dk.load(path)
+
+
+def test_the_toy_needs_no_files(tmp_path, monkeypatch):
+    monkeypatch.setattr(zoo, "DATA", tmp_path / "nowhere")
+    assert dk.load("toy").name == "toy"
