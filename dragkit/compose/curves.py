@@ -40,7 +40,7 @@ def curves(
     wide = width > 1.5 * height
     first = (0, 0, width // 2, height) if wide else (0, 0, width, height // 2)
     second = (width // 2, 0, width, height) if wide else (0, height // 2, width, height)
-    names = [f"handle {i + 1}" if np.shape(distance)[1] > 1 else "" for i in range(np.shape(distance)[1])]
+    names = [f"handle {i}" if np.shape(distance)[1] > 1 else "" for i in range(np.shape(distance)[1])]
     ways = dict(zip(names, np.asarray(distance, float).T))
     before = [(s, way) for s, ways_before in past for way in np.asarray(ways_before, float).T]
     _panel(draw, first, "distance to target (px)", steps, ways, SERIES, at, arrive, before)
@@ -55,7 +55,7 @@ def _panel(draw, box, title, steps, series, palette, at, band=None, past=()) -> 
     yticks = _ticks(0, max(values, default=1) or 1)
     last = max([s for s in [*steps, *(s for p in past for s in p[0])]], default=1)
     start = min(steps, default=0)
-    xticks = _ticks(start, max(last, start + 10))
+    xticks = _ticks(start, max(last, start + 10), (1, 2, 5, 10))
     x = lambda s: left + (s - xticks[0]) / (xticks[-1] - xticks[0]) * (right - left)  # noqa: E731
     y = lambda v: bottom - v / yticks[-1] * (bottom - top)  # noqa: E731
     draw.text((box[0] + 20, box[1] + 14), title, INK, font(24))
@@ -114,9 +114,9 @@ def _cycle(palette):
         yield from palette
 
 
-def _ticks(low: float, high: float, count: int = 4) -> list[float]:
+def _ticks(low: float, high: float, rounds: Sequence[float] = (1, 2, 2.5, 5, 10), count: int = 4) -> list[float]:
     """About `count` round numbers from `low` to at least `high`."""
     rough = (high - low) / count
     power = 10 ** np.floor(np.log10(rough))
-    step = next(power * m for m in (1, 2, 2.5, 5, 10) if power * m >= rough * 0.999)
+    step = next(power * m for m in rounds if power * m >= rough * 0.999)
     return [float(low + i * step) for i in range(int(np.ceil((high - low) / step - 1e-6)) + 1)]

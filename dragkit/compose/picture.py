@@ -30,6 +30,7 @@ def paint(
     near: np.ndarray | None = None,
     selected: int | None = None,
     size: int = 384,
+    bold: float = 1,
 ) -> Image.Image:
     """Draw over `image` (uint8 H W 3) and return a Pillow picture, `size` pixels high.
 
@@ -40,6 +41,7 @@ def paint(
         mask: (H W), 1 = may move; what must stay is veiled.
         scores, near: one score window (k k) and its centre (2): drawn in place and magnified in a corner.
         selected: number of the pair that gets a halo.
+        bold: how much larger points and lines are than usual, for pictures that are shown small.
     """
     finer = 2 if size < SHARP else 1
     scale = size * finer / image.shape[0]
@@ -47,7 +49,7 @@ def paint(
     if mask is not None:
         canvas = _veil(canvas, np.asarray(mask))
     points, targets = (np.zeros((0, 2)) if p is None else np.asarray(p, float) for p in (points, targets))
-    unit = canvas.height / UNIT
+    unit = bold * canvas.height / UNIT
     spots, ends = ((p + 0.5) * scale for p in (points, targets))
     if scores is not None:
         window = _window(canvas, scores, near, scale)
@@ -132,7 +134,8 @@ def _veil(canvas: Image.Image, mask: np.ndarray) -> Image.Image:
 def _veils(mask: bytes, shape: tuple[int, int], size: tuple[int, int]) -> tuple[Image.Image, Image.Image]:
     """The veil with its border, and how strong it is at every pixel: the same for every frame of a run."""
     free = Image.fromarray(np.frombuffer(mask, np.uint8).reshape(shape) * 255).resize(size, Image.Resampling.BICUBIC)
-    inside = free.point(lambda v: 255 * (v > 127))
+    smooth = free.filter(ImageFilter.BoxBlur(size[1] / shape[0]))  # no staircase of pixels
+    inside = smooth.point(lambda v: 255 * (v > 127))
     wide = 2 * max(round(size[1] / UNIT / 2), 1) + 1
     border = np.asarray(inside) != np.asarray(inside.filter(ImageFilter.MinFilter(wide)))
     veil = Image.fromarray(np.where(border[..., None], np.uint8(INK), np.uint8(WHITE)))
@@ -202,7 +205,7 @@ def _dot(draw: ImageDraw.ImageDraw, centre: np.ndarray, unit: float, number: int
     _disc(draw, centre, r, WHITE)
     _disc(draw, centre, r - 1.8 * unit, HANDLE)
     if number is not None:
-        draw.text(tuple(centre), str(number + 1), WHITE, font(round(10 * unit)), anchor="mm")
+        draw.text(tuple(centre), str(number), WHITE, font(round(10 * unit)), anchor="mm")
 
 
 def _ring(draw: ImageDraw.ImageDraw, centre: np.ndarray, unit: float, number: int | None, halo: bool) -> None:
@@ -216,7 +219,7 @@ def _ring(draw: ImageDraw.ImageDraw, centre: np.ndarray, unit: float, number: in
     if number is None:
         _disc(draw, centre, 2 * unit, TARGET)
     else:
-        draw.text(tuple(centre), str(number + 1), TARGET, font(round(10 * unit)), anchor="mm")
+        draw.text(tuple(centre), str(number), TARGET, font(round(10 * unit)), anchor="mm")
 
 
 def _halo(draw: ImageDraw.ImageDraw, centre: np.ndarray, r: float, unit: float, on: bool) -> None:

@@ -25,6 +25,7 @@ CSS = """<style>
 .dk-pick {cursor: crosshair; touch-action: none}
 .dk .widget-button, .dk .widget-toggle-button {border-radius: 4px}
 .dk .dk-line .widget-html-content {line-height: 18px; font-size: 13px; overflow-wrap: anywhere}
+.dk .dk-line [role=status] {max-height: 54px; overflow: auto}
 .dk .dk-line .bad {color: #c5221f; font-weight: 600}
 .dk .dk-line pre {max-height: 160px; overflow: auto; font-size: 11px; line-height: 1.3}
 .dk .widget-readout {min-width: 32px}
@@ -69,7 +70,7 @@ class Notice:
     """A line of text under a picture: what to do, what goes on, what went wrong."""
 
     def __init__(self, width: int) -> None:
-        self.line = W.HTML(layout=W.Layout(width=f"{width}px", min_height="38px", margin="4px 0 0"))
+        self.line = W.HTML(layout=W.Layout(width=f"{width}px", min_height="58px", margin="4px 0 0"))
         self.line.add_class("dk-line")
         self.last_error: BaseException | None = None
 

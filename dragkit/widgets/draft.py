@@ -42,7 +42,7 @@ class Draft:
         if not self.handles:
             raise ValueError("no handle yet; click on the picture, then where that point should go")
         if self.open:
-            raise ValueError(f"handle {len(self.handles)} has no target yet; click where it should go")
+            raise ValueError(f"handle {len(self.handles) - 1} has no target yet; click where it should go")
         mask = None if self.mask is None else torch.from_numpy(self.mask.astype(np.float32))
         return Edit(self.handles, self.targets, mask, self.arrive).fit(self.size)
 

@@ -140,7 +140,7 @@ class Picker(Shown):
             return
         d, self._quiet = self.draft, True
         try:
-            self.pair.options = [(str(i + 1), i) for i in range(len(d.handles))]
+            self.pair.options = [(str(i), i) for i in range(len(d.handles))]
             self.pair.value = d.selected
             for k, box in enumerate(self.numbers):
                 point = None if d.selected is None else (d.handles, d.targets)[k // 2][d.selected]

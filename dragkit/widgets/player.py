@@ -85,6 +85,7 @@ class Player(Shown):
         self.stop()
         self.session = source if isinstance(source, Session) else None
         self._trace = source if isinstance(source, Trace) else Trace()
+        self.runs.layout.display = "none" if isinstance(source, Trace) else "flex"  # a trace cannot go on
         if self.session and not len(self.trace):
             self.session.step()
         self._follow(last=True)
@@ -157,11 +158,13 @@ class Player(Shown):
             self._follow()
 
     @guard
-    def _rest(self, error: BaseException | None = None) -> None:
+    def _rest(self, error: BaseException | None, words: str | None) -> None:
         """A run has ended: show where it stands, and why."""
         self._follow(last=True)
         if error:
             self.notice.fail(error)
+        elif words:
+            self.notice.say(words)
         for callback in self._hooks["rest"]:
             callback()
         self.refresh_still()
@@ -211,7 +214,7 @@ class Player(Shown):
         count = 0 if self.frame is None else len(self.frame.points)
         if len(self.handle.options) != count + 1:
             chosen, self._quiet = self.handle.value, True
-            self.handle.options = [("off", None), *((f"handle {i + 1}", i) for i in range(count))]
+            self.handle.options = [("off", None), *((f"handle {i}", i) for i in range(count))]
             self.handle.value = chosen if count and chosen is not None and chosen < count else 0 if count else None
             self._quiet = False
 
@@ -249,11 +252,12 @@ class Player(Shown):
         self.gif_button = button("GIF", "film", "Write the run as an animated GIF", self._gif)
         self.chart = W.Image(format="jpeg", layout=W.Layout(width=f"{self.chart_size[0]}px", max_width="100%", object_fit="contain"))
         line = lambda *parts: row(*parts, width=size)  # noqa: E731
+        self.runs = line(self.run_button, self.stop_button, self.step_button, self.branch_button)
         self.column = card(
-            line(self.run_button, self.stop_button, self.step_button, self.branch_button), self.surface.canvas, self.notice.line,
+            self.runs, self.surface.canvas, self.notice.line,
             line(self.play, self.slider), line(self.handle), line(self.file, self.save_button, self.open_button, self.gif_button),
         )  # fmt: skip
-        self.box = W.HBox([self.column, self.chart], layout=W.Layout(flex_flow="row wrap", align_items="center", grid_gap="12px"))
+        self.box = W.HBox([self.column, self.chart], layout=W.Layout(flex_flow="row wrap", grid_gap="12px"))
 
     @guard
     def _run(self) -> None:
@@ -311,7 +315,8 @@ class Player(Shown):
         path = Path(f"{self._path()}.gif")
         path.parent.mkdir(parents=True, exist_ok=True)
         self.notice.say(f"Writing {path} …")
-        self._go(lambda: self.trace.to_gif(path))
+        self._go(lambda: f"Wrote {self.trace.to_gif(path)}")
+        self.stop_button.disabled = True
 
     def _path(self) -> Path:
         return Path(self.file.value.strip().removesuffix(".json") or "runs/session")

@@ -9,12 +9,12 @@ _latest: list[Runner] = []
 
 
 class Runner:
-    """Does tasks in a daemon thread, or waits for them; `rest(error)` is called after each.
+    """Does tasks in a daemon thread, or waits for them; `rest(error, result)` is called after each.
 
     A task looks at `stopping` now and then, and returns when it is set.
     """
 
-    def __init__(self, rest: Callable[[BaseException | None], None]) -> None:
+    def __init__(self, rest: Callable[[BaseException | None, str | None], None]) -> None:
         self.rest, self.busy = rest, False
         self._stop, self._thread = threading.Event(), None
 
@@ -23,7 +23,7 @@ class Runner:
         """Whether the task shall end."""
         return self._stop.is_set()
 
-    def start(self, task: Callable[[], None]) -> None:
+    def start(self, task: Callable[[], str | None]) -> None:
         """Do `task` in the background; whatever else runs in this kernel is stopped first."""
         stop_all()
         self.stop()
@@ -32,7 +32,7 @@ class Runner:
         self._thread = threading.Thread(target=self._try, args=(task,), daemon=True, name="dragkit run")
         self._thread.start()
 
-    def wait(self, task: Callable[[], None]) -> None:
+    def wait(self, task: Callable[[], str | None]) -> None:
         """Do `task` here and now. An interrupt ends it quietly; its errors are passed on."""
         stop_all()
         self.stop()
@@ -53,14 +53,14 @@ class Runner:
         self._thread = None
         self._stop.clear()
 
-    def _try(self, task: Callable[[], None]) -> BaseException | None:
-        error = None
+    def _try(self, task: Callable[[], str | None]) -> BaseException | None:
+        error = result = None
         try:
-            task()
+            result = task()
         except BaseException as caught:
             error = caught
         self.busy = False
-        self.rest(None if isinstance(error, KeyboardInterrupt) else error)
+        self.rest(None if isinstance(error, KeyboardInterrupt) else error, result)
         return error
 
 

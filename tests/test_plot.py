@@ -1,0 +1,70 @@
+"""The matplotlib twins: they name their axes, show the trace's numbers and need no pyplot."""
+
+import sys
+
+import numpy as np
+import pytest
+
+import dragkit as dk
+
+
+@pytest.fixture(scope="module")
+def trace():
+    model = dk.load("toy")
+    edit = dk.Edit([(64, 85), (32, 36)], [(74, 80), (38, 36)])
+    return dk.Trace(dk.drag(model, model.sample(0), edit, **dk.methods.draggan("paper") | {"lr": 0.5, "steps": 8}))
+
+
+def test_a_step_in_pixels(trace):
+    axes = dk.plot.step(trace[3]).axes[0]
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("x (px)", "y (px)")
+    assert axes.get_title() == "step 3"
+    assert axes.images[0].get_extent() == [-0.5, 127.5, 127.5, -0.5]
+
+
+def test_losses_show_the_numbers_of_the_trace(trace):
+    far, loss = dk.plot.losses(trace).axes
+    assert far.get_ylabel() == "distance to target (px)"
+    for handle in (0, 1):
+        assert np.allclose(far.lines[handle].get_ydata(), [f.distance[handle] for f in trace])
+    assert [line.get_label() for line in loss.lines] == list(trace[0].losses)
+
+
+def test_a_filmstrip_goes_from_the_first_step_to_the_last(trace):
+    titles = [axes.get_title() for axes in dk.plot.filmstrip(trace, n=3).axes]
+    assert titles == ["step 0", "step 4", "step 8"]
+    assert len(dk.plot.filmstrip(trace, n=99).axes) == len(trace)
+
+
+def test_the_score_window_lies_where_the_tracker_looked(trace):
+    axes = dk.plot.scores(trace[5], handle=1).axes[0]
+    left, right, bottom, top = axes.images[0].get_extent()
+    assert ((left + right) / 2, (top + bottom) / 2) == tuple(trace[4].points[1].tolist())
+    ring = axes.lines[0]
+    assert (*ring.get_xdata(), *ring.get_ydata()) == tuple(trace[5].points[1].tolist())
+
+
+def test_a_step_of_the_loop_will_do():
+    model = dk.load("toy")
+    steps = dk.drag(model, model.sample(0), dk.Edit([(64, 85)], [(70, 80)]), **dk.methods.draggan())
+    assert dk.plot.step(next(steps)).axes
+
+
+def test_figures_show_themselves_without_pyplot(trace):
+    before = "matplotlib.pyplot" in sys.modules
+    assert dk.plot.losses(trace)._repr_png_().startswith(b"\x89PNG")
+    assert before or "matplotlib.pyplot" not in sys.modules
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda t: dk.plot.losses(dk.Trace()), "empty"),
+        (lambda t: dk.plot.filmstrip(dk.Trace()), "empty"),
+        (lambda t: dk.plot.filmstrip(t, n=0), "at least one"),
+        (lambda t: dk.plot.scores(t[0], handle=2), "handles 0 to 1"),
+    ],
+)
+def test_errors_say_the_way_out(trace, call, message):
+    with pytest.raises(ValueError, match=message):
+        call(trace)
