@@ -1,0 +1,427 @@
+"""The widgets without a browser: mouse, touch and keys are faked, what is sent is recorded."""
+
+import base64
+import json
+import threading
+import time
+
+import ipycanvas.canvas
+import numpy as np
+import pytest
+import torch
+
+import dragkit as dk
+from dragkit.widgets import canvas as canvas_module
+from dragkit.widgets.runner import stop_all
+
+FAST = dk.methods.draggan("paper") | {"lr": 0.5, "steps": 60}
+PAIR = dk.Edit([(64, 85)], [(74, 80)])
+
+
+@pytest.fixture(autouse=True)
+def sent(monkeypatch):
+    """Record what would go to the browser; nothing may be left running."""
+    messages = []
+    manager = ipycanvas.canvas._CANVAS_MANAGER
+    monkeypatch.setattr(manager, "send", lambda content, buffers=None, **_: messages.append((content, buffers)))
+    yield messages
+    stop_all()
+    assert not manager._caching
+    assert not manager._commands_cache
+
+
+@pytest.fixture
+def model():
+    return dk.load("toy")
+
+
+def touch(widget, event, x=0.0, y=0.0, **extra):
+    """What the browser would send for the picture's pixel (x, y)."""
+    canvas = widget.surface.canvas
+    scale = canvas.height / widget.surface.picture[0]
+    content = {"event": event, "x": (x + 0.5) * scale, "y": (y + 0.5) * scale} | extra
+    canvas._handle_frontend_event(None, content, [])
+
+
+def click(widget, x, y):
+    touch(widget, "mouse_down", x, y)
+    touch(widget, "mouse_up", x, y)
+
+
+def pull(widget, *places):
+    touch(widget, "mouse_down", *places[0])
+    for place in places[1:]:
+        touch(widget, "mouse_move", *place)
+    touch(widget, "mouse_up", *places[-1])
+
+
+def wait(condition, seconds=10.0):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "it took too long"
+        time.sleep(0.01)
+
+
+def pairs(picker):
+    return list(zip(picker.draft.handles, picker.draft.targets))
+
+
+# --- picker ------------------------------------------------------------------------------------------
+
+
+def test_click_and_click_makes_a_pair(model):
+    picker = dk.Picker(model)
+    click(picker, 40, 50)
+    with pytest.raises(ValueError, match="handle 0 has no target yet"):
+        picker.edit  # noqa: B018
+    assert "where it should go" in picker.notice.line.value
+    click(picker, 60, 55)
+    assert pairs(picker) == [((40, 50), (60, 55))]
+    assert picker.edit.fit(model.size).targets.tolist() == [[60, 55]]
+    assert picker.last_error is None
+
+
+def test_press_drag_release_makes_a_pair_and_points_can_be_moved(model):
+    picker = dk.Picker(model)
+    pull(picker, (40, 50), (45, 52), (60, 55))
+    pull(picker, (100, 20), (100, 21))  # trembles: a click
+    click(picker, 110, 30)
+    assert pairs(picker) == [((40, 50), (60, 55)), ((100, 20), (110, 30))]
+    pull(picker, (60.8, 55.4), (65, 60), (70, 65))
+    pull(picker, (39, 51), (30, 30))
+    assert pairs(picker)[0] == ((30, 30), (70, 65))
+    assert picker.draft.selected == 0
+
+
+def test_leaving_the_picture_lets_go_and_points_stay_inside(model):
+    picker = dk.Picker(model)
+    touch(picker, "mouse_down", 40, 50)
+    touch(picker, "mouse_move", 300, 60)
+    touch(picker, "mouse_out", 300, 60)
+    touch(picker, "mouse_move", 10, 10)
+    assert pairs(picker) == [((40, 50), (127, 60))]
+
+
+def test_touch_makes_a_pair(model):
+    picker = dk.Picker(model)
+    at = lambda x, y: {"touches": [{"x": (x + 0.5) * 6, "y": (y + 0.5) * 6}]}  # noqa: E731
+    touch(picker, "touch_start", **at(20, 20))
+    touch(picker, "touch_move", **at(40, 30))
+    touch(picker, "touch_end", touches=[])
+    assert pairs(picker) == [((20, 20), (40, 30))]
+
+
+def test_the_delete_key_and_the_buttons_remove(model):
+    picker = dk.Picker(model, edit=dk.Edit([(20, 20), (60, 60), (90, 90)], [(30, 20), (70, 60), (99, 90)]))
+    picker.pair.value = 1
+    touch(picker, "key_down", key="Delete", shift_key=False, ctrl_key=False, meta_key=False)
+    assert [h for h, _ in pairs(picker)] == [(20, 20), (90, 90)]
+    picker.remove.click()
+    picker.clear.click()
+    assert pairs(picker) == []
+    assert picker.remove.disabled
+    with pytest.raises(ValueError, match="no handle yet"):
+        picker.edit  # noqa: B018
+
+
+def test_all_of_it_by_numbers(model):
+    picker = dk.Picker(model)
+    picker.add.click()
+    for box, value in zip(picker.numbers, (10, 20, 30, 40)):
+        box.value = value
+    assert pairs(picker) == [((10, 20), (30, 40))]
+
+
+def test_paint_and_erase(model):
+    picker = dk.Picker(model)
+    assert picker.mask is None
+    picker.mode.value, picker.brush.value = "Paint", 5
+    pull(picker, (20, 64), (100, 64))
+    assert picker.mask[64, 20:101].all(), "a stroke has no gaps"
+    assert picker.mask.mean() < 0.1
+    picker.mode.value = "Erase"
+    pull(picker, (60, 64), (61, 64))
+    assert not picker.mask[64, 60]
+    assert picker.mask[64, 30]
+    picker.unmask.click()
+    assert picker.mask is None
+    pull(picker, (60, 64), (61, 64))
+    assert picker.mask.mean() > 0.9, "erasing without a mask begins with all of it"
+    picker.edit = PAIR
+    assert picker.edit.mask is None
+
+
+def test_a_mask_that_is_erased_completely_is_none(model):
+    picker = dk.Picker(model)
+    for mode in ("Paint", "Erase"):
+        picker.mode.value = mode
+        pull(picker, (60, 64), (61, 64))
+    assert picker.mask is None
+
+
+def test_seed_and_listeners(model):
+    picker = dk.Picker(model, seed=3)
+    told = []
+    picker.on_change(lambda: told.append(picker.seed))
+    picker.seed = 5
+    assert torch.equal(picker.latent, model.sample(5))
+    click(picker, 40, 50)
+    assert told == [5, 5]
+
+
+def test_a_wrong_edit_is_refused_at_once(model):
+    with pytest.raises(ValueError, match="outside the 128×128 picture"):
+        dk.Picker(model, edit=dk.Edit([(500, 0)], [(0, 0)]))
+
+
+def test_an_error_in_a_callback_is_shown_and_kept_and_the_widget_lives(model):
+    picker = dk.Picker(model)
+    picker.on_change(lambda: 1 / 0)
+    click(picker, 40, 50)
+    assert isinstance(picker.last_error, ZeroDivisionError)
+    assert "ZeroDivisionError" in picker.notice.line.value
+    picker._listeners.clear()
+    click(picker, 60, 60)
+    assert pairs(picker) == [((40, 50), (60, 60))]
+
+
+# --- canvas ------------------------------------------------------------------------------------------
+
+
+def test_pictures_go_out_as_jpeg_and_again_for_every_new_page(model, sent):
+    picker = dk.Picker(model)
+    jpeg = bytes(sent[-1][1][-1])
+    assert jpeg.startswith(b"\xff\xd8")
+    touch(picker, "client_ready")
+    assert bytes(sent[-1][1][-1]) == jpeg
+
+
+def test_batch_leaves_nothing_behind_after_an_error(model, sent):
+    canvas = dk.Picker(model).surface.canvas
+    count = len(sent)
+    with pytest.raises(ZeroDivisionError), canvas_module.batch():
+        canvas.fill_rect(0, 0, 5, 5)
+        1 / 0
+    assert len(sent) == count
+    with canvas_module.batch(), canvas_module.batch():
+        canvas.fill_rect(0, 0, 5, 5)
+    assert len(sent) == count + 1
+
+
+def test_frames_that_come_too_fast_are_dropped_but_never_the_last(model, sent):
+    surface = dk.Picker(model).surface
+    drawn = []
+    make = lambda size: drawn.append(size) or dk.widgets.picker.paint(np.zeros((8, 8, 3), np.uint8), size=size)  # noqa: E731
+    shown = [surface.show(make, last=False) for _ in range(5)]
+    assert sum(shown) <= 2
+    assert surface.show(make, last=True)
+    assert drawn[-1] == 768
+
+
+# --- player ------------------------------------------------------------------------------------------
+
+
+def test_run_waits_and_shows_the_end(model):
+    player = dk.Player(dk.Session(model, model.sample(0), PAIR, **FAST))
+    assert len(player.trace) == 1, "the first look is made at once"
+    trace = player.run(4)
+    assert trace is player.session.trace
+    assert len(trace) == 5
+    assert player.frame is trace[-1]
+    assert player.slider.value == player.slider.max == 4
+    assert "step 4" in player.notice.line.value
+
+
+def test_run_and_stop_in_the_background(model):
+    slow = dk.Session(model, model.sample(0), PAIR, **FAST | {"lr": 1e-6, "steps": 10**6})
+    player = dk.Player(slow)
+    player.run_button.click()
+    assert player.running
+    assert player.run_button.disabled
+    assert not player.stop_button.disabled
+    wait(lambda: len(player.trace) > 3)
+    player.stop_button.click()
+    wait(lambda: not player.running)
+    player.stop()
+    length = len(player.trace)
+    time.sleep(0.05)
+    assert len(player.trace) == length
+    assert player.stop_button.disabled
+    assert player.last_error is None
+    player.step_button.click()
+    player.stop()
+    assert len(player.trace) in (length, length + 1)
+
+
+def test_a_set_up_cell_that_is_run_again_ends_the_old_run(model):
+    old = dk.Player(dk.Session(model, model.sample(0), PAIR, **FAST | {"lr": 1e-6, "steps": 10**6}))
+    old.run_button.click()
+    dk.Player(dk.Session(model, model.sample(0), PAIR, **FAST))
+    assert not old.running
+    assert not [t for t in threading.enumerate() if t.name == "dragkit run"]
+
+
+class Breaks:
+    """The toy, until its views raise."""
+
+    def __init__(self, error, after):
+        self.toy, self.error, self.left = dk.load("toy"), error, after
+        self.name, self.size, self.device = "breaks", self.toy.size, self.toy.device
+        self.sample, self.finish = self.toy.sample, self.toy.finish
+
+    def view(self, latent):
+        self.left -= 1
+        if self.left == 0:
+            raise self.error
+        return self.toy.view(latent)
+
+
+def test_an_error_in_the_background_is_shown_and_the_next_step_goes_on():
+    model = Breaks(RuntimeError("out of <memory>"), after=5)
+    player = dk.Player(dk.Session(model, model.sample(0), PAIR, **FAST))
+    player.run_button.click()
+    wait(lambda: not player.running)
+    player.stop()
+    assert isinstance(player.last_error, RuntimeError)
+    assert "out of &lt;memory&gt;" in player.notice.line.value
+    assert "where it happened" in player.notice.line.value
+    length = len(player.trace)
+    player.run(2)
+    assert len(player.trace) == length + 2
+
+
+@pytest.mark.parametrize("error", [RuntimeError("broken"), KeyboardInterrupt()])
+def test_an_error_or_interrupt_in_a_run_that_waits(error):
+    model = Breaks(error, after=5)
+    player = dk.Player(dk.Session(model, model.sample(0), PAIR, **FAST))
+    if isinstance(error, KeyboardInterrupt):
+        assert len(player.run()) > 1, "an interrupt ends it quietly"
+        assert player.last_error is None
+    else:
+        with pytest.raises(RuntimeError, match="broken"):
+            player.run()
+        assert player.last_error is error
+    assert not player.running
+    assert len(player.run(1)) >= 3
+
+
+def test_scrub_branch_and_scores(model):
+    player = dk.Player(dk.Session(model, model.sample(0), PAIR, **FAST))
+    player.run(6)
+    plain = player.picture()
+    player.slider.value = 2
+    assert player.frame.index == 2
+    assert not player.branch_button.disabled
+    player.branch_button.click()
+    assert len(player.trace) == 3
+    assert [len(t) for t in player.session.past] == [7]
+    player.handle.value = None
+    assert player.picture().tobytes() != plain.tobytes()
+    assert player.last_error is None
+
+
+def test_a_finished_trace_can_be_watched_but_not_run(model):
+    trace = dk.Session(model, model.sample(0), PAIR, **FAST).run(3)
+    player = dk.Player(trace)
+    assert player.run_button.disabled
+    player.seek(-2)
+    assert player.frame is trace[2]
+    with pytest.raises(ValueError, match="finished trace"):
+        player.run()
+    with pytest.raises(IndexError):
+        player.seek(9)
+
+
+def test_save_open_and_gif(model, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    player = dk.Player(dk.Session(model, model.sample(0), PAIR, **FAST))
+    player.run(3)
+    player.file.value = "runs/mine"
+    player.save_button.click()
+    assert json.loads((tmp_path / "runs/mine.json").read_text())["model"] == "toy"
+    player.run(2)
+    player.open_button.click()
+    assert len(player.trace) == 4
+    player.run(1)
+    player.gif_button.click()
+    wait(lambda: not player.running)
+    player.stop()
+    assert (tmp_path / "runs/mine.gif").read_bytes().startswith(b"GIF")
+    assert "Wrote runs/mine.gif" in player.notice.line.value
+    assert player.last_error is None
+    player.file.value = "runs/absent"
+    player.open_button.click()
+    assert "is missing" in str(player.last_error)
+    assert len(player.trace) == 5
+
+
+# --- studio ------------------------------------------------------------------------------------------
+
+
+def test_a_changed_edit_counts_from_the_next_run_and_the_past_is_kept(model):
+    studio = dk.Studio(model, seed=0, edit=PAIR, **FAST)
+    first = studio.run(3)
+    pull(studio.picker, (74, 80), (70, 90))
+    assert studio.trace is first, "what was done can still be watched"
+    assert not studio.player.run_button.disabled
+    studio.run(2)
+    assert studio.session.past == [first]
+    assert studio.trace[0].edit.targets.tolist() == [[70, 90]]
+    studio.picker.seed = 4
+    studio.run(1)
+    assert torch.equal(studio.trace[0].latent, model.sample(4))
+    assert len(studio.session.past) == 2
+    studio.run(1)
+    assert len(studio.trace) == 3, "without a change it goes on"
+    assert studio.last_error is None
+
+
+def test_a_studio_begins_with_nothing(model):
+    studio = dk.Studio(model, **FAST)
+    assert studio.session is None
+    assert len(studio.trace) == 0
+    assert studio.player.run_button.disabled
+    with pytest.raises(ValueError, match="no handle yet"):
+        studio.run()
+    pull(studio.picker, (64, 85), (74, 80))
+    assert not studio.player.run_button.disabled
+    studio.player.run_button.click()
+    wait(lambda: not studio.player.running)
+    studio.player.stop()
+    assert studio.session.done
+    assert studio.player.run_button.disabled, "arrived: there is nothing left to do"
+
+
+def test_open_shows_the_saved_start_and_edit(model, tmp_path):
+    studio = dk.Studio(model, seed=2, edit=PAIR, **FAST)
+    studio.run(2)
+    studio.player.file.value = str(tmp_path / "runs/a")
+    studio.player.save_button.click()
+    studio.picker.seed = 7
+    studio.picker.clear.click()
+    studio.player.open_button.click()
+    assert torch.equal(studio.picker.latent, model.sample(2))
+    assert studio.edit.to_dict() == PAIR.to_dict()
+    assert len(studio.run(1)) == 4
+    assert studio.last_error is None
+
+
+def test_a_studio_needs_a_method(model):
+    with pytest.raises(TypeError, match=r"\*\*dragkit.methods.draggan\(\)"):
+        dk.Studio(model)
+
+
+# --- stills ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ["picker", "player", "studio"])
+def test_every_widget_has_a_still_beside_the_live_view(model, kind):
+    session = dk.Session(model, model.sample(0), PAIR, **FAST)
+    widget = {"picker": lambda: dk.Picker(model, edit=PAIR), "player": lambda: dk.Player(session),
+              "studio": lambda: dk.Studio(model, edit=PAIR, **FAST)}[kind]()  # fmt: skip
+    bundle = widget._repr_mimebundle_()
+    assert base64.b64decode(bundle["image/png"]) == widget.snapshot()
+    assert widget.snapshot().startswith(b"\x89PNG")
+    assert len(widget.snapshot()) < 150_000
+    assert "application/vnd.jupyter.widget-view+json" in bundle
+    assert bundle["text/plain"].startswith(type(widget).__name__)
