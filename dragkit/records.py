@@ -67,7 +67,9 @@ class Edit:
         return self
 
     def to(self, device: torch.device | str) -> Edit:
-        """The same edit with its tensors on `device`."""
+        """The same edit with its tensors on `device`; itself where they are there already."""
+        if self.handles.device == torch.device(device):
+            return self
         mask = None if self.mask is None else self.mask.to(device)
         return replace(self, handles=self.handles.to(device), targets=self.targets.to(device), mask=mask)
 
