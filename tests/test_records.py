@@ -60,6 +60,12 @@ def test_an_edit_keeps_its_own_copies():
     assert edit.mask.all()
 
 
+def test_an_edit_is_not_copied_to_the_device_where_it_is():
+    """Every step and frame holds the edit: a mask each would be more than the pictures."""
+    edit = Edit([(0, 0)], [(1, 1)], torch.ones(2, 2), arrive=2)
+    assert edit.to("cpu") is edit
+
+
 @pytest.mark.parametrize(
     ("change", "texts"),
     [
@@ -108,15 +114,17 @@ def test_an_edit_that_does_not_fit_is_told_so(change, texts):
         assert text in str(error.value)
 
 
-@given(st.integers(1, 9), st.integers(1, 9), points)
-def test_a_point_fits_between_the_outermost_pixel_centres(height, width, point):
-    x, y = point
-    edit = Edit([point], [(0, 0)])
+@given(st.integers(1, 9), st.integers(1, 9), st.integers(-2, 20), st.integers(-2, 20))
+def test_a_point_fits_between_the_outermost_pixel_centres(height, width, x2, y2):
+    x, y = x2 / 2, y2 / 2
+    edit = Edit([(x, y)], [(0, 0)])
     if 0 <= x <= width - 1 and 0 <= y <= height - 1:
         assert edit.fit((height, width)) is edit
     else:
-        with pytest.raises(ValueError, match="outside"):
+        with pytest.raises(ValueError, match="outside") as error:
             edit.fit((height, width))
+        swapped = 0 <= y <= width - 1 and 0 <= x <= height - 1
+        assert ("did you swap them?" in str(error.value)) == swapped
 
 
 def test_the_corners_belong_to_the_picture():
