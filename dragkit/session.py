@@ -142,6 +142,7 @@ class Trace:
             compose(f.image, f.points.numpy(), f.edit.targets.numpy(), path=self.path(i), size=size)
             for i, f in enumerate(tqdm(self.frames, path.name, unit="frame", leave=False))
         ]
+        path.parent.mkdir(parents=True, exist_ok=True)
         iio.imwrite(path, pictures, **settings)
         return path
 
@@ -165,6 +166,7 @@ class Trace:
         arrays |= {f"scores{i}": np.asarray(f.scores) for i, f in enumerate(self.frames)}  # windows may differ in size
         for i, name in enumerate(MOMENTS):
             arrays[name] = np.stack([_moments(f)[i] for f in self.frames])
+        path.parent.mkdir(parents=True, exist_ok=True)
         np.savez_compressed(path.with_suffix(".npz"), **arrays)
         text = {"dragkit": 1, **about, "edit": self.frames[0].edit.to_dict(), "why": self.why(), "steps": steps}
         path.write_text(json.dumps(text, indent=1) + "\n")
