@@ -201,7 +201,7 @@ def save(trainer: Trainer, out: Path, pictures: np.ndarray, settings: dict) -> N
         "licence": "MIT", "resolution": trainer.size, "feature_block": 64,
         "images_seen": trainer.images, "minutes": round(trainer.seconds / 60, 1),
         "machine": f"{trainer.ema.mapping.w_avg.device.type}, {os.cpu_count()} cores, {platform.machine()}",
-        "torch": torch.__version__, "settings": settings, "losses": trainer.history[-1:],
+        "torch": torch.__version__, "settings": settings, "history": trainer.history,
     }  # fmt: skip
     (out / "lion.json").write_text(json.dumps(card, indent=2) + "\n")
 
@@ -226,7 +226,8 @@ def train(trainer: Trainer, pictures: np.ndarray, until: int, adversarial: float
             bar.update(batch)
             bar.set_postfix({k: f"{v:.3f}" for k, v in losses.items()}, refresh=False)
             if now - saved > SAVE_SECONDS:
-                trainer.history.append({"images": trainer.images, **losses})
+                trainer.history.append({"images": trainer.images, "size": trainer.size, "lr": settings["lr"],
+                                        "adversarial": adversarial, **losses})  # fmt: skip
                 save(trainer, out, pictures, settings)
                 saved = last = time.monotonic()
     finally:
@@ -252,6 +253,7 @@ def main(arguments: list[str] | None = None) -> None:
     pictures = pairs.prepare(options.out / "pictures.npy", options.pictures, options.sizes[-1])
     state = torch.load(options.out / "state.pt", weights_only=True) if (options.out / "state.pt").exists() else None
     torch.manual_seed(0)
+    torch.set_flush_denormal(True)  # numbers next to zero are slow on a CPU, and worth nothing
     trainer = None
     for size, until in zip(options.sizes, options.until):
         if state and size < state["size"]:
