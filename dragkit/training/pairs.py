@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 from tqdm.auto import tqdm
 
-from dragkit.worlds.lion import FACTORS, GEOMETRY, Lion
+from ..worlds.lion import FACTORS, GEOMETRY, Lion
 
 LEAST_TRUNCATION = 0.5
 
