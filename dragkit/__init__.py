@@ -13,7 +13,7 @@ from .records import Step as Step
 from .records import TrackResult as TrackResult
 from .records import View as View
 from .session import Session as Session
-from .session import Trace as Trace
+from .trace import Trace as Trace
 from .trackers import NearestNeighbor as NearestNeighbor
 
 _LATER = {"Picker": "widgets", "Player": "widgets", "Studio": "widgets", "plot": ""}  # need the notebook's packages

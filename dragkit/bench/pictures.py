@@ -13,7 +13,7 @@ from ..loop import drag
 from ..methods import draggan
 from ..models import load, zoo
 from ..records import Edit
-from ..session import Trace
+from ..trace import Trace
 from ..worlds.lion import Lion
 
 SEED, CHIN_DOWN = 7, 14  # the README's drag: which lion, and how far its chin goes, in pixels

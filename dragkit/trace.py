@@ -1,0 +1,214 @@
+"""What a run leaves behind: a `Trace` of one light `Frame` per step."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from tqdm.auto import tqdm
+
+from .compose import compose
+from .records import Edit, Step, describe
+
+STALLED = 30  # steps without coming nearer after which a handle counts as lost; our choice
+
+
+@dataclass(frozen=True, eq=False)
+class Frame:
+    """A `Step` without its view: what a `Trace` keeps, light enough for every step.
+
+    `image` is uint8 (H W 3); points, confidence, scores, arrived, near and distance are as in `Step`.
+    A frame can be passed as ``drag(…, resume=frame)``.
+    """
+
+    index: int
+    latent: Tensor = field(repr=False)
+    edit: Edit
+    points: Tensor
+    confidence: Tensor
+    scores: Tensor = field(repr=False)
+    losses: dict[str, float]
+    arrived: Tensor
+    image: np.ndarray = field(repr=False)
+    optimiser: dict[str, Any] = field(repr=False)
+    near: Tensor = field(repr=False)
+
+    @classmethod
+    def of(cls, step: Step) -> Frame:
+        """Render the step's picture and drop its view."""
+        image = step.view.image.movedim(0, -1).mul(255).round().byte().cpu().numpy()
+        track = step.track
+        tensors = [step.latent, step.edit.to("cpu"), track.points, track.confidence, track.scores]
+        tensors = [t.cpu() if isinstance(t, Tensor) else t for t in tensors]
+        return cls(step.index, *tensors, dict(step.losses), step.arrived.cpu(), image, step.optimiser, step.near.cpu())
+
+    @property
+    def distance(self) -> Tensor:
+        """(n) from each handle to its target, in pixels."""
+        return (self.edit.targets - self.points).norm(dim=1)
+
+    def __str__(self) -> str:
+        return describe(self.index, self.losses, self.confidence, self.arrived)
+
+
+class Trace:
+    """The light record of a run: a list of `Frame`, one per step.
+
+    ``trace.append(step)`` takes a `Step` of `drag`; ``Trace(drag(…))`` takes a whole run. It can be saved
+    and loaded, drawn (:mod:`dragkit.plot`), played (:class:`dragkit.Player`) and exported.
+    """
+
+    def __init__(self, steps: Iterator[Step] | list[Frame] = ()) -> None:
+        self.frames: list[Frame] = []
+        for step in steps:
+            self.append(step)
+
+    def append(self, step: Step | Frame) -> Frame:
+        """Keep one step; returns its light record."""
+        frame = step if isinstance(step, Frame) else Frame.of(step)
+        self.frames.append(frame)
+        return frame
+
+    def __len__(self) -> int:
+        return len(self.frames)
+
+    def __getitem__(self, index: int) -> Frame:
+        return self.frames[index]
+
+    def __iter__(self) -> Iterator[Frame]:
+        return iter(self.frames)
+
+    def __repr__(self) -> str:
+        return f"Trace({len(self)} steps: {self.why()})"
+
+    def path(self, until: int | None = None) -> np.ndarray:
+        """(steps n 2) every handle's way up to the frame at position `until`."""
+        return torch.stack([f.points for f in self.frames[: None if until is None else until + 1]]).numpy()
+
+    def why(self) -> str:
+        """Why the run stands where it stands: arrived, out of steps, or lost (which handle, since when).
+
+        A handle counts as lost when it has not come nearer to its target for 30 steps (our choice).
+        """
+        if not self.frames:
+            return "no steps yet"
+        last = self.frames[-1]
+        if last.arrived.all():
+            return f"arrived after {last.index} steps"
+        distances = torch.stack([f.distance for f in self.frames])
+        nearest = distances.argmin(0)
+        stuck = [
+            f"handle {i} is lost: {last.distance[i]:.1f} px from its target, no nearer since step {self.frames[k].index}"
+            for i, k in enumerate(nearest.tolist())
+            if not last.arrived[i] and len(self) - 1 - k >= STALLED
+        ]
+        missing = int((~last.arrived).sum())
+        return "; ".join(stuck) or f"out of steps after {last.index}: {missing} of {len(last.arrived)} still on the way"
+
+    def to_frame(self):
+        """A pandas table: one row per step and handle."""
+        import pandas as pd
+
+        rows = [
+            {"step": f.index, "handle": i, "x": x, "y": y, "distance": f.distance[i].item(),
+             "confidence": f.confidence[i].item(), "arrived": bool(f.arrived[i]), **f.losses}
+            for f in self.frames
+            for i, (x, y) in enumerate(f.points.tolist())
+        ]  # fmt: skip
+        return pd.DataFrame(rows)
+
+    def to_gif(self, path: str | Path, fps: int = 15, size: int = 384) -> Path:
+        """Write the run as an animated GIF, handles, targets and paths drawn; returns the path."""
+        return self._film(Path(path), ".gif", size, duration=1000 / fps, loop=0)
+
+    def to_mp4(self, path: str | Path, fps: int = 15, size: int = 384) -> Path:
+        """Write the run as an MP4; needs the package imageio-ffmpeg."""
+        return self._film(Path(path), ".mp4", size, fps=fps)
+
+    def _film(self, path: Path, suffix: str, size: int, **settings: Any) -> Path:
+        import imageio.v3 as iio
+
+        if path.suffix != suffix:
+            raise ValueError(f"{path} must end in {suffix}")
+        self._must_have_steps()
+        pictures = [
+            compose(f.image, f.points.numpy(), f.edit.targets.numpy(), path=self.path(i), size=size)
+            for i, f in enumerate(tqdm(self.frames, path.name, unit="frame", leave=False))
+        ]
+        path.parent.mkdir(parents=True, exist_ok=True)
+        iio.imwrite(path, pictures, **settings)
+        return path
+
+    def _must_have_steps(self) -> None:
+        if not self.frames:
+            raise ValueError("the trace is empty; run a step first")
+
+    def save(self, path: str | Path, **about: Any) -> Path:
+        """Write ``path`` (.json, readable) and, beside it, its arrays (.npz); returns the path.
+
+        `about` goes into the JSON: the model's name, the method, anything that shall be remembered.
+        """
+        self._must_have_steps()
+        path = _json(path)
+        steps = [
+            {"index": f.index, "points": f.points.tolist(), "losses": f.losses, "arrived": f.arrived.tolist()}
+            for f in self.frames
+        ]
+        arrays = {name: np.stack([np.asarray(getattr(f, name)) for f in self.frames])
+                  for name in ("latent", "near", "confidence", "image")}  # fmt: skip
+        arrays |= {f"scores{i}": np.asarray(f.scores) for i, f in enumerate(self.frames)}  # windows may differ in size
+        for i, name in enumerate(MOMENTS):
+            arrays[name] = np.stack([_moments(f)[i] for f in self.frames])
+        path.parent.mkdir(parents=True, exist_ok=True)
+        np.savez_compressed(path.with_suffix(".npz"), **arrays)
+        text = {"dragkit": 1, **about, "edit": self.frames[0].edit.to_dict(), "why": self.why(), "steps": steps}
+        path.write_text(json.dumps(text, indent=1) + "\n")
+        return path
+
+    @classmethod
+    def load(cls, path: str | Path) -> Trace:
+        """Read what :meth:`save` wrote. Raises ValueError where that is not what the files hold."""
+        path = _json(path)
+        try:
+            text = json.loads(path.read_text())
+            with np.load(path.with_suffix(".npz"), allow_pickle=False) as file:
+                arrays = {name: file[name] for name in file.files}
+            if len(arrays["image"]) != len(text["steps"]):
+                raise ValueError(f"{len(text['steps'])} steps, but {len(arrays['image'])} pictures")
+            edit = Edit.from_dict(text["edit"])
+            return cls([_frame(edit, step, arrays, i) for i, step in enumerate(text["steps"])])
+        except FileNotFoundError as error:
+            raise ValueError(f"{error.filename} is missing; a saved run is a .json and a .npz of the same name") from error
+        except Exception as error:
+            raise ValueError(f"{path} and its .npz do not hold a run that dragkit saved ({error})") from error
+
+
+def _json(path: str | Path) -> Path:
+    """`path` ending in .json; any other dot belongs to the name, as in ``lr0.5``."""
+    path = Path(path)
+    return path if path.suffix == ".json" else path.with_name(path.name.removesuffix(".npz") + ".json")
+
+
+MOMENTS = ("step", "exp_avg", "exp_avg_sq")
+
+
+def _moments(frame: Frame) -> list[np.ndarray]:
+    """Adam's state of a frame as arrays; zeros before the first update."""
+    state = frame.optimiser.get(0)
+    zeros = torch.zeros_like(frame.latent)
+    return [np.asarray(v.cpu()) for v in ([state[k] for k in MOMENTS] if state else [torch.zeros([]), zeros, zeros])]
+
+
+def _frame(edit: Edit, step: dict[str, Any], arrays: dict[str, np.ndarray], i: int) -> Frame:
+    tensor = lambda name: torch.from_numpy(arrays[name][i : i + 1])[0]  # noqa: E731
+    state = {name: tensor(name) for name in MOMENTS}
+    return Frame(
+        step["index"], tensor("latent"), edit, torch.tensor(step["points"]), tensor("confidence"), torch.from_numpy(arrays[f"scores{i}"]),
+        step["losses"], torch.tensor(step["arrived"]), arrays["image"][i], {0: state} if state["step"] else {}, tensor("near"),
+    )  # fmt: skip
