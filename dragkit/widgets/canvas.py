@@ -168,30 +168,41 @@ class Surface:
 
 
 class Shown:
-    """How the widgets appear in a notebook: live, and with a still picture that is saved beside.
+    """How the widgets appear in a notebook: live, and with a still picture that is saved with it.
 
-    A widget has `box` (what is shown live), `still()` (a Pillow picture) and a short `repr`.
+    A widget has `box` (what is shown live), `still()` (a Pillow picture) and a short `repr`. A cell gets two
+    outputs: the live one, and the still behind an empty widget, so that a page without a kernel shows it
+    and a live page does not. That one alone is updated: to update the live one would build its view anew,
+    losing the focus and the place on the page.
     """
 
-    _shelf = None
+    _shelf = _nothing = None
 
     def snapshot(self) -> bytes:
         """What the widget shows now, as PNG bytes."""
         return png(self.still())
 
     def _repr_mimebundle_(self, include=None, exclude=None) -> dict:
-        live = dict(self.box._repr_mimebundle_() or {})
-        return live | {"text/plain": repr(self), "image/png": b64encode(self.snapshot()).decode()}
+        return self._bundle(self.box, repr(self)) | {"image/png": b64encode(self.snapshot()).decode()}
 
     def _ipython_display_(self) -> None:
         from IPython.display import display
 
-        self._shelf = display(self._repr_mimebundle_(), raw=True, display_id=True)
+        display(self._bundle(self.box, f"{type(self).__name__}: live where a kernel runs; here its last picture."), raw=True)
+        self._shelf = display(self._still_bundle(), raw=True, display_id=True)
 
     def refresh_still(self) -> None:
         """Put the present picture into the notebook, so that it is what gets saved."""
         if self._shelf is not None:
-            self._shelf.update(self._repr_mimebundle_(), raw=True)
+            self._shelf.update(self._still_bundle(), raw=True)
+
+    def _still_bundle(self) -> dict:
+        if self._nothing is None:
+            self._nothing = W.Box(layout=W.Layout(display="none"))
+        return self._bundle(self._nothing, repr(self)) | {"image/png": b64encode(self.snapshot()).decode()}
+
+    def _bundle(self, widget: W.Widget, text: str) -> dict:
+        return dict(widget._repr_mimebundle_() or {}) | {"text/plain": text}
 
 
 def button(text: str, icon: str, tooltip: str, clicked: Callable, **settings) -> W.Button:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -48,7 +47,7 @@ class Player(Shown):
         self.size, self.chart_size = size, chart or (size, size)
         self.session: Session | None = None
         self._trace, self._at, self.blank = Trace(), 0, np.full((128, 128, 3), 240, np.uint8) if blank is None else blank
-        self.runner, self._lock = Runner(self._rest), threading.RLock()
+        self.runner = Runner(self._rest)
         self.waiting: bool | None = None  # an edit that Run will begin with: ready or not; None = go on
         self._hooks: dict[str, list[Callable[[], None]]] = {"start": [], "rest": [], "open": []}
         self._quiet, self._slow = False, 0.0
@@ -68,7 +67,12 @@ class Player(Shown):
     @property
     def frame(self) -> Frame | None:
         """The step that is shown."""
-        return self.trace[self._at] if len(self.trace) else None
+        return self.trace[self.at] if len(self.trace) else None
+
+    @property
+    def at(self) -> int:
+        """The position of that step in the trace."""
+        return max(min(self._at, len(self.trace) - 1), 0)
 
     @property
     def running(self) -> bool:
@@ -104,7 +108,7 @@ class Player(Shown):
         """The step that is shown, `size` pixels high."""
         if self.frame is None:
             return paint(self.blank, size=size)
-        return picture(self.trace, self._at, self.handle.value, size)
+        return picture(self.trace, self.at, self.handle.value, size)
 
     def __repr__(self) -> str:
         return f"Player({self.trace!r})"
@@ -122,6 +126,12 @@ class Player(Shown):
         self._prepare()
         self.runner.wait(lambda: self._loop(steps))
         return self.trace
+
+    def branch(self, position: int) -> None:
+        """Go back to the step at `position`; a run goes on from there, and the one before is kept in grey."""
+        self.stop()
+        self.session.rewind(position)
+        self._follow(last=True)
 
     def stop(self) -> None:
         """End the run in the background after its present step, and wait for that."""
@@ -153,8 +163,7 @@ class Player(Shown):
         for _ in range(session.steps if steps is None else steps):
             if self.runner.stopping or session.done:
                 break
-            with self._lock:
-                session.step()
+            session.step()
             self._follow()
 
     @guard
@@ -193,7 +202,7 @@ class Player(Shown):
         self._quiet = True
         try:
             self.slider.max = self.play.max = max(len(self.trace) - 1, 0)
-            self.slider.value = self._at
+            self.slider.value = self.at
         finally:
             self._quiet = False
         self.notice.say(self._words())
@@ -204,11 +213,11 @@ class Player(Shown):
         words = " · ".join(str(self.frame).split("  ")).strip(" ·")
         if self.running:
             return f"step {words} · {self.surface.rate:.0f} shown/s"
-        return f"step {words}" + (f" — {self.trace.why()}" if self._at == len(self.trace) - 1 else "")
+        return f"step {words}" + (f" — {self.trace.why()}" if self.at == len(self.trace) - 1 else "")
 
     def chart_picture(self) -> Image.Image:
         """The curves, twice as large as on the page."""
-        return chart(self.trace, self._at, self.session, self.chart_size)
+        return chart(self.trace, self.at, self.session, self.chart_size)
 
     def _fill_handles(self) -> None:
         count = 0 if self.frame is None else len(self.frame.points)
@@ -224,7 +233,7 @@ class Player(Shown):
         can_run = self.waiting if self.waiting is not None else self.session is not None and not self.session.done
         self.run_button.disabled = self.step_button.disabled = busy or not can_run
         self.stop_button.disabled = not busy
-        self.branch_button.disabled = busy or self.session is None or self._at >= len(self.trace) - 1
+        self.branch_button.disabled = busy or self.session is None or self.at >= len(self.trace) - 1
         self.slider.disabled = self.play.disabled = busy or len(self.trace) < 2
         self.save_button.disabled = self.gif_button.disabled = busy or empty
         self.open_button.disabled = self.file.disabled = busy
@@ -281,9 +290,7 @@ class Player(Shown):
 
     @guard
     def _branch(self) -> None:
-        with self._lock:
-            self.session.rewind(self._at)
-        self._follow(last=True)
+        self.branch(self.at)
         self.notice.say(f"Back at step {self.frame.index}: Run goes on from here. The run before is grey in the curves.")
 
     @guard
@@ -298,9 +305,7 @@ class Player(Shown):
 
     @guard
     def _save(self) -> None:
-        path = self._path()
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self._told((self.session or self._trace).save(path))
+        self.notice.say(f"Saved {(self.session or self._trace).save(self._path())}")
 
     @guard
     def _open(self) -> None:
@@ -313,13 +318,9 @@ class Player(Shown):
     @guard
     def _gif(self) -> None:
         path = Path(f"{self._path()}.gif")
-        path.parent.mkdir(parents=True, exist_ok=True)
         self.notice.say(f"Writing {path} …")
         self._go(lambda: f"Wrote {self.trace.to_gif(path)}")
         self.stop_button.disabled = True
 
     def _path(self) -> Path:
         return Path(self.file.value.strip().removesuffix(".json") or "runs/session")
-
-    def _told(self, path: Path) -> None:
-        self.notice.say(f"Saved {path}")

@@ -75,6 +75,10 @@ class Studio(Shown):
         """Run up to `steps` updates (default: the method's), wait for them and return the trace."""
         return self.player.run(steps)
 
+    def branch(self, position: int) -> None:
+        """Go back to the step at `position` of the trace; the next run goes on from there."""
+        self.player.branch(position)
+
     def still(self) -> Image.Image:
         """Both pictures over the curves."""
         chart = self.player.chart_picture()

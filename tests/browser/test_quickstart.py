@@ -1,0 +1,135 @@
+"""The quickstart in a real JupyterLab: run all, drag with the mouse, Run, Stop, reload.
+
+The screenshot is kept as runs/quickstart.png.
+"""
+
+import base64
+import io
+import json
+import time
+from pathlib import Path
+
+import nbformat
+import numpy as np
+import pytest
+from PIL import Image
+
+pytestmark = pytest.mark.slow
+ROOT = Path(__file__).parents[2]
+NOTEBOOK = ROOT / "notebooks/00_quickstart.ipynb"
+PROBE = """import json
+s = studio.session
+print("PROBE", json.dumps({"edit": studio.edit.to_dict(), "steps": len(studio.trace), "past": len(s.past),
+      "running": studio.player.running, "error": repr(studio.last_error), "rate": studio.player.surface.rate}))"""
+NOTEBOOK_WIDGET = "window.jupyterapp.shell.currentWidget"
+
+
+class Lab:
+    """The few things a person does in JupyterLab."""
+
+    def __init__(self, page, url):
+        self.page = page
+        page.goto(url)
+        self.idle()
+
+    def idle(self):
+        self.page.wait_for_function("window.jupyterapp?.shell.currentWidget?.sessionContext?.session?.kernel?.status === 'idle'")
+
+    def command(self, name):
+        self.page.evaluate(f"() => {{window.done = 0; window.jupyterapp.commands.execute('{name}').then(() => window.done = 1)}}")
+        self.page.wait_for_function("window.done === 1", timeout=180_000)
+
+    def outputs(self):
+        """The outputs of every cell."""
+        return self.page.evaluate(
+            f"() => {NOTEBOOK_WIDGET}.content.widgets.map(c => c.model.outputs ? c.model.outputs.toJSON() : [])"
+        )
+
+    def probe(self):
+        """What the kernel knows; the probe is the notebook's last cell."""
+        self.page.evaluate(f"() => {{const n = {NOTEBOOK_WIDGET}.content; n.activeCellIndex = n.widgets.length - 1}}")
+        self.command("notebook:run-cell")
+        text = "".join(o.get("text", "") for o in self.outputs()[-1])
+        return json.loads(text.partition("PROBE ")[2])
+
+    def button(self, name):
+        return self.page.locator(".dk button", has_text=name).first
+
+    def canvas(self, i):
+        """The studio's canvases: 0 = picker, 1 = player."""
+        return self.page.locator(".dk canvas").nth(i)
+
+    def pixels(self, i):
+        url = self.canvas(i).evaluate("c => c.toDataURL('image/png')")
+        return np.asarray(Image.open(io.BytesIO(base64.b64decode(url.partition(",")[2]))).convert("RGB")).astype(int)
+
+    def pull(self, *places):
+        """Press at the first of `places` (in 128ths of the picture), move along, let go at the last."""
+        box = self.canvas(0).bounding_box()
+        spots = [(box["x"] + (x + 0.5) * box["width"] / 128, box["y"] + (y + 0.5) * box["height"] / 128) for x, y in places]
+        self.page.mouse.move(*spots[0])
+        self.page.mouse.down()
+        for spot in spots[1:]:
+            self.page.mouse.move(*spot, steps=4)
+        self.page.mouse.up()
+
+
+def wait(condition, seconds=60):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "it took too long"
+        time.sleep(0.1)
+
+
+@pytest.fixture
+def quickstart(lab, page):
+    folder, url = lab
+    notebook = nbformat.read(NOTEBOOK, as_version=4)
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            cell.update(outputs=[], execution_count=None)
+    notebook.cells.append(nbformat.v4.new_code_cell(PROBE, outputs=[]))
+    nbformat.write(notebook, folder / "quickstart.ipynb")
+    lab = Lab(page, url("quickstart.ipynb"))
+    lab.command("notebook:run-all-cells")
+    assert not [o for outputs in lab.outputs() for o in outputs if o["output_type"] == "error"]
+    return lab
+
+
+def test_drag_run_stop_reload(quickstart):
+    lab = quickstart
+    lab.canvas(0).scroll_into_view_if_needed()
+    wait(lambda: np.ptp(lab.pixels(0)) > 50 and np.ptp(lab.pixels(1)) > 50)
+    before, picture = lab.probe(), lab.pixels(0)
+    lab.canvas(0).scroll_into_view_if_needed()
+
+    lab.pull((20, 100), (30, 95), (40, 100))  # a second pair
+    wait(lambda: (lab.pixels(0) != picture).any())
+    after = lab.probe()
+    assert len(after["edit"]["handles"]) == len(before["edit"]["handles"]) + 1
+    assert np.abs(np.subtract(after["edit"]["targets"][-1], (40, 100))).max() <= 1
+
+    lab.button("Run").scroll_into_view_if_needed()
+    lab.button("Run").click()
+    frames = set()
+    wait(lambda: frames.add(lab.pixels(1).tobytes()) or len(frames) > 8)
+    lab.page.screenshot(path=_folder() / "quickstart.png")
+    lab.button("Stop").click()
+    wait(lambda: lab.button("Stop").is_disabled())
+    wait(lambda: (lab.pixels(1) == (time.sleep(0.5), lab.pixels(1))[1]).all())
+    stopped = lab.probe()
+    assert lab.probe()["steps"] == stopped["steps"]
+    assert stopped["steps"] > 5
+    assert stopped["past"] == before["past"] + 1, "the run before is kept"
+    assert not stopped["running"]
+    assert stopped["error"] == "None"
+
+    lab.page.reload()
+    lab.idle()
+    wait(lambda: np.ptp(lab.pixels(1)) > 50)
+    print(f"{stopped['rate']:.1f} steps shown per second")
+
+
+def _folder():
+    (ROOT / "runs").mkdir(exist_ok=True)
+    return ROOT / "runs"
