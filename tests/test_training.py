@@ -8,6 +8,7 @@ import torch
 from PIL import Image
 
 import dragkit as dk
+from dragkit.models.stylegan2 import from_state_dict
 from dragkit.training import pairs, stylegan2, trainer
 from dragkit.worlds.lion import FACTORS, GEOMETRY, Lion
 
@@ -39,6 +40,16 @@ def test_a_run_leaves_a_model_a_card_and_a_sheet(run):
 def test_a_run_goes_on_where_it_was(run):
     stylegan2.main(["--out", str(run), *SMALL, "--until", "16", "40"])
     assert json.loads((run / "lion.json").read_text())["images_seen"] == 40
+
+
+def test_the_published_weights_paint_the_same_pictures_from_shorter_latents():
+    torch.manual_seed(0)
+    generator = trainer.Trainer(32, 1e-3, "cpu").ema
+    generator.mapping.w_avg.normal_()
+    other = from_state_dict(stylegan2.published(generator, 1 / 8)).generator
+    z = torch.randn(2, len(FACTORS))
+    assert torch.equal(other(z, 0.7), generator(z, 0.7))
+    assert torch.equal(other.mapping(z), generator.mapping(z) / 8)
 
 
 def test_growing_starts_with_the_smaller_picture():

@@ -27,9 +27,11 @@ import numpy as np
 import torch
 from PIL import Image
 from safetensors.torch import save_file
+from torch import Tensor
 from torch.nn import functional as F
 from tqdm.auto import tqdm
 
+from ..models.stylegan2_network import Generator
 from . import pairs
 from .trainer import Trainer
 
@@ -61,13 +63,25 @@ def sheet(trainer: Trainer, pictures: np.ndarray, rows: int = 4, columns: int = 
     return Image.fromarray(tiles.reshape(tiles.shape[0] * tiles.shape[1], -1, 3))
 
 
+def published(generator: Generator, scale: float = 1 / 8) -> dict[str, Tensor]:
+    """The state dict with w made `scale` times as long, and the affine layers that read it as much stronger.
+
+    The pictures stay the same to the last bit. What changes is how far a drag's Adam step of the published
+    size (1e-3) goes: w's unit is a matter of convention, and this lion's is large.
+    """
+    state = {name: value.detach().cpu().contiguous() for name, value in generator.state_dict().items()}
+    last = f"mapping.fc{generator.mapping.layers - 1}"
+    for name in (f"{last}.weight", f"{last}.bias", "mapping.w_avg"):
+        state[name] = state[name] * scale
+    return {name: value / scale if name.endswith("affine.weight") else value for name, value in state.items()}
+
+
 def save(trainer: Trainer, out: Path, pictures: np.ndarray, settings: dict) -> None:
     """Write the state, a sheet of samples, the averaged generator and its card."""
     torch.save(trainer.state(), out / "state.part")
     (out / "state.part").replace(out / "state.pt")
     sheet(trainer, pictures).save(out / "samples.png")
-    weights = {name: value.detach().cpu().contiguous() for name, value in trainer.ema.state_dict().items()}
-    save_file(weights, out / "lion.safetensors")
+    save_file(published(trainer.ema), out / "lion.safetensors")
     card = {
         "model": "StyleGAN2 (skip architecture, constant noise)",
         "data": f"{len(pictures)} pictures of dragkit's own procedural lion, each with its latent",
