@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 import torch
 
+torch.set_num_threads(1)  # small tensors: threads that wait for a busy core cost more than they bring
+
 hypothesis.settings.register_profile("dragkit", deadline=None, derandomize=True)
 hypothesis.settings.load_profile("dragkit")
 

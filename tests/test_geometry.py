@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dragkit.geometry import disc, inside, sample, scaled, square, to_grid, window
@@ -22,6 +22,7 @@ def cell_centres(h: int, w: int, height: int, width: int) -> torch.Tensor:
     return torch.stack([torch.tensor([x] * h), torch.tensor([[v] * w for v in y])])
 
 
+@settings(max_examples=30)
 @given(sides, sides)
 def test_a_picture_read_at_its_own_pixel_centres_is_the_picture(height, width):
     picture = torch.randn(3, height, width, generator=torch.Generator().manual_seed(height))
@@ -29,6 +30,7 @@ def test_a_picture_read_at_its_own_pixel_centres_is_the_picture(height, width):
     torch.testing.assert_close(read, picture.permute(1, 2, 0), atol=1e-5, rtol=0)
 
 
+@settings(max_examples=30)
 @given(sides, sides, st.integers(1, 4), st.integers(1, 4), st.floats(0, 1), st.floats(0, 1))
 def test_a_coarse_map_of_coordinates_gives_each_point_its_own(h, w, finer_y, finer_x, u, v):
     """A map that holds the x and y of its cells' centres is the identity between them."""
@@ -121,6 +123,7 @@ def test_the_height_decides_about_the_radius():
     assert scaled(3, (512, 64)) == 3
 
 
+@settings(max_examples=30)
 @given(sides, sides, st.integers(1, 4))
 def test_a_cell_gets_the_masks_share_of_its_pixels(h, w, finer):
     random = torch.Generator().manual_seed(h * w)
@@ -129,6 +132,7 @@ def test_a_cell_gets_the_masks_share_of_its_pixels(h, w, finer):
     torch.testing.assert_close(to_grid(mask, torch.zeros(5, h, w)), share)
 
 
+@settings(max_examples=30)
 @given(st.integers(-3, 15), st.integers(-3, 12), st.integers(1, 3))
 def test_a_patch_on_whole_pixels_reads_those_pixels(x, y, radius):
     picture = torch.randn(2, 10, 13, generator=torch.Generator().manual_seed(0))

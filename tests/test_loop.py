@@ -16,7 +16,7 @@ from dragkit.models.toy import Toy
 TOY = Toy()
 APART = torch.tensor([[44.0, 40.0], [30.0, 100.0], [100.0, 100.0]])  # no blob meets another
 CLOSE = torch.tensor([[44.0, 40.0], [60.0, 64.0], [100.0, 100.0]])  # the second is carried along
-TARGET = (74.0, 30.0)
+TARGET = (62.0, 34.0)
 EDIT = Edit([(44, 40)], [TARGET])
 UPPER = torch.zeros(TOY.size).index_fill(0, torch.arange(56), 1)  # the first blob's half
 FAST = {"lr": 0.5}  # pixels, because the toy's latent is in pixels
@@ -77,7 +77,7 @@ def test_several_handles_move_at_once():
 def test_the_same_call_gives_the_same_steps_and_nothing_passed_in_is_changed():
     latent, edit, method = CLOSE.clone(), Edit([(44, 40)], [TARGET], mask=UPPER), draggan() | FAST
     kept = copy.deepcopy(method)
-    a, b = (list(drag(TOY, latent, edit, **method)) for _ in range(2))
+    a, b = (list(drag(TOY, latent, edit, **method | {"steps": 15})) for _ in range(2))
     assert [bits(step) for step in a] == [bits(step) for step in b]
     assert torch.equal(latent, CLOSE)
     assert edit.handles.tolist() == [[44, 40]]
@@ -137,7 +137,7 @@ def test_the_edits_stop_distance_comes_before_the_methods():
 # It goes on from any step
 
 
-@settings(max_examples=12)
+@settings(max_examples=10)
 @given(st.integers(0, 10), st.sampled_from([FAST, ROUGH]), st.booleans())
 def test_resuming_continues_the_uninterrupted_run_to_the_last_bit(k, pace, frame):
     whole = list(run(CLOSE, steps=10, **pace))

@@ -4,7 +4,7 @@ import copy
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dragkit.records import Edit, View
@@ -38,6 +38,7 @@ def follow(features, moved, handle, side=SIDE, **settings):
     return piece.find(view(moved, side), memory, edit.handles)
 
 
+@settings(max_examples=40)
 @given(handles, handles, shifts, shifts, norms)
 def test_a_shift_by_whole_pixels_is_found_exactly(x, y, dx, dy, norm):
     features = random_map()
@@ -51,6 +52,7 @@ def test_a_shift_by_whole_pixels_is_found_exactly(x, y, dx, dy, norm):
 inner = st.integers(6, SIDE - 7)  # no patch of cells comes around the border of the shifted map
 
 
+@settings(max_examples=40)
 @given(inner, inner, st.integers(-2, 2), st.integers(-2, 2))
 def test_one_cell_of_a_coarser_map_is_two_pixels(x, y, dx, dy):
     features = random_map(side=SIDE // 2)
@@ -77,6 +79,7 @@ def test_a_handle_between_pixels_stays_there_while_nothing_moves():
     assert found.confidence.item() == pytest.approx(1, abs=1e-4)
 
 
+@settings(max_examples=40)
 @given(st.integers(0, SIDE - 1), st.integers(0, SIDE - 1))
 def test_off_the_picture_the_score_is_nan_and_only_there(x, y):
     scores = follow(random_map(), random_map(1), (x, y)).scores[0]
@@ -85,6 +88,7 @@ def test_off_the_picture_the_score_is_nan_and_only_there(x, y):
     assert scores.isnan().tolist() == off
 
 
+@settings(max_examples=40)
 @given(st.integers(0, SIDE - 1), st.integers(0, SIDE - 1), st.integers(0, 9))
 def test_a_point_never_leaves_the_picture(x, y, seed):
     found = follow(random_map(), random_map(seed), (x, y))

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
@@ -26,6 +26,7 @@ def same(a: Edit, b: Edit) -> bool:
     ) and a.arrive == b.arrive
 
 
+@settings(max_examples=50)
 @given(pairs, free_masks, distances)
 def test_an_edit_comes_back_from_json_as_it_was(pairs, mask, arrive):
     handles, targets = zip(*pairs, strict=True)
