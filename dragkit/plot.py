@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 
 from .compose import compose
 from .records import Step
-from .session import Frame, Trace
+from .trace import Frame, Trace
 
 COLOURS = ("#d55e00", "#0072b2", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")  # Okabe and Ito
 

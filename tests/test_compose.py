@@ -92,7 +92,7 @@ def test_pictures_beside_and_below_each_other():
 @pytest.mark.parametrize(("size", "wide"), [((384, 384), False), ((800, 200), True)])
 def test_curves_mark_the_step_and_are_twice_as_fine(size, wide):
     steps, distance = [0, 1, 2, 3], np.array([[9.0, 4], [6, 3], [3, np.nan], [1, 1]])
-    draw = lambda at: c.curves(steps, distance, {"shift": [2, 2, 1, 0.5]}, at=at, arrive=1, size=size)  # noqa: E731
+    draw = lambda at: c.curves(steps, distance, {"shift": [2, 2, 1, 0.5]}, at=at, arrive=1, size=size)
     assert draw(0).size == (2 * size[0], 2 * size[1])
     changed = np.argwhere((np.asarray(draw(0)) != np.asarray(draw(3))).any(-1))
     height, width = 2 * size[1], 2 * size[0]
@@ -108,5 +108,5 @@ def test_curves_of_nearly_nothing(distance):
 
 def test_widths_grow_with_the_picture():
     small, large = (np.asarray(c.paint(GREY, [(32, 32)], size=s)).astype(int) for s in (UNIT, 2 * UNIT))
-    count = lambda p: (abs(p - HANDLE).max(-1) < 40).sum()  # noqa: E731
+    count = lambda p: (abs(p - HANDLE).max(-1) < 40).sum()
     assert count(large) == pytest.approx(4 * count(small), rel=0.15)

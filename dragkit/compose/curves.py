@@ -56,8 +56,8 @@ def _panel(draw, box, title, steps, series, palette, at, band=None, past=()) -> 
     last = max([s for s in [*steps, *(s for p in past for s in p[0])]], default=1)
     start = min(steps, default=0)
     xticks = _ticks(start, max(last, start + 10), (1, 2, 5, 10))
-    x = lambda s: left + (s - xticks[0]) / (xticks[-1] - xticks[0]) * (right - left)  # noqa: E731
-    y = lambda v: bottom - v / yticks[-1] * (bottom - top)  # noqa: E731
+    x = lambda s: left + (s - xticks[0]) / (xticks[-1] - xticks[0]) * (right - left)
+    y = lambda v: bottom - v / yticks[-1] * (bottom - top)
     draw.text((box[0] + 20, box[1] + 14), title, INK, font(24))
     if band:
         draw.rectangle([left, y(min(band, yticks[-1])), right, bottom], GREEN)
@@ -72,7 +72,7 @@ def _panel(draw, box, title, steps, series, palette, at, band=None, past=()) -> 
 
 
 def _axes(draw, xticks, yticks, x, y, box) -> None:
-    left, top, right, bottom = box
+    left, _, right, bottom = box
     for v in yticks:
         draw.line([left, y(v), right, y(v)], PALE, 2)
         draw.text((left - 12, y(v)), f"{v:g}", GREY, font(20), anchor="rm")

@@ -191,7 +191,7 @@ def _arrow(draw: ImageDraw.ImageDraw, start: np.ndarray, end: np.ndarray, unit: 
         return
     way, across = way / length, np.array([-way[1], way[0]]) / length
     tip, back = end - way * 9 * unit, end - way * 18 * unit
-    head = lambda grow: [tuple(tip + way * grow), *(tuple(back - way * grow / 2 + s * across * (5 * unit + grow)) for s in (1, -1))]  # noqa: E731
+    head = lambda grow: [tuple(tip + way * grow), *(tuple(back - way * grow / 2 + s * across * (5 * unit + grow)) for s in (1, -1))]
     for colour, grow in ((BLACK, 1.2 * unit), (WHITE, 0)):
         draw.line([tuple(start), tuple(back)], colour, round(2 * unit + 2 * grow))
         draw.polygon(head(grow), colour)

@@ -145,7 +145,7 @@ class Surface:
 
     def _listen(self, touched: Callable, key: Callable | None) -> None:
         scale = self.picture[0] / (2 * self.size)
-        tell = lambda kind: lambda x, y: touched(kind, x * scale - 0.5, y * scale - 0.5)  # noqa: E731
+        tell = lambda kind: lambda x, y: touched(kind, x * scale - 0.5, y * scale - 0.5)
         canvas, press, move, release = self.canvas, tell("press"), tell("move"), tell("release")
         canvas.add_class("dk-pick")
         canvas.on_mouse_down(press)

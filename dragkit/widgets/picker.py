@@ -90,7 +90,7 @@ class Picker(Shown):
         d = self.draft
         targets = [h if t is None else t for h, t in zip(d.handles, d.targets)]
         shown = len(targets) - d.open  # a handle that still waits has no ring
-        as_points = lambda points: np.array(points, float).reshape(-1, 2)  # noqa: E731
+        as_points = lambda points: np.array(points, float).reshape(-1, 2)
         selected = d.selected if len(d.handles) > 1 else None
         return paint(self.image, as_points(d.handles), as_points(targets[:shown]), mask=d.mask, selected=selected, size=size)
 
@@ -123,7 +123,7 @@ class Picker(Shown):
         self.clear = button("Clear points", "", "Remove all pairs", self._clear)
         self.unmask = button("Clear mask", "", "Remove the mask: everything may move", self._unmask)
         arrow, (hx, hy, tx, ty) = W.Label("→"), self.numbers
-        line = lambda *parts: row(*parts, width=size)  # noqa: E731
+        line = lambda *parts: row(*parts, width=size)
         self.box = card(
             line(self.seed_box, dice), self.surface.canvas, self.notice.line, line(self.mode, self.brush),
             line(self.pair, hx, hy, arrow, tx, ty), line(self.add, self.remove, self.clear, self.unmask),

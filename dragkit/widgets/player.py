@@ -11,7 +11,8 @@ import numpy as np
 from PIL import Image
 
 from ..compose import beside, encode, paint
-from ..session import Frame, Session, Trace
+from ..session import Session
+from ..trace import Frame, Trace
 from .canvas import Notice, Shown, Surface, button, card, guard, row
 from .runner import Runner, stop_all
 from .views import chart, picture
@@ -260,7 +261,7 @@ class Player(Shown):
         self.open_button = button("Open", "folder-open", "Re-open a saved session and go on from there", self._open)
         self.gif_button = button("GIF", "film", "Write the run as an animated GIF", self._gif)
         self.chart = W.Image(format="jpeg", layout=W.Layout(width=f"{self.chart_size[0]}px", max_width="100%", object_fit="contain"))
-        line = lambda *parts: row(*parts, width=size)  # noqa: E731
+        line = lambda *parts: row(*parts, width=size)
         self.runs = line(self.run_button, self.stop_button, self.step_button, self.branch_button)
         self.column = card(
             self.runs, self.surface.canvas, self.notice.line,

@@ -10,7 +10,8 @@ from PIL import Image
 
 from ..compose import beside
 from ..records import Edit
-from ..session import Session, Trace
+from ..session import Session
+from ..trace import Trace
 from .canvas import Shown, card
 from .picker import Picker
 from .player import Player

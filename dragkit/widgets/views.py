@@ -6,7 +6,8 @@ import numpy as np
 from PIL import Image
 
 from ..compose import curves, paint
-from ..session import Session, Trace
+from ..session import Session
+from ..trace import Trace
 
 
 def picture(trace: Trace, at: int, handle: int | None = None, size: int = 384) -> Image.Image:

@@ -1,4 +1,4 @@
-"""The quickstart in a real JupyterLab: run all, drag with the mouse, Run, Stop, reload.
+"""The quickstart in a real JupyterLab: run all, drag with the mouse, Run, Stop, save, reload.
 
 The screenshot is kept as runs/quickstart.png.
 """
@@ -27,8 +27,8 @@ NOTEBOOK_WIDGET = "window.jupyterapp.shell.currentWidget"
 class Lab:
     """The few things a person does in JupyterLab."""
 
-    def __init__(self, page, url):
-        self.page = page
+    def __init__(self, page, url, file):
+        self.page, self.file = page, file
         page.goto(url)
         self.idle()
 
@@ -90,7 +90,7 @@ def quickstart(lab, page):
             cell.update(outputs=[], execution_count=None)
     notebook.cells.append(nbformat.v4.new_code_cell(PROBE, outputs=[]))
     nbformat.write(notebook, folder / "quickstart.ipynb")
-    lab = Lab(page, url("quickstart.ipynb"))
+    lab = Lab(page, url("quickstart.ipynb"), folder / "quickstart.ipynb")
     lab.command("notebook:run-all-cells")
     assert not [o for outputs in lab.outputs() for o in outputs if o["output_type"] == "error"]
     return lab
@@ -124,6 +124,8 @@ def test_drag_run_stop_reload(quickstart):
     assert not stopped["running"]
     assert stopped["error"] == "None"
 
+    lab.command("docmanager:save")
+    assert f"Trace({stopped['steps']} steps" in lab.file.read_text(encoding="utf-8"), "the last picture is saved"
     lab.page.reload()
     lab.idle()
     wait(lambda: np.ptp(lab.pixels(1)) > 50)
