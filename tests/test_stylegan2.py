@@ -276,14 +276,15 @@ def test_the_features_are_the_output_of_the_chosen_block(block):
     assert torch.equal(view.anchor, view.features)
 
 
-def test_looking_at_the_features_does_not_paint_the_picture():
-    gan, painted = model(32, feature_block=16), []
-    handle = gan.generator.synthesis.b32.register_forward_hook(lambda *_: painted.append(1))
+def test_the_picture_is_painted_on_request_from_where_the_features_were_read():
+    gan, ran = model(32, feature_block=16), []
+    for r in (4, 8, 16, 32):
+        block = getattr(gan.generator.synthesis, f"b{r}")
+        block.register_forward_hook(lambda *_, r=r: ran.append(r))
     view = gan.view(gan.sample(0))
-    assert not painted
+    assert ran == [4, 8, 16]
     assert view.image is view.image
-    assert len(painted) == 1
-    handle.remove()
+    assert ran == [4, 8, 16, 32]
 
 
 def test_a_view_shows_its_own_latent_even_when_that_changes_before_somebody_looks():
