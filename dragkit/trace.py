@@ -139,7 +139,7 @@ class Trace:
         self._must_have_steps()
         pictures = [
             compose(f.image, f.points.numpy(), f.edit.targets.numpy(), path=self.path(i), size=size)
-            for i, f in enumerate(tqdm(self.frames, path.name, unit="frame", leave=False))
+            for i, f in enumerate(tqdm(self.frames, path.name, unit="frame"))
         ]
         path.parent.mkdir(parents=True, exist_ok=True)
         iio.imwrite(path, pictures, **settings)
