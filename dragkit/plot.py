@@ -28,10 +28,19 @@ class Plot(Figure):
         return out.getvalue()
 
 
-def step(frame: Frame | Step) -> Plot:
+class Photo(Figure):
+    """The same for figures that are mostly picture: JPEG keeps notebooks small."""
+
+    def _repr_jpeg_(self) -> bytes:
+        out = BytesIO()
+        self.savefig(out, format="jpeg", dpi=90, pil_kwargs={"quality": 90, "subsampling": 0})
+        return out.getvalue()
+
+
+def step(frame: Frame | Step) -> Photo:
     """One step: the picture with handles (dots), targets (rings) and mask; axes in pixels of the picture."""
     frame = _light(frame)
-    figure = Plot(figsize=(4, 4), layout="constrained")
+    figure = Photo(figsize=(4, 4), layout="constrained")
     axes = figure.add_subplot()
     _picture(axes, frame, None)
     axes.set(title=f"step {frame.index}", xlabel="x (px)", ylabel="y (px)")
@@ -63,7 +72,7 @@ def losses(trace: Trace) -> Plot:
     return figure
 
 
-def filmstrip(trace: Trace, n: int = 6) -> Plot:
+def filmstrip(trace: Trace, n: int = 6) -> Photo:
     """`n` steps of a trace side by side, evenly spaced from the first to the last.
 
     Raises:
@@ -73,7 +82,7 @@ def filmstrip(trace: Trace, n: int = 6) -> Plot:
     if n < 1:
         raise ValueError(f"n is {n}; a filmstrip needs at least one picture")
     places = np.unique(np.linspace(0, len(trace) - 1, n).round().astype(int))
-    figure = Plot(figsize=(1.7 * len(places), 1.95), layout="constrained")
+    figure = Photo(figsize=(1.7 * len(places), 1.95), layout="constrained")
     for axes, place in zip(figure.subplots(1, len(places), squeeze=False)[0], places):
         _picture(axes, trace[place], trace.path(place), bold=1.8)
         axes.set_title(f"step {trace[place].index}", fontsize=9)

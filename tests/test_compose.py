@@ -77,7 +77,7 @@ def test_a_window_without_any_score_can_be_drawn():
     c.compose(GREY, scores=np.full((7, 7), np.nan), near=(0, 0))
 
 
-def test_stills_are_png_and_live_pictures_jpeg():
+def test_snapshots_are_png_and_live_pictures_jpeg():
     picture = c.paint(GREY, [(10, 20)])
     assert Image.open(io.BytesIO(c.png(picture))).format == "PNG"
     assert Image.open(io.BytesIO(c.encode(np.asarray(picture)))).format == "JPEG"

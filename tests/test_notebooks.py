@@ -82,9 +82,9 @@ def test_it_is_small_and_its_pictures_are_still(path):
 def test_where_a_widget_stands_there_is_a_picture(path):
     for cell in cells(path, "code"):
         data = [o.data for o in cell.outputs if LIVE in o.get("data", {})]
-        stills = [base64.b64decode(d["image/png"]) for d in data if "image/png" in d]
+        stills = [base64.b64decode(d["image/jpeg"]) for d in data if "image/jpeg" in d]
         assert len(stills) * 2 == len(data), cell.source
-        assert all(still.startswith(b"\x89PNG") for still in stills)
+        assert all(still.startswith(b"\xff\xd8") for still in stills)
 
 
 @every_notebook

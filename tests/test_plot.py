@@ -53,6 +53,7 @@ def test_a_step_of_the_loop_will_do():
 def test_figures_show_themselves_without_pyplot(trace):
     before = "matplotlib.pyplot" in sys.modules
     assert dk.plot.losses(trace)._repr_png_().startswith(b"\x89PNG")
+    assert dk.plot.filmstrip(trace)._repr_jpeg_().startswith(b"\xff\xd8")
     assert before or "matplotlib.pyplot" not in sys.modules
 
 

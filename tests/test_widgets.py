@@ -420,8 +420,9 @@ def test_every_widget_has_a_still_beside_the_live_view(model, kind):
     widget = {"picker": lambda: dk.Picker(model, edit=PAIR), "player": lambda: dk.Player(session),
               "studio": lambda: dk.Studio(model, edit=PAIR, **FAST)}[kind]()  # fmt: skip
     bundle = widget._repr_mimebundle_()
-    assert base64.b64decode(bundle["image/png"]) == widget.snapshot()
+    picture = base64.b64decode(bundle["image/jpeg"])
+    assert picture.startswith(b"\xff\xd8")
+    assert len(picture) < 80_000
     assert widget.snapshot().startswith(b"\x89PNG")
-    assert len(widget.snapshot()) < 150_000
     assert "application/vnd.jupyter.widget-view+json" in bundle
     assert bundle["text/plain"].startswith(type(widget).__name__)

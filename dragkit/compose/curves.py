@@ -43,19 +43,18 @@ def curves(
     names = [f"handle {i}" if np.shape(distance)[1] > 1 else "" for i in range(np.shape(distance)[1])]
     ways = dict(zip(names, np.asarray(distance, float).T))
     before = [(s, way) for s, ways_before in past for way in np.asarray(ways_before, float).T]
-    _panel(draw, first, "distance to target (px)", steps, ways, SERIES, at, arrive, before)
-    _panel(draw, second, "loss", steps, dict(losses), SERIES[1:] + SERIES[:1], at)
+    start = min(steps, default=0)
+    xticks = _ticks(start, max([start + 10, *steps, *(s for run, _ in past for s in run)]), (1, 2, 5, 10))
+    _panel(draw, first, "distance to target (px)", steps, ways, SERIES, xticks, at, arrive, before)
+    _panel(draw, second, "loss", steps, dict(losses), SERIES[1:] + SERIES[:1], xticks, at)
     return sheet
 
 
-def _panel(draw, box, title, steps, series, palette, at, band=None, past=()) -> None:
-    """One set of axes: y from 0 to a round number, x from the first step to a round number."""
+def _panel(draw, box, title, steps, series, palette, xticks, at, band=None, past=()) -> None:
+    """One set of axes: y from 0 to a round number."""
     left, top, right, bottom = box[0] + 84, box[1] + 56, box[2] - 28, box[3] - 62
     values = [v for ys in [*series.values(), *(p[1] for p in past)] for v in ys if np.isfinite(v)]
     yticks = _ticks(0, max(values, default=1) or 1)
-    last = max([s for s in [*steps, *(s for p in past for s in p[0])]], default=1)
-    start = min(steps, default=0)
-    xticks = _ticks(start, max(last, start + 10), (1, 2, 5, 10))
     x = lambda s: left + (s - xticks[0]) / (xticks[-1] - xticks[0]) * (right - left)
     y = lambda v: bottom - v / yticks[-1] * (bottom - top)
     draw.text((box[0] + 20, box[1] + 14), title, INK, font(24))

@@ -183,7 +183,7 @@ class Shown:
         return png(self.still())
 
     def _repr_mimebundle_(self, include=None, exclude=None) -> dict:
-        return self._bundle(self.box, repr(self)) | {"image/png": b64encode(self.snapshot()).decode()}
+        return self._bundle(self.box, repr(self)) | self._picture()
 
     def _ipython_display_(self) -> None:
         from IPython.display import display
@@ -199,7 +199,10 @@ class Shown:
     def _still_bundle(self) -> dict:
         if self._nothing is None:
             self._nothing = W.Box(layout=W.Layout(display="none"))
-        return self._bundle(self._nothing, repr(self)) | {"image/png": b64encode(self.snapshot()).decode()}
+        return self._bundle(self._nothing, repr(self)) | self._picture()
+
+    def _picture(self) -> dict:
+        return {"image/jpeg": b64encode(encode(self.still(), fine=True)).decode()}
 
     def _bundle(self, widget: W.Widget, text: str) -> dict:
         return dict(widget._repr_mimebundle_() or {}) | {"text/plain": text}
