@@ -13,6 +13,7 @@ from .records import Step as Step
 from .records import TrackResult as TrackResult
 from .records import View as View
 from .session import Session as Session
+from .trace import Frame as Frame
 from .trace import Trace as Trace
 from .trackers import NearestNeighbor as NearestNeighbor
 

@@ -61,16 +61,30 @@ def drag(
         steps: the most updates, counted from the start.
         arrive: stop distance in pixels; `edit.arrive` comes first.
         resume: go on from this step of an earlier run, with its moments, whatever pieces made it; the
-            tracker looks where it looked then, so the same pieces repeat the run exactly.
+            tracker looks where it looked then, so the same pieces repeat the run exactly (a tracker whose
+            memory changes starts its memory afresh).
 
     Raises:
         ValueError: at once, if the edit does not fit the picture, if a loss stops pulling handles before
-            they can arrive, or if two losses have the same name.
+            they can arrive, if two losses have the same name, or if a radius is below one pixel.
         FloatingPointError: a loss is not finite; every step up to that one has been yielded.
     """
     edit = edit.fit(model.size).to(latent.device)
     arrive = edit.arrive or arrive
+    _check(model.size, tracker, losses, arrive)
+    return _steps(model, latent, edit, tracker, losses, lr, steps, arrive, resume)
+
+
+def _check(size: Size, tracker: Tracker, losses: Sequence[LossTerm], arrive: float) -> None:
+    """What can be known to go wrong before any work is done; pieces may bring a ``check(size)`` of their own."""
     names = [loss.name for loss in losses]
+    if not names:
+        raise ValueError("losses is empty, so nothing would pull; give at least one, such as ShiftedPatchLoss()")
+    if not 0 < arrive < float("inf"):
+        raise ValueError(f"arrive is {arrive}; give a stop distance in pixels above 0, such as arrive=1")
+    for piece in (tracker, *losses):
+        if hasattr(piece, "check"):
+            piece.check(size)
     for loss in losses:
         if names.count(loss.name) > 1:
             raise ValueError(f"two losses are named {loss.name!r}, and a step keeps one value per name; rename one")
@@ -79,7 +93,6 @@ def drag(
                 f"the stop distance, {arrive:g} px, is below the skip distance of {loss}: handles within "
                 f"{loss.skip:g} px are not pulled and would never arrive; use arrive={loss.skip:g} or a smaller skip"
             )
-    return _steps(model, latent, edit, tracker, losses, lr, steps, arrive, resume)
 
 
 def _steps(model, latent, edit, tracker, losses, lr, steps, arrive, resume):
@@ -116,6 +129,8 @@ def _update(adam: torch.optim.Optimizer, loss: Tensor, where: str) -> None:
         raise FloatingPointError(
             f"the loss of {where} is not finite; the steps up to it are kept: look at them, and try a smaller lr"
         )
+    if not loss.requires_grad:
+        raise ValueError("no loss depends on the latent, so nothing can move; add one that pulls, such as ShiftedPatchLoss()")
     adam.zero_grad()
     loss.backward()
     adam.step()

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from .geometry import disc, sample, scaled, to_grid
-from .records import Edit, TrackResult, View
+from .records import Edit, Size, TrackResult, View
 
 Gate = Callable[[Tensor], Tensor]
 Reduction = Literal["mean", "sum"]
@@ -53,7 +53,8 @@ class ShiftedPatchLoss:
         trust: gate, confidence (n) → bool (n).
         reduction: over a patch: "sum" as in the paper's equation, "mean" as in the official code.
         skip: handles nearer to their target than this, in pixels, are not pulled (official code: 1).
-        strict: leave out the disc's rim, as the official code does.
+        strict: only pixels nearer than the radius, as paper and code have it; else the rim belongs to Ω
+            (our choice, for small pictures: at 128 px five pixels instead of one).
     """
 
     radius: float = 3
@@ -62,6 +63,10 @@ class ShiftedPatchLoss:
     skip: float = 1.0
     strict: bool = False
     name: ClassVar[str] = "motion"
+
+    def check(self, size: Size) -> None:
+        """Raise ValueError where the radius is below one pixel in a picture of `size`."""
+        scaled(self.radius, size)
 
     def __call__(self, view: View, track: TrackResult, start: View, edit: Edit) -> Tensor:
         offsets = disc(scaled(self.radius, view.size), self.strict).to(track.points)
@@ -82,7 +87,7 @@ class ShiftedPatchLoss:
 class TemplatePatchLoss:
     r"""Make the patch at each point look like the tracker's template: L = Σ_i Σ_{q∈Ω} ‖F(p_i + q) - T_i(q)‖₁.
 
-    For trackers that say where to go next instead of where the content is (FreeDrag, eq. 4): their points
+    For trackers that say where to go next instead of where the content is (FreeDrag): their points
     are goals, and ``track.memory.patch`` (n q c) is the template on the patch ``track.memory.offsets`` (q 2).
 
     Args:
@@ -102,12 +107,13 @@ class TemplatePatchLoss:
 class MaskLoss:
     r"""Hold still what the mask does not free: L = λ ‖(A - A₀)(1 - M)‖₁, with the view's anchor A.
 
-    DragGAN, eq. 2 (there A = F). The mask is averaged onto A's grid. Without a mask there is nothing to
-    hold, and the term is 0.
+    The second half of DragGAN's eq. 1 (there A = F). The mask is averaged onto A's grid. Without a mask
+    there is nothing to hold, and the term is 0.
 
     Args:
         weight: λ (DragGAN 20).
-        reduction: "mean" over the whole map as in the official code, "sum" as in the paper's equation.
+        reduction: "mean" over the whole map as in the official code; "sum" as in the paper's equation, over
+            the map enlarged to the picture: each cell counts for the pixels it covers.
     """
 
     weight: float = 20
@@ -119,7 +125,10 @@ class MaskLoss:
             return view.anchor.new_zeros(())
         still = 1 - to_grid(edit.mask, view.anchor)
         error = ((view.anchor - start.anchor.detach()) * still).abs()
-        return self.weight * (error.mean() if self.reduction == "mean" else error.sum())
+        if self.reduction == "mean":
+            return self.weight * error.mean()
+        height, width = view.size
+        return self.weight * error.sum() * (height * width / still.numel())
 
 
 def _reduce(error: Tensor, reduction: Reduction) -> Tensor:

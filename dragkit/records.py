@@ -46,7 +46,7 @@ class Edit:
             )
         if self.mask is not None:
             object.__setattr__(self, "mask", _mask(self.mask))
-        if self.arrive is not None and not (np.isfinite(self.arrive) and self.arrive > 0):
+        if self.arrive is not None and not (isinstance(self.arrive, int | float) and 0 < self.arrive < np.inf):
             raise ValueError(f"arrive is {self.arrive}; give a distance in pixels above 0, such as arrive=1")
 
     def fit(self, size: Size) -> Edit:
@@ -68,7 +68,8 @@ class Edit:
 
     def to(self, device: torch.device | str) -> Edit:
         """The same edit with its tensors on `device`; itself where they are there already."""
-        if self.handles.device == torch.device(device):
+        tensors = [t for t in (self.handles, self.targets, self.mask) if t is not None]
+        if all(t.device == torch.device(device) for t in tensors):
             return self
         mask = None if self.mask is None else self.mask.to(device)
         return replace(self, handles=self.handles.to(device), targets=self.targets.to(device), mask=mask)
@@ -200,7 +201,10 @@ def _points(name: str, value: Any) -> Tensor:
 
 
 def _mask(value: Any) -> Tensor:
-    mask = torch.as_tensor(value).detach()
+    try:
+        mask = torch.as_tensor(value).detach()
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise ValueError(f"mask must be an array (height, width) of 0 and 1; got {type(value).__name__}: {error}") from error
     if mask.ndim != 2:
         raise ValueError(f"mask has shape {tuple(mask.shape)}; it must be (height, width)")
     odd = mask[(mask != 0) & (mask != 1)]

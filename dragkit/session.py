@@ -105,8 +105,23 @@ class Session:
 
     @classmethod
     def load(cls, path: str | Path, model, **method: Any) -> Session:
-        """Re-open a saved session on `model`, to go on from its last step with the pieces in `method`."""
+        """Re-open a saved session on `model`, to go on from its last step with the pieces in `method`.
+
+        Runs in ``past`` are not saved.
+
+        Raises:
+            ValueError: the files hold no run, or one of another model.
+        """
         trace = Trace.load(path)
+        if trace[0].index:
+            raise ValueError(f"{path} begins at step {trace[0].index}; a session needs a run from its start, look at it as a Trace")
+        picture, latent = trace[0].image.shape[:2], tuple(trace[0].latent.shape)
+        expected = tuple(model.sample(0).shape)
+        if picture != tuple(model.size) or latent != expected:
+            raise ValueError(
+                f"{path} was made by another model: its pictures are {picture} and its latents {latent}, "
+                f"this model's {tuple(model.size)} and {expected}; load the model that the file names"
+            )
         session = cls(model, trace[0].latent.to(model.device), trace[0].edit, **method)
         session.trace, session._run = trace, None
         return session

@@ -92,7 +92,7 @@ class Trace:
         return torch.stack([f.points for f in self.frames[: None if until is None else until + 1]]).numpy()
 
     def why(self) -> str:
-        """Why the run stands where it stands: arrived, out of steps, or lost (which handle, since when).
+        """Why the run stands where it stands: arrived, not there yet, or lost (which handle, since when).
 
         A handle counts as lost when it has not come nearer to its target for 30 steps (our choice).
         """
@@ -109,7 +109,7 @@ class Trace:
             if not last.arrived[i] and len(self) - 1 - k >= STALLED
         ]
         missing = int((~last.arrived).sum())
-        return "; ".join(stuck) or f"out of steps after {last.index}: {missing} of {len(last.arrived)} still on the way"
+        return "; ".join(stuck) or f"not there yet after {last.index} steps: {missing} of {len(last.arrived)} handles still on the way"
 
     def to_frame(self):
         """A pandas table: one row per step and handle."""

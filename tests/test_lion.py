@@ -18,8 +18,7 @@ def lion():
 
 
 def chin(model, seed):
-    marks = Lion.of_latent(model.sample_z(seed), model.truncation).landmarks(model.size[0])
-    return marks.points[marks.names.index("chin")].tolist()
+    return Lion.of_latent(model.sample_z(seed), model.truncation).landmarks(model.size[0])["chin"]
 
 
 def chin_down(model, seed, mask=None, **changes):

@@ -155,7 +155,7 @@ def test_the_mask_term_weighs_each_cell_by_the_share_that_must_stay():
         mean = MaskLoss(weight)(now, track((0, 0)), start, masked(mask))
         whole = MaskLoss(weight, reduction="sum")(now, track((0, 0)), start, masked(mask))
         assert mean.item() == pytest.approx(weight * total / 4)
-        assert whole.item() == pytest.approx(weight * total)
+        assert whole.item() == pytest.approx(weight * total * 4)  # each cell covers four pixels
     mean.backward()
     expected = 20 / 4 * torch.tensor([[[0, 0.75], [1, -1]]])
     torch.testing.assert_close(now.anchor.grad, expected)

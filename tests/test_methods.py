@@ -1,8 +1,10 @@
 """The published settings, number by number; a change here is a change of the method."""
 
 import pytest
+import torch
+from torch.nn import functional as F
 
-from dragkit import always
+from dragkit import Edit, View, always
 from dragkit.methods import draggan
 
 
@@ -15,8 +17,8 @@ def numbers(profile: str) -> dict:
 
 def test_draggan_as_in_the_paper():
     assert numbers("paper") == (
-        {"radius": 12, "norm": 1},
-        {"radius": 3, "trust": always, "reduction": "sum", "skip": 1.0, "strict": False},
+        {"radius": 12, "norm": 1, "strict": True},
+        {"radius": 3, "trust": always, "reduction": "sum", "skip": 1.0, "strict": True},
         {"weight": 20, "reduction": "sum"},
         {"lr": 2e-3, "steps": 200, "arrive": 1.0},
     )
@@ -24,7 +26,7 @@ def test_draggan_as_in_the_paper():
 
 def test_draggan_as_in_the_official_code():
     assert numbers("official") == (
-        {"radius": 12, "norm": 2},
+        {"radius": 12, "norm": 2, "strict": False},
         {"radius": 3, "trust": always, "reduction": "mean", "skip": 1.0, "strict": True},
         {"weight": 20, "reduction": "mean"},
         {"lr": 1e-3, "steps": 200, "arrive": 2.0},
@@ -41,3 +43,30 @@ def test_the_official_code_is_the_default_and_every_call_gives_its_own_dict():
 def test_an_unknown_profile_is_told_the_known_ones():
     with pytest.raises(ValueError, match="unknown profile 'code'; choose \"paper\" or \"official\""):
         draggan("code")
+
+
+@pytest.mark.parametrize("profile", ["official", "paper"])
+def test_both_profiles_equal_a_plain_transcription_on_the_enlarged_map(profile):
+    """Enlarge the map to the picture as both do, index whole pixels, and add up by hand."""
+    side, radius, reach = 512, 3, 12
+    random = torch.Generator().manual_seed(0)
+    before, now = (torch.randn(4, 128, 128, generator=random) for _ in range(2))
+    large = [F.interpolate(f[None], size=(side, side), mode="bilinear", align_corners=False)[0] for f in (before, now)]
+    edit = Edit([(200, 300)], [(200, 350)])
+    start, view = (View(f, f, (side, side), lambda: None) for f in (before, now))
+    tracker, (motion, _) = (draggan(profile)[k] for k in ("tracker", "losses"))
+
+    inner = reach - (profile == "paper")
+    window = large[1][:, 300 - inner : 301 + inner, 200 - inner : 201 + inner]
+    template = large[0][:, 300, 200, None, None]
+    distance = (window - template).abs().sum(0) if profile == "paper" else (window - template).square().sum(0).sqrt()
+    row, column = divmod(int(distance.argmin()), 2 * inner + 1)
+    x, y = 200 - inner + column, 300 - inner + row
+    track = tracker.find(view, tracker.start(start, edit), edit.handles)
+    assert track.points.tolist() == [[x, y]]
+
+    edit = Edit([(200, 300)], [(x, y + 50)])  # straight down, so that the shifted patch lies on whole pixels
+    patch = [(dx, dy) for dx in range(-3, 4) for dy in range(-3, 4) if dx * dx + dy * dy < radius**2]
+    errors = torch.stack([(large[1][:, y + dy + 1, x + dx] - large[1][:, y + dy, x + dx]).abs() for dx, dy in patch])
+    expected = errors.sum() if profile == "paper" else errors.mean()
+    assert motion(view, track, start, edit).item() == pytest.approx(expected.item(), rel=1e-4)

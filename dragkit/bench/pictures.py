@@ -39,12 +39,11 @@ def page(model, count: int = 64, columns: int = 8, gap: int = 12) -> np.ndarray:
 
 def before_during_after(model, seed: int = SEED, size: int = 320, gap: int = 8) -> np.ndarray:
     """The start with its handle and target, halfway with the score window, and the end."""
-    mark = Lion.of_latent(model.sample_z(seed), model.truncation).landmarks(model.size[0])
-    x, y = mark.points[mark.names.index("chin")].tolist()
+    x, y = Lion.of_latent(model.sample_z(seed), model.truncation).landmarks(model.size[0])["chin"]
     trace = Trace(drag(model, model.sample(seed), Edit([(x, y)], [(x, y + CHIN_DOWN)]), **draggan("paper")))
     middle = len(trace) // 2
-    near = trace[middle - 1].points[0].numpy()
-    views = [{}, {"scores": trace[middle].scores[0].numpy(), "near": near}, {}]
+    window = {"scores": trace[middle].scores[0].numpy(), "near": trace[middle].near[0].numpy()}
+    views = [{}, window, {}]
     pictures = []
     for i, extra in zip((0, middle, len(trace) - 1), views):
         frame = trace[i]

@@ -12,6 +12,7 @@ import os
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before torch: three times faster on few cores
 
 import argparse
+import importlib.util
 import statistics
 import subprocess
 import sys
@@ -116,17 +117,12 @@ def report_memory() -> None:
     code = (
         "import resource, sys; from dragkit.bench import speed; model = speed.config_f(); "
         "speed.step_and_bare(model, 10, 3); peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss; "
-        "print(peak / (2**30 if sys.platform == 'darwin' else 2**20))"
+        "print(peak / (1e9 if sys.platform == 'darwin' else 1e6 / 1.024))"
     )
-    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    text = f"{float(found.stdout):.2f} GB" if found.returncode == 0 else "not measured (no resource module here)"
-    print(f"peak memory of the 512-px step, whole process: {text}")
-
-
-def chin(seed: int, model: StyleGAN2) -> list[float]:
-    """Where the bundled lion's chin is for a seed: (x, y) in pixels, from the world's own geometry."""
-    marks = Lion.of_latent(model.sample_z(seed), model.truncation).landmarks(model.size[0])
-    return marks.points[marks.names.index("chin")].tolist()
+    if importlib.util.find_spec("resource") is None:
+        return print("peak memory: not measured, this system has no resource module")
+    found = subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, check=True)
+    print(f"peak memory of the 512-px step, whole process: {float(found.stdout):.2f} GB")
 
 
 def report_arrival(model: StyleGAN2, seeds: int) -> None:
@@ -134,7 +130,8 @@ def report_arrival(model: StyleGAN2, seeds: int) -> None:
     for profile in ("official", "paper"):
         counts = []
         for seed in tqdm(range(seeds), f"chin, {profile}", unit="drag", leave=False):
-            x, y = chin(seed, model)
+            lion = Lion.of_latent(model.sample_z(seed), model.truncation)
+            x, y = lion.landmarks(model.size[0])["chin"]
             edit = Edit([(x, y)], [(x, y + model.size[0] / 10)])
             *_, last = drag(model, model.sample(seed), edit, **draggan(profile) | {"steps": 200})
             counts += [last.index] if last.arrived.all() else []

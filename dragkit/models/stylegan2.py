@@ -96,7 +96,8 @@ def from_state_dict(
     Raises:
         ValueError: names or shapes that no unconditional StyleGAN2 has, each named.
     """
-    generator = Generator(**_architecture(state))
+    with torch.device("meta"):  # names and shapes only: no memory, no random numbers
+        generator = Generator(**_architecture(state))
     _load(generator, state)
     generator.to(device, memory_format=torch.channels_last).eval().requires_grad_(False)
     block = feature_block or min(128, generator.synthesis.resolutions[-1])
@@ -129,4 +130,4 @@ def _load(generator: Generator, state: Mapping[str, Tensor]) -> None:
     for name, tensor in state.items():
         if tensor.shape != expected[name].shape:
             raise ValueError(f"{name} has shape {tuple(tensor.shape)}, expected {tuple(expected[name].shape)}")
-    generator.load_state_dict(state)
+    generator.to_empty(device="cpu").load_state_dict(state)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ..geometry import inside, sample, scaled, window
-from ..records import Edit, TrackResult, View
+from ..records import Edit, Size, TrackResult, View
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,16 +26,22 @@ class NearestNeighbor:
 
     .. math:: p_i = \arg\min_{q ∈ Ω_2(p_i, r)} ‖F(q) - f_i‖, \qquad f_i = F_0(p_i^0)
 
-    f_i is never refreshed. Source: DragGAN, eq. 3. The score is the distance with its sign turned, so
+    f_i is never refreshed. Source: DragGAN, eq. 2. The score is the distance with its sign turned, so
     that the best is the highest; the confidence is our choice: 1 - ‖F(p) - f‖ / ‖f‖, 1 at the start.
 
     Args:
         radius: of the square window, for a 512-px picture (paper: 12).
         norm: 1 as in the paper, 2 as in the official code.
+        strict: the window ends before the radius, as in the paper; else it includes it, as in the code.
     """
 
     radius: float = 12
     norm: Literal[1, 2] = 2
+    strict: bool = False
+
+    def check(self, size: Size) -> None:
+        """Raise ValueError where the radius is below one pixel in a picture of `size`."""
+        scaled(self.radius, size)
 
     def start(self, view: View, edit: Edit) -> Template:
         """Remember the features (n c) at the handles of step 0."""
@@ -44,13 +50,14 @@ class NearestNeighbor:
 
     def find(self, view: View, memory: Template, near: Tensor) -> TrackResult:
         """Look for the remembered features in the windows around `near` (n 2)."""
-        pixels = window(near, scaled(self.radius, view.size))  # (n k k 2)
+        pixels = window(near, scaled(self.radius, view.size) - self.strict)  # (n k k 2)
         features = sample(view.features.detach(), pixels, view.size)
         template = memory.patch[:, :, None]  # (n 1 1 c)
         distance = (features - template).norm(p=self.norm, dim=-1)
         distance = distance.masked_fill(~inside(pixels, view.size), torch.inf)
-        least, best = distance.flatten(1).min(1)
-        points = pixels.flatten(1, 2)[torch.arange(len(near)), best]
+        least = distance.flatten(1).amin(1)
+        way = (pixels - near[:, None, None]).norm(dim=-1).masked_fill(distance > least[:, None, None], torch.inf)
+        points = pixels.flatten(1, 2)[torch.arange(len(near)), way.flatten(1).argmin(1)]  # of equals, the nearest
         confidence = 1 - least / memory.patch[:, 0].norm(p=self.norm, dim=-1).clamp_min(1e-8)
         scores = (-distance).masked_fill(distance.isinf(), torch.nan)
         return TrackResult(points, confidence, scores, memory)

@@ -36,6 +36,7 @@ from . import pairs
 from .trainer import Trainer
 
 SAVE_SECONDS = 150
+W_SCALE = 1 / 8  # of the published w: see `published`
 
 
 def batches(pictures: np.ndarray, batch: int, size: int, device: str, start: int):
@@ -63,7 +64,7 @@ def sheet(trainer: Trainer, pictures: np.ndarray, rows: int = 4, columns: int = 
     return Image.fromarray(tiles.reshape(tiles.shape[0] * tiles.shape[1], -1, 3))
 
 
-def published(generator: Generator, scale: float = 1 / 8) -> dict[str, Tensor]:
+def published(generator: Generator, scale: float = W_SCALE) -> dict[str, Tensor]:
     """The state dict with w made `scale` times as long, and the affine layers that read it as much stronger.
 
     The pictures stay the same to the last bit. What changes is how far a drag's Adam step of the published
@@ -85,7 +86,8 @@ def save(trainer: Trainer, out: Path, pictures: np.ndarray, settings: dict) -> N
     card = {
         "model": "StyleGAN2 (skip architecture, constant noise)",
         "data": f"{len(pictures)} pictures of dragkit's own procedural lion, each with its latent",
-        "licence": "MIT", "resolution": trainer.size, "feature_block": 64,
+        "licence": "MIT", "resolution": trainer.size, "feature_block": min(64, trainer.size), "w_scale": W_SCALE,
+        "objective": "pairs (picture of the latent), then also adversarial (R1) from adversarial_from images on",
         "images_seen": trainer.images, "minutes": round(trainer.seconds / 60, 1),
         "machine": f"{trainer.ema.mapping.w_avg.device.type}, {os.cpu_count()} cores, {platform.machine()}",
         "torch": torch.__version__, "settings": settings, "history": trainer.history,
@@ -129,10 +131,16 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--adversarial-from", type=int, default=200_000, help="images seen before it joins")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     options = parser.parse_args(arguments)
+    if len(options.sizes) != len(options.until):
+        parser.error(f"--sizes has {len(options.sizes)} numbers and --until {len(options.until)}; give one for each size")
     options.out.mkdir(parents=True, exist_ok=True)
     settings = {k: v for k, v in vars(options).items() if k not in ("out", "device")}
     pictures = pairs.prepare(options.out / "pictures.npy", options.pictures, options.sizes[-1])
-    state = torch.load(options.out / "state.pt", weights_only=True) if (options.out / "state.pt").exists() else None
+    state = None
+    if (options.out / "state.pt").exists():
+        state = torch.load(options.out / "state.pt", map_location=options.device, weights_only=True)
+        if state["size"] not in options.sizes:
+            parser.error(f"the run in {options.out} stands at {state['size']} px, which is not among --sizes {options.sizes}")
     torch.manual_seed(0)
     torch.set_flush_denormal(True)  # numbers next to zero are slow on a CPU, and worth nothing
     trainer = None

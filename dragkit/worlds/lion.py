@@ -69,6 +69,12 @@ class Landmarks:
     points: np.ndarray
     visible: np.ndarray
 
+    def __getitem__(self, name: str) -> tuple[float, float]:
+        """The point (x, y) of that name. Raises KeyError with the known names."""
+        if name not in self.names:
+            raise KeyError(f"no landmark {name!r}; there are {', '.join(self.names)}")
+        return tuple(self.points[self.names.index(name)].tolist())
+
 
 @dataclass(frozen=True)
 class Motion:
