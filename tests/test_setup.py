@@ -2,9 +2,11 @@
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -125,3 +127,29 @@ def test_what_run_starts_gets_quiet_threads_and_gives_its_exit_code(tmp_path):
     environment.pop("OMP_WAIT_POLICY", None)
     code = "import sys, run; run.PYTHON = sys.executable; sys.exit(run.start('probe', '-x'))"
     assert subprocess.call([sys.executable, "-c", code], env=environment) == 7
+
+
+def test_a_wheel_carries_the_code_and_the_bundled_model_but_no_pictures(tmp_path):
+    source = tmp_path / "source"
+    skip = shutil.ignore_patterns("__pycache__", "*.egg-info")
+    for name in ("dragkit", "data"):
+        shutil.copytree(ROOT / name, source / name, ignore=skip)
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, source)
+    build = [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "--no-build-isolation", "-w", tmp_path, source]
+    subprocess.run(build, check=True)
+    (wheel,) = tmp_path.glob("*.whl")
+    names = set(zipfile.ZipFile(wheel).namelist())
+    code = {p.relative_to(ROOT).as_posix() for p in (ROOT / "dragkit").rglob("*.py")}
+    data = {f"dragkit/data/{p.name}" for p in (ROOT / "data").iterdir() if p.is_file()}
+    assert code | data <= names
+    assert not [n for n in names if n.endswith((".png", ".jpg"))]
+
+
+def test_importing_dragkit_costs_torch_and_little_more():
+    code = (
+        "import sys, dragkit; heavy = {'matplotlib', 'pandas', 'ipywidgets', 'ipycanvas', 'IPython', 'imageio'}; "
+        "sys.exit(', '.join(heavy & set(sys.modules)) or 0)"
+    )
+    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert answer.returncode == 0, answer.stderr
