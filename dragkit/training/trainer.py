@@ -119,7 +119,7 @@ class Trainer:
         _descend(self.d_optimiser, loss)
         return value
 
-    def _average(self, batch: int, half_life: float = 5000.0) -> None:
+    def _average(self, batch: int, half_life: float = 2000.0) -> None:
         keep = 0.5 ** (batch / min(half_life, 1 + self.images / 10))
         for mean, now in zip(self.ema.parameters(), self.g.parameters()):
             mean.lerp_(now.detach(), 1 - keep)
