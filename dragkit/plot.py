@@ -12,7 +12,6 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from .compose import compose
 from .records import Step
 from .trace import Frame, Trace
 
@@ -113,8 +112,7 @@ def scores(frame: Frame | Step, handle: int = 0) -> Plot:
 
 def _picture(axes: Axes, frame: Frame, path: np.ndarray | None, bold: float = 1) -> None:
     height, width = frame.image.shape[:2]
-    drawn = compose(frame.image, frame.points.numpy(), frame.edit.targets.numpy(), path=path, mask=frame.edit.mask, bold=bold)
-    axes.imshow(drawn, extent=(-0.5, width - 0.5, height - 0.5, -0.5))
+    axes.imshow(frame.paint(path, bold=bold), extent=(-0.5, width - 0.5, height - 0.5, -0.5))
 
 
 def _light(step: Frame | Step) -> Frame:

@@ -10,10 +10,11 @@ from typing import Any
 
 import numpy as np
 import torch
+from PIL import Image
 from torch import Tensor
 from tqdm.auto import tqdm
 
-from .compose import compose
+from .compose import paint
 from .records import Edit, Step, describe
 
 STALLED = 30  # steps without coming nearer after which a handle counts as lost; our choice
@@ -52,6 +53,19 @@ class Frame:
     def distance(self) -> Tensor:
         """(n) from each handle to its target, in pixels."""
         return (self.edit.targets - self.points).norm(dim=1)
+
+    def paint(self, path: np.ndarray | None = None, handle: int | None = None, **look: Any) -> Image.Image:
+        """The picture with handles, targets and mask drawn in.
+
+        Args:
+            path: (steps n 2) the handles' way so far: ``trace.path(i)``.
+            handle: whose score window to add.
+            look: `size` in pixels and more, as in :func:`dragkit.compose.paint`.
+        """
+        if handle is not None:
+            look |= {"scores": self.scores[handle].numpy(), "near": self.near[handle].numpy()}
+        points, targets = self.points.numpy(), self.edit.targets.numpy()
+        return paint(self.image, points, targets, path=path, mask=self.edit.mask, **look)
 
     def __str__(self) -> str:
         return describe(self.index, self.losses, self.confidence, self.arrived)
@@ -138,7 +152,7 @@ class Trace:
             raise ValueError(f"{path} must end in {suffix}")
         self._must_have_steps()
         pictures = [
-            compose(f.image, f.points.numpy(), f.edit.targets.numpy(), path=self.path(i), size=size)
+            np.asarray(f.paint(self.path(i), size=size))
             for i, f in enumerate(tqdm(self.frames, path.name, unit="frame"))
         ]
         path.parent.mkdir(parents=True, exist_ok=True)

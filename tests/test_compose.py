@@ -12,6 +12,10 @@ from dragkit.compose.picture import HANDLE, PATH, TARGET, UNIT
 GREY = np.full((64, 64, 3), 128, np.uint8)
 
 
+def compose(*arguments, **look):
+    return np.asarray(c.paint(*arguments, **look))
+
+
 def at(picture, x, y, side=64):
     """The colour in the middle of pixel (x, y) of the original picture."""
     scale = len(picture) / side
@@ -24,7 +28,7 @@ def near(colour, other):
 
 @pytest.mark.parametrize("size", [192, 384, 768])
 def test_handle_and_target_lie_at_their_pixels_at_every_size(size):
-    picture = c.compose(GREY, [(10, 20)], [(50, 40)], size=size)
+    picture = compose(GREY, [(10, 20)], [(50, 40)], size=size)
     assert picture.shape == (size, size, 3)
     assert near(at(picture, 10, 20), HANDLE)
     assert near(at(picture, 50, 40), TARGET)
@@ -36,30 +40,30 @@ def test_handle_and_target_lie_at_their_pixels_at_every_size(size):
 
 
 def test_a_picture_that_is_not_square_keeps_its_shape():
-    assert c.compose(np.zeros((32, 64, 3), np.uint8), size=100).shape == (100, 200, 3)
+    assert compose(np.zeros((32, 64, 3), np.uint8), size=100).shape == (100, 200, 3)
 
 
 def test_nothing_to_draw_is_the_picture():
-    assert (c.compose(GREY, size=128) == 128).all()
+    assert (compose(GREY, size=128) == 128).all()
 
 
 def test_the_path_is_drawn_up_to_the_present():
     path = np.array([[[10.0, 10.0]], [[30.0, 10.0]], [[50.0, 10.0]]])
-    assert near(at(c.compose(GREY, path=path), 40, 10), PATH)
-    assert near(at(c.compose(GREY, path=path[:2]), 40, 10), (128, 128, 128))
+    assert near(at(compose(GREY, path=path), 40, 10), PATH)
+    assert near(at(compose(GREY, path=path[:2]), 40, 10), (128, 128, 128))
 
 
 def test_the_mask_veils_what_must_stay():
     mask = np.zeros((64, 64))
     mask[:, 32:] = 1
-    picture = c.compose(GREY, mask=mask)
+    picture = compose(GREY, mask=mask)
     assert at(picture, 50, 30) == (128, 128, 128)
     assert min(at(picture, 10, 30)) > 180
 
 
 def test_the_score_window_is_magnified_away_from_the_points():
     scores = np.linspace(0, 1, 49).reshape(7, 7)
-    picture = c.compose(GREY, [(12, 12)], [(20, 12)], scores=scores, near=(12, 12))
+    picture = compose(GREY, [(12, 12)], [(20, 12)], scores=scores, near=(12, 12))
     lens = picture[-110:-5, -110:-5].reshape(-1, 3).astype(int)
     assert len(np.unique(lens // 8, axis=0)) > 15, "many colours of viridis"
     assert (np.ptp(lens, axis=1) > 60).mean() > 0.4
@@ -74,7 +78,7 @@ def test_scores_off_the_picture_are_transparent_and_the_best_is_brightest():
 
 
 def test_a_window_without_any_score_can_be_drawn():
-    c.compose(GREY, scores=np.full((7, 7), np.nan), near=(0, 0))
+    compose(GREY, scores=np.full((7, 7), np.nan), near=(0, 0))
 
 
 def test_snapshots_are_png_and_live_pictures_jpeg():

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from ..compose import compose
+from ..compose import beside
 from ..loop import drag
 from ..methods import draggan
 from ..models import load, zoo
@@ -41,16 +41,9 @@ def before_during_after(model, seed: int = SEED, size: int = 320, gap: int = 8) 
     """The start with its handle and target, halfway with the score window, and the end."""
     x, y = Lion.of_latent(model.sample_z(seed), model.truncation).landmarks(model.size[0])["chin"]
     trace = Trace(drag(model, model.sample(seed), Edit([(x, y)], [(x, y + CHIN_DOWN)]), **draggan("paper")))
-    middle = len(trace) // 2
-    window = {"scores": trace[middle].scores[0].numpy(), "near": trace[middle].near[0].numpy()}
-    views = [{}, window, {}]
-    pictures = []
-    for i, extra in zip((0, middle, len(trace) - 1), views):
-        frame = trace[i]
-        points, targets = frame.points.numpy(), frame.edit.targets.numpy()
-        pictures += [compose(frame.image, points, targets, path=trace.path(i), size=size, **extra)]
-        pictures += [np.full((size, gap, 3), 255, np.uint8)]
-    return np.concatenate(pictures[:-1], 1)
+    middle, last = len(trace) // 2, len(trace) - 1
+    pictures = [trace[i].paint(trace.path(i), 0 if i == middle else None, size=size) for i in (0, middle, last)]
+    return np.asarray(beside(*pictures, gap=gap))
 
 
 def main(arguments: list[str] | None = None) -> None:

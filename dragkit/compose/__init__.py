@@ -7,7 +7,6 @@ and targets differ in shape too. Scores use matplotlib's "viridis".
 from .curves import curves as curves
 from .picture import beside as beside
 from .picture import colours as colours
-from .picture import compose as compose
 from .picture import encode as encode
 from .picture import paint as paint
 from .picture import png as png

@@ -14,11 +14,6 @@ UNIT = 384  # all widths are given for a picture of this height
 SHARP = 500  # smaller pictures are drawn at twice their size, then shrunk: smooth lines
 
 
-def compose(image: np.ndarray, points: np.ndarray | None = None, targets: np.ndarray | None = None, **extras) -> np.ndarray:
-    """Draw over `image` (uint8 H W 3) and return uint8 (h w 3); the arguments are those of :func:`paint`."""
-    return np.asarray(paint(image, points, targets, **extras))
-
-
 def paint(
     image: np.ndarray,
     points: np.ndarray | None = None,

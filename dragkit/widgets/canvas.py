@@ -105,7 +105,7 @@ class Surface:
         layout = W.Layout(width=f"{width}px", height=f"{size}px", margin="0")
         self.canvas = ipycanvas.Canvas(width=2 * width, height=2 * size, layout=layout)
         self.canvas.on_client_ready(self._again)
-        self.times: deque[float] = deque(maxlen=25)
+        self.times: deque[float] = deque(maxlen=60)
         self._bytes, self._height, self._last, self._finger = b"", 1, 0.0, (0.0, 0.0)
         if touched:
             self._listen(touched, key)
@@ -128,8 +128,8 @@ class Surface:
 
     @property
     def rate(self) -> float:
-        """Pictures per second of late; 0 where there are too few to tell."""
-        times = list(self.times)
+        """Pictures per second in the last two seconds; 0 where there are too few to tell."""
+        times = [t for t in self.times if t > self._last - 2]
         return (len(times) - 1) / (times[-1] - times[0]) if len(times) > 2 and times[-1] > times[0] else 0.0
 
     def _again(self) -> None:

@@ -5,18 +5,14 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image
 
-from ..compose import curves, paint
+from ..compose import curves
 from ..session import Session
 from ..trace import Trace
 
 
 def picture(trace: Trace, at: int, handle: int | None = None, size: int = 384) -> Image.Image:
     """The step at position `at` with handles, targets, paths, mask and the score window of `handle`."""
-    frame, window = trace[at], {}
-    if handle is not None:
-        window = {"scores": frame.scores[handle].numpy(), "near": frame.near[handle].numpy()}
-    points, targets = frame.points.numpy(), frame.edit.targets.numpy()
-    return paint(frame.image, points, targets, path=trace.path(at), mask=frame.edit.mask, size=size, **window)
+    return trace[at].paint(trace.path(at), handle, size=size)
 
 
 def chart(trace: Trace, at: int, session: Session | None, size: tuple[int, int]) -> Image.Image:

@@ -78,6 +78,7 @@ def page():
         page.on("console", lambda m: errors.append(m.text) if m.type == "error" else None)
         page.on("pageerror", lambda error: errors.append(str(error)))
         page.on("response", lambda r: errors.append(f"{r.status} {r.url}") if r.status >= 400 else None)
+        page.errors = errors
         yield page
         browser.close()
     assert not errors, errors
