@@ -2,7 +2,6 @@ r"""The loop that every method shares: look, find, compare, update."""
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterator, Sequence
 from typing import Any, Protocol
 
@@ -106,7 +105,7 @@ def _steps(model, latent, edit, tracker, losses, lr, steps, arrive, resume):
         terms = {loss.name: loss(view, track, start, edit) for loss in losses}  # compare
         values = {name: term.item() for name, term in terms.items()}
         arrived = (edit.targets - track.points).norm(dim=1) <= arrive
-        moments = copy.deepcopy(adam.state_dict()["state"])
+        moments = _copy(dict(enumerate(adam.state.values())))
         yield Step(index, w.detach().clone(), edit, view, track, values, arrived, moments, near)
         if arrived.all() or index >= steps:
             return
@@ -120,8 +119,12 @@ def _begin(latent, edit, lr, resume):
     adam = torch.optim.Adam([w], lr)
     if resume is None:
         return w, adam, edit.handles, 0
-    adam.load_state_dict(adam.state_dict() | {"state": copy.deepcopy(resume.optimiser)})
+    adam.load_state_dict(adam.state_dict() | {"state": _copy(resume.optimiser)})
     return w, adam, resume.near.to(latent.device), resume.index
+
+
+def _copy(state: dict[int, dict[str, Tensor]]) -> dict[int, dict[str, Tensor]]:
+    return {i: {name: moment.clone() for name, moment in moments.items()} for i, moments in state.items()}
 
 
 def _update(adam: torch.optim.Optimizer, loss: Tensor, where: str) -> None:
