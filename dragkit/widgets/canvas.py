@@ -119,7 +119,7 @@ class Surface:
         now = time.monotonic()
         if not last and now - self._last < PAUSE:
             return False
-        picture = make(2 * self.size if last else 3 * self.size // 2)
+        picture = make(2 * self.size if last else self.size)
         with LOCK:
             self._bytes, self._height, self._last = encode(picture), picture.height, time.monotonic()
             self._again()

@@ -17,7 +17,7 @@ from .canvas import Notice, Shown, Surface, button, card, guard, row
 from .runner import Runner, stop_all
 from .views import chart, picture
 
-SLOWLY = 0.2  # s between updates of curves, slider and text while a run goes on
+SLOWLY = 0.4  # s between updates of curves, slider and text while a run goes on
 
 
 class Player(Shown):

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable
+
+import torch
 
 _latest: list[Runner] = []
 
@@ -54,11 +57,13 @@ class Runner:
         self._stop.clear()
 
     def _try(self, task: Callable[[], str | None]) -> BaseException | None:
-        error = result = None
+        error, result, threads = None, None, torch.get_num_threads()
+        torch.set_num_threads(max(1, min(threads, (os.cpu_count() or 2) - 1)))  # one core is the browser's
         try:
             result = task()
         except BaseException as caught:
             error = caught
+        torch.set_num_threads(threads)
         self.busy = False
         self.rest(None if isinstance(error, KeyboardInterrupt) else error, result)
         return error
