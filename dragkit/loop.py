@@ -70,17 +70,24 @@ def drag(
     """
     edit = edit.fit(model.size).to(latent.device)
     arrive = edit.arrive or arrive
+    if not (isinstance(lr, int | float) and 0 < lr < float("inf")):
+        raise ValueError(f"lr is {lr!r}; give a learning rate above 0, such as lr=1e-3")
     _check(model.size, tracker, losses, arrive)
     return _steps(model, latent, edit, tracker, losses, lr, steps, arrive, resume)
 
 
 def _check(size: Size, tracker: Tracker, losses: Sequence[LossTerm], arrive: float) -> None:
     """What can be known to go wrong before any work is done; pieces may bring a ``check(size)`` of their own."""
+    if not (isinstance(losses, Sequence) and all(callable(loss) and hasattr(loss, "name") for loss in losses)):
+        raise ValueError(f"losses is {losses!r}; give a list of terms with a name, such as [ShiftedPatchLoss()]")
     names = [loss.name for loss in losses]
     if not names:
         raise ValueError("losses is empty, so nothing would pull; give at least one, such as ShiftedPatchLoss()")
     if not 0 < arrive < float("inf"):
         raise ValueError(f"arrive is {arrive}; give a stop distance in pixels above 0, such as arrive=1")
+    for method in ("start", "find"):
+        if not callable(getattr(tracker, method, None)):
+            raise ValueError(f"tracker is {tracker!r}; it needs start and find, such as NearestNeighbor()")
     for piece in (tracker, *losses):
         if hasattr(piece, "check"):
             piece.check(size)
@@ -101,7 +108,7 @@ def _steps(model, latent, edit, tracker, losses, lr, steps, arrive, resume):
     w, adam, near, index = _begin(latent, edit, lr, resume)
     while True:
         view = model.view(w)  # look
-        track = tracker.find(view, memory, near)  # find
+        track = _found(tracker.find(view, memory, near), index)  # find
         terms = {loss.name: loss(view, track, start, edit) for loss in losses}  # compare
         values = {name: term.item() for name, term in terms.items()}
         arrived = (edit.targets - track.points).norm(dim=1) <= arrive
@@ -121,6 +128,15 @@ def _begin(latent, edit, lr, resume):
         return w, adam, edit.handles, 0
     adam.load_state_dict(adam.state_dict() | {"state": _copy(resume.optimiser)})
     return w, adam, resume.near.to(latent.device), resume.index
+
+
+def _found(track: TrackResult, index: int) -> TrackResult:
+    if not track.points.isfinite().all():
+        raise FloatingPointError(
+            f"the tracker's points of step {index} are not finite ({track.points.tolist()}); "
+            "the steps before it are kept: look at them, and at the tracker's find"
+        )
+    return track
 
 
 def _copy(state: dict[int, dict[str, Tensor]]) -> dict[int, dict[str, Tensor]]:

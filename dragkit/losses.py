@@ -64,6 +64,9 @@ class ShiftedPatchLoss:
     strict: bool = False
     name: ClassVar[str] = "motion"
 
+    def __post_init__(self) -> None:
+        _known(self.reduction)
+
     def check(self, size: Size) -> None:
         """Raise ValueError where the radius is below one pixel in a picture of `size`."""
         scaled(self.radius, size)
@@ -97,6 +100,9 @@ class TemplatePatchLoss:
     reduction: Reduction = "mean"
     name: ClassVar[str] = "template"
 
+    def __post_init__(self) -> None:
+        _known(self.reduction)
+
     def __call__(self, view: View, track: TrackResult, start: View, edit: Edit) -> Tensor:
         patch = track.points[:, None] + track.memory.offsets
         error = (sample(view.features, patch, view.size) - track.memory.patch.detach()).abs()
@@ -120,6 +126,9 @@ class MaskLoss:
     reduction: Reduction = "mean"
     name: ClassVar[str] = "mask"
 
+    def __post_init__(self) -> None:
+        _known(self.reduction)
+
     def __call__(self, view: View, track: TrackResult, start: View, edit: Edit) -> Tensor:
         if edit.mask is None:
             return view.anchor.new_zeros(())
@@ -129,6 +138,11 @@ class MaskLoss:
             return self.weight * error.mean()
         height, width = view.size
         return self.weight * error.sum() * (height * width / still.numel())
+
+
+def _known(reduction: str) -> None:
+    if reduction not in ("mean", "sum"):
+        raise ValueError(f'unknown reduction {reduction!r}; choose "mean" or "sum"')
 
 
 def _reduce(error: Tensor, reduction: Reduction) -> Tensor:

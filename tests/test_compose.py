@@ -114,3 +114,9 @@ def test_widths_grow_with_the_picture():
     small, large = (np.asarray(c.paint(GREY, [(32, 32)], size=s)).astype(int) for s in (UNIT, 2 * UNIT))
     count = lambda p: (abs(p - HANDLE).max(-1) < 40).sum()
     assert count(large) == pytest.approx(4 * count(small), rel=0.15)
+
+
+@pytest.mark.parametrize("values", [[-3.0, -1, -2], [0.0, 0, 0], [1.0, np.inf, np.nan], [-1.0, 2, 5]])
+def test_curves_draw_any_loss(values):
+    picture = c.curves([0, 1, 2], np.ones((3, 1)), {"mine": values})
+    assert np.ptp(np.asarray(picture)) > 100

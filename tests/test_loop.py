@@ -2,7 +2,7 @@
 
 import copy
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 import torch
@@ -224,3 +224,24 @@ def test_two_losses_of_one_name_are_refused_before_the_first_step():
     """A step keeps one value per name, so one of the two would be lost without a word."""
     with pytest.raises(ValueError, match="two losses are named 'mask'"):
         run(losses=[MaskLoss(1), ShiftedPatchLoss(), MaskLoss(2)])
+
+
+def test_points_that_are_not_finite_stop_the_run_before_they_reach_torch():
+    class Lost(NearestNeighbor):
+        def find(self, view, memory, near):
+            track = super().find(view, memory, near)
+            return replace(track, points=track.points * float("nan"))
+
+    model = Toy()
+    latent = model.sample(0)
+    edit = Edit(latent[:1], latent[:1] + 9)
+    with pytest.raises(FloatingPointError, match="points of step 0 are not finite"):
+        next(drag(model, latent, edit, **draggan() | {"tracker": Lost()}))
+
+
+@pytest.mark.parametrize("wrong", [{"lr": -1}, {"lr": "1e-3"}, {"tracker": None}, {"losses": []}, {"losses": abs}])
+def test_pieces_that_cannot_work_are_refused_at_once(wrong):
+    model = Toy()
+    latent = model.sample(0)
+    with pytest.raises(ValueError, match=next(iter(wrong))):
+        drag(model, latent, Edit(latent[:1], latent[:1] + 9), **draggan() | wrong)

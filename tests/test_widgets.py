@@ -4,6 +4,7 @@ import base64
 import json
 import threading
 import time
+from dataclasses import dataclass
 
 import ipycanvas.canvas
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 import torch
 
 import dragkit as dk
+from dragkit.models.toy import Toy
 from dragkit.widgets import canvas as canvas_module
 from dragkit.widgets.runner import stop_all
 
@@ -426,3 +428,23 @@ def test_every_widget_has_a_still_beside_the_live_view(model, kind):
     assert widget.snapshot().startswith(b"\x89PNG")
     assert "application/vnd.jupyter.widget-view+json" in bundle
     assert bundle["text/plain"].startswith(type(widget).__name__)
+
+
+def test_a_loss_below_zero_runs_and_a_second_press_of_run_changes_nothing():
+    @dataclass(frozen=True)
+    class Odd:
+        name: str = "odd"
+
+        def __call__(self, view, track, start, edit):
+            return -view.features.square().mean()
+
+    model = Toy()
+    latent = model.sample(0)
+    session = dk.Session(model, latent, dk.Edit(latent[:1], latent[:1] + 20), **dk.methods.draggan() | {"losses": (Odd(),)})
+    player = dk.Player(session)
+    for _ in range(3):
+        player.run_button.click()
+    player.runner._thread and player.runner._thread.join(5)
+    player.stop()
+    assert player.last_error is None
+    assert [f.index for f in session.trace] == list(range(len(session.trace)))

@@ -54,9 +54,10 @@ def _panel(draw, box, title, steps, series, palette, xticks, at, band=None, past
     """One set of axes: y from 0 to a round number."""
     left, top, right, bottom = box[0] + 84, box[1] + 56, box[2] - 28, box[3] - 62
     values = [v for ys in [*series.values(), *(p[1] for p in past)] for v in ys if np.isfinite(v)]
-    yticks = _ticks(0, max(values, default=1) or 1)
+    low = min([0, *values])
+    yticks = _ticks(low, max([0, *values]) if max([0, *values]) > low else 1)
     x = lambda s: left + (s - xticks[0]) / (xticks[-1] - xticks[0]) * (right - left)
-    y = lambda v: bottom - v / yticks[-1] * (bottom - top)
+    y = lambda v: bottom - (v - yticks[0]) / (yticks[-1] - yticks[0]) * (bottom - top)
     draw.text((box[0] + 20, box[1] + 14), title, INK, font(24))
     if band:
         draw.rectangle([left, y(min(band, yticks[-1])), right, bottom], GREEN)

@@ -39,6 +39,10 @@ class NearestNeighbor:
     norm: Literal[1, 2] = 2
     strict: bool = False
 
+    def __post_init__(self) -> None:
+        if self.norm not in (1, 2):
+            raise ValueError(f"unknown norm {self.norm!r}; choose 1 or 2")
+
     def check(self, size: Size) -> None:
         """Raise ValueError where the radius is below one pixel in a picture of `size`."""
         scaled(self.radius, size)

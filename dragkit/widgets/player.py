@@ -152,6 +152,7 @@ class Player(Shown):
             self.notice.say("Run begins anew with the changed edit." if ready else "Waiting for a handle and a target.")
 
     def _prepare(self) -> None:
+        self.notice.last_error = None
         for callback in self._hooks["start"]:
             callback()
         if self.session is None:
@@ -159,6 +160,7 @@ class Player(Shown):
 
     def _loop(self, steps: int | None = None) -> None:
         session = self.session
+        self._buttons()
         if not len(session.trace):
             session.step()
         for _ in range(session.steps if steps is None else steps):
@@ -170,7 +172,12 @@ class Player(Shown):
     @guard
     def _rest(self, error: BaseException | None, words: str | None) -> None:
         """A run has ended: show where it stands, and why."""
-        self._follow(last=True)
+        try:
+            self._follow(last=True)
+        except Exception:
+            if error is None:
+                raise  # else the run's own error is what people must see
+        self._buttons()
         if error:
             self.notice.fail(error)
         elif words:
@@ -234,7 +241,8 @@ class Player(Shown):
         can_run = self.waiting if self.waiting is not None else self.session is not None and not self.session.done
         self.run_button.disabled = self.step_button.disabled = busy or not can_run
         self.stop_button.disabled = not busy
-        self.branch_button.disabled = busy or self.session is None or self.at >= len(self.trace) - 1
+        changed = self.waiting is not None
+        self.branch_button.disabled = busy or changed or self.session is None or self.at >= len(self.trace) - 1
         self.slider.disabled = self.play.disabled = busy or len(self.trace) < 2
         self.save_button.disabled = self.gif_button.disabled = busy or empty
         self.open_button.disabled = self.file.disabled = busy
@@ -271,7 +279,8 @@ class Player(Shown):
 
     @guard
     def _run(self) -> None:
-        self.stop()
+        if self.running:
+            return
         self._prepare()
         self._go(self._loop)
 
@@ -285,7 +294,8 @@ class Player(Shown):
 
     @guard
     def _one(self) -> None:
-        self.stop()
+        if self.running:
+            return
         self._prepare()
         self._go(lambda: self._loop(1))
 
@@ -314,6 +324,7 @@ class Player(Shown):
         self.show(Session.load(path, old.model, **old.method) if old else Trace.load(path))
         for callback in self._hooks["open"]:
             callback()
+        self._buttons()
         self.notice.say(f"Opened {path}.json. {self._words()}")
 
     @guard

@@ -110,7 +110,7 @@ class Studio(Shown):
         if self.player.waiting is None:
             return
         if self.session:
-            self.session.restart(self.picker.latent, self.edit)
+            self.session.swap(**self.method).restart(self.picker.latent, self.edit)
         else:
             self.player.show(self._begin())
         self.player.waiting = None
