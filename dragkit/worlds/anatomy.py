@@ -48,6 +48,7 @@ def head(lion: Lion) -> dict[str, Part]:
 
 
 def body(lion: Lion) -> dict[str, Part]:
+    """The parts that follow the head but do not turn with it, in the same units."""
     fur = colour(lion.fur_hue, lion.fur_lightness, 0.62)
     return {
         "body": Part((0, 2.15, -0.75), (1.12, 1.6, 0.7), 0.94 * fur),
@@ -118,4 +119,5 @@ def _along(direction: np.ndarray) -> np.ndarray:
 
 
 def colour(hue: float, lightness: float, saturation: float) -> np.ndarray:
+    """RGB (3,) in 0..1 of a hue in degrees, lightness and saturation in 0..1."""
     return np.array(colorsys.hls_to_rgb(hue / 360 % 1, lightness, saturation))
