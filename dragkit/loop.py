@@ -64,9 +64,11 @@ def drag(
             memory changes starts its memory afresh).
 
     Raises:
-        ValueError: at once, if the edit does not fit the picture, if a loss stops pulling handles before
-            they can arrive, if two losses have the same name, or if a radius is below one pixel.
-        FloatingPointError: a loss is not finite; every step up to that one has been yielded.
+        ValueError: at once, if the edit does not fit the picture, if lr, arrive, the tracker or the losses
+            cannot work (a loss that stops pulling handles before they can arrive, two of one name, none at
+            all), or if a radius is below one pixel; at the first update, if no loss depends on the latent.
+        FloatingPointError: a loss is not finite, and every step up to that one has been yielded; or the
+            tracker's points are not, and every step before has.
     """
     edit = edit.fit(model.size).to(latent.device)
     arrive = edit.arrive or arrive
