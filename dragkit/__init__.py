@@ -7,6 +7,7 @@ from .losses import ShiftedPatchLoss as ShiftedPatchLoss
 from .losses import TemplatePatchLoss as TemplatePatchLoss
 from .losses import above as above
 from .losses import always as always
+from .losses import never as never
 from .models import load as load
 from .records import Edit as Edit
 from .records import Step as Step
@@ -15,6 +16,7 @@ from .records import View as View
 from .session import Session as Session
 from .trace import Frame as Frame
 from .trace import Trace as Trace
+from .trackers import Discriminative as Discriminative
 from .trackers import NearestNeighbor as NearestNeighbor
 
 _LATER = {"Picker": "widgets", "Player": "widgets", "Studio": "widgets", "plot": ""}  # need the notebook's packages

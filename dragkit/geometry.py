@@ -49,6 +49,16 @@ def window(points: Tensor, radius: int) -> Tensor:
     return points[:, None, None] + square(radius).to(points)
 
 
+def cells(features: Tensor, size: tuple[int, int]) -> Tensor:
+    """Where the cells of `features` (c h w) lie: their centres in pixels of a picture of `size`, (h·w 2), row by row."""
+    height, width = size
+    rows, columns = features.shape[-2:]
+    y = (torch.arange(rows) + 0.5) * height / rows - 0.5
+    x = (torch.arange(columns) + 0.5) * width / columns - 0.5
+    y, x = torch.meshgrid(y, x, indexing="ij")
+    return torch.stack([x, y], -1).reshape(-1, 2).to(features.device)
+
+
 def inside(points: Tensor, size: tuple[int, int]) -> Tensor:
     """Which of `points` (… 2) lie in the picture: bool (…)."""
     height, width = size

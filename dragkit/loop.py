@@ -2,13 +2,17 @@ r"""The loop that every method shares: look, find, compare, update."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any, Protocol
 
 import torch
 from torch import Tensor
 
 from .records import Edit, Size, Step, TrackResult, View
+
+
+Gate = Callable[[Tensor], Tensor]  # confidence of step 1 (n) → the least that is trusted (n)
 
 
 class Viewer(Protocol):
@@ -45,6 +49,7 @@ def drag(
     lr: float,
     steps: int = 200,
     arrive: float = 1.0,
+    trust: Gate | None = None,
     resume: Step | None = None,
 ) -> Iterator[Step]:
     r"""Move the content at the handles to the targets; a generator of one `Step` per iteration.
@@ -59,14 +64,17 @@ def drag(
         lr: Adam's step size.
         steps: the most updates, counted from the start.
         arrive: stop distance in pixels; `edit.arrive` comes first.
+        trust: the gate, such as ``above(0.9)``; ``None`` trusts every handle.
         resume: go on from this step of an earlier run, with its moments, whatever pieces made it; the
             tracker looks where it looked then, so the same pieces repeat the run exactly (a tracker whose
-            memory changes starts its memory afresh).
+            memory changes starts its memory afresh). Another tracker's confidence has another scale, so
+            with one the gate takes its confidence at this step for that of step 1.
 
     Raises:
         ValueError: at once, if the edit does not fit the picture, if lr, arrive, the tracker or the losses
             cannot work (a loss that stops pulling handles before they can arrive, two of one name, none at
-            all), or if a radius is below one pixel; at the first update, if no loss depends on the latent.
+            all), if a radius is below one pixel, or if `resume` is a step of another edit or model; at the first
+            step, if the gate's threshold is no number per handle; at the first update, if no loss depends on the latent.
         FloatingPointError: a loss is not finite, and every step up to that one has been yielded; or the
             tracker's points are not, and every step before has.
     """
@@ -75,7 +83,9 @@ def drag(
     if not (isinstance(lr, int | float) and 0 < lr < float("inf")):
         raise ValueError(f"lr is {lr!r}; give a learning rate above 0, such as lr=1e-3")
     _check(model.size, tracker, losses, arrive)
-    return _steps(model, latent, edit, tracker, losses, lr, steps, arrive, resume)
+    if resume is not None:
+        _check_resume(resume, latent, edit)
+    return _steps(model, latent, edit, tracker, losses, lr, steps, arrive, trust, resume)
 
 
 def _check(size: Size, tracker: Tracker, losses: Sequence[LossTerm], arrive: float) -> None:
@@ -103,33 +113,62 @@ def _check(size: Size, tracker: Tracker, losses: Sequence[LossTerm], arrive: flo
             )
 
 
-def _steps(model, latent, edit, tracker, losses, lr, steps, arrive, resume):
+def _check_resume(resume: Step, latent: Tensor, edit: Edit) -> None:
+    then, now = resume.edit.handles.cpu(), edit.handles.cpu()
+    if then.shape != now.shape or not torch.equal(then, now):
+        raise ValueError(
+            f"resume is a step of a run with {len(then)} handles at {then.tolist()}, this edit has {len(now)} at {now.tolist()}; "
+            "targets and mask may change on the way, handles may not: begin anew, without resume"
+        )
+    if resume.latent.shape != latent.shape:
+        raise ValueError(
+            f"resume is a step of another model: its latent has shape {tuple(resume.latent.shape)}, this one {tuple(latent.shape)}"
+        )
+
+
+def _steps(model, latent, edit, tracker, losses, lr, steps, arrive, trust, resume):
     with torch.no_grad():
         start = model.view(latent)
     memory = tracker.start(start, edit)
-    w, adam, near, index = _begin(latent, edit, lr, resume)
+    w, adam, near, index, first = _begin(latent, edit, lr, resume, repr(tracker))
     while True:
         view = model.view(w)  # look
         track = _found(tracker.find(view, memory, near), index)  # find
+        first = track.confidence if first is None or index <= 1 else first
+        track = _gated(track, trust, first)
         terms = {loss.name: loss(view, track, start, edit) for loss in losses}  # compare
         values = {name: term.item() for name, term in terms.items()}
         arrived = (edit.targets - track.points).norm(dim=1) <= arrive
         moments = _copy(dict(enumerate(adam.state.values())))
-        yield Step(index, w.detach().clone(), edit, view, track, values, arrived, moments, near)
+        yield Step(index, w.detach().clone(), edit, view, track, values, arrived, moments, near, first, repr(tracker))
         if arrived.all() or index >= steps:
             return
         _update(adam, sum(terms.values()), f"step {index} ({values})")
         near, memory, index = track.points, track.memory, index + 1
 
 
-def _begin(latent, edit, lr, resume):
-    """The latent to optimise, its Adam, where to look first, and the index: from the start or from a step."""
+def _begin(latent, edit, lr, resume, tracker):
+    """The latent, its Adam, where to look first, the index, and step 1's confidence: from the start or from a step."""
     w = (resume.latent if resume else latent).detach().to(latent).clone().requires_grad_()
     adam = torch.optim.Adam([w], lr)
     if resume is None:
-        return w, adam, edit.handles, 0
+        return w, adam, edit.handles, 0, None
     adam.load_state_dict(adam.state_dict() | {"state": _copy(resume.optimiser)})
-    return w, adam, resume.near.to(latent.device), resume.index
+    first = resume.first.to(latent.device) if resume.tracker == tracker else None
+    return w, adam, resume.near.to(latent.device), resume.index, first
+
+
+def _gated(track: TrackResult, trust: Gate | None, first: Tensor) -> TrackResult:
+    """The tracker's answer with the gate's threshold."""
+    if trust is None:
+        return track
+    threshold = trust(first)
+    if getattr(threshold, "shape", None) != track.confidence.shape:
+        raise ValueError(
+            f"the gate {trust!r} gave {threshold!r}; it turns the confidence of step 1, a tensor (n), into thresholds (n), "
+            "such as lambda first: 0.9 * first"
+        )
+    return replace(track, threshold=threshold)
 
 
 def _found(track: TrackResult, index: int) -> TrackResult:

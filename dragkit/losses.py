@@ -1,13 +1,14 @@
 r"""What pulls and what holds: the loss terms, and the gates that decide what a patch is compared with.
 
 A term is called as ``term(view, track, start, edit)`` and returns a scalar; `start` is the view of step 0.
+A gate turns the confidence of step 1 into the threshold below which a handle is not trusted: (n) → (n).
+One of your own is a line: ``drag(…, trust=lambda first: first - 0.1)``.
 Notation: F the features now, F₀ those of step 0, p the tracked point, p⁰ the handle, t its target,
 d = (t - p) / ‖t - p‖, Ω the patch, M the mask (1 = may move), sg stop-gradient.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
@@ -17,26 +18,44 @@ from torch import Tensor
 from .geometry import disc, sample, scaled, to_grid
 from .records import Edit, Size, TrackResult, View
 
-Gate = Callable[[Tensor], Tensor]
 Reduction = Literal["mean", "sum"]
 
 
-def always(confidence: Tensor) -> Tensor:
-    """The gate that trusts every handle, even where the confidence (n) was not measured: DragGAN."""
-    return torch.ones_like(confidence, dtype=torch.bool)
+def always(first: Tensor) -> Tensor:
+    """The gate that trusts every handle, even where the confidence was not measured: threshold -∞. DragGAN."""
+    return torch.full_like(first, -torch.inf)
 
 
-def above(ratio: float) -> Gate:
-    """A gate that trusts a handle while its confidence (n) is at least `ratio`; NaN is not trusted.
+def never(first: Tensor) -> Tensor:
+    """The gate that trusts no handle: threshold +∞, so the first patch is what is pulled, at every step."""
+    return torch.full_like(first, torch.inf)
 
-    StableDrag gates so; its threshold is unpublished, hence an argument.
+
+@dataclass(frozen=True)
+class above:  # noqa: N801: it reads as a word, trust=above(0.7)
+    r"""The gate that trusts a handle while its confidence is at least a share of that at step 1.
+
+    .. math:: τ_i = ρ\, s_i^{(1)}
+
+    s⁽¹⁾ (n) is the confidence after the first update: at step 0 the tracker looks at the very features it
+    learned from. Where s⁽¹⁾ < 0 a share would lie above it; there τ = s⁽¹⁾ - (1 - ρ)|s⁽¹⁾|, which for
+    s⁽¹⁾ ≥ 0 is the same. Source: StableDrag; ρ is unpublished, hence our choice.
+
+    Raises:
+        ValueError: the ratio ρ is not in (0, 1].
     """
 
-    def gate(confidence: Tensor) -> Tensor:
-        return confidence >= ratio
+    ratio: float
 
-    gate.__qualname__ = f"above({ratio:g})"
-    return gate
+    def __post_init__(self) -> None:
+        if not (isinstance(self.ratio, int | float) and 0 < self.ratio <= 1):
+            raise ValueError(f"ratio is {self.ratio!r}; it must be above 0 and at most 1, such as above(0.9); see also always, never")
+
+    def __call__(self, first: Tensor) -> Tensor:
+        return first - (1 - self.ratio) * first.abs()
+
+    def __repr__(self) -> str:
+        return f"above({self.ratio:g})"
 
 
 @dataclass(frozen=True)
@@ -45,12 +64,11 @@ class ShiftedPatchLoss:
 
     .. math:: L = \sum_i \sum_{q ∈ Ω(p_i)} ‖F(q + d_i) - sg\,T_i(q)‖_1
 
-    T_i is the current patch F(q) where the gate trusts the tracker (DragGAN, eq. 1), else the first
-    patch F₀ around the original handle (StableDrag, confident motion supervision).
+    T_i is the current patch F(q) where the tracker is trusted (DragGAN, eq. 1), else the first patch F₀
+    around the original handle (StableDrag, confident motion supervision). See :attr:`TrackResult.trusted`.
 
     Args:
         radius: of the disc Ω, for a 512-px picture (paper: 3).
-        trust: gate, confidence (n) → bool (n).
         reduction: over a patch: "sum" as in the paper's equation, "mean" as in the official code.
         skip: handles nearer to their target than this, in pixels, are not pulled (official code: 1).
         strict: only pixels nearer than the radius, as paper and code have it; else the rim belongs to Ω
@@ -58,7 +76,6 @@ class ShiftedPatchLoss:
     """
 
     radius: float = 3
-    trust: Gate = always
     reduction: Reduction = "mean"
     skip: float = 1.0
     strict: bool = False
@@ -78,10 +95,9 @@ class ShiftedPatchLoss:
         patch = track.points[:, None] + offsets  # (n q 2)
         ahead = patch + (way / distance.clamp_min(1e-8))[:, None]
         reference = sample(view.features.detach(), patch, view.size)
-        trusted = self.trust(track.confidence)
-        if not trusted.all():
+        if not track.trusted.all():
             first = sample(start.features.detach(), edit.handles[:, None] + offsets, view.size)
-            reference = torch.where(trusted[:, None, None], reference, first)
+            reference = torch.where(track.trusted[:, None, None], reference, first)
         error = (sample(view.features, ahead, view.size) - reference).abs()
         return (_reduce(error, self.reduction) * (distance[:, 0] > self.skip)).sum()
 

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from .losses import MaskLoss, ShiftedPatchLoss
-from .trackers import NearestNeighbor
+from .losses import MaskLoss, ShiftedPatchLoss, above, always
+from .trackers import Discriminative, NearestNeighbor
 
 
 def draggan(profile: Literal["official", "paper"] = "official") -> dict[str, Any]:
@@ -37,8 +37,18 @@ def draggan(profile: Literal["official", "paper"] = "official") -> dict[str, Any
     if profile == "paper":
         losses = (ShiftedPatchLoss(3, reduction="sum", strict=True), MaskLoss(20, reduction="sum"))
         tracker = NearestNeighbor(12, norm=1, strict=True)
-        return {"tracker": tracker, "losses": losses, "lr": 2e-3, "steps": 200, "arrive": 1.0}
+        return {"tracker": tracker, "losses": losses, "lr": 2e-3, "steps": 200, "arrive": 1.0, "trust": always}
     if profile == "official":
         losses = (ShiftedPatchLoss(3, strict=True), MaskLoss(20))
-        return {"tracker": NearestNeighbor(12), "losses": losses, "lr": 1e-3, "steps": 200, "arrive": 2.0}
+        return {"tracker": NearestNeighbor(12), "losses": losses, "lr": 1e-3, "steps": 200, "arrive": 2.0, "trust": always}
     raise ValueError(f'unknown profile {profile!r}; choose "paper" or "official"')
+
+
+def stabledrag(profile: Literal["official", "paper"] = "official") -> dict[str, Any]:
+    """StableDrag (Cui et al., ECCV 2024): DragGAN with a learned tracker and a gate.
+
+    All else is :func:`draggan` of that `profile`, which names DragGAN's two versions: StableDrag's own code
+    was never published, and its settings are our choice (see :mod:`dragkit.trackers.discriminative`).
+    Its ablations: ``draggan() | {"tracker": Discriminative()}``, ``draggan() | {"trust": above(0.9)}``.
+    """
+    return draggan(profile) | {"tracker": Discriminative(), "trust": above(0.9)}

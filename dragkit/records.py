@@ -28,8 +28,8 @@ class Edit:
         arrive: a handle has arrived at this distance from its target, in pixels; ``None`` leaves it to the method.
 
     Raises:
-        ValueError: no handle, counts that differ, a coordinate or distance that is not finite, a mask that
-            is empty or not 0/1. Whether the points lie in a picture is checked by :meth:`fit`.
+        ValueError: no handle, counts that differ, two handles on one pixel, a coordinate or distance that is
+            not finite, a mask that is empty or not 0/1. Whether the points lie in a picture is checked by :meth:`fit`.
     """
 
     handles: Tensor
@@ -44,6 +44,7 @@ class Edit:
             raise ValueError(
                 f"{len(self.handles)} handles but {len(self.targets)} targets; each handle needs one target"
             )
+        _apart(self.handles)
         if self.mask is not None:
             object.__setattr__(self, "mask", _mask(self.mask))
         if self.arrive is not None and not (isinstance(self.arrive, int | float) and 0 < self.arrive < np.inf):
@@ -131,12 +132,21 @@ class TrackResult:
         confidence: (n) how sure the tracker is; NaN where it does not measure that.
         scores: (n k k) the score window around the last point, row = y; higher is better, NaN off the picture.
         memory: what to look for next time; only the tracker that made it knows its type.
+        maps: by name, what the scores were made of, each (n k k) like them.
+        threshold: (n) the gate's: the least confidence that is trusted; `drag` fills it in.
     """
 
     points: Tensor
     confidence: Tensor
     scores: Tensor
     memory: Any = field(repr=False)
+    maps: Mapping[str, Tensor] = field(default_factory=dict, repr=False)
+    threshold: Tensor | None = None
+
+    @property
+    def trusted(self) -> Tensor:
+        """(n) bool: the confidence reaches the threshold. Without a gate all are trusted, and one that is NaN is not."""
+        return trusted(self.confidence, self.threshold)
 
 
 @dataclass(frozen=True, eq=False)
@@ -148,8 +158,10 @@ class Step:
         latent, edit, view, track: the latent, what is asked for, the look at it and the tracker's answer.
         losses: the value of each loss term by its name.
         arrived: (n) bool, the tracker's claim: its point lies within the stop distance of the target.
-        optimiser: Adam's moments, and
-        near: (n 2) where the tracker looked, so that a run goes on exactly where it was.
+        optimiser: Adam's moments,
+        near: (n 2) where the tracker looked,
+        first: (n) the confidence at step 1, of which the gate makes its threshold, and
+        tracker: which tracker it was, as it prints: all that a run needs to go on exactly where it was.
     """
 
     index: int
@@ -161,6 +173,8 @@ class Step:
     arrived: Tensor
     optimiser: dict[str, Any] = field(repr=False)
     near: Tensor = field(repr=False)
+    first: Tensor = field(repr=False)
+    tracker: str = field(repr=False)
 
     @property
     def points(self) -> Tensor:
@@ -183,6 +197,13 @@ def describe(index: int, losses: Mapping[str, float], confidence: Tensor, arrive
     return f"{index:3d}  loss {sum(losses.values()):.3g}  sure {sure:.2f}  arrived {arrivals}"
 
 
+def trusted(confidence: Tensor, threshold: Tensor | None) -> Tensor:
+    """(n) bool, where a `confidence` (n) reaches its `threshold` (n); all, where that is -∞ or there is none."""
+    if threshold is None:
+        return torch.ones_like(confidence, dtype=torch.bool)
+    return (confidence >= threshold) | threshold.isneginf()
+
+
 def _points(name: str, value: Any) -> Tensor:
     try:
         points = torch.as_tensor(value).detach().to(torch.float32).clone()
@@ -198,6 +219,14 @@ def _points(name: str, value: Any) -> Tensor:
         if not (np.isfinite(x) and np.isfinite(y)):
             raise ValueError(f"{name[:-1]} {i} is ({x}, {y}); coordinates must be finite")
     return points
+
+
+def _apart(handles: Tensor) -> None:
+    pixels: dict[tuple[int, int], int] = {}
+    for i, (x, y) in enumerate(handles.tolist()):
+        j = pixels.setdefault((round(x), round(y)), i)
+        if j != i:
+            raise ValueError(f"handles {j} and {i} are both on pixel ({round(x)}, {round(y)}); a pixel can go to one target only, remove one")
 
 
 def _mask(value: Any) -> Tensor:

@@ -13,6 +13,8 @@ from .loop import drag
 from .records import Edit, Step
 from .trace import Frame, Trace
 
+PIECES = {"tracker", "losses", "lr", "steps", "arrive", "trust"}
+
 
 class Session:
     """A drag that can be stepped, stopped, rewound and changed on the way.
@@ -81,9 +83,9 @@ class Session:
 
     def swap(self, **pieces: Any) -> Session:
         """Go on with other pieces, such as ``tracker=…`` or ``lr=…``; the past stays as it is."""
-        unknown = set(pieces) - {"tracker", "losses", "lr", "steps", "arrive"}
+        unknown = set(pieces) - PIECES
         if unknown:
-            raise ValueError(f"{', '.join(sorted(unknown))}: no such piece; choose from tracker, losses, lr, steps, arrive")
+            raise ValueError(f"{', '.join(sorted(unknown))}: no such piece; choose from {', '.join(sorted(PIECES))}")
         method = self.method | pieces
         self._run, self._swapped = self._drag(method), True  # refuses what does not fit before anything changes
         self.method, self.steps = method, method.get("steps", self.steps)

@@ -15,7 +15,7 @@ from torch import Tensor
 from tqdm.auto import tqdm
 
 from .compose import paint
-from .records import Edit, Step, describe
+from .records import Edit, Step, describe, trusted
 
 STALLED = 30  # steps without coming nearer after which a handle counts as lost; our choice
 
@@ -24,7 +24,7 @@ STALLED = 30  # steps without coming nearer after which a handle counts as lost;
 class Frame:
     """A `Step` without its view: what a `Trace` keeps, light enough for every step.
 
-    `image` is uint8 (H W 3); points, confidence, scores, arrived, near and distance are as in `Step`.
+    `image` is uint8 (H W 3); all else is as in `Step` and its `TrackResult`, without the tracker's memory.
     A frame can be passed as ``drag(…, resume=frame)``.
     """
 
@@ -39,20 +39,31 @@ class Frame:
     image: np.ndarray = field(repr=False)
     optimiser: dict[str, Any] = field(repr=False)
     near: Tensor = field(repr=False)
+    first: Tensor = field(repr=False)
+    tracker: str = field(repr=False)
+    maps: dict[str, Tensor] = field(repr=False)
+    threshold: Tensor | None = field(repr=False)
 
     @classmethod
     def of(cls, step: Step) -> Frame:
         """Render the step's picture and drop its view."""
         image = step.view.image.movedim(0, -1).mul(255).round().byte().cpu().numpy()
         track = step.track
-        tensors = [step.latent, step.edit.to("cpu"), track.points, track.confidence, track.scores]
-        tensors = [t.cpu() if isinstance(t, Tensor) else t for t in tensors]
-        return cls(step.index, *tensors, dict(step.losses), step.arrived.cpu(), image, step.optimiser, step.near.cpu())
+        return cls(
+            step.index, step.latent.cpu(), step.edit.to("cpu"), track.points.cpu(), track.confidence.cpu(), track.scores.cpu(),
+            dict(step.losses), step.arrived.cpu(), image, step.optimiser, step.near.cpu(), step.first.cpu(), step.tracker,
+            {name: m.cpu() for name, m in track.maps.items()}, None if track.threshold is None else track.threshold.cpu(),
+        )  # fmt: skip
 
     @property
     def distance(self) -> Tensor:
         """(n) from each handle to its target, in pixels."""
         return (self.edit.targets - self.points).norm(dim=1)
+
+    @property
+    def trusted(self) -> Tensor:
+        """(n) bool: what the gate said."""
+        return trusted(self.confidence, self.threshold)
 
     def paint(self, path: np.ndarray | None = None, handle: int | None = None, **look: Any) -> Image.Image:
         """The picture with handles, targets and mask drawn in.
@@ -131,7 +142,7 @@ class Trace:
 
         rows = [
             {"step": f.index, "handle": i, "x": x, "y": y, "distance": f.distance[i].item(),
-             "confidence": f.confidence[i].item(), "arrived": bool(f.arrived[i]), **f.losses}
+             "confidence": f.confidence[i].item(), "trusted": bool(f.trusted[i]), "arrived": bool(f.arrived[i]), **f.losses}
             for f in self.frames
             for i, (x, y) in enumerate(f.points.tolist())
         ]  # fmt: skip
@@ -171,12 +182,16 @@ class Trace:
         self._must_have_steps()
         path = _json(path)
         steps = [
-            {"index": f.index, "points": f.points.tolist(), "losses": f.losses, "arrived": f.arrived.tolist()}
+            {"index": f.index, "points": f.points.tolist(), "losses": f.losses, "arrived": f.arrived.tolist(),
+             "tracker": f.tracker, "trusted": f.trusted.tolist()}
             for f in self.frames
-        ]
+        ]  # fmt: skip
         arrays = {name: np.stack([np.asarray(getattr(f, name)) for f in self.frames])
-                  for name in ("latent", "near", "confidence", "image")}  # fmt: skip
-        arrays |= {f"scores{i}": np.asarray(f.scores) for i, f in enumerate(self.frames)}  # windows may differ in size
+                  for name in ("latent", "near", "confidence", "first", "image")}  # fmt: skip
+        for i, f in enumerate(self.frames):  # windows may differ in size, and steps in their maps
+            arrays |= {f"scores{i}": np.asarray(f.scores)} | {f"map{i}/{name}": np.asarray(m) for name, m in f.maps.items()}
+            if f.threshold is not None:
+                arrays[f"threshold{i}"] = np.asarray(f.threshold)
         for i, name in enumerate(MOMENTS):
             arrays[name] = np.stack([_moments(f)[i] for f in self.frames])
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -222,7 +237,10 @@ def _moments(frame: Frame) -> list[np.ndarray]:
 def _frame(edit: Edit, step: dict[str, Any], arrays: dict[str, np.ndarray], i: int) -> Frame:
     tensor = lambda name: torch.from_numpy(arrays[name][i : i + 1])[0]  # noqa: E731
     state = {name: tensor(name) for name in MOMENTS}
+    maps = {name.partition("/")[2]: torch.from_numpy(m) for name, m in arrays.items() if name.startswith(f"map{i}/")}
+    threshold = arrays.get(f"threshold{i}")
     return Frame(
         step["index"], tensor("latent"), edit, torch.tensor(step["points"]), tensor("confidence"), torch.from_numpy(arrays[f"scores{i}"]),
         step["losses"], torch.tensor(step["arrived"]), arrays["image"][i], {0: state} if state["step"] else {}, tensor("near"),
+        tensor("first"), step["tracker"], maps, None if threshold is None else torch.from_numpy(threshold),
     )  # fmt: skip

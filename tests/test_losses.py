@@ -5,7 +5,8 @@ import math
 import pytest
 import torch
 
-from dragkit.losses import MaskLoss, ShiftedPatchLoss, TemplatePatchLoss, above, always
+from dragkit.geometry import disc, sample
+from dragkit.losses import MaskLoss, ShiftedPatchLoss, TemplatePatchLoss, above, always, never
 from dragkit.records import Edit, TrackResult, View
 from dragkit.trackers.nearest import Template
 
@@ -21,9 +22,9 @@ def one(view: View) -> float:
     return 512 / view.size[0]
 
 
-def track(*points, sure=math.nan) -> TrackResult:
-    confidence = torch.tensor(sure).expand(len(points))
-    return TrackResult(torch.tensor(points).float(), confidence, torch.zeros(0), None)
+def track(*points, sure=math.nan, threshold=None) -> TrackResult:
+    confidence, threshold = (v if v is None else torch.tensor(v).expand(len(points)) for v in (sure, threshold))
+    return TrackResult(torch.tensor(points).float(), confidence, torch.zeros(0), None, threshold=threshold)
 
 
 def ramp(across: float, down: float, side: int = 7) -> torch.Tensor:
@@ -100,8 +101,8 @@ def test_a_patch_may_leave_the_picture():
 @pytest.mark.parametrize("sure", [0.4, math.nan])
 def test_a_handle_that_is_not_trusted_is_compared_with_the_first_patch(sure):
     start, now = view([[[1, 2, 4, 8]]]), view([[[100, 70, 50, 3]]])
-    loss = ShiftedPatchLoss(one(now), trust=above(0.5), strict=True)
-    value = loss(now, track((1, 0), sure=sure), start, Edit([(0, 0)], [(3, 0)]))
+    loss = ShiftedPatchLoss(one(now), strict=True)
+    value = loss(now, track((1, 0), sure=sure, threshold=0.5), start, Edit([(0, 0)], [(3, 0)]))
     assert value.item() == pytest.approx(50 - 1)  # F(2) now, F₀ at the original handle 0
     value.backward()
     torch.testing.assert_close(now.features.grad, torch.tensor([[[0.0, 0, 1, 0]]]))
@@ -110,17 +111,48 @@ def test_a_handle_that_is_not_trusted_is_compared_with_the_first_patch(sure):
 
 def test_the_gate_decides_handle_by_handle():
     start, now = view([[[1, 2, 4, 8]]]), view([[[100, 70, 50, 3]]])
-    both = track((1, 0), (1, 0), sure=[0.4, 0.6])
-    loss = ShiftedPatchLoss(one(now), trust=above(0.5), strict=True)
-    value = loss(now, both, start, Edit([(0, 0)] * 2, [(3, 0)] * 2))
+    both = track((1, 0), (1, 0), sure=[0.4, 0.6], threshold=0.5)
+    loss = ShiftedPatchLoss(one(now), strict=True)
+    value = loss(now, both, start, Edit([(0, 0), (1, 0)], [(3, 0)] * 2))
     assert value.item() == pytest.approx((50 - 1) + (70 - 50))
 
 
-def test_the_gates_themselves():
-    confidence = torch.tensor([math.nan, -1, 0.5, 0.7])
-    assert always(confidence).tolist() == [True] * 4
-    assert above(0.5)(confidence).tolist() == [False, False, True, True]
-    assert "above(0.5)" in repr(ShiftedPatchLoss(trust=above(0.5)))
+def test_below_the_threshold_the_gradient_is_that_of_the_first_frames_template_one_step_ahead():
+    random = torch.Generator().manual_seed(0)
+    start, now = (view(torch.randn(4, 32, 32, generator=random)) for _ in range(2))
+    edit, radius = Edit([(10, 12)], [(20, 12)]), 3
+    gated = ShiftedPatchLoss(radius * one(now))(now, track((14, 12), sure=0.4, threshold=0.5), start, edit)
+    (gradient,) = torch.autograd.grad(gated, now.features)
+    offsets = disc(radius)
+    template = Template(sample(start.features, edit.handles[:, None] + offsets, start.size), offsets)
+    ahead = TrackResult(torch.tensor([[15.0, 12.0]]), torch.tensor([0.4]), torch.zeros(0), template)
+    (expected,) = torch.autograd.grad(TemplatePatchLoss()(now, ahead, start, edit), now.features)
+    torch.testing.assert_close(gradient, expected)
+    assert gradient.abs().sum() > 0
+
+
+def test_the_gates_turn_the_confidence_of_step_1_into_thresholds():
+    first = torch.tensor([0.8, 0.4, -0.2, math.nan])
+    assert always(first).tolist() == [-math.inf] * 4
+    assert never(first).tolist() == [math.inf] * 4
+    torch.testing.assert_close(above(0.75)(first), torch.tensor([0.6, 0.3, -0.25, math.nan]), equal_nan=True)
+    assert (above(0.3)(first) <= first)[:3].all()
+    assert repr(above(0.5)) == "above(0.5)"
+    assert above(0.5) == above(0.5) != above(0.6)
+
+
+@pytest.mark.parametrize(
+    ("sure", "threshold", "trusted"),
+    [(0.5, 0.5, True), (0.49, 0.5, False), (math.nan, 0.5, False), (math.nan, -math.inf, True), (9.0, math.inf, False), (math.nan, None, True)],
+)
+def test_trusted_is_what_reaches_its_threshold(sure, threshold, trusted):
+    assert track((1, 1), sure=sure, threshold=threshold).trusted.tolist() == [trusted]
+
+
+@pytest.mark.parametrize("ratio", [0, -0.1, 1.01, math.nan, "0.5", None])
+def test_a_ratio_outside_0_to_1_is_refused(ratio):
+    with pytest.raises(ValueError, match=r"it must be above 0 and at most 1, such as above\(0.9\)"):
+        above(ratio)
 
 
 # The template term

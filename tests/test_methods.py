@@ -18,18 +18,18 @@ def numbers(profile: str) -> dict:
 def test_draggan_as_in_the_paper():
     assert numbers("paper") == (
         {"radius": 12, "norm": 1, "strict": True},
-        {"radius": 3, "trust": always, "reduction": "sum", "skip": 1.0, "strict": True},
+        {"radius": 3, "reduction": "sum", "skip": 1.0, "strict": True},
         {"weight": 20, "reduction": "sum"},
-        {"lr": 2e-3, "steps": 200, "arrive": 1.0},
+        {"lr": 2e-3, "steps": 200, "arrive": 1.0, "trust": always},
     )
 
 
 def test_draggan_as_in_the_official_code():
     assert numbers("official") == (
         {"radius": 12, "norm": 2, "strict": False},
-        {"radius": 3, "trust": always, "reduction": "mean", "skip": 1.0, "strict": True},
+        {"radius": 3, "reduction": "mean", "skip": 1.0, "strict": True},
         {"weight": 20, "reduction": "mean"},
-        {"lr": 1e-3, "steps": 200, "arrive": 2.0},
+        {"lr": 1e-3, "steps": 200, "arrive": 2.0, "trust": always},
     )
 
 

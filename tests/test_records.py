@@ -13,7 +13,9 @@ from dragkit.records import Edit, Step, TrackResult, View
 
 coordinates = st.floats(-1e6, 1e6, width=32)
 points = st.tuples(coordinates, coordinates)
-pairs = st.lists(st.tuples(points, points), min_size=1, max_size=4)
+pairs = st.lists(
+    st.tuples(points, points), min_size=1, max_size=4, unique_by=lambda pair: tuple(map(round, pair[0]))
+)
 masks = arrays(np.int64, array_shapes(min_dims=2, max_dims=2), elements=st.integers(0, 1))
 free_masks = st.none() | masks.filter(np.any)
 distances = st.none() | st.floats(1e-3, 1e3)
@@ -158,3 +160,9 @@ def test_a_step_prints_as_one_line():
     assert step.distance.tolist() == [5, 0]
     assert step.points is points
     assert repr(edit) == "Edit((0, 0) → (0, 0), (1, 1) → (0, 0); mask none)"
+
+
+def test_two_handles_on_one_pixel_are_refused():
+    with pytest.raises(ValueError, match=r"handles 0 and 2 are both on pixel \(3, 4\)"):
+        Edit([(3, 4), (5, 4), (3.2, 3.9)], [(9, 9)] * 3)
+    assert len(Edit([(3, 4), (4, 4)], [(9, 9)] * 2).handles) == 2

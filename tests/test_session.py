@@ -199,7 +199,7 @@ def test_swapping_after_an_arrival_that_stands_changes_nothing(whole):
 def test_an_unknown_or_impossible_piece_is_refused_and_the_session_goes_on(whole):
     s = session()
     s.run(2)
-    with pytest.raises(ValueError, match="track: no such piece; choose from tracker, losses"):
+    with pytest.raises(ValueError, match="track: no such piece; choose from arrive, losses"):
         s.swap(track=NearestNeighbor(12))
     with pytest.raises(ValueError, match="below the skip distance"):
         s.swap(arrive=0.5)
@@ -356,7 +356,7 @@ def test_the_table_has_a_row_per_step_and_handle():
     table = trace.to_frame()
     assert len(table) == 4 * 2
     assert list(table.columns) == [
-        "step", "handle", "x", "y", "distance", "confidence", "arrived", "motion",
+        "step", "handle", "x", "y", "distance", "confidence", "trusted", "arrived", "motion",
     ]  # fmt: skip
     row = table[(table.step == 2) & (table.handle == 1)].iloc[0]
     frame = trace[2]

@@ -4,4 +4,5 @@ A tracker has ``start(view, edit) -> memory`` and ``find(view, memory, near) -> 
 says *what* to look for, `near` (n 2) *where*.
 """
 
+from .discriminative import Discriminative as Discriminative
 from .nearest import NearestNeighbor as NearestNeighbor

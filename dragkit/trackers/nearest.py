@@ -8,8 +8,9 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from ..geometry import inside, sample, scaled, window
+from ..geometry import sample, scaled
 from ..records import Edit, Size, TrackResult, View
+from .windows import best, look, similarity
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,14 +55,10 @@ class NearestNeighbor:
 
     def find(self, view: View, memory: Template, near: Tensor) -> TrackResult:
         """Look for the remembered features in the windows around `near` (n 2)."""
-        pixels = window(near, scaled(self.radius, view.size) - self.strict)  # (n k k 2)
-        features = sample(view.features.detach(), pixels, view.size)
-        template = memory.patch[:, :, None]  # (n 1 1 c)
-        distance = (features - template).norm(p=self.norm, dim=-1)
-        distance = distance.masked_fill(~inside(pixels, view.size), torch.inf)
-        least = distance.flatten(1).amin(1)
-        way = (pixels - near[:, None, None]).norm(dim=-1).masked_fill(distance > least[:, None, None], torch.inf)
-        points = pixels.flatten(1, 2)[torch.arange(len(near)), way.flatten(1).argmin(1)]  # of equals, the nearest
-        confidence = 1 - least / memory.patch[:, 0].norm(p=self.norm, dim=-1).clamp_min(1e-8)
-        scores = (-distance).masked_fill(distance.isinf(), torch.nan)
+        template = memory.patch[:, 0]
+        pixels, features = look(view, near, scaled(self.radius, view.size) - self.strict)
+        scores = similarity(features, template, self.norm)
+        points, place = best(scores, pixels)
+        distance = -scores.flatten(1)[torch.arange(len(place)), place]
+        confidence = 1 - distance / template.norm(p=self.norm, dim=-1).clamp_min(1e-8)
         return TrackResult(points, confidence, scores, memory)
