@@ -1,0 +1,162 @@
+"""What a benchmark asks for: a file of edits, one JSON object a line.
+
+Ours says everything that a drag needs, so that a table can be made again from the file alone::
+
+    {"name": "chin-2", "seed": 2, "handles": [[74, 74]], "targets": [[74, 87]], "landmarks": ["chin"],
+     "arrive": null, "mask": {"size": [128, 128], "runs": [4128, 64, 64, 64, 12064]}}
+
+Points are (x, y) in pixels. The mask is kept as runs: read row by row, so many 0s, so many 1s, so many 0s
+and so on. Masks are few large areas, so this takes hundreds of bytes where rows take 16 KB at 128 px.
+
+FreeDragBench's lines are read too, ``{"seed": 7, "points": {"handle": [[y, x]], "target": [[y, x]]}}``: theirs
+are (row, column), they have no names, and their points belong to the picture they were picked in (512 px).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..records import Edit
+
+KEYS = {"name", "seed", "handles", "targets", "landmarks", "arrive", "mask"}
+NEEDED = ("name", "seed", "handles", "targets")
+
+
+@dataclass(frozen=True, eq=False)
+class Task:
+    """One edit of one seed's picture.
+
+    Args:
+        seed: of the latent to start from: ``model.sample(seed)``.
+        edit: what to move where.
+        name: what results are filed under; no two tasks of a run share one.
+        landmarks: the names of the points that the handles stand on, in their order; empty where they have none.
+            A measurement that knows where a landmark is afterwards needs them.
+
+    Raises:
+        ValueError: a seed that is no whole number from 0 on, no name, or another number of landmarks than handles.
+    """
+
+    seed: int
+    edit: Edit
+    name: str
+    landmarks: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if isinstance(self.seed, bool) or not isinstance(self.seed, int) or self.seed < 0:
+            raise ValueError(f"seed is {self.seed!r}; give a whole number from 0 on")
+        if not (isinstance(self.name, str) and self.name):
+            raise ValueError(f"name is {self.name!r}; give a word to file the results under")
+        object.__setattr__(self, "landmarks", _names(self.landmarks))
+        if len(self.landmarks) not in (0, len(self.edit.handles)):
+            raise ValueError(f"{len(self.landmarks)} landmarks for {len(self.edit.handles)} handles; name one for each, or none")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        points = {name: _short(getattr(self.edit, name)) for name in ("handles", "targets")}
+        about = {"landmarks": list(self.landmarks), "arrive": self.edit.arrive, "mask": _runs(self.edit.mask)}
+        return {"name": self.name, "seed": self.seed} | points | about
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Task:
+        """The task that :meth:`to_dict` described."""
+        unknown, missing = sorted(set(data) - KEYS), [key for key in NEEDED if key not in data]
+        if missing:
+            raise ValueError(f"{missing[0]!r} is missing; a task has at least {', '.join(NEEDED)}")
+        if unknown:
+            raise ValueError(f"unknown key {unknown[0]!r}; a task has {', '.join(sorted(KEYS))}")
+        edit = Edit(data["handles"], data["targets"], _mask(data.get("mask")), data.get("arrive"))
+        return cls(data["seed"], edit, data["name"], data.get("landmarks") or ())
+
+
+def write(path: str | Path, tasks: Iterable[Task]) -> Path:
+    """Write `tasks`, one a line; returns the path. Raises ValueError where two share a name."""
+    path, tasks = Path(path), list(tasks)
+    unique(tasks)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("".join(json.dumps(task.to_dict()) + "\n" for task in tasks), encoding="utf-8")
+    return path
+
+
+def read(path: str | Path) -> list[Task]:
+    """The tasks of a file, ours or FreeDragBench's; a line's keys tell which it is.
+
+    Raises:
+        ValueError: a line that holds no task, or a name for the second time; file, line and reason are named.
+    """
+    path = Path(path)
+    tasks: dict[str, Task] = {}
+    for number, line in enumerate(path.read_text(encoding="utf-8").split("\n"), 1):
+        if line.strip():
+            try:
+                task = _task(json.loads(line), f"{path.stem}-{number}")
+                unique([task, *filter(None, [tasks.get(task.name)])])
+            except (ValueError, TypeError) as error:
+                raise ValueError(f"{path}, line {number}: {error}") from error
+            tasks[task.name] = task
+    return list(tasks.values())
+
+
+def unique(tasks: Iterable[Task]) -> None:
+    """Raise ValueError where two tasks share a name: their results could not be told apart."""
+    seen: set[str] = set()
+    for task in tasks:
+        if task.name in seen:
+            raise ValueError(f"the name {task.name!r} is taken by an earlier task; results are filed by name, choose another")
+        seen.add(task.name)
+
+
+def _task(data: Any, name: str) -> Task:
+    """One line's task; `name` is for lines that bring none."""
+    if not isinstance(data, dict):
+        raise ValueError(f"a task is an object, {{\"name\": …}}, not {data!r:.40}")
+    if "points" not in data:
+        return Task.from_dict(data)
+    points = data["points"]
+    if "seed" not in data or not isinstance(points, dict) or not {"handle", "target"} <= set(points):
+        raise ValueError('a line of FreeDragBench has a "seed", and "points" with "handle" and "target"')
+    handles, targets = ([[x, y] for y, x in points[key]] for key in ("handle", "target"))
+    return Task(data["seed"], Edit(handles, targets), name)
+
+
+def _names(value: Any) -> tuple[str, ...]:
+    if isinstance(value, str) or not all(isinstance(name, str) for name in value):
+        raise ValueError(f'landmarks is {value!r}; give a list of names, such as ["chin"]')
+    return tuple(value)
+
+
+def _short(points: Tensor) -> list[list[float]]:
+    """As lists, each number the shortest that gives the same float32: 0.1 instead of 0.10000000149011612."""
+    return [[float(str(v)) for v in point] for point in points.cpu().numpy()]
+
+
+def _runs(mask: Tensor | None) -> dict[str, Any] | None:
+    """Run lengths of a mask, 0s first: [[0, 1], [1, 1]] has runs [1, 3]."""
+    if mask is None:
+        return None
+    values = mask.flatten().bool().tolist()
+    runs = [len(list(group)) for _, group in groupby(values)]
+    return {"size": list(mask.shape), "runs": [0] * values[0] + runs}
+
+
+def _mask(data: Any) -> Tensor | None:
+    """The mask of its run lengths; ``None`` stays None."""
+    if data is None:
+        return None
+    try:
+        height, width = data["size"]
+        values = np.repeat(np.arange(len(data["runs"])) % 2, data["runs"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(f'mask is {data!r:.60}; it must be null or {{"size": [height, width], "runs": [0s, 1s, 0s, …]}}') from error
+    if values.size != height * width:
+        raise ValueError(f"the mask's runs make {values.size} pixels, its size {height}×{width} needs {height * width}")
+    return torch.from_numpy(values.reshape(height, width))

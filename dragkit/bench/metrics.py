@@ -1,0 +1,106 @@
+r"""What a drag is judged by: how far from the targets, what else changed, and how sure the average is.
+
+A picture is (3 H W) in 0..1, a point (x, y) in pixels. What cannot be measured is NaN.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from ..records import Edit
+
+
+def mean_distance(found: Tensor, targets: Tensor) -> float:
+    r"""How far from their targets the points are, on average, in pixels: 1/n Σᵢ ‖pᵢ - tᵢ‖₂.
+
+    DragGAN's measure, section 4.2. It is only as true as `found`: a tracker's points give what the tracker
+    *claims*; the truth needs somebody else to say where the content is.
+
+    Args:
+        found: (n 2) where the content of each handle is.
+        targets: (n 2) where it shall be.
+
+    Raises:
+        ValueError: shapes that differ.
+    """
+    found, targets = torch.as_tensor(found), torch.as_tensor(targets)
+    if found.shape != targets.shape or found.shape[1:] != (2,):
+        raise ValueError(f"found is {tuple(found.shape)} and targets {tuple(targets.shape)}; both must be (n, 2), point by point")
+    return (found.cpu() - targets.cpu()).norm(dim=1).mean().item()
+
+
+def change_outside(before: Tensor, after: Tensor, mask: Tensor | None) -> float:
+    r"""What changed where nothing should: mean |after - before| where the mask is 0, in grey levels 0..255.
+
+    .. math:: \frac{255}{3\,|\{M = 0\}|} \sum_{q: M(q) = 0} ‖I'(q) - I(q)‖_1
+
+    NaN without a mask, or where the mask leaves nothing outside.
+    """
+    _alike(before, after)
+    if mask is None or bool((mask != 0).all()):
+        return float("nan")
+    if mask.shape != before.shape[1:]:
+        raise ValueError(f"mask has shape {tuple(mask.shape)}; the pictures need {tuple(before.shape[1:])}")
+    return 255 * (after - before).abs()[:, mask.to(before.device) == 0].mean().item()
+
+
+def dai(before: Tensor, after: Tensor, handles: Tensor, targets: Tensor, radius: int) -> float:
+    r"""Drag accuracy index: does the picture at the target look as it did at the handle?
+
+    .. math:: DAI_γ = \frac1n \sum_i \frac{‖I(Ω(p_i^0, γ)) - I'(Ω(t_i, γ))‖_2^2}{(1 + 2γ)^2}
+
+    with Ω(p, γ) the square |x|, |y| ≤ γ around the pixel nearest to p and colours in 0..1: a pixel's squared
+    difference is summed over the three colours and averaged over the patch; 0 = the same, 3 = black for
+    white. Source: GoodDrag, which takes γ = 1, 5, 10, 20 at 512 px. Its published code divides by n once
+    more and lets a patch wrap at the border; here a pixel that lies off either picture does not count.
+
+    Raises:
+        ValueError: pictures or points whose shapes differ, a radius that is no whole number from 0 on.
+    """
+    _alike(before, after)
+    if not isinstance(radius, int) or radius < 0:
+        raise ValueError(f"radius is {radius!r}; give a whole number of pixels from 0 on")
+    Edit(handles, targets).fit(tuple(before.shape[1:]))
+    pairs = zip(handles.tolist(), targets.tolist(), strict=True)
+    each = [(_patch(before, p, radius) - _patch(after, t, radius)).square().sum(0).nanmean() for p, t in pairs]
+    return torch.stack(each).mean().item()
+
+
+def bootstrap(values: Sequence[float], n: int = 2000, seed: int = 0, level: float = 0.95) -> tuple[float, float]:
+    """Where the mean may lie: the middle `level` of the means of `n` resamplings of `values`, drawn with replacement.
+
+    Says how much of a mean is due to *which* pairs were drawn, not whether those pairs are fair. The same
+    values and seed give the same interval; (NaN, NaN) for no values.
+    """
+    values = np.asarray(values, dtype=float)
+    if values.size == 0:
+        return float("nan"), float("nan")
+    return interval(values[resamplings(len(values), n, seed)].mean(1), level)
+
+
+def resamplings(count: int, n: int = 2000, seed: int = 0) -> np.ndarray:
+    """(n count) positions 0..count - 1: which of `count` values each of `n` resamplings holds."""
+    return np.random.default_rng(seed).integers(count, size=(n, count))
+
+
+def interval(means: np.ndarray, level: float = 0.95) -> tuple[float, float]:
+    """The middle `level` of `means`."""
+    low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
+    return float(low), float(high)
+
+
+def _patch(picture: Tensor, point: Sequence[float], radius: int) -> Tensor:
+    """The square (3 k k) around the pixel nearest to (x, y), k = 2 radius + 1; NaN off the picture."""
+    left, top = (round(v) for v in point)
+    padded = F.pad(picture, [radius] * 4, value=float("nan"))
+    return padded[:, top : top + 2 * radius + 1, left : left + 2 * radius + 1]
+
+
+def _alike(before: Tensor, after: Tensor) -> None:
+    if before.shape != after.shape or before.ndim != 3:
+        raise ValueError(f"before is {tuple(before.shape)} and after {tuple(after.shape)}; both must be pictures (3, H, W) of one size")

@@ -1,0 +1,239 @@
+"""Many drags, each result on disk the moment it is known: `run` goes on where a killed run stopped.
+
+A result is a plain dict, one JSON object a line of the file `out`::
+
+    task, method, model, seed, handles      what was asked; handles is their number
+    steps, arrived, points, why             how it ended: updates made, handles that arrived, and where the
+                                            tracker says the content is; "arrived", "out of steps" or "failed"
+    error                                   what the drag raised, None if nothing
+    seconds, start_seconds                  the whole drag, and of it the tracker's start: learning what to look for
+    claimed_distance                        px, from the tracker's own points: not the truth
+    settings                                the model, the method's pieces, the measure and the task, to tell runs apart
+    …                                       whatever `measure` returns
+"""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import json
+import os
+import re
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor, as_completed
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from tqdm.auto import tqdm
+
+from ..loop import drag
+from ..models import Model, load
+from ..records import Edit, Step, View
+from .edits import Task, unique
+from .metrics import change_outside, dai, mean_distance
+
+Result = dict[str, Any]
+Measure = Callable[[Model, Task, Tensor, Step], Mapping[str, float]]
+GAMMA = 10  # radius of the drag accuracy index, for a 512-px picture
+
+
+def pictures(model: Model, task: Task, start: Tensor, last: Step) -> dict[str, float]:
+    """The default measure, which needs the two pictures alone: `change_outside` and `dai`."""
+    before, after = model.finish(start).cpu(), model.finish(last.latent).cpu()
+    radius = max(1, round(GAMMA * model.size[0] / 512))
+    index = dai(before, after, task.edit.handles, task.edit.targets, radius)
+    return {"change_outside": change_outside(before, after, task.edit.mask), "dai": index}
+
+
+def run(
+    tasks: Sequence[Task],
+    methods: Mapping[str, Mapping[str, Any]],
+    out: str | Path,
+    *,
+    model: str | Path | Model = "lion",
+    measure: Measure = pictures,
+    executor: Executor | None = None,
+) -> list[Result]:
+    """Drag every task by every method; returns the results, task by task, and keeps them in `out`.
+
+    Each result is written when it is finished. Called again with the same `out`, `run` makes what is missing:
+    nothing is lost by a kill and nothing stands there twice. A drag that raises leaves its error as its
+    result. Ctrl-C keeps what is finished and cancels the rest.
+
+    Args:
+        methods: by name, the pieces for :func:`dragkit.drag`: ``{"DragGAN": draggan()}``.
+        out: the file of results (.jsonl); it may hold those of other tasks and methods too.
+        model: a name or path for :func:`dragkit.load`, loaded once in each process, or a model.
+        measure: ``measure(model, task, start, last)`` → numbers to keep, from the latent at the start and the last step.
+        executor: who does the work, such as a ProcessPoolExecutor (with the context "spawn": torch's threads do
+            not survive a fork) or dask's ``Client(…).get_executor()``; ``None`` = this process, one by one. What is
+            passed must be picklable then, each worker process uses one thread of torch, and seconds are those
+            of a shared machine: measure time without one.
+
+    Raises:
+        ValueError: two tasks of one name, a damaged `out`, or one that holds a result of other settings.
+        TypeError: a method with a piece that `drag` does not know, or without one that it needs.
+    """
+    unique(tasks)
+    for pieces in methods.values():
+        inspect.signature(drag).bind(None, None, None, **pieces)
+    out = Path(out)
+    jobs = {(t.name, name): (t, name, dict(p), model, measure, os.getpid()) for t in tasks for name, p in methods.items()}
+    results = {key: result for key, result in _kept(out).items() if key in jobs}
+    for key, result in results.items():
+        task, _, *rest, _ = jobs[key]
+        _same(out, key, result["settings"], _settings(task, *rest))
+    missing = [job for key, job in jobs.items() if key not in results]
+    with out.open("ab", buffering=0) as file, tqdm(total=len(jobs), initial=len(results), desc=out.name, unit="drag") as bar:
+
+        def keep(result: Result) -> None:
+            if results.setdefault((result["task"], result["method"]), result) is result:
+                file.write(json.dumps(result).encode() + b"\n")  # in one call, so that Ctrl-C cannot halve it
+                bar.update()
+
+        _work(missing, executor, keep)
+    return [results[key] for key in jobs]
+
+
+def read(out: str | Path) -> list[Result]:
+    """The results in `out`, in the order in which they were finished, without a torn last line."""
+    return list(_results(Path(out), Path(out).read_bytes()))
+
+
+def _work(jobs: list[tuple], executor: Executor | None, keep: Callable[[Result], None]) -> None:
+    """Do the jobs here or elsewhere; when stopped on the way, keep what is finished and cancel the rest."""
+    if executor is None:
+        for job in jobs:
+            keep(_one(*job))
+        return
+    futures = [executor.submit(_one, *job) for job in jobs]
+    try:
+        for future in as_completed(futures):
+            keep(future.result())
+    except BaseException:
+        for future in futures:
+            if not future.cancel() and future.done() and not future.exception():
+                keep(future.result())
+        raise
+
+
+def _one(task: Task, name: str, pieces: dict[str, Any], model: str | Path | Model, measure: Measure, parent: int) -> Result:
+    """One drag, from the model's name to a result; runs in the worker."""
+    if os.getpid() != parent:
+        torch.set_num_threads(1)  # the workers share the cores already
+    settings = _settings(task, pieces, model, measure)
+    model = _load(model) if isinstance(model, str | Path) else model
+    _warm_up()
+    result = {"task": task.name, "method": name, "model": model.name, "seed": task.seed, "handles": len(task.edit.handles)}
+    try:
+        start = model.sample(task.seed)
+        found, last = _drag(model, start, task.edit, pieces)
+        measured = {} if found["error"] else {k: float(v) for k, v in measure(model, task, start, last).items()}
+    except Exception as error:
+        error.add_note(f"(task {task.name!r}, method {name!r})")
+        raise
+    result |= found | {"settings": settings}
+    if taken := measured.keys() & result.keys():
+        raise ValueError(f"the measure returns {min(taken)!r}, which every result has already; call it something else")
+    return result | measured
+
+
+def _drag(model: Model, start: Tensor, edit: Edit, pieces: dict[str, Any]) -> tuple[Result, Step | None]:
+    """How the drag went, and its last step."""
+    last, error, clock = None, None, _Clock(pieces["tracker"])
+    began = time.perf_counter()
+    try:
+        for last in drag(model, start, edit, **pieces | {"tracker": clock}):
+            pass
+    except Exception as raised:  # whatever it is, the other drags go on
+        error = f"{type(raised).__name__}: {raised}"
+    result = {"steps": 0, "arrived": 0, "points": None, "why": "failed", "error": error, "claimed_distance": float("nan")}
+    result |= {"seconds": time.perf_counter() - began, "start_seconds": clock.seconds}
+    if last is not None:
+        result |= {"steps": last.index, "arrived": int(last.arrived.sum()), "points": last.points.tolist()}
+    if error is None:
+        result["why"] = "arrived" if last.arrived.all() else "out of steps"
+        result["claimed_distance"] = mean_distance(last.points, edit.targets)
+    return result, last
+
+
+class _Clock:
+    """A tracker with a stopwatch at its `start`; in all else the tracker itself."""
+
+    def __init__(self, tracker: Any) -> None:
+        self.tracker, self.seconds = tracker, 0.0
+
+    def start(self, view: View, edit: Edit) -> Any:
+        _wait(view)
+        began = time.perf_counter()
+        memory = self.tracker.start(view, edit)
+        _wait(view)
+        self.seconds += time.perf_counter() - began
+        return memory
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.tracker, name)
+
+    def __repr__(self) -> str:
+        return repr(self.tracker)
+
+
+def _wait(view: View) -> None:
+    """A GPU works behind one's back; wait until it has done what it was asked."""
+    if view.features.is_cuda:
+        torch.cuda.synchronize(view.features.device)
+
+
+_load = lru_cache(maxsize=1)(load)  # once in each process
+
+
+@lru_cache(maxsize=1)
+def _warm_up() -> None:
+    """The first Adam of a process imports half of torch: seconds that belong to no drag."""
+    torch.optim.Adam([torch.zeros(1, requires_grad=True)])
+
+
+def _settings(task: Task, pieces: dict[str, Any], model: str | Path | Model, measure: Measure) -> dict[str, str]:
+    """What a result depends on, as short texts that are the same in every process."""
+    function = getattr(measure, "__qualname__", repr(measure))
+    texts = {"model": str(model), "pieces": repr(pieces), "measure": function, "task": json.dumps(task.to_dict())}
+    return {key: _short(re.sub(r" at 0x[0-9a-fA-F]+", "", text)) for key, text in texts.items()}
+
+
+def _short(text: str, most: int = 800) -> str:
+    """A long text (the mask of a task, the layers of a model) by its beginning and its hash."""
+    return text if len(text) <= most else f"{text[:200]}… sha256 {hashlib.sha256(text.encode()).hexdigest()}"
+
+
+def _same(out: Path, key: tuple[str, str], then: Mapping[str, str], now: Mapping[str, str]) -> None:
+    for what in now:
+        if then.get(what) != now[what]:
+            raise ValueError(
+                f"{out} holds a result of task {key[0]!r}, method {key[1]!r} with another {what}: {then.get(what)}, now {now[what]}; "
+                "choose another file, or another name for what has changed"
+            )
+
+
+def _kept(out: Path) -> dict[tuple[str, str], Result]:
+    """The results that are there; a torn last line, left by a kill, is cut off the file."""
+    out.parent.mkdir(parents=True, exist_ok=True)
+    data = out.read_bytes() if out.exists() else b""
+    whole = data.rfind(b"\n") + 1
+    kept = {(result["task"], result["method"]): result for result in _results(out, data)}
+    if whole < len(data):
+        os.truncate(out, whole)
+    return kept
+
+
+def _results(out: Path, data: bytes) -> Iterator[Result]:
+    for number, line in enumerate(data[: data.rfind(b"\n") + 1].splitlines(), 1):
+        try:
+            result = json.loads(line)
+            result["task"], result["method"], result["settings"]
+        except (ValueError, KeyError, TypeError) as error:
+            raise ValueError(f"{out}, line {number} is no result of a benchmark ({error}); mend or remove the line") from error
+        yield result
