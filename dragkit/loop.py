@@ -83,6 +83,8 @@ def drag(
     if not (isinstance(lr, int | float) and 0 < lr < float("inf")):
         raise ValueError(f"lr is {lr!r}; give a learning rate above 0, such as lr=1e-3")
     _check(model.size, tracker, losses, arrive)
+    if trust is not None and not callable(trust):
+        raise ValueError(f"trust is {trust!r}; give a gate, such as above(0.9), or None to trust every handle")
     if resume is not None:
         _check_resume(resume, latent, edit)
     return _steps(model, latent, edit, tracker, losses, lr, steps, arrive, trust, resume)
@@ -163,7 +165,7 @@ def _gated(track: TrackResult, trust: Gate | None, first: Tensor) -> TrackResult
     if trust is None:
         return track
     threshold = trust(first)
-    if getattr(threshold, "shape", None) != track.confidence.shape:
+    if getattr(threshold, "shape", None) != track.confidence.shape or threshold.dtype == torch.bool:
         raise ValueError(
             f"the gate {trust!r} gave {threshold!r}; it turns the confidence of step 1, a tensor (n), into thresholds (n), "
             "such as lambda first: 0.9 * first"

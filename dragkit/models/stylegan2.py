@@ -55,11 +55,14 @@ class StyleGAN2:
         """z (z_dim) ~ N(0, 1), drawn by NumPy's RandomState(seed), as the public code does."""
         return np.random.RandomState(seed).randn(1, self.generator.mapping.z_dim)[0]
 
-    @torch.no_grad()
     def sample(self, seed: int) -> Tensor:
         """The latent w+ (num_ws w_dim) of :meth:`sample_z`, truncated; the same row num_ws times."""
-        z = torch.tensor(self.sample_z(seed), dtype=torch.float32, device=self.device)
-        w = self.generator.mapping(z[None], self.truncation)
+        return self.of_z(self.sample_z(seed))
+
+    @torch.no_grad()
+    def of_z(self, z: np.ndarray) -> Tensor:
+        """The latent w+ (num_ws w_dim) of z (z_dim), truncated."""
+        w = self.generator.mapping(torch.tensor(z, dtype=torch.float32, device=self.device)[None], self.truncation)
         return w.expand(self.generator.synthesis.num_ws, -1).clone()
 
     def view(self, latent: Tensor) -> View:

@@ -1,0 +1,91 @@
+r"""DragGAN's landmark protocol, on lions: drag 1, 5 and all landmarks of one lion to where they are in another pose.
+
+The pose is that of another seed: turn, place, size and mouth, the first `POSE` factors of the world. The lion
+stays itself, so there is a picture with every landmark on its target. Handles and targets are the world's,
+exact for what the generator was taught to paint; where a landmark *is* after the drag is read off the
+picture by the landmark network, as DragGAN does with dlib.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from ..models import Model
+from ..models.landmarks import landmark_network
+from ..records import Edit, Step
+from ..worlds.lion import FACTORS, Lion
+from .edits import Task
+from .metrics import mean_distance
+from .runner import pictures
+
+POSE = 7  # yaw, pitch, roll, x, y, size, mouth
+COUNTS = (1, 5, 17)  # handles of a pair's edits, as far as so many are visible
+SIZE, TRUNCATION = 128, 0.7
+MARGIN = 4  # px around the two lions that may change too
+APART = 1.5  # px; landmarks nearer to each other than this are one handle
+
+
+def z_of(seed: int) -> np.ndarray:
+    """z (22,) of the bundled lion's `seed`: ``load("lion").sample_z(seed)``, without loading it."""
+    return np.random.RandomState(seed).randn(1, len(FACTORS))[0]
+
+
+def in_pose_of(z: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """z (22,) of the same lion in the pose of `other` (22,).
+
+    Both are brought to unit mean square first, for that is what their factors are made of, and so is the result.
+    """
+    z, other = (v / np.sqrt(np.square(v).mean()) for v in (z, other))
+    return np.concatenate([other[:POSE], z[POSE:]])
+
+
+def pairs(count: int = 100, counts: tuple[int, ...] = COUNTS) -> list[Task]:
+    """The edits of `count` pairs: seed s takes the pose of seed 10000 + s, with 1, 5 and all landmarks as handles.
+
+    The handles are drawn from the landmarks that are visible in both poses, nested: the one is among the five.
+    """
+    return [task for seed in range(count) for task in _edits(seed, counts)]
+
+
+def _edits(seed: int, counts: tuple[int, ...]) -> list[Task]:
+    before, after = (Lion.of_latent(z, TRUNCATION) for z in (z_of(seed), in_pose_of(z_of(seed), z_of(10_000 + seed))))
+    start, end = before.landmarks(SIZE), after.landmarks(SIZE)
+    order = np.random.RandomState(seed).permutation(len(start.names))
+    usable = _apart([i for i in order if start.visible[i] and end.visible[i]], start.points)
+    mask = free(before, after)
+    edits = []
+    for count in counts:
+        chosen = usable[:count]
+        edit = Edit(start.points[chosen].round(2), end.points[chosen].round(2), mask)
+        edits.append(Task(seed, edit, f"lion {seed}, {'all' if count > 5 else count}", tuple(start.names[i] for i in chosen)))
+    return edits
+
+
+def free(before: Lion, after: Lion) -> Tensor:
+    """(128 128) what may move: where one of the two lions is, and a margin of 4 px."""
+    lions = np.stack([lion.render(SIZE).index >= 0 for lion in (before, after)]).any(0)
+    grown = F.max_pool2d(torch.from_numpy(lions)[None].float(), 2 * MARGIN + 1, 1, MARGIN)
+    return grown[0]
+
+
+def truth(model: Model, task: Task, start: Tensor, last: Step) -> dict[str, float]:
+    """The measure of these edits, in px: `mean_distance` of the landmarks to their targets, and `tracker_error`, to the claimed points.
+
+    Both are mean distances over the handles, with the landmarks where the landmark network sees them.
+    """
+    network = landmark_network(str(model.device))
+    seen = network(model.finish(last.latent))[[network.names.index(name) for name in task.landmarks]]
+    errors = {"mean_distance": mean_distance(seen, task.edit.targets), "tracker_error": mean_distance(seen, last.points)}
+    return errors | pictures(model, task, start, last)
+
+
+def _apart(order: list[int], points: np.ndarray) -> list[int]:
+    """The landmarks of `order` without those that lie on an earlier one."""
+    kept: list[int] = []
+    for i in order:
+        if all(np.hypot(*(points[i] - points[j])) >= APART for j in kept):
+            kept.append(i)
+    return kept
