@@ -12,7 +12,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from ..records import Edit
+from ..models import Model
+from ..records import Edit, Step
+from .edits import Task
+
+GAMMA = 10  # radius of the drag accuracy index, for a 512-px picture
 
 
 def mean_distance(found: Tensor, targets: Tensor) -> float:
@@ -69,6 +73,14 @@ def dai(before: Tensor, after: Tensor, handles: Tensor, targets: Tensor, radius:
     pairs = zip(handles.tolist(), targets.tolist(), strict=True)
     each = [(_patch(before, p, radius) - _patch(after, t, radius)).square().sum(0).nanmean() for p, t in pairs]
     return torch.stack(each).mean().item()
+
+
+def pictures(model: Model, task: Task, start: Tensor, last: Step) -> dict[str, float]:
+    """The default measure, which needs the two pictures alone: `change_outside` and `dai`."""
+    before, after = model.finish(start).cpu(), model.finish(last.latent).cpu()
+    radius = max(1, round(GAMMA * model.size[0] / 512))
+    index = dai(before, after, task.edit.handles, task.edit.targets, radius)
+    return {"change_outside": change_outside(before, after, task.edit.mask), "dai": index}
 
 
 def bootstrap(values: Sequence[float], n: int = 2000, seed: int = 0, level: float = 0.95) -> tuple[float, float]:

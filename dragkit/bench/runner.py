@@ -22,6 +22,7 @@ import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, as_completed
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -34,19 +35,32 @@ from ..loop import drag
 from ..models import Model, load
 from ..records import Edit, Step, View
 from .edits import Task, unique
-from .metrics import change_outside, dai, mean_distance
+from .metrics import mean_distance, pictures
 
 Result = dict[str, Any]
 Measure = Callable[[Model, Task, Tensor, Step], Mapping[str, float]]
-GAMMA = 10  # radius of the drag accuracy index, for a 512-px picture
 
 
-def pictures(model: Model, task: Task, start: Tensor, last: Step) -> dict[str, float]:
-    """The default measure, which needs the two pictures alone: `change_outside` and `dai`."""
-    before, after = model.finish(start).cpu(), model.finish(last.latent).cpu()
-    radius = max(1, round(GAMMA * model.size[0] / 512))
-    index = dai(before, after, task.edit.handles, task.edit.targets, radius)
-    return {"change_outside": change_outside(before, after, task.edit.mask), "dai": index}
+@dataclass(frozen=True, eq=False)
+class Job:
+    """One drag to be made, as it travels to a worker."""
+
+    task: Task
+    method: str
+    pieces: dict[str, Any]
+    model: str | Path | Model
+    measure: Measure
+    parent: int = field(default_factory=os.getpid)
+
+    @property
+    def key(self) -> tuple[str, str]:
+        return self.task.name, self.method
+
+    def settings(self) -> dict[str, str]:
+        """What its result depends on, as short texts that are the same in every process."""
+        measure = getattr(self.measure, "__qualname__", repr(self.measure))
+        texts = {"model": str(self.model), "pieces": repr(self.pieces), "measure": measure, "task": json.dumps(self.task.to_dict())}
+        return {key: _short(re.sub(r" at 0x[0-9a-fA-F]+", "", text)) for key, text in texts.items()}
 
 
 def run(
@@ -82,21 +96,21 @@ def run(
     for pieces in methods.values():
         inspect.signature(drag).bind(None, None, None, **pieces)
     out = Path(out)
-    jobs = {(t.name, name): (t, name, dict(p), model, measure, os.getpid()) for t in tasks for name, p in methods.items()}
-    results = {key: result for key, result in _kept(out).items() if key in jobs}
-    for key, result in results.items():
-        task, _, *rest, _ = jobs[key]
-        _same(out, key, result["settings"], _settings(task, *rest))
-    missing = [job for key, job in jobs.items() if key not in results]
+    jobs = [Job(task, name, dict(pieces), model, measure) for task in tasks for name, pieces in methods.items()]
+    kept = _kept(out)
+    results = {job.key: _same(out, kept[job.key], job) for job in jobs if job.key in kept}
+    missing = [job for job in jobs if job.key not in results]
     with out.open("ab", buffering=0) as file, tqdm(total=len(jobs), initial=len(results), desc=out.name, unit="drag") as bar:
 
         def keep(result: Result) -> None:
-            if results.setdefault((result["task"], result["method"]), result) is result:
+            key = result["task"], result["method"]
+            if key not in results:
+                results[key] = result
                 file.write(json.dumps(result).encode() + b"\n")  # in one call, so that Ctrl-C cannot halve it
                 bar.update()
 
         _work(missing, executor, keep)
-    return [results[key] for key in jobs]
+    return [results[job.key] for job in jobs]
 
 
 def read(out: str | Path) -> list[Result]:
@@ -104,13 +118,13 @@ def read(out: str | Path) -> list[Result]:
     return list(_results(Path(out), Path(out).read_bytes()))
 
 
-def _work(jobs: list[tuple], executor: Executor | None, keep: Callable[[Result], None]) -> None:
+def _work(jobs: list[Job], executor: Executor | None, keep: Callable[[Result], None]) -> None:
     """Do the jobs here or elsewhere; when stopped on the way, keep what is finished and cancel the rest."""
     if executor is None:
         for job in jobs:
-            keep(_one(*job))
+            keep(_one(job))
         return
-    futures = [executor.submit(_one, *job) for job in jobs]
+    futures = [executor.submit(_one, job) for job in jobs]
     try:
         for future in as_completed(futures):
             keep(future.result())
@@ -121,20 +135,20 @@ def _work(jobs: list[tuple], executor: Executor | None, keep: Callable[[Result],
         raise
 
 
-def _one(task: Task, name: str, pieces: dict[str, Any], model: str | Path | Model, measure: Measure, parent: int) -> Result:
+def _one(job: Job) -> Result:
     """One drag, from the model's name to a result; runs in the worker."""
-    if os.getpid() != parent:
+    if os.getpid() != job.parent:
         torch.set_num_threads(1)  # the workers share the cores already
-    settings = _settings(task, pieces, model, measure)
-    model = _load(model) if isinstance(model, str | Path) else model
+    model = _load(job.model) if isinstance(job.model, str | Path) else job.model
     _warm_up()
-    result = {"task": task.name, "method": name, "model": model.name, "seed": task.seed, "handles": len(task.edit.handles)}
+    task, settings = job.task, job.settings()
+    result = {"task": task.name, "method": job.method, "model": model.name, "seed": task.seed, "handles": len(task.edit.handles)}
     try:
         start = model.sample(task.seed)
-        found, last = _drag(model, start, task.edit, pieces)
-        measured = {} if found["error"] else {k: float(v) for k, v in measure(model, task, start, last).items()}
+        found, last = _drag(model, start, task.edit, job.pieces)
+        measured = {} if found["error"] else {k: float(v) for k, v in job.measure(model, task, start, last).items()}
     except Exception as error:
-        error.add_note(f"(task {task.name!r}, method {name!r})")
+        error.add_note(f"(task {task.name!r}, method {job.method!r})")
         raise
     result |= found | {"settings": settings}
     if taken := measured.keys() & result.keys():
@@ -197,25 +211,21 @@ def _warm_up() -> None:
     torch.optim.Adam([torch.zeros(1, requires_grad=True)])
 
 
-def _settings(task: Task, pieces: dict[str, Any], model: str | Path | Model, measure: Measure) -> dict[str, str]:
-    """What a result depends on, as short texts that are the same in every process."""
-    function = getattr(measure, "__qualname__", repr(measure))
-    texts = {"model": str(model), "pieces": repr(pieces), "measure": function, "task": json.dumps(task.to_dict())}
-    return {key: _short(re.sub(r" at 0x[0-9a-fA-F]+", "", text)) for key, text in texts.items()}
-
-
 def _short(text: str, most: int = 800) -> str:
     """A long text (the mask of a task, the layers of a model) by its beginning and its hash."""
     return text if len(text) <= most else f"{text[:200]}… sha256 {hashlib.sha256(text.encode()).hexdigest()}"
 
 
-def _same(out: Path, key: tuple[str, str], then: Mapping[str, str], now: Mapping[str, str]) -> None:
-    for what in now:
-        if then.get(what) != now[what]:
+def _same(out: Path, result: Result, job: Job) -> Result:
+    """The result, if it is of this job; else a ValueError that says what differs."""
+    then = result["settings"]
+    for what, now in job.settings().items():
+        if then.get(what) != now:
             raise ValueError(
-                f"{out} holds a result of task {key[0]!r}, method {key[1]!r} with another {what}: {then.get(what)}, now {now[what]}; "
-                "choose another file, or another name for what has changed"
+                f"{out} holds a result of task {job.task.name!r}, method {job.method!r} with other settings: {what} was "
+                f"{then.get(what)}, now it is {now}; choose another file, or another name for what has changed"
             )
+    return result
 
 
 def _kept(out: Path) -> dict[tuple[str, str], Result]:

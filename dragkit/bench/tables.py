@@ -6,7 +6,7 @@ A drag that failed has no value: it is counted in its own column and belongs to 
 
 from __future__ import annotations
 
-import re
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -127,13 +127,10 @@ def _number(value: Any) -> str:
     """Three digits, never as a power of ten: 1234.5 → 1234, 0.01234 → 0.0123; not measured → –."""
     if not isinstance(value, float):
         return str(value)
-    if value != value:
-        return "–"
-    return f"{value:.0f}" if abs(value) >= 10**DIGITS else _plain(f"{value:#.{DIGITS}g}")
-
-
-def _plain(text: str) -> str:
-    return f"{float(text):.6f}" if re.search("e", text) else text.removesuffix(".")
+    if not math.isfinite(value):
+        return "–" if math.isnan(value) else str(value)
+    decimals = DIGITS - 1 - math.floor(math.log10(abs(value))) if value else DIGITS - 1
+    return f"{value:.{max(0, decimals)}f}"
 
 
 def _sides(frame: pd.DataFrame, words: str, numbers: str) -> list[str]:
