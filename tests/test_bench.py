@@ -186,8 +186,7 @@ def test_drag_accuracy_leaves_out_what_is_off_the_picture():
 
 def test_bootstrap():
     assert metrics.bootstrap([4.0] * 5) == (4, 4)
-    assert metrics.bootstrap([3.0]) == (3, 3)
-    assert all(map(math.isnan, metrics.bootstrap([])))
+    assert all(map(math.isnan, (*metrics.bootstrap([]), *metrics.bootstrap([3.0]))))
     assert metrics.bootstrap([0, 1]) == (0, 1)  # means 0, 1/2, 1 come in the ratio 1:2:1
     assert metrics.bootstrap([0, 1], level=0.2) == (0.5, 0.5)
     values = np.random.default_rng(1).normal(size=400)
@@ -345,12 +344,12 @@ class Studious(NearestNeighbor):
 def test_the_time_a_tracker_takes_to_learn_is_told_from_the_rest(tmp_path):
     pieces = {"studious": QUICK | {"tracker": Studious()}}
     (result,) = runner.run(toy_tasks(1), pieces, tmp_path / "out.jsonl", model="toy")
-    assert 0.05 <= result["start_seconds"] < 0.15 and result["start_seconds"] < result["seconds"]
+    assert 0.05 <= result["start_seconds"] < result["seconds"]
 
 
 def test_wrong_questions_are_refused_before_any_work(tmp_path):
     out = tmp_path / "out.jsonl"
-    with pytest.raises(TypeError, match="steptes"):
+    with pytest.raises(TypeError, match="method 'a' does not fit drag: .*steptes"):
         runner.run(toy_tasks(1), {"a": QUICK | {"steptes": 5}}, out, model="toy")
     with pytest.raises(TypeError, match="losses"):
         runner.run(toy_tasks(1), {"a": {"tracker": NearestNeighbor(), "lr": 1.0}}, out, model="toy")
@@ -444,8 +443,8 @@ def test_the_table_by_hand():
     low, high = metrics.bootstrap([1, 2, 3, 6])
     sure = {"pairs": 4, "mean": 3, "low": low, "high": high, "median": 2.5, "arrived": 1, "steps": 10, "seconds": 0.5, "failed": 0}
     assert frame.loc[("slow & sure", 1)].to_dict() == sure
-    four = {"pairs": 1, "mean": 1234.56, "low": 1234.56, "high": 1234.56, "median": 1234.56, "arrived": 1 / 8}
-    assert frame.loc[("DragGAN", 4)].to_dict() == four | {"steps": 10, "seconds": 0.5, "failed": 1}
+    four = {"pairs": 1, "mean": 1234.56, "median": 1234.56, "arrived": 1 / 8, "steps": 10, "seconds": 0.5, "failed": 1}
+    assert frame.loc[("DragGAN", 4)].dropna().to_dict() == four, "one value has no interval"
     assert list(tables.table(RESULTS, by=()).index) == ["slow & sure", "DragGAN"]
     assert tables.table(RESULTS, by=(), value="steps").loc["DragGAN", "pairs"] == 6
 
@@ -465,7 +464,7 @@ def test_markdown_and_latex():
     head, _, _, dragon, four = text.splitlines()
     words = [cell.strip() for cell in head.strip("|").split("|")]
     assert words[:4] == ["method", "handles", "pairs", "mean distance mean [px]"] and "seconds [s]" in words
-    assert [cell.strip() for cell in four.strip("|").split("|")][:5] == ["DragGAN", "4", "1", "1235", "1235"]
+    assert [cell.strip() for cell in four.strip("|").split("|")][:5] == ["DragGAN", "4", "1", "1235", "–"]
     assert "| 6.00 |" in " ".join(dragon.split())
     tex = tables.latex(tables.compare(RESULTS, "DragGAN"))
     assert r"method & handles & pairs & mean distance ratio & low & high \\" in tex

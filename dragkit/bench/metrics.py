@@ -1,11 +1,13 @@
-r"""What a drag is judged by: how far from the targets, what else changed, and how sure the average is.
+r"""What a drag is judged by: how far from the targets, what else changed, what it cost, and how sure the average is.
 
 A picture is (3 H W) in 0..1, a point (x, y) in pixels. What cannot be measured is NaN.
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -13,7 +15,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from ..models import Model
-from ..records import Edit, Step
+from ..records import Edit, Step, View
 from .edits import Task
 
 GAMMA = 10  # radius of the drag accuracy index, for a 512-px picture
@@ -83,14 +85,36 @@ def pictures(model: Model, task: Task, start: Tensor, last: Step) -> dict[str, f
     return {"change_outside": change_outside(before, after, task.edit.mask), "dai": index}
 
 
+class Clock:
+    """A tracker with a stopwatch at its `start`, where it learns what to look for; in all else the tracker itself."""
+
+    def __init__(self, tracker: Any) -> None:
+        self.tracker, self.seconds = tracker, 0.0
+
+    def start(self, view: View, edit: Edit) -> Any:
+        wait = torch.cuda.synchronize if view.features.is_cuda else lambda: None  # a GPU works behind one's back
+        wait()
+        began = time.perf_counter()
+        memory = self.tracker.start(view, edit)
+        wait()
+        self.seconds += time.perf_counter() - began
+        return memory
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.tracker, name)
+
+    def __repr__(self) -> str:
+        return repr(self.tracker)
+
+
 def bootstrap(values: Sequence[float], n: int = 2000, seed: int = 0, level: float = 0.95) -> tuple[float, float]:
     """Where the mean may lie: the middle `level` of the means of `n` resamplings of `values`, drawn with replacement.
 
     Says how much of a mean is due to *which* pairs were drawn, not whether those pairs are fair. The same
-    values and seed give the same interval; (NaN, NaN) for no values.
+    values and seed give the same interval. One value alone does not tell how others scatter: (NaN, NaN).
     """
     values = np.asarray(values, dtype=float)
-    if values.size == 0:
+    if values.size < 2:
         return float("nan"), float("nan")
     return interval(values[resamplings(len(values), n, seed)].mean(1), level)
 

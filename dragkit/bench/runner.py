@@ -20,7 +20,7 @@ import json
 import os
 import re
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor, as_completed
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -33,9 +33,9 @@ from tqdm.auto import tqdm
 
 from ..loop import drag
 from ..models import Model, load
-from ..records import Edit, Step, View
+from ..records import Edit, Step
 from .edits import Task, unique
-from .metrics import mean_distance, pictures
+from .metrics import Clock, mean_distance, pictures
 
 Result = dict[str, Any]
 Measure = Callable[[Model, Task, Tensor, Step], Mapping[str, float]]
@@ -93,8 +93,8 @@ def run(
         TypeError: a method with a piece that `drag` does not know, or without one that it needs.
     """
     unique(tasks)
-    for pieces in methods.values():
-        inspect.signature(drag).bind(None, None, None, **pieces)
+    for name, pieces in methods.items():
+        _check(name, pieces)
     out = Path(out)
     jobs = [Job(task, name, dict(pieces), model, measure) for task in tasks for name, pieces in methods.items()]
     kept = _kept(out)
@@ -114,8 +114,26 @@ def run(
 
 
 def read(out: str | Path) -> list[Result]:
-    """The results in `out`, in the order in which they were finished, without a torn last line."""
-    return list(_results(Path(out), Path(out).read_bytes()))
+    """The results in `out`, in the order in which they were finished, without a torn last line.
+
+    Raises:
+        ValueError: a line that is no result; file, line and reason are named.
+    """
+    results = []
+    for number, line in enumerate(Path(out).read_bytes().split(b"\n")[:-1], 1):
+        try:
+            results.append(json.loads(line))
+            results[-1]["task"], results[-1]["method"], results[-1]["settings"]
+        except (ValueError, KeyError, TypeError) as error:
+            raise ValueError(f"{out}, line {number} is no result of a benchmark ({error}); mend or remove the line") from error
+    return results
+
+
+def _check(name: str, pieces: Mapping[str, Any]) -> None:
+    try:
+        inspect.signature(drag).bind(None, None, None, **pieces)
+    except TypeError as error:
+        raise TypeError(f"method {name!r} does not fit drag: {error}") from None
 
 
 def _work(jobs: list[Job], executor: Executor | None, keep: Callable[[Result], None]) -> None:
@@ -158,7 +176,7 @@ def _one(job: Job) -> Result:
 
 def _drag(model: Model, start: Tensor, edit: Edit, pieces: dict[str, Any]) -> tuple[Result, Step | None]:
     """How the drag went, and its last step."""
-    last, error, clock = None, None, _Clock(pieces["tracker"])
+    last, error, clock = None, None, Clock(pieces["tracker"])
     began = time.perf_counter()
     try:
         for last in drag(model, start, edit, **pieces | {"tracker": clock}):
@@ -173,33 +191,6 @@ def _drag(model: Model, start: Tensor, edit: Edit, pieces: dict[str, Any]) -> tu
         result["why"] = "arrived" if last.arrived.all() else "out of steps"
         result["claimed_distance"] = mean_distance(last.points, edit.targets)
     return result, last
-
-
-class _Clock:
-    """A tracker with a stopwatch at its `start`; in all else the tracker itself."""
-
-    def __init__(self, tracker: Any) -> None:
-        self.tracker, self.seconds = tracker, 0.0
-
-    def start(self, view: View, edit: Edit) -> Any:
-        _wait(view)
-        began = time.perf_counter()
-        memory = self.tracker.start(view, edit)
-        _wait(view)
-        self.seconds += time.perf_counter() - began
-        return memory
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.tracker, name)
-
-    def __repr__(self) -> str:
-        return repr(self.tracker)
-
-
-def _wait(view: View) -> None:
-    """A GPU works behind one's back; wait until it has done what it was asked."""
-    if view.features.is_cuda:
-        torch.cuda.synchronize(view.features.device)
 
 
 _load = lru_cache(maxsize=1)(load)  # once in each process
@@ -231,19 +222,7 @@ def _same(out: Path, result: Result, job: Job) -> Result:
 def _kept(out: Path) -> dict[tuple[str, str], Result]:
     """The results that are there; a torn last line, left by a kill, is cut off the file."""
     out.parent.mkdir(parents=True, exist_ok=True)
-    data = out.read_bytes() if out.exists() else b""
-    whole = data.rfind(b"\n") + 1
-    kept = {(result["task"], result["method"]): result for result in _results(out, data)}
-    if whole < len(data):
-        os.truncate(out, whole)
+    out.touch()
+    kept = {(result["task"], result["method"]): result for result in read(out)}
+    os.truncate(out, out.read_bytes().rfind(b"\n") + 1)
     return kept
-
-
-def _results(out: Path, data: bytes) -> Iterator[Result]:
-    for number, line in enumerate(data[: data.rfind(b"\n") + 1].splitlines(), 1):
-        try:
-            result = json.loads(line)
-            result["task"], result["method"], result["settings"]
-        except (ValueError, KeyError, TypeError) as error:
-            raise ValueError(f"{out}, line {number} is no result of a benchmark ({error}); mend or remove the line") from error
-        yield result

@@ -81,7 +81,7 @@ def _frame(results: Iterable[Mapping[str, Any]], needed: Sequence[str]) -> pd.Da
 def _groups(frame: pd.DataFrame, by: Sequence[str]):
     """(key, rows) of each method and group: groups in order, within them methods as they come."""
     order = {method: i for i, method in enumerate(dict.fromkeys(frame["method"]))}
-    groups = list(frame.groupby(["method", *by]))
+    groups = list(frame.groupby(["method", *by], dropna=False))
     return sorted(groups, key=lambda group: (*group[0][1:], order[group[0][0]]))
 
 
@@ -96,10 +96,10 @@ def _row(group: pd.DataFrame, value: str) -> dict[str, Any]:
 def _ratio(values: pd.Series, base: pd.Series) -> dict[str, Any]:
     """The ratio of the means over the tasks that both have, resampled as pairs."""
     both = pd.DataFrame({"value": values, "base": base}).dropna()
-    if both.empty:
-        return {"pairs": 0, "ratio": float("nan"), "low": float("nan"), "high": float("nan")}
-    means = both.to_numpy()[resamplings(len(both))].mean(1)  # (n 2)
-    low, high = interval(means[:, 0] / means[:, 1])
+    low = high = float("nan")
+    if len(both) > 1:
+        means = both.to_numpy()[resamplings(len(both))].mean(1)  # (n 2)
+        low, high = interval(means[:, 0] / means[:, 1])
     return {"pairs": len(both), "ratio": both["value"].mean() / both["base"].mean(), "low": low, "high": high}
 
 
