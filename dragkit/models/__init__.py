@@ -39,20 +39,24 @@ def load(name_or_path: str | Path, device: str = "auto", **settings) -> Model:
         settings: passed on to the model, such as ``space="w"`` or, for the toy, ``lookalike=1.0``.
 
     Raises:
-        ValueError: an unknown name (the known ones are listed), or a file that is damaged or no StyleGAN2.
+        ValueError: an unknown name (the known ones are listed), one of a network that paints no pictures, or a file
+            that is damaged or no StyleGAN2.
         FileNotFoundError: a bundled file is gone.
     """
     if name_or_path == "toy":
         return Toy(**settings)
     known = zoo.index()
+    generators = ", ".join(sorted([*(name for name in known if "kind" not in known[name]), "toy"]))
+    kind = known.get(name_or_path, {}).get("kind")
+    if kind:
+        raise ValueError(f"{name_or_path!r} {zoo.NO_GENERATOR[kind]}; to drag there are: {generators}")
     if name_or_path in known:
         path, name = zoo.bundled(str(name_or_path)), str(name_or_path)
     else:
         path = Path(name_or_path)
         name = path.stem
         if not path.is_file():
-            names = ", ".join(sorted([*known, "toy"]))
-            raise ValueError(f"unknown model {str(name_or_path)!r}: no such file, and the bundled models are: {names}")
+            raise ValueError(f"unknown model {str(name_or_path)!r}: no such file, and the bundled models are: {generators}")
     return _open(path, name, _device(device), settings)
 
 

@@ -9,10 +9,13 @@ from typing import Any
 
 PACKAGE = Path(__file__).parents[1]
 DATA = PACKAGE / "data" if (PACKAGE / "data").exists() else PACKAGE.parent / "data"  # installed, or a clone
+NO_GENERATOR = {  # what an entry of another "kind" is, for who tries to drag it
+    "landmarks": "reads landmarks from a picture and paints none: open it with dragkit.models.landmarks.landmark_network()",
+}
 
 
 def index() -> dict[str, dict[str, Any]]:
-    """What is bundled: name → file, sha256, licence, origin."""
+    """What is bundled: name → file, sha256, licence, origin; its kind where it is no generator."""
     return json.loads((DATA / "index.json").read_text())
 
 

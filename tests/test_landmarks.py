@@ -1,0 +1,137 @@
+"""The landmark network reads renders to the pixel, says what it cannot read, and can be made again."""
+
+import hashlib
+import json
+
+import numpy as np
+import pytest
+import torch
+
+import dragkit as dk
+from dragkit.models import zoo
+from dragkit.models.landmarks import SIZE, LandmarkNetwork, landmark_network, open_landmarks, soft_argmax
+from dragkit.training import landmarks as training
+from dragkit.worlds.lion import LANDMARKS, Lion
+
+
+def test_the_soft_argmax_of_a_peak_is_its_cells_centre():
+    scores = torch.zeros(2, 34, 34)
+    scores[0, 1, 1] = 100  # the picture's first cell, pixels 0..3
+    scores[1, 3, 6] = scores[1, 3, 7] = 100  # between columns 5 and 6 of the picture
+    assert torch.allclose(soft_argmax(scores), torch.tensor([[1.5, 1.5], [23.5, 9.5]]))
+
+
+def test_an_even_map_means_the_pictures_middle():
+    assert torch.allclose(soft_argmax(torch.zeros(1, 34, 34)), torch.tensor([[63.5, 63.5]]))
+
+
+def test_the_ring_reaches_the_pictures_border():
+    scores = torch.zeros(2, 34, 34)
+    scores[0, 0, 0] = scores[1, -1, -1] = 100
+    assert torch.allclose(soft_argmax(scores), torch.tensor([[-2.5, -2.5], [129.5, 129.5]]))
+
+
+@pytest.fixture(scope="module")
+def renders():
+    """Eight lions that it has not learnt from: pictures in 0..1 and their landmarks, NaN where covered."""
+    pictures, points = zip(*map(training.render, range(3_000_000, 3_000_008)))
+    return torch.from_numpy(np.stack(pictures)).float() / 255, np.stack(points)
+
+
+def test_the_bundled_network_reads_fresh_renders_to_the_pixel(renders):
+    network = landmark_network()
+    assert network.names == tuple(LANDMARKS)
+    off = training.distances(network, *renders)
+    assert np.nanmean(off) < 1
+
+
+def test_it_reads_the_bundled_lions_pictures(renders):
+    off = training.distances(landmark_network(), *training.generated(8))
+    assert np.nanmean(off) < 2
+
+
+def test_one_picture_or_several(renders):
+    network, (pictures, _) = landmark_network(), renders
+    several = network(pictures)
+    assert several.shape == (8, len(LANDMARKS), 2)
+    assert torch.allclose(network(pictures[2]), several[2], atol=1e-3)
+    assert landmark_network() is network
+
+
+def test_gradients_reach_the_picture_only(renders):
+    network, picture = landmark_network(), renders[0][0].clone().requires_grad_()
+    network(picture).sum().backward()
+    assert picture.grad.abs().sum() > 0
+    assert not any(p.requires_grad for p in network.parameters())
+
+
+@pytest.mark.parametrize("shape", [(3, 64, 64), (1, 128, 128), (128, 128, 3), (128, 128), (1, 1, 3, 128, 128)])
+def test_another_shape_is_told_what_is_read(shape):
+    with pytest.raises(ValueError, match=r"has shape \(.*\); the landmark network reads \(3 128 128\)"):
+        landmark_network()(torch.zeros(shape))
+
+
+def test_whole_numbers_are_told_the_range():
+    with pytest.raises(ValueError, match="torch.uint8; give floats in 0..1"):
+        landmark_network()(torch.zeros(3, SIZE, SIZE, dtype=torch.uint8))
+
+
+def test_it_is_no_generator():
+    with pytest.raises(ValueError, match="'landmarks' reads landmarks .*landmark_network.*; to drag there are: lion, toy"):
+        dk.load("landmarks")
+    with pytest.raises(ValueError, match="the bundled models are: lion, toy$"):
+        dk.load("lino")
+
+
+def test_the_index_the_file_and_the_card_agree():
+    entry, path = zoo.index()["landmarks"], zoo.bundled("landmarks")
+    assert entry["sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert path.stat().st_size < 2_000_000
+    card = zoo.card(path)
+    assert entry["card"] == path.with_suffix(".json").name and tuple(card["names"]) == tuple(LANDMARKS)
+    assert card["error"]["renders"]["all"]["mean"] < 1
+
+
+def test_the_loss_counts_only_what_is_not_covered():
+    torch.manual_seed(0)
+    scores, points = torch.randn(2, 3, 34, 34), torch.rand(2, 3, 2) * SIZE
+    points[0, 1] = points[1, 2] = torch.nan
+    before = training.loss(scores, points)
+    scores[0, 1] += torch.randn(34, 34)
+    assert training.loss(scores, points) == before
+    scores[0, 0] += torch.randn(34, 34)
+    assert training.loss(scores, points) != before
+
+
+def test_the_truth_is_the_worlds():
+    picture, points = training.render(4)
+    landmarks = Lion.sample(4).landmarks(SIZE)
+    assert np.array_equal(~np.isnan(points[:, 0]), landmarks.visible)
+    assert np.array_equal(points[landmarks.visible], landmarks.points[landmarks.visible])
+    assert picture.dtype == np.uint8 and picture.shape == (3, SIZE, SIZE)
+
+
+def test_a_batch_is_always_the_same_and_augmented_pictures_stay_in_range(renders):
+    data = (renders[0].mul(255).byte().numpy(), renders[1])
+    first, again = (training.batch(data, 5, 4) for _ in range(2))
+    assert torch.equal(first[0], again[0]) and first[0].shape == (4, 3, SIZE, SIZE)
+    soft = training.augment(first[0])
+    assert soft.shape == first[0].shape and 0 <= soft.min() and soft.max() <= 1
+
+
+def test_a_run_leaves_weights_and_a_card_and_goes_on_where_it_was(tmp_path):
+    small = ["--pictures", "4", "--held-out", "4", "--generated", "2", "--batch", "2", "--device", "cpu"]
+    for until in (4, 8):
+        training.main(["--out", str(tmp_path), *small, "--until", str(until)])
+        card = json.loads((tmp_path / "landmarks.json").read_text())
+        assert card["images_seen"] == until and card["settings"]["batch"] == 2
+    error = card["error"]
+    assert error["renders"]["all"]["p90"] > 0 and error["generated"]["nose"]["mean"] > 0
+    state = torch.load(tmp_path / "state.pt", weights_only=True)["network"]
+    stored = open_landmarks(tmp_path / "landmarks.safetensors").state_dict()
+    assert all(torch.allclose(stored[n].float(), v.float(), rtol=1e-3, atol=1e-6) for n, v in state.items())
+
+
+def test_a_fresh_network_has_a_map_for_each_name():
+    network = LandmarkNetwork(("a", "b")).eval()
+    assert network.scores(torch.rand(1, 3, SIZE, SIZE)).shape == (1, 2, 34, 34)
