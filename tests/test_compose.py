@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from dragkit import compose as c
-from dragkit.compose.picture import HANDLE, PATH, TARGET, UNIT
+from dragkit.compose.marks import HANDLE, PATH, TARGET, UNIT
 
 GREY = np.full((64, 64, 3), 128, np.uint8)
 

@@ -4,9 +4,26 @@ Numpy and Pillow only, safe in any thread. Colours are the colour-blind-safe one
 and targets differ in shape too. Scores use matplotlib's "viridis".
 """
 
+from .axes import Panel as Panel
+from .axes import chart as chart
+from .axes import step_at as step_at
+from .curves import comparison as comparison
 from .curves import curves as curves
+from .curves import run_panels as run_panels
+from .curves import spans as spans
+from .features import MEASURES as MEASURES
+from .features import Palette as Palette
+from .features import alike as alike
+from .features import map_picture as map_picture
+from .features import read as read
 from .picture import beside as beside
-from .picture import colours as colours
 from .picture import encode as encode
 from .picture import paint as paint
 from .picture import png as png
+from .windows import colours as colours
+from .windows import legend as legend
+from .windows import panel_at as panel_at
+from .windows import panels as panels
+from .windows import peaks as peaks
+from .windows import stretched as stretched
+from .windows import under as under

@@ -1,122 +1,103 @@
-"""Live curves as a picture: distance to target and loss terms over the steps."""
+"""A run as curves: distance to target, loss terms and confidence over the steps; several runs on one axis."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from PIL import Image, ImageDraw
+from PIL import Image
 
-from .picture import INK, WHITE, font
+from .axes import SERIES, Line, Panel, chart
 
-SERIES = ((213, 94, 0), (0, 114, 178), (0, 158, 115), (204, 121, 167), (230, 159, 0), (86, 180, 233))
-GREY, PALE, GREEN = (110, 113, 118), (228, 230, 233), (220, 240, 232)
+Way = tuple[Sequence[int], np.ndarray]  # steps (s) and values (s n)
 
 
-def curves(
+def curves(steps: Sequence[int], distance: np.ndarray, losses: Mapping[str, Sequence[float]], *,
+           at: int | None = None, size: tuple[int, int] = (384, 384), **more) -> Image.Image:  # fmt: skip
+    """Draw a run; the panels side by side where `size` is wide, else stacked.
+
+    Args:
+        steps, distance, losses, more: as in :func:`run_panels`.
+        at: position of the step that is marked; default the last.
+        size: (width, height) in CSS pixels; the picture is twice as large, for sharp screens.
+    """
+    steps = list(steps)
+    marked = None if not steps else steps[-1 if at is None else at]
+    return chart(run_panels(steps, distance, losses, **more), marked, size)
+
+
+def run_panels(
     steps: Sequence[int],
     distance: np.ndarray,
     losses: Mapping[str, Sequence[float]],
     *,
-    at: int | None = None,
+    confidence: np.ndarray | None = None,
+    threshold: np.ndarray | None = None,
+    trusted: np.ndarray | None = None,
+    handle: int = 0,
     arrive: float | None = None,
-    past: Sequence[tuple[Sequence[int], np.ndarray]] = (),
-    size: tuple[int, int] = (384, 384),
-) -> Image.Image:
-    """Draw distance to target and loss terms; two panels side by side where `size` is wide, else stacked.
+    past: Sequence[Way] = (),
+) -> list[Panel]:
+    """Distance to target, losses and, where it is given, confidence.
 
     Args:
         steps: (s) the steps' numbers.
         distance: (s n) from each handle to its target, in pixels.
         losses: the values (s) of each term by its name.
-        at: position of the step that is marked; default the last.
+        confidence, threshold, trusted: (s n) each; a threshold that is not finite is not drawn.
+        handle: whose spans without trust are shaded; where its trust switched there is a triangle.
         arrive: the stop distance in pixels, shown as a band.
         past: steps and distances of earlier runs, drawn in grey.
-        size: (width, height) in CSS pixels; the picture is twice as large, for sharp screens.
     """
-    width, height = (2 * s for s in size)
-    sheet = Image.new("RGB", (width, height), WHITE)
-    draw = ImageDraw.Draw(sheet)
-    wide = width > 1.5 * height
-    first = (0, 0, width // 2, height) if wide else (0, 0, width, height // 2)
-    second = (width // 2, 0, width, height) if wide else (0, height // 2, width, height)
-    names = [f"handle {i}" if np.shape(distance)[1] > 1 else "" for i in range(np.shape(distance)[1])]
-    ways = dict(zip(names, np.asarray(distance, float).T))
-    before = [(s, way) for s, ways_before in past for way in np.asarray(ways_before, float).T]
-    start = min(steps, default=0)
-    xticks = _ticks(start, max([start + 10, *steps, *(s for run, _ in past for s in run)]), (1, 2, 5, 10))
-    _panel(draw, first, "distance to target (px)", steps, ways, SERIES, xticks, at, arrive, before)
-    _panel(draw, second, "loss", steps, dict(losses), SERIES[1:] + SERIES[:1], xticks, at)
-    return sheet
+    before = [(s, way) for s, ways in past for way in np.asarray(ways, float).T]
+    panels = [
+        Panel("distance to target (px)", _handles(steps, distance), past=before, band=arrive),
+        Panel("loss", {name: (steps, values) for name, values in losses.items()}, palette=SERIES[1:] + SERIES[:1]),
+    ]
+    if confidence is not None:
+        panels.append(timeline(steps, confidence, threshold, trusted, handle))
+    return panels
 
 
-def _panel(draw, box, title, steps, series, palette, xticks, at, band=None, past=()) -> None:
-    """One set of axes: y from 0 to a round number."""
-    left, top, right, bottom = box[0] + 84, box[1] + 56, box[2] - 28, box[3] - 62
-    values = [v for ys in [*series.values(), *(p[1] for p in past)] for v in ys if np.isfinite(v)]
-    low = min([0, *values])
-    yticks = _ticks(low, max([0, *values]) if max([0, *values]) > low else 1)
-    x = lambda s: left + (s - xticks[0]) / (xticks[-1] - xticks[0]) * (right - left)
-    y = lambda v: bottom - (v - yticks[0]) / (yticks[-1] - yticks[0]) * (bottom - top)
-    draw.text((box[0] + 20, box[1] + 14), title, INK, font(24))
-    if band:
-        draw.rectangle([left, y(min(band, yticks[-1])), right, bottom], GREEN)
-    _axes(draw, xticks, yticks, x, y, (left, top, right, bottom))
-    for past_steps, ys in past:
-        _line(draw, [(x(s), y(v)) for s, v in zip(past_steps, ys) if np.isfinite(v)], (190, 192, 196), 3)
-    for (_, ys), colour in zip(series.items(), _cycle(palette)):
-        _line(draw, [(x(s), y(v)) for s, v in zip(steps, ys) if np.isfinite(v)], colour, 5)
-    _legend(draw, [n for n in series if n], palette, (right, box[1] + 14))
-    if len(steps):
-        _mark(draw, x, y, steps, series, palette, at, top, bottom)
+def timeline(steps: Sequence[int], confidence: np.ndarray, threshold=None, trusted=None, handle: int = 0) -> Panel:
+    """Confidence (s n) over the steps, with the gate's threshold and what it said; arguments as in :func:`run_panels`."""
+    lines, words = _handles(steps, confidence), {}
+    finite = threshold is not None and np.isfinite(threshold).any()
+    levels = dict(zip(lines, _handles(steps, threshold).values())) if finite else {}
+    shaded, ticked = ([], []) if trusted is None else spans(steps, trusted[:, handle])
+    if finite:
+        words["dashes"] = "threshold"
+    if shaded:
+        words["shade"] = "not trusted" + (f": {handle}" if len(lines) > 1 else "")
+    if ticked:
+        words["triangle"] = "switch"
+    title = "confidence" if np.isfinite(confidence).any() or not len(steps) else "confidence: not measured"
+    return Panel(title, lines, levels, shaded=shaded, ticked=ticked, words=words, tight=True, named=False)
 
 
-def _axes(draw, xticks, yticks, x, y, box) -> None:
-    left, _, right, bottom = box
-    for v in yticks:
-        draw.line([left, y(v), right, y(v)], PALE, 2)
-        draw.text((left - 12, y(v)), f"{v:g}", GREY, font(20), anchor="rm")
-    for s in xticks:
-        draw.line([x(s), bottom, x(s), bottom + 6], GREY, 2)
-        draw.text((x(s), bottom + 10), f"{s:g}", GREY, font(20), anchor="ma")
-    draw.line([left, bottom, right, bottom], GREY, 2)
-    draw.text(((left + right) / 2, bottom + 34), "step", GREY, font(20), anchor="ma")
+def spans(steps: Sequence[int], trusted: np.ndarray) -> tuple[list[tuple[float, float]], list[int]]:
+    """Spans of steps without trust, half a step wider on both sides; and the steps where `trusted` (s) differs from the step before."""
+    switched = [i for i in range(1, len(steps)) if trusted[i] != trusted[i - 1]]
+    edges = [0, *switched, len(steps)]
+    found = [(steps[a] - 0.5, steps[b - 1] + 0.5) for a, b in zip(edges, edges[1:]) if b > a and not trusted[a]]
+    return found, [steps[i] for i in switched]
 
 
-def _legend(draw, names, palette, corner) -> None:
-    """Names from the right, each after a piece of its line."""
-    right, top = corner
-    for name, colour in reversed(list(zip(names, _cycle(palette)))):
-        draw.text((right, top), name, INK, font(20), anchor="ra")
-        right -= draw.textlength(name, font(20)) + 8
-        draw.line([right - 24, top + 12, right, top + 12], colour, 6)
-        right -= 44
+def comparison(runs: Mapping[str, tuple[Sequence[int], np.ndarray, np.ndarray, np.ndarray]], handle: int) -> list[Panel]:
+    """Distance and confidence of one handle for several runs on one time axis.
+
+    Args:
+        runs: by name: steps (s), distance (s n), confidence (s n) and threshold (s n; NaN where there is none).
+    """
+    column = lambda k: {name: (run[0], run[k][:, handle]) for name, run in runs.items()}
+    levels = {name: line for name, line in column(3).items() if np.isfinite(line[1]).any()}
+    return [
+        Panel("distance to target (px)", column(1)),
+        Panel("confidence", column(2), levels, words={"dashes": "threshold"} if levels else {}, tight=True),
+    ]
 
 
-def _mark(draw, x, y, steps, series, palette, at, top, bottom) -> None:
-    """The step that is shown: a thin line and a dot on every curve."""
-    at = len(steps) - 1 if at is None else at % len(steps)
-    draw.line([x(steps[at]), top, x(steps[at]), bottom], GREY, 2)
-    for ys, colour in zip(series.values(), _cycle(palette)):
-        if np.isfinite(ys[at]):
-            cx, cy = x(steps[at]), y(ys[at])
-            draw.ellipse([cx - 9, cy - 9, cx + 9, cy + 9], WHITE)
-            draw.ellipse([cx - 7, cy - 7, cx + 7, cy + 7], colour)
-
-
-def _line(draw, points, colour, width) -> None:
-    if len(points) > 1:
-        draw.line(points, colour, width, joint="curve")
-
-
-def _cycle(palette):
-    while True:
-        yield from palette
-
-
-def _ticks(low: float, high: float, rounds: Sequence[float] = (1, 2, 2.5, 5, 10), count: int = 4) -> list[float]:
-    """About `count` round numbers from `low` to at least `high`."""
-    rough = (high - low) / count
-    power = 10 ** np.floor(np.log10(rough))
-    step = next(power * m for m in rounds if power * m >= rough * 0.999)
-    return [float(low + i * step) for i in range(int(np.ceil((high - low) / step - 1e-6)) + 1)]
+def _handles(steps: Sequence[int], values: np.ndarray) -> dict[str, Line]:
+    """A line for each handle, numbered where there is more than one."""
+    ways = np.asarray(values, float).T
+    return {f"{'handle ' if i == 0 else ''}{i}" if len(ways) > 1 else "": (steps, way) for i, way in enumerate(ways)}
