@@ -81,3 +81,15 @@ def test_lookalike_turns_the_second_blob_into_a_twin_of_the_first():
     assert not torch.equal(different[1], different[2])
     assert torch.equal(different[[0, 1, 3]], twins[[0, 1, 3]])
     assert Toy(blobs=1, lookalike=1.0).signatures().shape == (2, 16)
+
+
+def test_an_opaque_blob_hides_what_lies_behind_it_and_nothing_else():
+    """Two blobs on one cell: the later one's signature alone; apart, as if they shone through."""
+    behind = torch.tensor([[63.5, 63.5], [63.5, 63.5]])
+    opaque, clear = Toy(blobs=2, opaque=True, side=127), Toy(blobs=2, side=127)
+    signatures = opaque.signatures()
+    at = (slice(None), 31, 31)  # the cell whose centre is nearest to the blobs'
+    weight = ((opaque.view(behind).features[at] - signatures[0]) @ signatures[2]) / signatures[2].square().sum()
+    torch.testing.assert_close(opaque.view(behind).features[at], signatures[0] + signatures[2] * weight, atol=0.02, rtol=0.02)
+    apart = torch.tensor([[20.0, 20.0], [100.0, 100.0]])
+    torch.testing.assert_close(opaque.view(apart).features, clear.view(apart).features)

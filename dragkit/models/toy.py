@@ -5,7 +5,8 @@ after a drag is not a matter of opinion. Blob i has a feature signature s_i, and
 
 .. math:: F(q) = (1 + g\,x_q) \Big( s_0 + \sum_i e^{-‖q - c_i‖² / 2σ²}\, s_i \Big)
 
-with the background's signature s₀ and the light's slope g: with g ≠ 0 a blob changes as it travels.
+with the background's signature s₀ and the light's slope g: with g ≠ 0 a blob changes as it travels. Blobs shine
+through each other; opaque ones hide what lies behind, a later blob any earlier one.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ class Toy:
         blobs: how many, at least 1.
         lookalike: 0..1; how much the second blob's signature is that of the first (1 = twins).
         light: the light's slope, relative change over half the picture's width.
+        opaque: whether blobs hide each other instead of adding up.
         width: σ of a blob, in pixels.
         channels: of the features; the first three are also the picture's colours.
         seed: of the signatures.
@@ -36,6 +38,7 @@ class Toy:
     blobs: int = 3
     lookalike: float = 0.0
     light: float = 0.0
+    opaque: bool = False
     width: float = 6.0
     channels: int = 16
     seed: int = 0
@@ -86,6 +89,9 @@ class Toy:
         x = (torch.arange(cells) + 0.5) * self.side / cells - 0.5  # the cells' centres, in pixels
         across = torch.exp(-((x - latent[:, :1]) ** 2) / (2 * self.width**2))  # (n cells)
         down = torch.exp(-((x - latent[:, 1:]) ** 2) / (2 * self.width**2))
+        blobs = down[:, :, None] * across[:, None]  # (n cells cells)
+        if self.opaque:  # what comes through all the blobs in front
+            blobs = blobs * torch.cat([(1 - blobs).flip(0).cumprod(0).flip(0)[1:], torch.ones_like(blobs[:1])])
         signatures = self.signatures()
-        field = torch.einsum("ny,nx,nc->cyx", down, across, signatures[1:]) + signatures[0, :, None, None]
+        field = torch.einsum("nyx,nc->cyx", blobs, signatures[1:]) + signatures[0, :, None, None]
         return field * (1 + self.light * (2 * x / self.side - 1))

@@ -85,10 +85,10 @@ class Discriminative:
 
     radius: float = 12
     fusion: float = 0.5
-    label: float = 8
-    region: float | None = 48
+    label: float = 6
+    region: float | None = 96
     solver: Literal["adam", "ridge"] = "adam"
-    ridge: float = 1e-3
+    ridge: float = 1e-2
     lr: float = 1e-2
     iterations: int = 200
 
