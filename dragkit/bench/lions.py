@@ -47,10 +47,11 @@ def pairs(count: int = 100, counts: tuple[int, ...] = COUNTS) -> list[Task]:
 
     The handles are drawn from the landmarks that are visible in both poses, nested: the one is among the five.
     """
-    return [task for seed in range(count) for task in _edits(seed, counts)]
+    return [task for seed in range(count) for task in pairs_of(seed, counts)]
 
 
-def _edits(seed: int, counts: tuple[int, ...]) -> list[Task]:
+def pairs_of(seed: int, counts: tuple[int, ...] = COUNTS) -> list[Task]:
+    """The edits of one pair, one for each of `counts`."""
     before, after = (Lion.of_latent(z, TRUNCATION) for z in (z_of(seed), in_pose_of(z_of(seed), z_of(10_000 + seed))))
     start, end = before.landmarks(SIZE), after.landmarks(SIZE)
     order = np.random.RandomState(seed).permutation(len(start.names))

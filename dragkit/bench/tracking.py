@@ -1,0 +1,136 @@
+r"""Tracking alone: trackers on films where it is known where the points are, with nobody dragging.
+
+Three kinds of films, by where their truth comes from:
+
+- *toy*: two or three blobs on their way, whose latent is the truth. Four scenes: nothing special; a twin walks
+  behind in the fading light and comes to look as the handle's blob did; the light fades alone; another blob passes in front.
+- *walk*: the bundled lion on its way from one pose to another, latent by latent.
+- *drag*: the latents that a DragGAN drag went through.
+
+For lions the truth is read off the pictures by the landmark network (its own error is in its card).
+``python -m dragkit.bench.tracking`` prints the table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+from tqdm.auto import tqdm
+
+from ..geometry import sample, window
+from ..loop import Tracker, drag
+from ..methods import draggan
+from ..models import Model, load
+from ..models.landmarks import landmark_network
+from ..models.toy import Toy
+from ..records import Edit, View
+from . import lions
+
+LOST = 5  # px; a point that ends farther from the truth is lost
+FRAMES = 24
+REACH = 80  # of the windows on the toy, for a 512-px picture: 20 px, so that the twin is in them
+ALIKE = 0.35  # two features are alike that differ by less than this share of their length; our choice
+NEARBY = (5, 12)  # px; a look-alike is nearer than the second number, and no nearer than the first
+
+
+@dataclass(frozen=True, eq=False)
+class Film:
+    """Views in a row, where the points are in each of them, truth (frames n 2), and which have a look-alike (n)."""
+
+    scene: str
+    views: list[View]
+    truth: Tensor
+    lookalike: Tensor
+
+
+def follow(tracker: Tracker, film: Film) -> Tensor:
+    """The tracker's points (frames n 2): started on the first view at the true points, then on its own."""
+    edit = Edit(film.truth[0], film.truth[-1])
+    memory, near = tracker.start(film.views[0], edit), edit.handles
+    points = []
+    for view in film.views:
+        found = tracker.find(view, memory, near)
+        memory, near = found.memory, found.points
+        points.append(near)
+    return torch.stack(points)
+
+
+def results(films: Iterable[Film], trackers: Mapping[str, Tracker]) -> pd.DataFrame:
+    """One row per film, handle and tracker: the error in px on average and at the end, and whether it was lost."""
+    rows: list[dict[str, Any]] = []
+    for film in films:
+        for name, tracker in trackers.items():
+            error = (follow(tracker, film) - film.truth).norm(dim=-1)  # (frames n)
+            rows += [
+                {"scene": film.scene, "tracker": name, "lookalike": bool(film.lookalike[i]),
+                 "error": error[1:, i].mean().item(), "end": error[-1, i].item(), "lost": error[-1, i].item() > LOST}
+                for i in range(error.shape[1])
+            ]  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def toy_films(count: int = 20) -> Iterator[Film]:
+    """`count` films of each toy scene; directions and signatures are random, the seed is the film's number."""
+    for seed in range(count):
+        angle = 2 * np.pi * np.random.RandomState(seed).rand()
+        way = torch.tensor([np.cos(angle), np.sin(angle)], dtype=torch.float32)
+        across = torch.stack([way[1], -way[0]])
+        dark = -0.9 if way[0] > 0 else 0.9  # the light fades along the way
+        moves = torch.linspace(-12, 12, FRAMES)[:, None] * way
+        middle, alone = torch.tensor([63.5, 63.5]), torch.full((2,), 500.0)
+        handle, behind, crossing = middle + moves, middle + moves - 12 * way, middle + torch.linspace(-24, 24, FRAMES)[:, None] * across
+        scene = lambda name, second, **settings: _toy(name, handle, second, Toy(blobs=2, width=4, seed=seed, **settings))
+        yield scene("plain", alone.expand(FRAMES, 2))
+        yield scene("look-alike", behind, lookalike=0.95, light=dark)
+        yield scene("light", alone.expand(FRAMES, 2), light=dark)
+        yield scene("occlusion", crossing, opaque=True)
+
+
+def _toy(name: str, handle: Tensor, second: Tensor, model: Toy) -> Film:
+    views = [model.view(latent) for latent in torch.stack([handle, second], 1)]
+    return Film(f"toy: {name}", views, handle[:, None], torch.tensor([name == "look-alike"]))
+
+
+def walks(model: Model, count: int) -> Iterator[Film]:
+    """Lion `seed` takes the pose of seed 10000 + `seed` in 24 frames, along a straight line in z."""
+    for seed in range(count):
+        start, end = lions.z_of(seed), lions.in_pose_of(lions.z_of(seed), lions.z_of(10_000 + seed))
+        start = start / np.sqrt(np.square(start).mean())
+        latents = [model.of_z((1 - t) * start + t * end) for t in np.linspace(0, 1, FRAMES)]
+        yield _lion("walk", model, latents, lions.pairs_of(seed, (17,))[0].landmarks)
+
+
+def drags(model: Model, count: int) -> Iterator[Film]:
+    """What DragGAN's drags of five landmarks went through, `FRAMES` of their steps."""
+    for seed in range(count):
+        (task,) = lions.pairs_of(seed, (5,))
+        method = draggan() | {"lr": 2e-3, "steps": 100, "arrive": 1.0}
+        latents = [step.latent for step in drag(model, model.sample(seed), task.edit, **method)]
+        kept = np.linspace(0, len(latents) - 1, FRAMES).round().astype(int)
+        yield _lion("drag", model, [latents[i] for i in kept], task.landmarks)
+
+
+@torch.no_grad()
+def _lion(scene: str, model: Model, latents: list[Tensor], names: tuple[str, ...]) -> Film:
+    network, views = landmark_network(str(model.device)), [model.view(latent) for latent in latents]
+    places = [network.names.index(name) for name in names]
+    truth = torch.stack([network(view.image)[places] for view in views])
+    truth = truth.clamp(0, lions.SIZE - 1)  # a guess may lie just beyond the border
+    return Film(scene, views, truth, has_lookalike(views[0], truth[0]))
+
+
+def has_lookalike(view: View, points: Tensor) -> Tensor:
+    """(n) bool: whether a pixel 5 to 12 px from the point has a feature that differs from its own by less than 0.35 of its length."""
+    least, most = NEARBY
+    pixels = window(points, most)
+    template = sample(view.features, points, view.size)
+    difference = (sample(view.features, pixels, view.size) - template[:, None, None]).norm(dim=-1)
+    away = (pixels - points[:, None, None]).norm(dim=-1)
+    difference = difference.masked_fill((away < least) | (away > most), torch.inf)
+    return difference.flatten(1).amin(1) < ALIKE * template.norm(dim=1)
