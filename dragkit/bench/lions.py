@@ -18,8 +18,7 @@ from ..models.landmarks import landmark_network
 from ..records import Edit, Step
 from ..worlds.lion import FACTORS, Lion
 from .edits import Task
-from .metrics import mean_distance
-from .runner import pictures
+from .metrics import has_lookalike, mean_distance, pictures
 
 POSE = 7  # yaw, pitch, roll, x, y, size, mouth
 COUNTS = (1, 5, 17)  # handles of a pair's edits, as far as so many are visible
@@ -73,14 +72,18 @@ def free(before: Lion, after: Lion) -> Tensor:
 
 
 def truth(model: Model, task: Task, start: Tensor, last: Step) -> dict[str, float]:
-    """The measure of these edits, in px: `mean_distance` of the landmarks to their targets, and `tracker_error`, to the claimed points.
+    """The measure of these edits: in px `mean_distance`, from the landmarks to their targets, and `tracker_error`, to the claimed points.
 
-    Both are mean distances over the handles, with the landmarks where the landmark network sees them.
+    Both are means over the handles, with the landmarks where the landmark network sees them. Also `length`, how far
+    the edit asks to go (px), `lookalike`, the share of handles that have one, and those of :func:`metrics.pictures`.
     """
     network = landmark_network(str(model.device))
     seen = network(model.finish(last.latent))[[network.names.index(name) for name in task.landmarks]]
     errors = {"mean_distance": mean_distance(seen, task.edit.targets), "tracker_error": mean_distance(seen, last.points)}
-    return errors | pictures(model, task, start, last)
+    with torch.no_grad():
+        lookalike = has_lookalike(model.view(start), task.edit.handles.to(model.device)).float().mean().item()
+    length = mean_distance(task.edit.handles, task.edit.targets)
+    return errors | {"length": length, "lookalike": lookalike} | pictures(model, task, start, last)
 
 
 def _apart(order: list[int], points: np.ndarray) -> list[int]:

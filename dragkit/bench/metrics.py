@@ -14,10 +14,13 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from ..geometry import sample, window
 from ..models import Model
 from ..records import Edit, Step, View
 from .edits import Task
 
+ALIKE = 0.35  # two features are alike that differ by less than this share of their length; our choice
+NEARBY = (5, 12)  # px; a look-alike is nearer than the second number, and no nearer than the first
 GAMMA = 10  # radius of the drag accuracy index, for a 512-px picture
 
 
@@ -105,6 +108,17 @@ class Clock:
 
     def __repr__(self) -> str:
         return repr(self.tracker)
+
+
+def has_lookalike(view: View, points: Tensor) -> Tensor:
+    """(n) bool: whether a pixel 5 to 12 px from the point has a feature that differs from its own by less than 0.35 of its length."""
+    least, most = NEARBY
+    pixels = window(points, most)
+    template = sample(view.features, points, view.size)
+    difference = (sample(view.features, pixels, view.size) - template[:, None, None]).norm(dim=-1)
+    away = (pixels - points[:, None, None]).norm(dim=-1)
+    difference = difference.masked_fill((away < least) | (away > most), torch.inf)
+    return difference.flatten(1).amin(1) < ALIKE * template.norm(dim=1)
 
 
 def bootstrap(values: Sequence[float], n: int = 2000, seed: int = 0, level: float = 0.95) -> tuple[float, float]:

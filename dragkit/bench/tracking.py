@@ -13,6 +13,7 @@ For lions the truth is read off the pictures by the landmark network (its own er
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -23,20 +24,22 @@ import torch
 from torch import Tensor
 from tqdm.auto import tqdm
 
-from ..geometry import sample, window
 from ..loop import Tracker, drag
 from ..methods import draggan
 from ..models import Model, load
 from ..models.landmarks import landmark_network
 from ..models.toy import Toy
+from ..models.zoo import DATA
 from ..records import Edit, View
+from ..trackers import Discriminative, NearestNeighbor
 from . import lions
+from .metrics import has_lookalike
 
 LOST = 5  # px; a point that ends farther from the truth is lost
 FRAMES = 24
+TRACKERS = {"nearest": NearestNeighbor(), "learned": Discriminative(), "learned, ridge": Discriminative(solver="ridge")}
+RESULTS = DATA / "results" / "tracking.csv"
 REACH = 80  # of the windows on the toy, for a 512-px picture: 20 px, so that the twin is in them
-ALIKE = 0.35  # two features are alike that differ by less than this share of their length; our choice
-NEARBY = (5, 12)  # px; a look-alike is nearer than the second number, and no nearer than the first
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,12 +128,33 @@ def _lion(scene: str, model: Model, latents: list[Tensor], names: tuple[str, ...
     return Film(scene, views, truth, has_lookalike(views[0], truth[0]))
 
 
-def has_lookalike(view: View, points: Tensor) -> Tensor:
-    """(n) bool: whether a pixel 5 to 12 px from the point has a feature that differs from its own by less than 0.35 of its length."""
-    least, most = NEARBY
-    pixels = window(points, most)
-    template = sample(view.features, points, view.size)
-    difference = (sample(view.features, pixels, view.size) - template[:, None, None]).norm(dim=-1)
-    away = (pixels - points[:, None, None]).norm(dim=-1)
-    difference = difference.masked_fill((away < least) | (away > most), torch.inf)
-    return difference.flatten(1).amin(1) < ALIKE * template.norm(dim=1)
+def measure(count: int) -> pd.DataFrame:
+    """All films with all trackers; on lions with DragGAN's window and with one four times as wide, which more look-alikes are in."""
+    lion = load("lion", device="cpu")
+    toys = {"nearest": NearestNeighbor(REACH), "learned": Discriminative(REACH), "learned, alone": Discriminative(REACH, fusion=1)}
+    wide = {name + ", wide window": replace(tracker, radius=48) for name, tracker in TRACKERS.items()}
+    films = tqdm([*walks(lion, count), *drags(lion, count)], "lions", unit="film")
+    return pd.concat([results(toy_films(), toys), results(films, TRACKERS | wide)])
+
+
+def report(results: pd.DataFrame) -> str:
+    """Two tables as Markdown: by scene, and for lions by whether the handle has a look-alike nearby."""
+    columns = {"points": ("end", "size"), "error (px)": ("error", "mean"), "error at the end (px)": ("end", "mean"), "lost (%)": ("percent", "mean")}
+    results = results.assign(percent=100.0 * results["lost"])
+    lions = results[~results["scene"].str.startswith("toy")]
+    tables = [results.groupby(["scene", "tracker"], sort=False).agg(**columns),
+              lions.groupby(["scene", "lookalike", "tracker"], sort=False).agg(**columns)]  # fmt: skip
+    return "\n\n".join(table.reset_index().round(2).to_markdown(index=False) for table in tables)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """The command line; `--help` lists the parts."""
+    parser = argparse.ArgumentParser(prog="python -m dragkit.bench.tracking", description=__doc__.split("\n\n")[0])
+    parser.add_argument("--count", type=int, default=50, help="walks and drags")
+    parser.add_argument("--report", action="store_true", help="print the tables of the kept results, without tracking")
+    options = parser.parse_args(arguments)
+    print(report(pd.read_csv(RESULTS) if options.report else measure(options.count)))
+
+
+if __name__ == "__main__":
+    main()

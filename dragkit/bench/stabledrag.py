@@ -1,0 +1,121 @@
+r"""What StableDrag's two ideas are worth: ``python -m dragkit.bench.stabledrag --out runs/stabledrag``.
+
+Drags 100 lions by 1, 5 and all landmarks (see :mod:`dragkit.bench.lions`) with DragGAN, with each of
+StableDrag's ideas alone and with both, turns the gate's dial from always to never, and prints the tables. It
+can be stopped and called again. ``--report`` prints the tables from the results that are kept in ``data/results``.
+"""
+
+from __future__ import annotations
+
+import os
+
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before torch: three times faster on few cores
+
+import argparse
+import multiprocessing
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import torch
+from matplotlib.figure import Figure
+
+from ..losses import MaskLoss, ShiftedPatchLoss, above, always, never
+from ..methods import draggan, stabledrag
+from ..models.zoo import DATA
+from ..records import Edit, View
+from ..trackers import Discriminative, NearestNeighbor
+from . import lions, runner
+from .tables import compare, markdown, table
+
+# What all methods share. The learning rate is the DragGAN paper's. The patch has nine pixels: measured in cells
+# of the feature map it is DragGAN's at 512 px, where the radius in pixels alone would leave a single one.
+PROTOCOL = {"lr": 2e-3, "steps": 200, "arrive": 1.0, "losses": (ShiftedPatchLoss(6, strict=True), MaskLoss(20))}
+METHODS = {
+    "DragGAN": draggan() | PROTOCOL,
+    "learned tracker alone": draggan() | PROTOCOL | {"tracker": stabledrag()["tracker"]},
+    "gate alone": draggan() | PROTOCOL | {"trust": stabledrag()["trust"]},
+    "StableDrag": stabledrag() | PROTOCOL,
+}
+GATES = {"always": always, **{f"{r:g}": above(r) for r in (0.5, 0.7, 0.8, 0.95, 1.0)}, "never": never}  # 0.9 is above
+DIAL = {f"StableDrag, {name}": stabledrag() | PROTOCOL | {"trust": gate} for name, gate in GATES.items()}
+DIAL |= {"DragGAN, never": draggan() | PROTOCOL | {"trust": never}}
+KEPT = ("task", "method", "count", "mean_distance", "tracker_error", "claimed_distance", "change_outside", "dai", "length",
+        "lookalike", "handles", "arrived", "steps", "seconds", "start_seconds", "error")  # fmt: skip
+RESULTS = DATA / "results" / "stabledrag.csv"
+
+
+def measure(out: Path, pairs: int, dial_pairs: int, workers: int) -> pd.DataFrame:
+    """Make every drag that is not in `out` yet; returns all results, one a row."""
+    jobs = [(lions.pairs(pairs), METHODS), (lions.pairs(dial_pairs), DIAL)]
+    with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
+        results = [r for tasks, methods in jobs for r in runner.run(tasks, methods, out, measure=lions.truth, executor=pool)]
+    frame = pd.DataFrame(results).assign(count=lambda f: f["task"].str.split(", ").str[1])
+    return frame.reindex(columns=KEPT)
+
+
+def report(results: pd.DataFrame) -> str:
+    """The tables, as Markdown."""
+    main = results[results["method"].isin(METHODS)]
+    rows = main.to_dict("records")
+    subsets = {
+        "moves below the median length": main[main["length"] <= main["length"].median()],
+        "moves above it": main[main["length"] > main["length"].median()],
+        "a look-alike near a handle": main[main["lookalike"] > 0],
+        "none near any": main[main["lookalike"] == 0],
+    }
+    parts = [f"### {title}\n\n{text}" for title, text in (
+        ("How far from the target the landmarks are (px)", markdown(table(rows, by=("count",)))),
+        ("Over DragGAN's", markdown(compare(rows, "DragGAN", by=("count",)))),
+        ("Over DragGAN's, change outside the mask", markdown(compare(rows, "DragGAN", by=("count",), value="change_outside"))),
+        ("How far from the tracker's point the landmark is (px)", markdown(table(rows, by=("count",), value="tracker_error"))),
+        *((f"Over DragGAN's, {name}", markdown(compare(part.to_dict("records"), "DragGAN", by=("count",)))) for name, part in subsets.items()),
+    )]  # fmt: skip
+    return "\n\n".join(parts)
+
+
+def dial(results: pd.DataFrame) -> Figure:
+    """Mean distance and change outside the mask over the gate's ratio, for 1, 5 and all landmarks; DragGAN dashed."""
+    names = {f"StableDrag, {name}": name for name in GATES} | {"StableDrag": "0.9"}
+    order = ["always", "0.5", "0.7", "0.8", "0.9", "0.95", "1", "never"]
+    seen = set(results.loc[results["method"] == "StableDrag, never", "task"])
+    part = results[results["task"].isin(seen)]
+    figure = Figure(figsize=(9, 3.4), layout="constrained")
+    for axes, value, label in zip(figure.subplots(1, 2), ("mean_distance", "change_outside"), ("mean distance (px)", "change outside the mask (grey levels)")):
+        for count, colour in zip(("1", "5", "all"), ("#d55e00", "#0072b2", "#009e73")):
+            group = part[part["count"] == count]
+            means = group.assign(gate=group["method"].map(names)).groupby("gate")[value].agg(["mean", "sem"]).reindex(order)
+            axes.errorbar(order, means["mean"], means["sem"], color=colour, marker="o", capsize=3, label=f"{count} landmark{'s' * (count != '1')}")
+            axes.axhline(group.loc[group["method"] == "DragGAN", value].mean(), color=colour, ls="--", lw=1)
+        axes.set(xlabel="gate: trust while the confidence is at least this share of step 1's", ylabel=label, ylim=(0, None))
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.grid(alpha=0.3)
+        axes.legend(frameon=False, title="dashed: DragGAN")
+    return figure
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """The command line; `--help` lists the parts."""
+    parser = argparse.ArgumentParser(prog="python -m dragkit.bench.stabledrag", description=__doc__.split("\n\n")[0])
+    parser.add_argument("--out", type=Path, default=Path("runs/stabledrag"), help="folder for the results; a run goes on in it")
+    parser.add_argument("--pairs", type=int, default=100, help="lions to drag by every method")
+    parser.add_argument("--dial-pairs", type=int, default=24, help="lions to drag at every setting of the gate")
+    parser.add_argument("--workers", type=int, default=os.cpu_count(), help="processes")
+    parser.add_argument("--report", action="store_true", help="print the tables of the kept results, without dragging")
+    options = parser.parse_args(arguments)
+    if options.report:
+        results = pd.read_csv(RESULTS, dtype={"count": str})
+    else:
+        options.out.mkdir(parents=True, exist_ok=True)
+        results = measure(options.out / "drags.jsonl", options.pairs, options.dial_pairs, options.workers)
+        results.to_csv(options.out / "stabledrag.csv", index=False, float_format="%.4g")
+    print(report(results))
+    options.out.mkdir(parents=True, exist_ok=True)
+    dial(results).savefig(options.out / "dial.png", dpi=110)
+    print(f"\nThe dial: {options.out / 'dial.png'}")
+
+
+if __name__ == "__main__":
+    main()
