@@ -32,7 +32,7 @@ from .tables import compare, markdown, table
 
 # What all methods share. The learning rate is the DragGAN paper's. The patch has nine pixels: measured in cells
 # of the feature map it is DragGAN's at 512 px, where the radius in pixels alone would leave a single one.
-PROTOCOL = {"lr": 2e-3, "steps": 200, "arrive": 1.0, "losses": (ShiftedPatchLoss(6, strict=True), MaskLoss(20))}
+PROTOCOL = {"lr": 2e-3, "steps": 150, "arrive": 1.0, "losses": (ShiftedPatchLoss(6, strict=True), MaskLoss(20))}
 METHODS = {
     "DragGAN": draggan() | PROTOCOL,
     "learned tracker alone": draggan() | PROTOCOL | {"tracker": stabledrag()["tracker"]},
@@ -101,7 +101,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m dragkit.bench.stabledrag", description=__doc__.split("\n\n")[0])
     parser.add_argument("--out", type=Path, default=Path("runs/stabledrag"), help="folder for the results; a run goes on in it")
     parser.add_argument("--pairs", type=int, default=100, help="lions to drag by every method")
-    parser.add_argument("--dial-pairs", type=int, default=24, help="lions to drag at every setting of the gate")
+    parser.add_argument("--dial-pairs", type=int, default=12, help="lions to drag at every setting of the gate")
     parser.add_argument("--workers", type=int, default=os.cpu_count(), help="processes")
     parser.add_argument("--report", action="store_true", help="print the tables of the kept results, without dragging")
     options = parser.parse_args(arguments)

@@ -85,7 +85,7 @@ class Discriminative:
 
     radius: float = 12
     fusion: float = 0.5
-    label: float = 6
+    label: float = 8
     region: float | None = 96
     solver: Literal["adam", "ridge"] = "adam"
     ridge: float = 1e-2
