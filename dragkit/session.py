@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor
 from tqdm.auto import tqdm
 
-from .loop import drag
-from .records import Edit, Step
+from .loop import Gate, Tracker, drag
+from .records import Edit, Step, View
 from .trace import Frame, Trace
 
 PIECES = {"tracker", "losses", "lr", "steps", "arrive", "trust"}
@@ -127,6 +129,54 @@ class Session:
         session = cls(model, trace[0].latent.to(model.device), trace[0].edit, **method)
         session.trace, session._run = trace, None
         return session
+
+
+@torch.no_grad()
+def retrack(model, trace: Trace, tracker: Tracker, trust: Gate | None = None, arrive: float = 1.0) -> Trace:
+    """What `tracker` would have said about a recorded run: the same pictures, its own points.
+
+    It learns on the first frame and follows its points from the handles on, one look at every recorded latent;
+    the run's own tracker gives the run's own points. Latents and losses stay those of the recorded run, which
+    this tracker did not steer. A progress bar appears after two seconds.
+
+    Args:
+        model: the one that made the run.
+        trust, arrive: the gate and the stop distance in pixels, as in :func:`dragkit.drag`.
+
+    Raises:
+        ValueError: the trace does not begin at step 0, or the model is another one.
+    """
+    if not len(trace) or trace[0].index:
+        raise ValueError("retrack needs a run from its start: trackers learn on step 0" + (f", this trace begins at step {trace[0].index}" if len(trace) else ""))
+    device, again, track, first = getattr(model, "device", "cpu"), Trace(), None, None
+    edit = trace[0].edit.to(device)
+    for frame in tqdm(trace, f"retrack {type(tracker).__name__}", unit="frame", delay=2, leave=False):
+        view = _recorded(model, frame, device)
+        if track is None:
+            memory, near = tracker.start(view, edit), edit.handles
+        else:
+            memory, near = track.memory, track.points
+        track = tracker.find(view, memory, near)
+        first = track.confidence if first is None or frame.index <= 1 else first
+        arrived = (edit.targets - track.points).norm(dim=1) <= (edit.arrive or arrive)
+        threshold = None if trust is None else trust(first).cpu()
+        again.append(replace(
+            frame, points=track.points.cpu(), confidence=track.confidence.cpu(), scores=track.scores.cpu(), near=near.cpu(),
+            maps={name: m.cpu() for name, m in track.maps.items()}, arrived=arrived.cpu(), first=first.cpu(), threshold=threshold,
+            tracker=repr(tracker),
+        ))  # fmt: skip
+    return again
+
+
+def _recorded(model, frame: Frame, device) -> View:
+    """The view of a recorded latent. Raises ValueError where the model is not the one that made it."""
+    try:
+        view = model.view(frame.latent.to(device))
+    except (RuntimeError, ValueError, IndexError) as error:
+        raise ValueError(f"the run was made by another model: its latents have shape {tuple(frame.latent.shape)} ({error})") from error
+    if tuple(view.size) != frame.image.shape[:2]:
+        raise ValueError(f"the run was made by another model: its pictures are {frame.image.shape[:2]}, this model's {tuple(view.size)}")
+    return view
 
 
 def _words(piece: Any) -> Any:
