@@ -38,7 +38,7 @@ def test_the_edits_are_nested_visible_and_where_the_world_has_them():
     assert [t.name for t in (one, five, every)] == ["lion 4, 1", "lion 4, 5", "lion 4, all"]
     lion = Lion.of_latent(lions.z_of(4), 0.7)
     for name, handle in zip(every.landmarks, every.edit.handles.tolist(), strict=True):
-        assert handle == pytest.approx(lion.landmarks(128)[name], abs=0.01)
+        assert handle == pytest.approx(lion.landmarks(128)[name], abs=2)  # the reading's error
     assert all(every.edit.mask[round(y), round(x)] == 1 for x, y in every.edit.targets.tolist())
 
 
@@ -48,9 +48,9 @@ def test_before_any_drag_the_measure_reads_the_start_and_after_it_the_target(mod
     step = lambda latent: type("Last", (), {"latent": latent, "points": task.edit.targets})
     start = model.sample(1)
     away = lions.truth(model, task, start, step(start))
-    assert away["mean_distance"] == pytest.approx(away["length"], abs=0.6) and away["change_outside"] == 0
+    assert away["mean_distance"] == pytest.approx(away["length"], abs=1e-4) and away["change_outside"] == 0
     there = model.of_z(lions.in_pose_of(lions.z_of(1), lions.z_of(10_001)))
-    assert lions.truth(model, task, start, step(there))["mean_distance"] < 1
+    assert lions.truth(model, task, start, step(there))["mean_distance"] < 0.02  # points are kept to 0.01 px
 
 
 def test_a_lookalike_is_a_near_feature_neither_too_near_nor_too_far():
