@@ -49,6 +49,6 @@ def stabledrag(profile: Literal["official", "paper"] = "official") -> dict[str, 
 
     All else is :func:`draggan` of that `profile`, which names DragGAN's two versions: StableDrag's own code
     was never published, and its settings are our choice (see :mod:`dragkit.trackers.discriminative`).
-    Its ablations: ``draggan() | {"tracker": Discriminative()}``, ``draggan() | {"trust": above(0.9)}``.
+    Its ablations: ``draggan() | {"tracker": Discriminative()}``, ``draggan() | {"trust": above(0.8)}``.
     """
-    return draggan(profile) | {"tracker": Discriminative(), "trust": above(0.9)}
+    return draggan(profile) | {"tracker": Discriminative(), "trust": above(0.8)}

@@ -56,7 +56,7 @@ def test_an_untrusted_handle_is_pulled_by_its_first_patch():
 
 
 def test_ablations_are_arguments():
-    both, tracker, gate = stabledrag(), draggan() | {"tracker": Discriminative()}, draggan() | {"trust": above(0.9)}
+    both, tracker, gate = stabledrag(), draggan() | {"tracker": Discriminative()}, draggan() | {"trust": above(0.8)}
     assert set(both) == set(tracker) == set(gate) == set(draggan())
     assert both == tracker | {"trust": both["trust"]}
     for method in (both, tracker, gate):

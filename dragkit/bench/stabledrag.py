@@ -39,9 +39,9 @@ METHODS = {
     "gate alone": draggan() | PROTOCOL | {"trust": stabledrag()["trust"]},
     "StableDrag": stabledrag() | PROTOCOL,
 }
-GATES = {"always": always, **{f"{r:g}": above(r) for r in (0.5, 0.7, 0.8, 0.95, 1.0)}, "never": never}  # 0.9 is above
-DIAL = {f"StableDrag, {name}": stabledrag() | PROTOCOL | {"trust": gate} for name, gate in GATES.items()}
-DIAL |= {"DragGAN, never": draggan() | PROTOCOL | {"trust": never}}
+GATES = {"always": always, **{f"{r:g}": above(r) for r in (0.5, 0.7, 0.8, 0.9, 1.0)}, "never": never}
+DIAL = {f"StableDrag, {name}": METHODS["StableDrag"] | {"trust": gate} for name, gate in GATES.items() if gate != stabledrag()["trust"]}
+DIAL |= {"DragGAN, never": METHODS["DragGAN"] | {"trust": never}}
 KEPT = ("task", "method", "count", "mean_distance", "tracker_error", "claimed_distance", "change_outside", "dai", "length",
         "lookalike", "handles", "arrived", "steps", "seconds", "start_seconds", "error")  # fmt: skip
 RESULTS = DATA / "results" / "stabledrag.csv"
@@ -78,8 +78,8 @@ def report(results: pd.DataFrame) -> str:
 
 def dial(results: pd.DataFrame) -> Figure:
     """Mean distance and change outside the mask over the gate's ratio, for 1, 5 and all landmarks; DragGAN dashed."""
-    names = {f"StableDrag, {name}": name for name in GATES} | {"StableDrag": "0.9"}
-    order = ["always", "0.5", "0.7", "0.8", "0.9", "0.95", "1", "never"]
+    names = {f"StableDrag, {name}": name for name in GATES} | {"StableDrag": f"{stabledrag()['trust'].ratio:g}"}
+    order = list(GATES)
     seen = set(results.loc[results["method"] == "StableDrag, never", "task"])
     part = results[results["task"].isin(seen)]
     figure = Figure(figsize=(9, 3.4), layout="constrained")
