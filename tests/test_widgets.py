@@ -230,7 +230,7 @@ def test_run_waits_and_shows_the_end(model):
     assert trace is player.session.trace
     assert len(trace) == 5
     assert player.frame is trace[-1]
-    assert player.slider.value == player.slider.max == 4
+    assert player.transport.slider.value == player.transport.slider.max == 4
     assert "step 4" in player.notice.line.value
 
 
@@ -311,13 +311,13 @@ def test_scrub_branch_and_scores(model):
     player = dk.Player(dk.Session(model, model.sample(0), PAIR, **FAST))
     player.run(6)
     plain = player.picture()
-    player.slider.value = 2
+    player.transport.slider.value = 2
     assert player.frame.index == 2
     assert not player.branch_button.disabled
     player.branch_button.click()
     assert len(player.trace) == 3
     assert [len(t) for t in player.session.past] == [7]
-    player.handle.value = None
+    player.windows.handle.value = None
     assert player.picture().tobytes() != plain.tobytes()
     assert player.last_error is None
 
@@ -338,21 +338,21 @@ def test_save_open_and_gif(model, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     player = dk.Player(dk.Session(model, model.sample(0), PAIR, **FAST))
     player.run(3)
-    player.file.value = "runs/mine"
-    player.save_button.click()
+    player.files.name.value = "runs/mine"
+    player.files.save.click()
     assert json.loads((tmp_path / "runs/mine.json").read_text())["model"] == "toy"
     player.run(2)
-    player.open_button.click()
+    player.files.open.click()
     assert len(player.trace) == 4
     player.run(1)
-    player.gif_button.click()
+    player.files.gif.click()
     wait(lambda: not player.running)
     player.stop()
     assert (tmp_path / "runs/mine.gif").read_bytes().startswith(b"GIF")
     assert "Wrote runs/mine.gif" in player.notice.line.value
     assert player.last_error is None
-    player.file.value = "runs/absent"
-    player.open_button.click()
+    player.files.name.value = "runs/absent"
+    player.files.open.click()
     assert "is missing" in str(player.last_error)
     assert len(player.trace) == 5
 
@@ -397,11 +397,11 @@ def test_a_studio_begins_with_nothing(model):
 def test_open_shows_the_saved_start_and_edit(model, tmp_path):
     studio = dk.Studio(model, seed=2, edit=PAIR, **FAST)
     studio.run(2)
-    studio.player.file.value = str(tmp_path / "runs/a")
-    studio.player.save_button.click()
+    studio.player.files.name.value = str(tmp_path / "runs/a")
+    studio.player.files.save.click()
     studio.picker.seed = 7
     studio.picker.clear.click()
-    studio.player.open_button.click()
+    studio.player.files.open.click()
     assert torch.equal(studio.picker.latent, model.sample(2))
     assert studio.edit.to_dict() == PAIR.to_dict()
     assert len(studio.run(1)) == 4

@@ -46,6 +46,14 @@ class Draft:
         mask = None if self.mask is None else torch.from_numpy(self.mask.astype(np.float32))
         return Edit(self.handles, self.targets, mask, self.arrive).fit(self.size)
 
+    def trouble(self) -> str:
+        """What is wrong with the edit, such as two handles on one pixel; empty where all is well."""
+        try:
+            self.edit()
+        except ValueError as error:
+            return str(error)
+        return ""
+
     def inside(self, x: float, y: float) -> Point:
         """The whole pixel of the picture that is nearest."""
         height, width = self.size

@@ -12,8 +12,9 @@ from torch import Tensor
 
 from ..compose import paint
 from ..records import Edit
-from .canvas import Notice, Shown, Surface, button, card, guard, row
+from .canvas import Surface
 from .draft import Draft
+from .shown import Notice, Shown, button, card, guard, row
 
 POINTS, PAINT, ERASE = "Points", "Paint", "Erase"
 
@@ -161,7 +162,7 @@ class Picker(Shown):
         elif d.open:
             self.notice.say("Now click where it should go.")
         elif d.handles:
-            self.notice.say("Drag a point to move it; click for another handle.")
+            self.notice.say(d.trouble() or "Drag a point to move it; click for another handle.")
         else:
             self.notice.say("Click a point, such as the chin, then where it should go.")
 
@@ -172,7 +173,7 @@ class Picker(Shown):
 
     @guard
     def _touched(self, kind: str, x: float, y: float) -> None:
-        d = self.draft
+        kind, d = "release" if kind == "out" else kind, self.draft
         if self.mode.value == POINTS:
             changed = {"press": d.press, "move": d.drag, "release": lambda *_: d.pressed is not None}[kind](x, y)
         else:

@@ -4,33 +4,34 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from pathlib import Path
 
-import ipywidgets as W
 import numpy as np
 from PIL import Image
 
-from ..compose import beside, encode, paint
+from ..compose import beside, chart, legend, paint, step_at
 from ..session import Session
 from ..trace import Frame, Trace
-from .canvas import Notice, Shown, Surface, button, card, guard, row
+from . import views
+from .canvas import Surface, Throttle
+from .controls import Controls
 from .runner import Runner, stop_all
-from .views import chart, picture
+from .shown import Notice, guard
 
 SLOWLY = 0.4  # s between updates of curves, slider and text while a run goes on
 
 
-class Player(Shown):
+class Player(Controls):
     """Watch a run: ``Player(trace)`` plays it, ``Player(session)`` can also run, step, stop and branch it.
 
-    The picture shows handles (dots), targets (rings), paths and one handle's score window; the curves show
-    distance and losses. Run works in the background, so that other cells can be run meanwhile; the
+    The picture shows handles (dots), targets (rings), paths and one handle's score window, best pixel ringed,
+    runner-up in a diamond; the line below tells the values under the mouse. The curves show distance, losses
+    and confidence with the gate's threshold; a click on them shows that step. Run works in the background, so that other cells can be run meanwhile; the
     kernel's interrupt does not reach it, Stop does. :meth:`run` waits, and is ended by an interrupt.
 
     Args:
         source: a `Trace` or a `Session`; the session makes its first look at once.
         size: height of the picture on the page, in CSS pixels.
-        chart: (width, height) of the curves in CSS pixels; default: as large as the picture.
+        chart: (width, height) of the curves in CSS pixels; default: as wide as the picture and half as high again.
         blank: uint8 (H W 3), what to show before there is a step.
     """
 
@@ -45,17 +46,20 @@ class Player(Shown):
         stop_all()
         if isinstance(source, Session) and not len(source.trace):
             source.step()
-        self.size, self.chart_size = size, chart or (size, size)
+        self.size, self.chart_size = size, chart or (size, 3 * size // 2)
         self.session: Session | None = None
         self._trace, self._at, self.blank = Trace(), 0, np.full((128, 128, 3), 240, np.uint8) if blank is None else blank
         self.runner = Runner(self._rest)
         self.waiting: bool | None = None  # an edit that Run will begin with: ready or not; None = go on
         self._hooks: dict[str, list[Callable[[], None]]] = {"start": [], "rest": [], "open": []}
-        self._quiet, self._slow = False, 0.0
+        self._slow, self._pulled = 0.0, False
         self.notice = Notice(size)
         frames = source.trace if isinstance(source, Session) else source
-        self.surface = Surface((frames[0].image if frames else self.blank).shape[:2], size)
-        self._build()
+        shape = (frames[0].image if frames else self.blank).shape[:2]
+        self.surface = Surface(shape, size, self._pointed, style="dk-look")
+        self.chart = Surface(self.chart_size[::-1], self.chart_size[1], self._charted, style="dk-seek")
+        self._soon = Throttle(self._show_again)
+        self._build(size)
         self.show(source)
 
     # --- what is shown -------------------------------------------------------------------------------
@@ -101,15 +105,18 @@ class Player(Shown):
         self._refresh()
 
     def still(self) -> Image.Image:
-        """The picture beside the curves."""
-        chart = self.chart_picture()
-        return beside(self.picture(), chart.resize((chart.width // 2, chart.height // 2), Image.Resampling.LANCZOS))
+        """The picture beside the curves; below it what the score window's colours mean, or the large maps."""
+        picture, scored = self.picture(), self.frame is not None and self.windows.handle.value is not None
+        column = beside(picture, legend(picture.width).reduce(2), stacked=True) if scored else picture
+        top = beside(column, self.chart_picture().reduce(2))
+        large = scored and self.windows.beside.value
+        return beside(top, self.windows.picture(self.frame).reduce(2), stacked=True) if large else top
 
     def picture(self, size: int = 384) -> Image.Image:
         """The step that is shown, `size` pixels high."""
         if self.frame is None:
             return paint(self.blank, size=size)
-        return picture(self.trace, self.at, self.handle.value, size)
+        return views.picture(self.trace, self.at, self.windows.handle.value, self.windows.map.value, size)
 
     def __repr__(self) -> str:
         return f"Player({self.trace!r})"
@@ -188,6 +195,14 @@ class Player(Shown):
 
     # --- drawing ---------------------------------------------------------------------------------------
 
+    def chart_picture(self) -> Image.Image:
+        """The curves, twice as large as on the page."""
+        frame = self.frame
+        return chart(self._panels(), frame and frame.index, self.chart_size)
+
+    def _panels(self) -> list:
+        return views.panels(self.trace, self.session, self.windows.handle.value)
+
     def _follow(self, last: bool = False) -> None:
         """Show the newest step; not each one while a run goes on."""
         self._at = max(len(self.trace) - 1, 0)
@@ -198,22 +213,23 @@ class Player(Shown):
             self._sides()
 
     def _refresh(self) -> None:
-        self._fill_handles()
+        self.windows.fill(self.frame)
         self.surface.show(self.picture)
         self._sides()
         self._buttons()
 
     def _sides(self) -> None:
-        """Curves, slider and text."""
+        """Curves, large maps, slider and text."""
         self._slow = time.monotonic()
-        self.chart.value = encode(self.chart_picture())
-        self._quiet = True
-        try:
-            self.slider.max = self.play.max = max(len(self.trace) - 1, 0)
-            self.slider.value = self.at
-        finally:
-            self._quiet = False
-        self.notice.say(self._words())
+        self.chart.show(lambda _: self.chart_picture())
+        self.windows.draw(self.frame)
+        self.transport.fill(len(self.trace), self.at)
+        self._say()
+
+    @guard
+    def _say(self) -> None:
+        """What lies under the mouse, or else how the step went."""
+        self.notice.say(self.windows.words(self.frame) or self._words())
 
     def _words(self) -> str:
         if len(self.trace) < 2:
@@ -223,116 +239,28 @@ class Player(Shown):
             return f"step {words} · {self.surface.rate:.0f} shown/s"
         return f"step {words}" + (f" — {self.trace.why()}" if self.at == len(self.trace) - 1 else "")
 
-    def chart_picture(self) -> Image.Image:
-        """The curves, twice as large as on the page."""
-        return chart(self.trace, self.at, self.session, self.chart_size)
-
-    def _fill_handles(self) -> None:
-        count = 0 if self.frame is None else len(self.frame.points)
-        if len(self.handle.options) != count + 1:
-            chosen, self._quiet = self.handle.value, True
-            self.handle.options = [("off", None), *((f"handle {i}", i) for i in range(count))]
-            self.handle.value = chosen if count and chosen is not None and chosen < count else 0 if count else None
-            self._quiet = False
-
-    def _buttons(self) -> None:
-        """Only what makes sense can be pressed."""
-        busy, empty = self.running, not len(self.trace)
-        can_run = self.waiting if self.waiting is not None else self.session is not None and not self.session.done
-        self.run_button.disabled = self.step_button.disabled = busy or not can_run
-        self.stop_button.disabled = not busy
-        changed = self.waiting is not None
-        self.branch_button.disabled = busy or changed or self.session is None or self.at >= len(self.trace) - 1
-        self.slider.disabled = self.play.disabled = busy or len(self.trace) < 2
-        self.save_button.disabled = self.gif_button.disabled = busy or empty
-        self.open_button.disabled = self.file.disabled = busy
-
-    # --- controls --------------------------------------------------------------------------------------
-
-    def _build(self) -> None:
-        size = self.size
-        self.run_button = button("Run", "play", "Run until all handles have arrived, or the steps are used up", self._run, button_style="primary")
-        self.stop_button = button("Stop", "stop", "Stop after the present step; nothing is lost", self._halt)
-        self.step_button = button("Step", "step-forward", "Make a single step", self._one)
-        self.branch_button = button("Branch here", "code-fork", "Go on from the step that is shown; the run so far is kept", self._branch)
-        self.play = W.Play(interval=80, show_repeat=False, tooltip="Play the steps", layout=W.Layout(width="auto"))
-        self.slider = W.IntSlider(min=0, max=0, description="Step", tooltip="Show any step", layout=W.Layout(width=f"{size - 104}px"))
-        self.slider.style.description_width = "34px"
-        W.jslink((self.play, "value"), (self.slider, "value"))
-        self.slider.observe(self._slid, "value")
-        tip = "Where the tracker looked, and how well each pixel matched"
-        self.handle = W.Dropdown(options=[("off", None)], description="Score window", tooltip=tip, layout=W.Layout(width="220px"))
-        self.handle.style.description_width = "96px"
-        self.handle.observe(self._chose, "value")
-        self.file = W.Text("runs/session", tooltip="Name of the file, without its ending", layout=W.Layout(width=f"{size - 218}px"))
-        self.save_button = button("Save", "save", "Write the session: .json to read, .npz beside it", self._save)
-        self.open_button = button("Open", "folder-open", "Re-open a saved session and go on from there", self._open)
-        self.gif_button = button("GIF", "film", "Write the run as an animated GIF", self._gif)
-        self.chart = W.Image(format="jpeg", layout=W.Layout(width=f"{self.chart_size[0]}px", max_width="100%", object_fit="contain"))
-        line = lambda *parts: row(*parts, width=size)
-        self.runs = line(self.run_button, self.stop_button, self.step_button, self.branch_button)
-        self.column = card(
-            self.runs, self.surface.canvas, self.notice.line,
-            line(self.play, self.slider), line(self.handle), line(self.file, self.save_button, self.open_button, self.gif_button),
-        )  # fmt: skip
-        self.box = W.HBox([self.column, self.chart], layout=W.Layout(flex_flow="row wrap", grid_gap="12px"))
+    # --- the mouse -------------------------------------------------------------------------------------
 
     @guard
-    def _run(self) -> None:
-        if self.running:
+    def _pointed(self, kind: str, x: float, y: float) -> None:
+        self.windows.at("picture", kind, x, y)
+
+    @guard
+    def _charted(self, kind: str, x: float, y: float) -> None:
+        """A press on the curves shows the step there; one that moves, all steps on its way."""
+        self._pulled = kind == "press" or (self._pulled and kind == "move")
+        if not self._pulled or self.running or not len(self.trace):
             return
-        self._prepare()
-        self._go(self._loop)
+        step = step_at(x + 0.5, y + 0.5, self._panels(), self.chart_size)
+        if step is not None:
+            self._glide(min(range(len(self.trace)), key=lambda i: abs(self.trace[i].index - step)))
 
-    def _go(self, task: Callable[[], None]) -> None:
-        self.runner.start(task)
-        self._buttons()
-
-    @guard
-    def _halt(self) -> None:
-        self.runner.ask()
-
-    @guard
-    def _one(self) -> None:
-        if self.running:
-            return
-        self._prepare()
-        self._go(lambda: self._loop(1))
+    def _glide(self, position: int) -> None:
+        """Show a step soon; of many in a row, as many as can be drawn, and the last."""
+        if position != self.at:
+            self._at = position
+            self._soon()
 
     @guard
-    def _branch(self) -> None:
-        self.branch(self.at)
-        self.notice.say(f"Back at step {self.frame.index}: Run goes on from here. The run before is grey in the curves.")
-
-    @guard
-    def _slid(self, change) -> None:
-        if not self._quiet:
-            self.seek(change["new"])
-
-    @guard
-    def _chose(self, _) -> None:
-        if not self._quiet:
-            self._refresh()
-
-    @guard
-    def _save(self) -> None:
-        self.notice.say(f"Saved {(self.session or self._trace).save(self._path())}")
-
-    @guard
-    def _open(self) -> None:
-        path, old = self._path(), self.session
-        self.show(Session.load(path, old.model, **old.method) if old else Trace.load(path))
-        for callback in self._hooks["open"]:
-            callback()
-        self._buttons()
-        self.notice.say(f"Opened {path}.json. {self._words()}")
-
-    @guard
-    def _gif(self) -> None:
-        path = Path(f"{self._path()}.gif")
-        self.notice.say(f"Writing {path} …")
-        self._go(lambda: f"Wrote {self.trace.to_gif(path)}")
-        self.stop_button.disabled = True
-
-    def _path(self) -> Path:
-        return Path(self.file.value.strip().removesuffix(".json") or "runs/session")
+    def _show_again(self) -> None:
+        self._refresh()

@@ -12,9 +12,9 @@ from ..compose import beside
 from ..records import Edit
 from ..session import Session
 from ..trace import Trace
-from .canvas import Shown, card
 from .picker import Picker
 from .player import Player
+from .shown import Shown, card
 
 GAP = 24  # CSS pixels between the two pictures
 
@@ -43,14 +43,16 @@ class Studio(Shown):
         self.picker = Picker(model, seed, edit, size)
         start = self._begin() if edit else None
         self.player = Player(start, size, chart=(2 * size + GAP, size // 2), blank=self._pale())
-        self.player.file.value = f"runs/{getattr(model, 'name', 'session')}"
+        self.player.files.name.value = f"runs/{getattr(model, 'name', 'session')}"
         self.picker.on_change(self._changed)
         for event, callback in (("start", self._start), ("rest", self.refresh_still), ("open", self._opened)):
             self.player.on(event, callback)
         if not edit:
             self._changed()
-        pictures = W.HBox([self.picker.box, self.player.column], layout=W.Layout(flex_flow="row wrap", grid_gap=f"{GAP}px"))
-        self.box = card(pictures, self.player.chart)
+        player = self.player
+        player.column.children = player.below
+        pictures = W.HBox([self.picker.box, player.column], layout=W.Layout(flex_flow="row wrap", grid_gap=f"{GAP}px"))
+        self.box = card(player.runs, pictures, player.chart.canvas, player.windows.panel)  # Run is on top: narrow pages stack the pictures
 
     @property
     def edit(self) -> Edit:
@@ -82,8 +84,7 @@ class Studio(Shown):
 
     def still(self) -> Image.Image:
         """Both pictures over the curves."""
-        chart = self.player.chart_picture()
-        small = chart.resize((chart.width // 2, chart.height // 2), Image.Resampling.LANCZOS)
+        small = self.player.chart_picture().reduce(2)
         pictures = beside(self.picker.still(self.player.size), self.player.picture(self.player.size), gap=GAP)
         return beside(pictures, small, stacked=True)
 

@@ -1,31 +1,65 @@
-"""From a trace to pictures: one step, and the curves."""
+"""From a trace to pictures: one step, its score windows, and the curves."""
 
 from __future__ import annotations
 
 import numpy as np
 from PIL import Image
 
-from ..compose import curves
+from ..compose import Panel, comparison, run_panels
 from ..session import Session
-from ..trace import Trace
+from ..trace import Frame, Trace
+
+FUSED = "fused"  # the map the tracker took its best pixel from; the only one, where it is made of nothing else
 
 
-def picture(trace: Trace, at: int, handle: int | None = None, size: int = 384) -> Image.Image:
-    """The step at position `at` with handles, targets, paths, mask and the score window of `handle`."""
-    return trace[at].paint(trace.path(at), handle, size=size)
+def maps(frame: Frame, handle: int) -> dict[str, np.ndarray]:
+    """The score windows (k k) of a handle by name: the fused one, then what it is made of; just "scores" where it is all."""
+    parts = {name: m[handle].numpy() for name, m in frame.maps.items()}
+    return {FUSED if parts else "scores": frame.scores[handle].numpy()} | parts
 
 
-def chart(trace: Trace, at: int, session: Session | None, size: tuple[int, int]) -> Image.Image:
-    """The curves of a trace; in grey the runs of its session that a rewind left behind."""
+def picture(trace: Trace, at: int, handle: int | None = None, name: str | None = None, size: int = 384) -> Image.Image:
+    """The step at position `at` with handles, targets, paths, mask and a score window: of `handle`, the map `name` if it has it."""
+    frame, look = trace[at], {}
+    if handle is not None:
+        look = {"scores": chosen(frame, handle, name), "near": frame.near[handle].numpy()}
+    return frame.paint(trace.path(at), size=size, **look)
+
+
+def chosen(frame: Frame, handle: int, name: str | None) -> np.ndarray:
+    """The map `name` of a handle, or else its scores."""
+    found = maps(frame, handle)
+    return found.get(name, frame.scores[handle].numpy())
+
+
+def panels(trace: Trace, session: Session | None = None, handle: int | None = None) -> list[Panel]:
+    """Distance, losses and confidence of a trace; in grey the runs of its session that a rewind left behind."""
     frames = list(trace)
     if not frames:
-        return curves([], np.zeros((0, 1)), {}, size=size)
+        return run_panels([], np.zeros((0, 1)), {}, confidence=np.zeros((0, 1)))
     past = [t for t in session.past if len(t) and t[0] is frames[0]] if session else []
     arrive = frames[0].edit.arrive or (session.method.get("arrive", 1.0) if session else None)
     losses = {name: [f.losses.get(name, np.nan) for f in frames] for name in frames[-1].losses}
-    return curves(*_way(trace), losses, at=at, arrive=arrive, past=[_way(t) for t in past], size=size)
+    sure = {"confidence": confidence(trace), "threshold": threshold(trace), "trusted": np.stack([f.trusted.numpy() for f in frames])}
+    steps, distance = way(trace)
+    return run_panels(steps, distance, losses, **sure, handle=handle or 0, arrive=arrive, past=[way(t) for t in past])
 
 
-def _way(trace: Trace) -> tuple[list[int], np.ndarray]:
-    frames = list(trace)
-    return [f.index for f in frames], np.stack([f.distance.numpy() for f in frames])
+def side_by_side(runs: dict[str, Trace], handle: int) -> list[Panel]:
+    """Distance and confidence of a handle in several runs."""
+    return comparison({name: (*way(t), confidence(t), threshold(t)) for name, t in runs.items()}, handle)
+
+
+def way(trace: Trace) -> tuple[list[int], np.ndarray]:
+    """The steps (s) and the distances (s n) of a trace."""
+    return [f.index for f in trace], np.stack([f.distance.numpy() for f in trace])
+
+
+def confidence(trace: Trace) -> np.ndarray:
+    """(s n)"""
+    return np.stack([f.confidence.numpy() for f in trace])
+
+
+def threshold(trace: Trace) -> np.ndarray:
+    """(s n), NaN where there was no gate."""
+    return np.stack([np.full(len(f.points), np.nan) if f.threshold is None else f.threshold.numpy() for f in trace])

@@ -1,0 +1,52 @@
+"""Which step is shown: play, slow motion, one step back or on, a slider."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import ipywidgets as W
+
+from .shown import button
+
+SPEEDS = (("normal", 80), ("half speed", 160), ("slow motion", 400), ("one a second", 1000))  # ms a step
+
+
+class Transport:
+    """Play, step and slide over the steps of a run; calls ``seek(position)``.
+
+    Args:
+        width: of the slider's line in CSS pixels.
+        seek: called with the position that has been chosen.
+        now: tells the position that is shown.
+    """
+
+    def __init__(self, width: int, seek: Callable[[int], None], now: Callable[[], int]) -> None:
+        self.seek, self.now = seek, now
+        self.play = W.Play(interval=SPEEDS[0][1], show_repeat=False, tooltip="Play the steps", layout=W.Layout(width="auto"))
+        self.slider = W.IntSlider(min=0, max=0, description="Step", tooltip="Show any step", layout=W.Layout(width=f"{width - 104}px"))
+        self.slider.style.description_width = "34px"
+        W.jslink((self.play, "value"), (self.slider, "value"))
+        self.slider.observe(self._slid, "value")
+        self.back = button("", "chevron-left", "One step back", lambda: self._by(-1))
+        self.on = button("", "chevron-right", "One step on", lambda: self._by(1))
+        for arrow in (self.back, self.on):
+            arrow.layout = W.Layout(width="36px")
+        self.speed = W.Dropdown(options=SPEEDS, tooltip="How fast Play goes", layout=W.Layout(width="118px"))
+        self.speed.observe(lambda change: setattr(self.play, "interval", change["new"]), "value")
+
+    def fill(self, count: int, at: int) -> None:
+        """Show that step `at` of `count` is shown."""
+        self.slider.max = self.play.max = max(count - 1, 0)
+        self.slider.value = at
+
+    def lock(self, locked: bool) -> None:
+        """While a run goes on nothing can be chosen."""
+        for part in (self.play, self.slider, self.back, self.on):
+            part.disabled = locked
+
+    def _by(self, steps: int) -> None:
+        self.seek(min(max(self.now() + steps, 0), self.slider.max))
+
+    def _slid(self, change) -> None:
+        if change["new"] != self.now():  # else it was `fill`
+            self.seek(change["new"])
