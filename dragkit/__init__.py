@@ -19,7 +19,7 @@ from .trace import Trace as Trace
 from .trackers import Discriminative as Discriminative
 from .trackers import NearestNeighbor as NearestNeighbor
 
-_LATER = {"Picker": "widgets", "Player": "widgets", "Studio": "widgets", "plot": ""}  # need the notebook's packages
+_LATER = {name: "widgets" for name in ("Compare", "Features", "Picker", "Player", "Studio")} | {"plot": ""}  # need the notebook's packages
 
 
 def __getattr__(name: str):

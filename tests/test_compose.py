@@ -120,3 +120,121 @@ def test_widths_grow_with_the_picture():
 def test_curves_draw_any_loss(values):
     picture = c.curves([0, 1, 2], np.ones((3, 1)), {"mine": values})
     assert np.ptp(np.asarray(picture)) > 100
+
+
+def test_the_runner_up_is_the_second_peak_not_the_peaks_neighbour():
+    scores = np.zeros((7, 7))
+    scores[2, 2], scores[2, 3], scores[5, 5], scores[5, 1] = 9, 8, 5, 4
+    assert c.peaks(scores) == ((2, 2), (5, 5))
+    scores[5, 5] = np.nan
+    assert c.peaks(scores) == ((2, 2), (5, 1))
+    scores[5, 1] = 0
+    assert c.peaks(scores) == ((2, 2), None)
+    assert c.peaks(np.full((3, 3), np.nan)) == (None, None)
+
+
+def test_of_equal_scores_the_best_is_in_the_middle_and_there_is_no_runner_up():
+    assert c.peaks(np.ones((7, 7))) == ((3, 3), None)
+
+
+def test_what_lies_under_the_mouse_is_what_was_painted_there():
+    scores = np.zeros((7, 7))
+    scores[1, 5] = 1
+    window, targets = np.array([12.0, 20]), np.array([[20.0, 12]])
+    under = lambda x, y: c.under(x, y, scores, window, (64, 64), targets)
+    assert under(12, 20) == (3, 3)
+    assert under(14, 18) == (1, 5)
+    assert under(50, 5) is None
+    picture = compose(GREY, targets=targets, scores=scores, near=window, size=768)
+    dark, bright = (tuple(shade[:3]) for shade in (c.colours(scores)[0, 0], c.colours(scores)[1, 5]))
+    lens = [(x, y) for x in range(44, 62) for y in range(44, 62) if under(x, y)]
+    assert len(lens) > 200
+    for x, y in lens:
+        near_edge = any(under(x + a, y + b) != under(x, y) for a in (-0.6, 0.6) for b in (-0.6, 0.6))
+        if under(x, y) != (1, 5) and not near_edge:
+            assert near(at(picture, x, y), dark)
+    finer = [(x, y) for x in np.arange(44, 62, 0.2) for y in np.arange(44, 62, 0.2)]
+    brights = [near(at(picture, *p), bright) for p in finer if under(*p) == (1, 5)]
+    assert np.mean(brights) > 0.4, "the rest is the ring"
+
+
+def test_large_maps_have_one_scale_and_know_what_lies_where():
+    maps = {"fused": np.arange(9.0).reshape(3, 3), "learned": -10 * np.arange(9.0).reshape(3, 3)}
+    picture = np.asarray(c.panels(maps, np.array([10.0, 20]), width=600))
+    found = {}
+    for y in range(2, picture.shape[0] // 2, 4):
+        for x in range(2, 600, 4):
+            place = c.panel_at(x, y, maps, 600)
+            if place:
+                found.setdefault(place, []).append(tuple(int(v) for v in picture[2 * y, 2 * x]))
+    assert len(found) == 18
+    for name, scores in maps.items():
+        shades = c.colours(scores)
+        for row, column in np.ndindex(3, 3):
+            colour = tuple(int(v) for v in shades[row, column, :3])
+            assert found[name, (row, column)].count(colour) > 0.4 * len(found[name, (row, column)])
+
+
+def test_a_click_on_any_panel_tells_its_step():
+    steps = list(range(41))
+    distance = np.linspace(20, 0, 41)[:, None]
+    panels = c.run_panels(steps, distance, {"shift": distance[:, 0]}, confidence=distance / 20)
+    for size in ((384, 576), (792, 192)):
+        blank, marked = (np.asarray(c.chart(panels, at, size)).astype(int) for at in (None, 30))
+        columns = np.argwhere((blank != marked).any(-1))
+        tall = [x for x in np.unique(columns[:, 1]) if (columns[:, 1] == x).sum() > 0.15 * blank.shape[0]]
+        assert len(tall) >= 2
+        for x in tall:
+            ys = columns[columns[:, 1] == x][:, 0]
+            assert c.step_at(x / 2, float(np.median(ys)) / 2, panels, size) == pytest.approx(30, abs=0.5)
+        assert c.step_at(3, 3, panels, size) is None
+
+
+def test_spans_without_trust_and_the_steps_that_switch():
+    trusted = np.array([True, False, False, True, False])
+    assert c.spans([0, 1, 2, 3, 4], trusted) == ([(0.5, 2.5), (3.5, 4.5)], [1, 3, 4])
+    assert c.spans([], np.zeros(0, bool)) == ([], [])
+
+
+def test_the_timeline_shades_what_was_not_trusted():
+    from dragkit.compose.axes import SHADE
+
+    steps, ones = list(range(20)), np.ones((20, 1))
+    trusted = (np.arange(20) < 10)[:, None]
+    sure = {"confidence": 0.6 - 0.01 * np.arange(20.0)[:, None], "threshold": 0.5 * ones, "trusted": trusted}
+    picture = np.asarray(c.curves(steps, ones, {"shift": ones[:, 0]}, size=(900, 200), **sure))
+    shaded = np.argwhere((picture == SHADE).all(-1) & (np.arange(picture.shape[0]) > 60)[:, None])
+    panels = c.run_panels(steps, ones, {"shift": ones[:, 0]}, **sure)
+    found = [c.step_at(x / 2, 100, panels, (900, 200)) for x in (shaded[:, 1].min(), shaded[:, 1].max())]
+    assert found == pytest.approx([9.5, 19.5], abs=0.3)
+
+
+def test_features_read_as_the_trackers_read_them():
+    import torch
+
+    from dragkit.geometry import sample
+
+    features = np.random.default_rng(0).normal(size=(5, 8, 12)).astype(np.float32)
+    for point in ([0.0, 0], [17.3, 9.9], [23, 15], [5.5, 3.25]):
+        read = c.read(features, np.array(point), (16, 24))
+        assert np.allclose(read, sample(torch.from_numpy(features), torch.tensor([point]), (16, 24))[0], atol=1e-6)
+
+
+def test_a_palette_keeps_colours_and_finds_the_directions():
+    random = np.random.default_rng(0)
+    parts = random.normal(size=(3, 10, 10)) * np.array([9.0, 3, 1])[:, None, None]
+    directions = np.linalg.qr(random.normal(size=(6, 6)))[0][:, :3]
+    features = np.einsum("ck,khw->chw", directions, parts)
+    palette = c.Palette.of(features)
+    assert palette.share == pytest.approx(1)
+    assert abs(palette.axes.T @ directions).round(1).tolist() == np.eye(3).tolist()
+    assert (palette.colours(features[:, :5]) == palette.colours(features)[:5]).all()
+    assert c.Palette.of(features[:2]).colours(features[:2]).shape == (10, 10, 3)
+
+
+def test_similarity_is_one_or_nought_where_it_is_the_same():
+    features = np.random.default_rng(0).normal(size=(5, 4, 4))
+    assert c.alike(features, features[:, 1, 2])[1, 2] == pytest.approx(1)
+    assert c.alike(features, features[:, 1, 2], "distance")[1, 2] == 0
+    with pytest.raises(ValueError, match="cosine, distance"):
+        c.alike(features, features[:, 0, 0], "dot")

@@ -69,3 +69,63 @@ def test_figures_show_themselves_without_pyplot(trace):
 def test_errors_say_the_way_out(trace, call, message):
     with pytest.raises(ValueError, match=message):
         call(trace)
+
+
+@pytest.fixture(scope="module")
+def stable():
+    model = dk.load("toy")
+    edit = dk.Edit([(64, 85), (32, 36)], [(74, 80), (38, 36)])
+    method = dk.methods.stabledrag("paper") | {"lr": 0.5, "steps": 8, "trust": lambda first: first * 0 + 0.98}
+    return dk.Trace(dk.drag(model, model.sample(0), edit, **method))
+
+
+def test_all_maps_on_one_scale_with_their_names(stable):
+    many = dk.plot.scores(stable[4], 1).axes[:3]
+    assert [axes.get_title().split(":")[0] for axes in many] == ["fused", "learned", "difference"]
+    assert {image.get_clim() for axes in many for image in axes.images} == {(0, 1)}
+    for axes, raw in zip(many[1:], (stable[4].maps["learned"][1], stable[4].maps["difference"][1])):
+        assert f"{raw.max():.3g}" in axes.get_title()
+        shown = axes.images[0].get_array()
+        assert np.allclose(shown, (raw - raw.min()) / (raw.max() - raw.min()), atol=1e-5)
+
+
+def test_the_timeline_shows_confidence_threshold_and_spans(stable):
+    axes = dk.plot.confidence(stable, handle=0).axes[0]
+    assert np.allclose(axes.lines[0].get_ydata(), [f.confidence[0] for f in stable])
+    assert np.allclose(axes.lines[1].get_ydata(), 0.98)
+    distrusted = sum(not f.trusted[0] for f in stable)
+    assert sum(p.get_width() for p in axes.patches) == distrusted
+
+
+def test_runs_beside_each_other_and_without_a_gate(stable, trace):
+    far, sure = dk.plot.compare([stable, trace], ["a", "b"], handle=1).axes
+    assert [line.get_label() for line in far.lines] == ["a", "b"]
+    assert np.allclose(far.lines[1].get_ydata(), [f.distance[1] for f in trace])
+    assert len(sure.lines) == 3, "a threshold for one of them"
+    assert not dk.plot.confidence(trace).axes[0].patches
+
+
+def test_features_keep_their_colours_along_a_run(stable):
+    model = dk.load("toy")
+    views = [model.view(stable[i].latent) for i in (0, 8)]
+    together = dk.plot.features(views, ["start", "end"]).axes
+    assert [axes.get_title() for axes in together] == ["start", "end"]
+    assert together[0].images[0].get_extent() == [-0.5, 127.5, 127.5, -0.5]
+    corner = [axes.images[0].get_array()[0, 0] for axes in together]
+    assert (corner[0] == corner[1]).all(), "the background has not moved"
+    assert len(dk.plot.features(views[0]).axes) == 1
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda t: dk.plot.confidence(dk.Trace()), "empty"),
+        (lambda t: dk.plot.confidence(t, 5), "handles 0 to 1"),
+        (lambda t: dk.plot.compare([]), "at least one run"),
+        (lambda t: dk.plot.compare([t], ["a", "b"]), "2 names"),
+        (lambda t: dk.plot.features([]), "at least one view"),
+    ],
+)
+def test_the_new_figures_say_the_way_out(trace, call, message):
+    with pytest.raises(ValueError, match=message):
+        call(trace)

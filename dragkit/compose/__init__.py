@@ -16,6 +16,8 @@ from .features import Palette as Palette
 from .features import alike as alike
 from .features import map_picture as map_picture
 from .features import read as read
+from .features import scale_bar as scale_bar
+from .marks import font as font
 from .picture import beside as beside
 from .picture import encode as encode
 from .picture import paint as paint

@@ -28,7 +28,7 @@ class Panel:
         band: from 0 to this value is green.
         shaded: (first, last) steps of spans that are shaded.
         ticked: steps that get a small triangle.
-        words: of the legend: what dashes, shading and triangles mean.
+        words: of the legend, by kind: what "dashes", "shade", "triangle", "band" and "past" mean.
         tight: the value axis need not begin at 0.
         named: whether the legend names the lines; not where another panel does.
     """
@@ -159,8 +159,10 @@ def _sample(draw, kind: str, colour, right: float, y: float) -> None:
         draw.line([right - 24, y, right, y], colour, 6)
     elif kind == "dashes":
         _dashes(draw, [(right - 26, y), (right, y)], colour)
-    elif kind == "shade":
-        draw.rectangle([right - 24, y - 9, right, y + 9], SHADE, PAST)
+    elif kind == "past":
+        draw.line([right - 24, y, right, y], PAST, 4)
+    elif kind in ("shade", "band"):
+        draw.rectangle([right - 24, y - 9, right, y + 9], SHADE if kind == "shade" else GREEN, PAST)
     else:
         draw.polygon([(right - 18, y - 7), (right - 2, y - 7), (right - 10, y + 7)], INK)
 

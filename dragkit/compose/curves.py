@@ -50,8 +50,9 @@ def run_panels(
         past: steps and distances of earlier runs, drawn in grey.
     """
     before = [(s, way) for s, ways in past for way in np.asarray(ways, float).T]
+    words = ({"band": "arrived"} if arrive else {}) | ({"past": "before"} if before else {})
     panels = [
-        Panel("distance to target (px)", _handles(steps, distance), past=before, band=arrive),
+        Panel("distance to target (px)", _handles(steps, distance), past=before, band=arrive, words=words),
         Panel("loss", {name: (steps, values) for name, values in losses.items()}, palette=SERIES[1:] + SERIES[:1]),
     ]
     if confidence is not None:

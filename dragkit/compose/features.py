@@ -11,8 +11,8 @@ from typing import Literal
 import numpy as np
 from PIL import Image, ImageDraw
 
-from .marks import BLACK, WHITE
-from .windows import colours
+from .marks import BLACK, INK, WHITE, font
+from .windows import colours, viridis
 
 Measure = Literal["cosine", "distance"]
 MEASURES = ("cosine", "distance")
@@ -93,3 +93,17 @@ def map_picture(cells: np.ndarray, size: int, point: np.ndarray | None = None, s
                 draw.line([x + a, y, x + b, y], colour, max(round(width * unit), 1))
                 draw.line([x, y + a, x, y + b], colour, max(round(width * unit), 1))
     return picture
+
+
+def scale_bar(scores: np.ndarray, name: str, width: int = 384) -> Image.Image:
+    """The colours of a map (h w) with its lowest and highest value; twice as fine as its `width` in CSS pixels."""
+    sheet = Image.new("RGB", (2 * width, 44), WHITE)
+    draw, x = ImageDraw.Draw(sheet), 4
+    for word in (f"{name}:  {np.nanmin(scores):.3g}", None, f"{np.nanmax(scores):.3g}"):
+        if word is None:
+            sheet.paste(Image.fromarray(np.broadcast_to(viridis()[None, :, :3], (20, 256, 3)).copy()), (x, 12))
+            x += 268
+        else:
+            draw.text((x, 22), word, INK, font(22), anchor="lm")
+            x += round(draw.textlength(word, font(22)) + 12)
+    return sheet

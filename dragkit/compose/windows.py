@@ -143,7 +143,7 @@ def legend(width: int = 384, looked: bool = False) -> Image.Image:
     marks = [(best, "best"), (second, "runner-up")] + [(plus, "looked from here")] * looked
     for mark, word in marks:
         draw.ellipse([x + 8, 6, x + 40, 38], (94, 201, 98))  # a colour of the scale, for contrast
-        mark(draw, (x + 24, 22), 10, 2)
+        mark(draw, (x + 24, 22), 11, 1.4)
         x = _say(draw, x + 48, word)
     return sheet
 

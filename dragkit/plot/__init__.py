@@ -1,0 +1,13 @@
+"""The widgets' pictures as matplotlib figures, with axes and units, for reading and for print.
+
+The figures are made without pyplot: they show themselves in a notebook, and can be saved with
+``figure.savefig("step.png")``.
+"""
+
+from .looks import features as features
+from .looks import scores as scores
+from .runs import compare as compare
+from .runs import confidence as confidence
+from .runs import filmstrip as filmstrip
+from .runs import losses as losses
+from .runs import step as step

@@ -1,0 +1,81 @@
+"""What trackers look at, as figures: score windows, and the features themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+
+from ..compose import Palette, peaks, stretched
+from ..records import Step, View
+from ..trace import Frame
+from .figures import Photo, Plot, handle_of, light
+
+
+def scores(frame: Frame | Step, handle: int = 0) -> Plot:
+    """The score windows of one handle, fused first, then what it is made of; axes in pixels.
+
+    All have one scale: each map is stretched from its worst to its best in the window, as the fusion does; the
+    raw range stands above it. The best pixel is ringed, the runner-up (the second peak) has a diamond.
+
+    Raises:
+        ValueError: there is no such handle.
+    """
+    frame = light(frame)
+    handle_of(frame, handle)
+    parts = {name: m[handle].numpy() for name, m in frame.maps.items()}
+    maps = {"fused" if parts else "scores": frame.scores[handle].numpy()} | parts
+    figure = Plot(figsize=(1.4 + 3 * len(maps), 3.9), layout="constrained")
+    many = figure.subplots(1, len(maps), squeeze=False)[0]
+    for axes, (name, window) in zip(many, maps.items()):
+        picture = _window(axes, name, window, frame.near[handle].numpy())
+    many[0].set_ylabel("y (px)")
+    figure.suptitle(f"scores of handle {handle}, step {frame.index}", fontsize=11)
+    bar = figure.colorbar(picture, ax=many, ticks=[0, 1])
+    bar.ax.set_yticklabels(["worst", "best in\nthe window"])
+    lines = {line.get_label(): line for axes in many for line in axes.lines}
+    figure.legend(lines.values(), lines.keys(), loc="outside lower center", ncols=3, frameon=False)
+    return figure
+
+
+def features(views: View | Sequence[View], names: Sequence[str] | None = None) -> Photo:
+    """Features as colours: the first three principal components as red, green and blue; axes in pixels of the picture.
+
+    The colours are fixed by the first view, so the same content keeps its colour along a run.
+
+    Raises:
+        ValueError: there is no view, or the names do not fit.
+    """
+    views = [views] if isinstance(views, View) else list(views)
+    names = [""] * len(views) if names is None else list(names)
+    if not views or len(names) != len(views):
+        raise ValueError(f"{len(views)} views and {len(names)} names; give at least one view, and a name for each or none")
+    maps = [view.features.detach().cpu().numpy() for view in views]
+    palette = Palette.of(maps[0])
+    figure = Photo(figsize=(0.6 + 2.9 * len(views), 3.4), layout="constrained")
+    for axes, cells, view, name in zip(figure.subplots(1, len(views), squeeze=False)[0], maps, views, names):
+        height, width = view.size
+        axes.imshow(palette.colours(cells), extent=(-0.5, width - 0.5, height - 0.5, -0.5))
+        axes.set(xlabel="x (px)", title=name)
+    figure.axes[0].set_ylabel("y (px)")
+    share = f"{100 * palette.share:.0f} % of the first view's variance"
+    figure.suptitle(f"features, PCA to RGB: {share}", fontsize=10)
+    return figure
+
+
+def _window(axes: Axes, name: str, window: np.ndarray, near: np.ndarray):
+    """One map of a window around `near` (2), with its peaks."""
+    radius, (x, y) = len(window) // 2, near.tolist()
+    extent = (x - radius - 0.5, x + radius + 0.5, y + radius + 0.5, y - radius - 0.5)
+    picture = axes.imshow(stretched(window), cmap="viridis", extent=extent, vmin=0, vmax=1)
+    for cell, style, label in zip(peaks(window), ("o", "D"), ("best", "runner-up")):
+        if cell:
+            place = (x - radius + cell[1], y - radius + cell[0])
+            look = {"ms": 13, "mfc": "none", "mew": 2} if style == "o" else {"ms": 8, "mfc": "white", "mew": 1.5}
+            axes.plot(*([v] for v in place), style, mec="black", ls="", label=label, **look)
+    known = window[np.isfinite(window)]
+    raw = f"{known.min():.3g} … {known.max():.3g}" if len(known) else "no score"
+    axes.set(xlim=extent[:2], ylim=extent[2:], xlabel="x (px)")
+    axes.set_title(f"{name}: {raw}", fontsize=10)
+    return picture

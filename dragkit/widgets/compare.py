@@ -1,0 +1,159 @@
+"""The widget that shows several runs on one time axis."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import ipywidgets as W
+from PIL import Image, ImageDraw
+
+from ..compose import beside, chart, font, legend, step_at
+from ..session import retrack
+from ..trace import Frame, Trace
+from . import views
+from .canvas import Surface, Throttle
+from .shown import Notice, Shown, card, guard, row
+from .transport import Transport
+from .windows import Windows
+
+
+class Compare(Shown):
+    """Two or more runs on one time axis: ``Compare(a, b, names=("DragGAN", "StableDrag"))``.
+
+    One slider moves all of them; a run that is shorter holds its last step. The curves show each run's distance
+    and confidence; a click on them shows that step. :meth:`trackers` compares trackers on the *same* pictures.
+
+    Args:
+        traces: the runs.
+        names: one each; default: "run 0", "run 1", …
+        size: height of each picture on the page, in CSS pixels.
+
+    Raises:
+        ValueError: fewer than two runs, one without steps, or names that do not fit.
+    """
+
+    def __init__(self, *traces: Trace, names: Sequence[str] | None = None, size: int = 300) -> None:
+        names = [f"run {i}" for i in range(len(traces))] if names is None else list(names)
+        if len(traces) < 2 or not all(len(t) for t in traces):
+            raise ValueError(f"Compare needs two runs or more with at least one step each; got {len(traces)} with {[len(t) for t in traces]} steps")
+        if len(set(names)) != len(traces):
+            raise ValueError(f"{len(traces)} runs but the names {names}; give each a name of its own")
+        self.runs, self.size, self._at = dict(zip(names, traces)), size, 0
+        self.steps = sorted({f.index for t in traces for f in t})
+        self.notice = Notice(size)
+        self._pulled, self._over, self._soon = False, "", Throttle(self._draw)
+        self._build()
+        self.seek(-1)
+
+    @classmethod
+    def trackers(cls, model, trace: Trace, trackers: Mapping[str, Any], *, size: int = 300, **look: Any) -> Compare:
+        """What would the other one have said here? Every tracker on the frames of one recorded run.
+
+        ``Compare.trackers(model, trace, {"nearest": NearestNeighbor(), "learned": Discriminative()})``. The pictures
+        are the same; each tracker follows its own points. See :func:`dragkit.session.retrack`, which takes `look`
+        (`trust`, `arrive`) and shows a progress bar where it takes longer than two seconds.
+        """
+        runs = [retrack(model, trace, tracker, **look) for tracker in trackers.values()]
+        return cls(*runs, names=list(trackers), size=size)
+
+    @property
+    def at(self) -> int:
+        """The position of the step that is shown, among ``steps``."""
+        return self._at
+
+    @property
+    def frames(self) -> dict[str, Frame]:
+        """What is shown: of every run the step of that number, or the last one before."""
+        step = self.steps[self._at]
+        return {name: max((f for f in t if f.index <= step), key=lambda f: f.index, default=t[0]) for name, t in self.runs.items()}
+
+    @property
+    def last_error(self) -> BaseException | None:
+        """The last error of a callback; ``None`` while all is well."""
+        return self.notice.last_error
+
+    def seek(self, position: int) -> None:
+        """Show the step at `position`; negative ones count from the end."""
+        self._at = range(len(self.steps))[position]
+        self._draw()
+
+    def picture(self, name: str, size: int = 384) -> Image.Image:
+        """One run's step that is shown."""
+        trace, frame = self.runs[name], self.frames[name]
+        return views.picture(trace, trace.frames.index(frame), self.windows.handle.value, self.windows.map.value, size)
+
+    def chart_picture(self) -> Image.Image:
+        """The curves, twice as large as on the page."""
+        return chart(self._panels(), self.steps[self._at], self.chart_size)
+
+    def still(self) -> Image.Image:
+        """The pictures side by side with their names, over the curves."""
+        pictures = [beside(_title(name, p.width), p, gap=0, stacked=True) for name, p in ((n, self.picture(n, self.size)) for n in self.runs)]
+        return beside(beside(*pictures), legend(384, looked=False).reduce(2), self.chart_picture().reduce(2), stacked=True)
+
+    def __repr__(self) -> str:
+        return f"Compare({', '.join(f'{name}: {trace!r}' for name, trace in self.runs.items())})"
+
+    def _build(self) -> None:
+        self.surfaces, self.lines, columns = {}, {}, []
+        for name, trace in self.runs.items():
+            shape = trace[0].image.shape[:2]
+            surface = Surface(shape, self.size, lambda *mouse, name=name: self._pointed(name, *mouse), style="dk-look")
+            width = round(self.size * shape[1] / shape[0])
+            label = W.Label(name, layout=W.Layout(width=f"{width}px"), style={"font_weight": "bold"})
+            self.surfaces[name], self.lines[name] = surface, Notice(width)
+            columns.append(W.VBox([label, surface.canvas, self.lines[name].line]))
+        wide = sum(int(c.children[0].layout.width[:-2]) for c in columns) + 12 * (len(columns) - 1)
+        self.chart_size = (max(wide, 600), 210)
+        self.chart = Surface(self.chart_size[::-1], self.chart_size[1], self._charted, style="dk-seek")
+        self.transport = Transport(500, self._sought, lambda: self._at)
+        self.windows = Windows(384, self._draw, self._say)
+        self.windows.fill(max((t[0] for t in self.runs.values()), key=lambda f: len(f.maps)))
+        t, w = self.transport, self.windows
+        pictures = W.HBox(columns, layout=W.Layout(flex_flow="row wrap", grid_gap="12px"))
+        self.box = card(pictures, w.legend, row(t.play, t.slider, t.back, t.on, t.speed, width=self.chart_size[0] + 60),
+                        row(w.handle, w.map, width=self.chart_size[0]), self.chart.canvas, self.notice.line)  # fmt: skip
+
+    def _panels(self) -> list:
+        return views.side_by_side(self.runs, min(self.windows.handle.value or 0, *(len(t[0].points) - 1 for t in self.runs.values())))
+
+    @guard
+    def _draw(self) -> None:
+        for name, surface in self.surfaces.items():
+            surface.show(lambda size, name=name: self.picture(name, size))
+        self.chart.show(lambda _: self.chart_picture())
+        self.transport.fill(len(self.steps), self._at)
+        self._say()
+
+    @guard
+    def _say(self) -> None:
+        """Under each picture the step it shows, or what lies under the mouse in all of them."""
+        mouse = self.windows.mouse
+        for name, frame in self.frames.items():
+            ended = " (ended)" if frame.index < self.steps[self._at] else ""
+            words = f"step {' · '.join(str(frame).split('  ')).strip(' ·')}{ended}"
+            self.lines[name].say((mouse and mouse[0] == "picture" and self._over == name and self.windows.words(frame)) or words)
+
+    @guard
+    def _pointed(self, name: str, kind: str, x: float, y: float) -> None:
+        self._over = name
+        self.windows.at("picture", kind, x, y)
+
+    @guard
+    def _charted(self, kind: str, x: float, y: float) -> None:
+        self._pulled = kind == "press" or (self._pulled and kind == "move")
+        step = step_at(x + 0.5, y + 0.5, self._panels(), self.chart_size) if self._pulled else None
+        if step is not None:
+            self._sought(min(range(len(self.steps)), key=lambda i: abs(self.steps[i] - step)))
+
+    @guard
+    def _sought(self, position: int) -> None:
+        self._at = position
+        self._soon()
+
+
+def _title(name: str, width: int) -> Image.Image:
+    sheet = Image.new("RGB", (width, 24), "white")
+    ImageDraw.Draw(sheet).text((2, 3), name, (32, 33, 36), font(15))
+    return sheet

@@ -1,0 +1,148 @@
+"""The widget that looks at the features themselves: as colours, and how alike they are."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import ipywidgets as W
+import numpy as np
+from PIL import Image
+
+from ..compose import MEASURES, Palette, alike, beside, encode, map_picture, paint, read, scale_bar
+from ..trace import Trace
+from .canvas import Surface, Throttle
+from .shown import Notice, Shown, card, guard, row
+from .transport import Transport
+
+UNDER = "the pixel under the mouse"
+WORDS = {"cosine": "cosine", "distance": "-‖F - f‖"}
+
+
+class Features(Shown):
+    """See what the trackers compare: ``Features(model, trace)``.
+
+    Left the picture, in the middle its features as colours (their principal components; the colours are fixed by
+    the first frame), right how alike every cell is to one feature f: that under the mouse, or a handle's template
+    from the first frame. Move the mouse over any of the three; a click holds the place, another lets go.
+
+    Args:
+        model: the one that made the run; it looks at the recorded latents again.
+        trace: a run with at least one step.
+        size: height of each picture on the page, in CSS pixels.
+
+    Raises:
+        ValueError: the trace is empty.
+    """
+
+    def __init__(self, model, trace: Trace, size: int = 256) -> None:
+        if not len(trace):
+            raise ValueError("the trace is empty; run a step first")
+        self.model, self.trace, self.size, self._at = model, trace, size, 0
+        self._look = lru_cache(maxsize=8)(self._viewed)
+        self.palette = Palette.of(self._look(0))
+        first, shape = trace[0], trace[0].image.shape[:2]
+        self.templates = [read(self._look(0), p, shape) for p in first.edit.handles.numpy()]
+        self.mouse, self._held = first.points[0].numpy(), False
+        self._soon = Throttle(self._draw)
+        self._build(shape)
+        self._draw()
+
+    @property
+    def at(self) -> int:
+        """The position of the step that is shown."""
+        return self._at
+
+    @property
+    def last_error(self) -> BaseException | None:
+        """The last error of a callback; ``None`` while all is well."""
+        return self.notice.last_error
+
+    @property
+    def similarity(self) -> np.ndarray:
+        """(h w) how alike each cell of the features is to the chosen one."""
+        return alike(self._look(self._at), self._wanted(), self.measure.value)
+
+    def seek(self, position: int) -> None:
+        """Show the step at `position` of the trace; negative ones count from the end."""
+        self._at = range(len(self.trace))[position]
+        self._draw()
+
+    def pictures(self, size: int = 256) -> list[Image.Image]:
+        """The step, its features as colours, and the similarity; `size` pixels high."""
+        frame, shape = self.trace[self._at], self.trace[0].image.shape[:2]
+        colours = self.palette.colours(self._look(self._at))
+        shown = paint(frame.image, frame.points.numpy(), frame.edit.targets.numpy(), size=size)
+        return [shown, map_picture(colours, size, self.mouse, shape), map_picture(self.similarity, size, self.mouse, shape)]
+
+    def still(self) -> Image.Image:
+        """The three pictures, and the scale of the third."""
+        return beside(beside(*self.pictures(self.size)), scale_bar(self.similarity, WORDS[self.measure.value]).reduce(2), stacked=True)
+
+    def __repr__(self) -> str:
+        return f"Features({self.trace!r})"
+
+    def _here(self) -> np.ndarray:
+        """The feature (c) at the mouse."""
+        return read(self._look(self._at), self.mouse, self.trace[0].image.shape[:2])
+
+    def _wanted(self) -> np.ndarray:
+        """The feature f (c) that the others are compared with."""
+        return self._here() if self.query.value is None else self.templates[self.query.value]
+
+    def _viewed(self, at: int) -> np.ndarray:
+        view = self.model.view(self.trace[at].latent.to(getattr(self.model, "device", "cpu")))
+        return view.features.detach().cpu().numpy()
+
+    def _build(self, shape: tuple[int, int]) -> None:
+        self.surfaces = [Surface(shape, self.size, self._pointed, style="dk-look") for _ in range(3)]
+        width = round(self.size * shape[1] / shape[0])
+        share = f"features, first 3 principal components: {100 * self.palette.share:.0f} % of the variance"
+        names = [W.Label(n, layout=W.Layout(width=f"{width}px")) for n in ("picture", "features as colours", "similarity to the feature f")]
+        names[1].tooltip = share
+        self.notice = Notice(3 * width)
+        handles = [(f"handle {i}'s template (step {self.trace[0].index})", i) for i in range(len(self.templates))]
+        self.query = W.Dropdown(options=[(UNDER, None), *handles], description="f is of", layout=W.Layout(width="300px"))
+        self.measure = W.Dropdown(options=[(WORDS[m], m) for m in MEASURES], description="measure", layout=W.Layout(width="190px"))
+        for part in (self.query, self.measure):
+            part.style.description_width = "56px"
+            part.observe(self._chose, "value")
+        self.transport = t = Transport(400, self._sought, lambda: self._at)
+        self.bar = W.Image(format="jpeg", layout=W.Layout(width="384px", height="22px"))
+        columns = [W.VBox([n, s.canvas]) for n, s in zip(names, self.surfaces)]
+        pictures = W.HBox(columns, layout=W.Layout(flex_flow="row wrap", grid_gap="12px"))
+        line = lambda *parts: row(*parts, width=3 * width + 24)
+        self.box = card(pictures, self.bar, self.notice.line, line(t.play, t.slider, t.back, t.on, t.speed), line(self.query, self.measure))
+
+    @guard
+    def _draw(self) -> None:
+        shown = self.pictures(2 * self.size)
+        for surface, picture in zip(self.surfaces, shown):
+            surface.show(lambda _, picture=picture: picture)
+        self.bar.value = encode(scale_bar(self.similarity, WORDS[self.measure.value]))
+        self.transport.fill(len(self.trace), self._at)
+        self._say()
+
+    def _say(self) -> None:
+        here = alike(self._here()[:, None, None], self._wanted(), self.measure.value)[0, 0]
+        x, y = self.mouse
+        held = " (held: click to let go)" if self._held else ""
+        name = self.query.label if self.query.value is not None else "itself"
+        self.notice.say(f"step {self.trace[self._at].index} · pixel ({x:g}, {y:g}): {WORDS[self.measure.value]} to {name} {here:.3g}{held}")
+
+    @guard
+    def _pointed(self, kind: str, x: float, y: float) -> None:
+        height, width = self.trace[0].image.shape[:2]
+        if kind == "press":
+            self._held = not self._held
+        if kind == "press" or (kind == "move" and not self._held):
+            self.mouse = np.array([np.clip(round(x), 0, width - 1), np.clip(round(y), 0, height - 1)], float)
+            self._soon()
+
+    @guard
+    def _chose(self, _) -> None:
+        self._draw()
+
+    @guard
+    def _sought(self, position: int) -> None:
+        self._at = position
+        self._soon()
