@@ -448,3 +448,202 @@ def test_a_loss_below_zero_runs_and_a_second_press_of_run_changes_nothing():
     player.stop()
     assert player.last_error is None
     assert [f.index for f in session.trace] == list(range(len(session.trace)))
+
+
+# --- looking closer ------------------------------------------------------------------------------------
+
+
+STABLE = dk.methods.stabledrag("paper") | {"lr": 0.5, "steps": 12}
+
+
+@pytest.fixture
+def stable(model):
+    edit = dk.Edit([(64, 85), (32, 36)], [(74, 80), (38, 36)])
+    return dk.Trace(dk.drag(model, model.sample(0), edit, **STABLE))
+
+
+def poke(surface, event, x, y):
+    """What the browser would send for CSS pixel (x, y) of a canvas."""
+    surface.canvas._handle_frontend_event(None, {"event": event, "x": 2 * x, "y": 2 * y}, [])
+
+
+def step_place(player, step):
+    """A CSS pixel of the curves where that step is."""
+    width, height = player.chart_size
+    panels = player._panels()
+    places = [(x, height - 60) for x in range(width) if (s := dk.compose.step_at(x, height - 60, panels, (width, height))) is not None]
+    return min(places, key=lambda p: abs(dk.compose.step_at(*p, panels, (width, height)) - step))
+
+
+def test_hover_tells_the_pixel_and_its_raw_values(stable):
+    player = dk.Player(stable)
+    player.seek(5)
+    frame = player.frame
+    x, y = (frame.near[0] + torch.tensor([1.0, -1])).tolist()
+    row, column = len(frame.scores[0]) // 2 - 1, len(frame.scores[0]) // 2 + 1
+    touch(player, "mouse_move", x, y)
+    text = player.notice.line.value
+    assert f"pixel ({x:g}, {y:g})" in text
+    for name in ("learned", "difference"):
+        assert f"{name} {frame.maps[name][0, row, column]:.3g}" in text
+    assert f"fused {frame.scores[0, row, column]:.3g}" in text
+    touch(player, "mouse_move", 3, 120)
+    assert "no score here" in player.notice.line.value
+    touch(player, "mouse_out", 3, 120)
+    assert "step 5" in player.notice.line.value
+    assert player.last_error is None
+
+
+def test_a_finger_reads_values_too(stable):
+    player = dk.Player(stable)
+    x, y = player.frame.near[0].tolist()
+    touch(player, "touch_start", touches=[{"x": (x + 0.5) * 6, "y": (y + 0.5) * 6}])
+    assert f"pixel ({x:g}, {y:g}): learned" in player.notice.line.value
+
+
+def test_the_large_maps_tell_values_and_have_the_frames_maps(stable):
+    player = dk.Player(stable)
+    windows = player.windows
+    assert list(windows.map.options) == ["fused", "learned", "difference"]
+    assert windows.panel.layout.display == "none"
+    windows.beside.value = True
+    assert windows.panel.layout.display == "flex"
+    poke(windows.surface, "mouse_move", windows.width / 2, 150)
+    assert "learned" in windows.readout.value
+    assert "pixel" in player.notice.line.value
+    fused = player.picture().tobytes()
+    windows.map.value = "difference"
+    assert player.picture().tobytes() != fused
+    assert player.still().height > 800
+    assert player.last_error is None
+
+
+def test_a_tracker_without_maps_offers_just_its_scores(model):
+    player = dk.Player(dk.Session(model, model.sample(0), PAIR, **FAST))
+    assert list(player.windows.map.options) == ["scores"]
+    assert player.windows.map.disabled
+    player.windows.beside.value = True
+    touch(player, "mouse_move", *player.frame.near[0].tolist())
+    assert "scores 0" in player.notice.line.value or "scores -" in player.notice.line.value
+    assert player.last_error is None
+
+
+def test_a_click_on_the_curves_shows_that_step(stable):
+    player = dk.Player(stable)
+    poke(player.chart, "mouse_down", *step_place(player, 3))
+    wait(lambda: player.transport.slider.value == 3)
+    poke(player.chart, "mouse_move", *step_place(player, 5))
+    poke(player.chart, "mouse_up", *step_place(player, 6))
+    poke(player.chart, "mouse_move", *step_place(player, 1))
+    wait(lambda: player.transport.slider.value == 5)
+    assert player.frame is stable[5]
+    poke(player.chart, "mouse_down", 2, 2)
+    assert player.frame is stable[5]
+    assert player.last_error is None
+
+
+def test_step_back_and_on_and_slow_motion(stable):
+    player = dk.Player(stable)
+    t = player.transport
+    t.back.click()
+    t.back.click()
+    wait(lambda: t.slider.value == len(stable) - 3)
+    t.on.click()
+    wait(lambda: t.slider.value == len(stable) - 2)
+    for _ in range(5):
+        t.on.click()
+    assert player.at == len(stable) - 1
+    t.speed.label = "slow motion"
+    assert t.play.interval == 400
+
+
+def test_saving_never_overwrites_another_run(model, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    first, second = (dk.Player(dk.Session(model, model.sample(i), PAIR, **FAST)) for i in (0, 1))
+    first.files.save.click()
+    first.run(2)
+    first.files.save.click()
+    second.files.save.click()
+    assert sorted(p.name for p in (tmp_path / "runs").glob("*.json")) == ["session-2.json", "session.json"]
+    assert "runs/session-2.json (runs/session.json is another run" in second.notice.line.value
+    assert len(dk.Trace.load("runs/session")) == 3
+    third = dk.Player(dk.Session(model, model.sample(2), PAIR, **FAST))
+    third.files.open.click()
+    third.run(1)
+    third.files.save.click()
+    assert len(dk.Trace.load("runs/session")) == 4, "what was opened here may be written again"
+
+
+def test_two_handles_on_one_pixel_are_told_not_raised(model):
+    studio = dk.Studio(model, **FAST)
+    studio.picker.add.click()
+    studio.picker.add.click()
+    assert "both on pixel (64, 64)" in studio.picker.notice.line.value
+    assert studio.player.run_button.disabled
+    assert studio.last_error is None
+    studio.picker.remove.click()
+    assert not studio.player.run_button.disabled
+
+
+# --- compare and features ------------------------------------------------------------------------------
+
+
+def test_compare_moves_all_runs_and_holds_the_last_step(stable):
+    short = dk.Trace(stable.frames[:4])
+    both = dk.Compare(stable, short, names=["long", "short"])
+    assert both.frames == {"long": stable[-1], "short": short[-1]}
+    assert "ended" in both.lines["short"].line.value
+    both.transport.slider.value = 2
+    wait(lambda: "step 2" in both.lines["short"].line.value)
+    assert [f.index for f in both.frames.values()] == [2, 2]
+    assert both.picture("long").tobytes() == both.picture("short").tobytes()
+    x, y = stable[2].near[0].tolist()
+    canvas = both.surfaces["short"].canvas
+    scale = canvas.height / 128
+    canvas._handle_frontend_event(None, {"event": "mouse_move", "x": (x + 0.5) * scale, "y": (y + 0.5) * scale}, [])
+    assert f"pixel ({x:g}, {y:g})" in both.lines["short"].line.value
+    assert "pixel" not in both.lines["long"].line.value
+    assert both.snapshot().startswith(b"\x89PNG")
+    assert both.last_error is None
+
+
+def test_compare_trackers_on_the_same_frames(model, stable):
+    both = dk.Compare.trackers(model, stable, {"nearest": dk.NearestNeighbor(), "learned": dk.Discriminative()})
+    assert torch.equal(both.frames["learned"].points, stable[-1].points)
+    assert both.frames["nearest"].image is stable[-1].image
+    poke(both.chart, "mouse_down", *step_place(both, 4))
+    wait(lambda: both.transport.slider.value == 4)
+    assert both.last_error is None
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda t: dk.Compare(t), "two runs or more"),
+        (lambda t: dk.Compare(t, dk.Trace()), "at least one step"),
+        (lambda t: dk.Compare(t, t, names=["a", "a"]), "a name of its own"),
+        (lambda t: dk.Features(None, dk.Trace()), "empty"),
+    ],
+)
+def test_what_cannot_be_shown_is_refused(stable, make, message):
+    with pytest.raises(ValueError, match=message):
+        make(stable)
+
+
+def test_features_show_what_is_like_the_pixel_under_the_mouse(model, stable):
+    look = dk.Features(model, stable)
+    poke(look.surfaces[1], "mouse_move", 129, 171)  # twice as large as the picture
+    wait(lambda: "pixel (64, 85)" in look.notice.line.value)
+    best = np.unravel_index(look.similarity.argmax(), look.similarity.shape)
+    assert np.abs(np.subtract(best, (42.5, 32))).max() <= 1
+    look.query.value, look.measure.value = 1, "distance"
+    assert "handle 1" in look.notice.line.value
+    look.seek(0)
+    assert look.similarity.max() == pytest.approx(0, abs=0.3), "handle 1's own cell"
+    poke(look.surfaces[0], "mouse_down", 20, 20)
+    wait(lambda: "pixel (10, 10)" in look.notice.line.value)
+    poke(look.surfaces[0], "mouse_move", 200, 200)
+    assert "pixel (10, 10)" in look.notice.line.value
+    assert "held" in look.notice.line.value
+    assert look.snapshot().startswith(b"\x89PNG")
+    assert look.last_error is None
