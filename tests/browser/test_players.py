@@ -1,0 +1,133 @@
+"""Player and Compare in a real JupyterLab: scrub, hover, click on the curves, play two at once.
+
+The screenshots are kept as runs/player.png, runs/compare.png and runs/features.png.
+"""
+
+import re
+from pathlib import Path
+
+import nbformat
+import numpy as np
+import pytest
+from person import Lab, wait
+
+pytestmark = pytest.mark.slow
+RUNS = Path(__file__).parents[2] / "runs"
+CELLS = [
+    """import torch
+torch.set_num_threads(1)
+import dragkit as dk
+model = dk.load("lion")
+edit = dk.Edit([(74, 74), (50, 44)], [(74, 87), (50, 40)])
+trace = dk.Trace(dk.drag(model, model.sample(2), edit, **dk.methods.stabledrag() | {"steps": 40}))""",
+    "player = dk.Player(trace)\nplayer",
+    'compare = dk.Compare.trackers(model, trace, {"nearest": dk.NearestNeighbor(), "learned": dk.Discriminative()})\ncompare',
+    "features = dk.Features(model, trace)\nfeatures",
+    "other = dk.Player(trace)\nother",
+    """import json
+f = player.frame
+print("PROBE", json.dumps({"at": player.at, "near": f.near.tolist(), "learned": f.maps["learned"][0].tolist(), "compare": compare.at,
+    "rates": [player.surface.rate, other.surface.rate], "errors": [repr(w.last_error) for w in (player, compare, features, other)]}))""",
+]
+
+
+@pytest.fixture
+def lab(lab, page):
+    folder, url = lab
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in CELLS])
+    notebook.metadata.kernelspec = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    nbformat.write(notebook, folder / "players.ipynb")
+    lab = Lab(page, url("players.ipynb"), folder / "players.ipynb")
+    for i in range(len(CELLS) - 1):
+        lab.run_cell(i)
+    assert not [o for outputs in lab.outputs() for o in outputs if o["output_type"] == "error"]
+    return lab
+
+
+class Cell:
+    """What a person sees of the widget in one cell."""
+
+    def __init__(self, lab, i):
+        self.lab, self.root = lab, lab.page.locator(".jp-Notebook-cell").nth(i)
+
+    def canvas(self, i):
+        return self.root.locator(".dk canvas").nth(i)
+
+    def status(self):
+        return self.root.locator("[role=status]").first.inner_text()
+
+    def mouse(self, i, x, y, press=False):
+        """Move to (x, y), shares of the canvas's width and height, and press there."""
+        self.canvas(i).scroll_into_view_if_needed()
+        box = self.canvas(i).bounding_box()
+        self.lab.page.mouse.move(box["x"] + x * box["width"], box["y"] + y * box["height"], steps=3)
+        if press:
+            self.lab.page.mouse.down()
+            self.lab.page.mouse.up()
+
+    def screenshot(self, name):
+        RUNS.mkdir(exist_ok=True)
+        self.root.screenshot(path=RUNS / f"{name}.png")
+
+
+def shows(read, pattern):
+    """Wait until what `read` tells matches; returns the match."""
+    found = []
+    wait(lambda: found.append(re.search(pattern, read())) or found[-1])
+    return found[-1]
+
+
+def test_scrub_hover_click_compare(lab):
+    player, compare, features = (Cell(lab, i) for i in (1, 2, 3))
+    player.canvas(0).scroll_into_view_if_needed()
+    player.root.get_by_role("slider").last.focus()
+    for _ in range(3):
+        lab.page.keyboard.press("ArrowLeft")
+    shows(player.status, "step 37 ")
+    known = lab.probe()
+    assert known["at"] == 37
+
+    x, y = known["near"][0]
+    player.mouse(0, (x + 0.5) / 128, (y + 0.5) / 128)
+    text = shows(player.status, r"pixel \((\d+), (\d+)\): learned (\S+)")
+    assert (float(text[1]), float(text[2])) == (x, y)
+    middle = len(known["learned"]) // 2
+    assert float(text[3]) == pytest.approx(known["learned"][middle][middle], rel=0.01)
+    player.mouse(0, 0.02, 0.98)
+    shows(player.status, "no score here")
+
+    player.mouse(1, 0.5, 0.9, press=True)  # the confidence timeline
+    at = int(shows(player.status, r"step (1\d) ")[1])
+    assert abs(at - 18) <= 1
+    assert lab.probe()["at"] == at
+    player.root.locator("button", has_text="Large").click()
+    player.canvas(2).scroll_into_view_if_needed()
+    player.mouse(2, 0.5, 0.4)
+    shows(lambda: player.root.locator(".dk-line").last.inner_text(), "learned .* fused")
+    player.screenshot("player")
+
+    compare.mouse(2, 0.3, 0.5, press=True)
+    step = int(shows(compare.status, r"step ([12]\d) ")[1])
+    assert lab.probe()["compare"] == step
+    compare.mouse(0, (x + 0.5) / 128, (y + 0.5) / 128)
+    compare.screenshot("compare")
+    before = features.canvas(2).screenshot()
+    features.mouse(0, 0.3, 0.3)
+    shows(features.status, r"pixel \(38, 38\)")
+    wait(lambda: features.canvas(2).screenshot() != before)
+    features.screenshot("features")
+    assert set(lab.probe()["errors"]) == {"None"}
+
+
+def test_two_players_play_at_once(lab):
+    rates = []
+    for i in (1, 4):
+        cell = Cell(lab, i)
+        cell.canvas(0).scroll_into_view_if_needed()
+        wait(lambda cell=cell: np.ptp(np.frombuffer(cell.canvas(0).screenshot(), np.uint8)) > 50)
+        cell.root.locator("button", has_text="").locator("xpath=self::*[contains(@class, 'jupyter-button')]").filter(has=lab.page.locator(".fa-play")).last.click()
+    lab.page.wait_for_timeout(2500)
+    rates = lab.probe()["rates"]
+    print(f"two players at once: {rates[0]:.1f} and {rates[1]:.1f} steps shown per second")
+    assert min(rates) > 0
+    assert set(lab.probe()["errors"]) == {"None"}
