@@ -6,6 +6,7 @@ and targets differ in shape too. Scores use matplotlib's "viridis".
 
 from .axes import Panel as Panel
 from .axes import chart as chart
+from .axes import marked as marked
 from .axes import step_at as step_at
 from .curves import comparison as comparison
 from .curves import curves as curves

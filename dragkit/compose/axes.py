@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -56,10 +56,19 @@ def chart(panels: Sequence[Panel], at: int | None, size: tuple[int, int]) -> Ima
     Step `at` is marked on every panel.
     """
     sheet = Image.new("RGB", (2 * size[0], 2 * size[1]), WHITE)
-    draw = ImageDraw.Draw(sheet)
-    steps = _steps(panels)
+    draw, steps = ImageDraw.Draw(sheet), _steps(panels)
     for panel, box in zip(panels, _boxes(len(panels), size)):
-        _panel(draw, panel, box, steps, at)
+        _panel(draw, panel, box, steps)
+    return sheet if at is None else marked(sheet, panels, at, size)
+
+
+def marked(sheet: Image.Image, panels: Sequence[Panel], at: int, size: tuple[int, int]) -> Image.Image:
+    """A copy of what `chart` drew without a mark, with step `at` marked: a tenth of the work."""
+    sheet, steps = sheet.copy(), _steps(panels)
+    draw = ImageDraw.Draw(sheet)
+    for panel, box in zip(panels, _boxes(len(panels), size)):
+        _, x, y = _scales(panel, box, steps)
+        _mark(draw, panel, x, y, at, box[1], box[3])
     return sheet
 
 
@@ -88,7 +97,8 @@ def _boxes(count: int, size: tuple[int, int]) -> list[tuple[int, int, int, int]]
     return [(x + 84, y + 56, x + w - 28, y + h - 62) for x, y in corners]
 
 
-def _panel(draw, panel: Panel, box, steps, at) -> None:
+def _scales(panel: Panel, box, steps) -> tuple[list[float], Callable, Callable]:
+    """The value axis's numbers, and from steps and values to pixels."""
     left, top, right, bottom = box
     values = [v for _, ys in [*panel.lines.values(), *panel.levels.values(), *panel.past] for v in ys if np.isfinite(v)]
     low, high = min(values, default=0), max(values, default=1)
@@ -96,6 +106,12 @@ def _panel(draw, panel: Panel, box, steps, at) -> None:
     values = ticks(low, high if high > low else low + 1, count=4 if bottom - top > 180 else 3)
     x = lambda s: left + (s - steps[0]) / (steps[-1] - steps[0]) * (right - left)
     y = lambda v: bottom - (v - values[0]) / (values[-1] - values[0]) * (bottom - top)
+    return values, x, y
+
+
+def _panel(draw, panel: Panel, box, steps) -> None:
+    left, top, right, bottom = box
+    values, x, y = _scales(panel, box, steps)
     draw.text((left - 64, top - 42), panel.title, INK, font(24))
     if panel.band:
         draw.rectangle([left, y(min(panel.band, values[-1])), right, bottom], GREEN)
@@ -106,8 +122,6 @@ def _panel(draw, panel: Panel, box, steps, at) -> None:
     for s in panel.ticked:
         draw.polygon([(x(s) - 8, top - 6), (x(s) + 8, top - 6), (x(s), top + 8)], INK)
     _legend(draw, panel, (left - 64 + draw.textlength(panel.title, font(24)) + 24, right, top - 42, bottom + 31))
-    if at is not None:
-        _mark(draw, panel, x, y, at, top, bottom)
 
 
 def _lines(draw, panel: Panel, x, y) -> None:

@@ -107,7 +107,7 @@ class Compare(Shown):
         wide = sum(int(c.children[0].layout.width[:-2]) for c in columns) + 12 * (len(columns) - 1)
         self.chart_size = (max(wide, 600), 210)
         self.chart = Surface(self.chart_size[::-1], self.chart_size[1], self._charted, style="dk-seek")
-        self.transport = Transport(500, self._sought, lambda: self._at)
+        self.transport = Transport(400, self._sought, lambda: self._at)
         self.windows = Windows(384, self._draw, self._say)
         self.windows.fill(max((t[0] for t in self.runs.values()), key=lambda f: len(f.maps)))
         t, w = self.transport, self.windows

@@ -104,7 +104,7 @@ class Features(Shown):
         self.query = W.Dropdown(options=[(UNDER, None), *handles], description="f is of", layout=W.Layout(width="300px"))
         self.measure = W.Dropdown(options=[(WORDS[m], m) for m in MEASURES], description="measure", layout=W.Layout(width="190px"))
         for part in (self.query, self.measure):
-            part.style.description_width = "56px"
+            part.style.description_width = "64px"
             part.observe(self._chose, "value")
         self.transport = t = Transport(400, self._sought, lambda: self._at)
         self.bar = W.Image(format="jpeg", layout=W.Layout(width="384px", height="22px"))

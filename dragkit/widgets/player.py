@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 
 import numpy as np
-from PIL import Image
 
-from ..compose import beside, chart, legend, paint, step_at
 from ..session import Session
 from ..trace import Frame, Trace
-from . import views
 from .canvas import Surface, Throttle
-from .controls import Controls
 from .runner import Runner, stop_all
+from .screen import Screen
 from .shown import Notice, guard
 
-SLOWLY = 0.4  # s between updates of curves, slider and text while a run goes on
 
-
-class Player(Controls):
+class Player(Screen):
     """Watch a run: ``Player(trace)`` plays it, ``Player(session)`` can also run, step, stop and branch it.
 
     The picture shows handles (dots), targets (rings), paths and one handle's score window, best pixel ringed,
@@ -52,7 +46,7 @@ class Player(Controls):
         self.runner = Runner(self._rest)
         self.waiting: bool | None = None  # an edit that Run will begin with: ready or not; None = go on
         self._hooks: dict[str, list[Callable[[], None]]] = {"start": [], "rest": [], "open": []}
-        self._slow, self._pulled = 0.0, False
+        self._slow, self._pulled, self._kept = 0.0, False, None
         self.notice = Notice(size)
         frames = source.trace if isinstance(source, Session) else source
         shape = (frames[0].image if frames else self.blank).shape[:2]
@@ -103,20 +97,6 @@ class Player(Controls):
         """Show the step at `position` of the trace; negative ones count from the end."""
         self._at = range(len(self.trace))[position]
         self._refresh()
-
-    def still(self) -> Image.Image:
-        """The picture beside the curves; below it what the score window's colours mean, or the large maps."""
-        picture, scored = self.picture(), self.frame is not None and self.windows.handle.value is not None
-        column = beside(picture, legend(picture.width).reduce(2), stacked=True) if scored else picture
-        top = beside(column, self.chart_picture().reduce(2))
-        large = scored and self.windows.beside.value
-        return beside(top, self.windows.picture(self.frame).reduce(2), stacked=True) if large else top
-
-    def picture(self, size: int = 384) -> Image.Image:
-        """The step that is shown, `size` pixels high."""
-        if self.frame is None:
-            return paint(self.blank, size=size)
-        return views.picture(self.trace, self.at, self.windows.handle.value, self.windows.map.value, size)
 
     def __repr__(self) -> str:
         return f"Player({self.trace!r})"
@@ -192,75 +172,3 @@ class Player(Controls):
         for callback in self._hooks["rest"]:
             callback()
         self.refresh_still()
-
-    # --- drawing ---------------------------------------------------------------------------------------
-
-    def chart_picture(self) -> Image.Image:
-        """The curves, twice as large as on the page."""
-        frame = self.frame
-        return chart(self._panels(), frame and frame.index, self.chart_size)
-
-    def _panels(self) -> list:
-        return views.panels(self.trace, self.session, self.windows.handle.value)
-
-    def _follow(self, last: bool = False) -> None:
-        """Show the newest step; not each one while a run goes on."""
-        self._at = max(len(self.trace) - 1, 0)
-        if last:
-            return self._refresh()
-        self.surface.show(self.picture, last=False)
-        if time.monotonic() - self._slow > SLOWLY:
-            self._sides()
-
-    def _refresh(self) -> None:
-        self.windows.fill(self.frame)
-        self.surface.show(self.picture)
-        self._sides()
-        self._buttons()
-
-    def _sides(self) -> None:
-        """Curves, large maps, slider and text."""
-        self._slow = time.monotonic()
-        self.chart.show(lambda _: self.chart_picture())
-        self.windows.draw(self.frame)
-        self.transport.fill(len(self.trace), self.at)
-        self._say()
-
-    @guard
-    def _say(self) -> None:
-        """What lies under the mouse, or else how the step went."""
-        self.notice.say(self.windows.words(self.frame) or self._words())
-
-    def _words(self) -> str:
-        if len(self.trace) < 2:
-            return "Press Run and watch." if self.session else ""
-        words = " · ".join(str(self.frame).split("  ")).strip(" ·")
-        if self.running:
-            return f"step {words} · {self.surface.rate:.0f} shown/s"
-        return f"step {words}" + (f" — {self.trace.why()}" if self.at == len(self.trace) - 1 else "")
-
-    # --- the mouse -------------------------------------------------------------------------------------
-
-    @guard
-    def _pointed(self, kind: str, x: float, y: float) -> None:
-        self.windows.at("picture", kind, x, y)
-
-    @guard
-    def _charted(self, kind: str, x: float, y: float) -> None:
-        """A press on the curves shows the step there; one that moves, all steps on its way."""
-        self._pulled = kind == "press" or (self._pulled and kind == "move")
-        if not self._pulled or self.running or not len(self.trace):
-            return
-        step = step_at(x + 0.5, y + 0.5, self._panels(), self.chart_size)
-        if step is not None:
-            self._glide(min(range(len(self.trace)), key=lambda i: abs(self.trace[i].index - step)))
-
-    def _glide(self, position: int) -> None:
-        """Show a step soon; of many in a row, as many as can be drawn, and the last."""
-        if position != self.at:
-            self._at = position
-            self._soon()
-
-    @guard
-    def _show_again(self) -> None:
-        self._refresh()

@@ -29,11 +29,11 @@ class Windows:
         self.changed, self.pointed, self._quiet = changed, pointed, False
         self.width, self.mouse = 2 * size + 12, None  # (where, x, y)
         tip = "Where the tracker looked, and how well each pixel matched"
-        self.handle = W.Dropdown(options=[("off", None)], description="Score window", tooltip=tip, layout=W.Layout(width="196px"))
-        self.handle.style.description_width = "84px"
+        self.handle = W.Dropdown(options=[("off", None)], description="Score window", tooltip=tip, layout=W.Layout(width="192px"))
+        self.handle.style.description_width = "90px"
         tip = "fused: what the best pixel is taken from; the others: what it is made of"
-        self.map = W.Dropdown(options=["scores"], tooltip=tip, layout=W.Layout(width="104px"))
-        self.beside = W.ToggleButton(description="Large", icon="columns", tooltip="All maps, large, beside the picture", layout=W.Layout(width="74px"))
+        self.map = W.Dropdown(options=["scores"], tooltip=tip, layout=W.Layout(width="98px"))
+        self.beside = W.ToggleButton(description="Large", icon="columns", tooltip="All maps, large, beside the picture", layout=W.Layout(width="78px"))
         for part in (self.handle, self.map, self.beside):
             part.observe(self._chose, "value")
         self.legend = W.Image(value=png(legend(size)), format="png", layout=W.Layout(width=f"{size}px", height="22px"))
