@@ -19,8 +19,9 @@ class Player(Screen):
 
     The picture shows handles (dots), targets (rings), paths and one handle's score window, best pixel ringed,
     runner-up in a diamond; the line below tells the values under the mouse. The curves show distance, losses
-    and confidence with the gate's threshold; a click on them shows that step. Run works in the background, so that other cells can be run meanwhile; the
-    kernel's interrupt does not reach it, Stop does. :meth:`run` waits, and is ended by an interrupt.
+    and confidence with the gate's threshold; a click on them shows that step. Run works in the background, so
+    that other cells can be run meanwhile; the kernel's interrupt does not reach it, Stop does. :meth:`run`
+    waits, and is ended by an interrupt.
 
     Args:
         source: a `Trace` or a `Session`; the session makes its first look at once.
