@@ -13,20 +13,16 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before torch: three times
 
 import argparse
 import multiprocessing
+from collections.abc import Iterable
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
-import torch
 from matplotlib.figure import Figure
 
 from ..losses import MaskLoss, ShiftedPatchLoss, above, always, never
 from ..methods import draggan, stabledrag
 from ..models.zoo import DATA
-from ..records import Edit, View
-from ..trackers import Discriminative, NearestNeighbor
 from . import lions, runner
 from .tables import compare, markdown, table
 
@@ -54,6 +50,12 @@ def measure(out: Path, pairs: int, dial_pairs: int, workers: int) -> pd.DataFram
         results = [r for tasks, methods in jobs for r in runner.run(tasks, methods, out, measure=lions.truth, executor=pool)]
     frame = pd.DataFrame(results).assign(count=lambda f: f["task"].str.split(", ").str[1])
     return frame.reindex(columns=KEPT)
+
+
+def kept(methods: Iterable[str] = METHODS) -> list[runner.Result]:
+    """The results of `methods` in ``data/results``, one a drag: what the README's tables are made of."""
+    results = pd.read_csv(RESULTS, dtype={"count": str})
+    return results[results["method"].isin(list(methods))].to_dict("records")
 
 
 def report(results: pd.DataFrame) -> str:
@@ -106,7 +108,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--report", action="store_true", help="print the tables of the kept results, without dragging")
     options = parser.parse_args(arguments)
     if options.report:
-        results = pd.read_csv(RESULTS, dtype={"count": str})
+        results = pd.DataFrame(kept([*METHODS, *DIAL]))
     else:
         options.out.mkdir(parents=True, exist_ok=True)
         results = measure(options.out / "drags.jsonl", options.pairs, options.dial_pairs, options.workers)

@@ -11,6 +11,7 @@ PACKAGE = Path(__file__).parents[1]
 DATA = PACKAGE / "data" if (PACKAGE / "data").exists() else PACKAGE.parent / "data"  # installed, or a clone
 NO_GENERATOR = {  # what an entry of another "kind" is, for who tries to drag it
     "landmarks": "reads landmarks from a picture and paints none: open it with dragkit.models.landmarks.landmark_network()",
+    "trace": "is a recorded run: open it with dragkit.Trace.load(dragkit.models.zoo.bundled(name))",
 }
 
 

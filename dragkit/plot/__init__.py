@@ -4,6 +4,7 @@ The figures are made without pyplot: they show themselves in a notebook, and can
 ``figure.savefig("step.png")``.
 """
 
+from .learning import learning as learning
 from .looks import features as features
 from .looks import scores as scores
 from .runs import compare as compare
