@@ -17,17 +17,20 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import torch
 from tqdm.auto import tqdm
 
 from ..loop import drag
-from ..methods import draggan
+from ..methods import draggan, stabledrag
 from ..models import load
 from ..models.stylegan2 import StyleGAN2
 from ..models.stylegan2_network import Generator
-from ..records import Edit
+from ..records import Edit, Step
+from ..trackers import Discriminative
+from ..trackers.discriminative import SOLVERS
 from ..worlds.lion import Lion
 
 CONFIG_F = {4: 512, 8: 512, 16: 512, 32: 512, 64: 512, 128: 256, 256: 128, 512: 64}  # channel_base 32768
@@ -58,28 +61,30 @@ def seconds(work: Callable[[], object]) -> float:
     return time.perf_counter() - start
 
 
+def steps_of(model: StyleGAN2, handles: int, method: dict) -> Iterator[Step]:
+    """A drag with `method` that pulls at any distance and never ends, past its first three steps."""
+    losses = tuple(replace(loss, skip=0.0) if hasattr(loss, "skip") else loss for loss in method["losses"])
+    run = drag(model, model.sample(0), spread_edit(model, handles), **method | {"steps": 10**6, "losses": losses})
+    for _ in range(3):
+        next(run)
+    return run
+
+
+def in_turns(first: Callable[[], object], second: Callable[[], object], repeats: int) -> tuple[list[float], list[float]]:
+    """Seconds of `repeats` calls of each, taken in turns, so that both meet the same machine."""
+    pairs = [(seconds(first), seconds(second)) for _ in range(repeats)]
+    return tuple(map(list, zip(*pairs)))
+
+
 def step_and_bare(model: StyleGAN2, handles: int, repeats: int) -> tuple[list[float], list[float]]:
-    """Seconds of `repeats` drag steps and of as many bare passes, taken in turns."""
-    latent = model.sample(0)
-    method = draggan() | {"steps": 10**6}
-    method["losses"] = tuple(_unskipped(loss) for loss in method["losses"])
-    run = drag(model, latent, spread_edit(model, handles), **method)
-    bare = latent.clone().requires_grad_()
+    """Seconds of `repeats` drag steps and of as many bare passes."""
+    run, bare = steps_of(model, handles, draggan()), model.sample(0).requires_grad_()
 
     def one_pass() -> None:
         model.view(bare).features.mean().backward()
 
-    for _ in range(3):
-        next(run), one_pass()
-    pairs = [(seconds(lambda: next(run)), seconds(one_pass)) for _ in range(repeats)]
-    return tuple(map(list, zip(*pairs)))
-
-
-def _unskipped(loss):
-    """The same loss, pulling at any distance: the run shall never idle."""
-    from dataclasses import replace
-
-    return replace(loss, skip=0.0) if hasattr(loss, "skip") else loss
+    one_pass()
+    return in_turns(lambda: next(run), one_pass, repeats)
 
 
 def spread(values: list[float], unit: str = "ms", factor: float = 1e3) -> str:
@@ -97,6 +102,21 @@ def report_steps(model: StyleGAN2, repeats: int) -> None:
         print(f"{model.name}, {handles} handle{'s' * (handles > 1)} and a mask")
         print(f"  step {spread(steps)}   bare pass {spread(bare)}")
         print(f"  step over bare pass {ratio:.2f} (pairs: {spread(each, '', 1)})   {1 / statistics.median(steps):.1f} steps/s")
+
+
+def report_stabledrag(model: StyleGAN2, repeats: int) -> None:
+    """Print what StableDrag costs: its step over DragGAN's, and learning the filters of ten handles."""
+    for handles in (1, 10):
+        ours, theirs = (steps_of(model, handles, method) for method in (stabledrag(), draggan()))
+        times = in_turns(lambda: next(ours), lambda: next(theirs), repeats)
+        each = [a / b for a, b in zip(*times)]
+        print(f"{model.name}, StableDrag's step over DragGAN's, {handles} handle{'s' * (handles > 1)}: {spread(each, '', 1)}")
+    edit = spread_edit(model, 10)
+    view = model.view(model.sample(0))
+    for solver in SOLVERS:
+        tracker = Discriminative(solver=solver)
+        tracker.start(view, edit)
+        print(f"learning ten handles' filters, {solver}: {spread([seconds(lambda: tracker.start(view, edit)) for _ in range(repeats)])}")
 
 
 def import_seconds(module: str, repeats: int = 5) -> list[float]:
@@ -150,6 +170,7 @@ def main(arguments: list[str] | None = None) -> None:
     print(f"torch {torch.__version__}, {torch.get_num_threads()} threads; median (quartiles)")
     report_steps(lion, options.repeats)
     report_steps(config_f(), max(4, options.repeats // 3))
+    report_stabledrag(lion, options.repeats)
     report_import()
     report_memory()
     report_arrival(lion, options.seeds)

@@ -22,7 +22,6 @@ unsure: supervise with first patch     the same radius as ever
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -115,11 +114,10 @@ class Discriminative:
         scale = (share * features.square().mean(-1)).sum(1).mean().sqrt().clamp_min(1e-8)
         gram, product, rest = _moments(features / scale, labels, share)
         gram = gram + self.ridge * torch.eye(gram.shape[-1]).to(gram)
-        loss = lambda z: torch.einsum("nc,ncd,nd->n", z, gram, z) - 2 * (z * product).sum(1) + rest
         first = patch[:, 0] / scale
         first = first / first.square().sum(1, keepdim=True).clamp_min(1e-8)
-        history = self._adam(loss, first) if self.solver == "adam" else torch.stack([first, torch.linalg.solve(gram, product)])
-        losses = torch.stack([loss(z) for z in history])
+        history = self._adam(gram, product, first) if self.solver == "adam" else torch.stack([first, torch.linalg.solve(gram, product)])
+        losses = torch.einsum("inc,ncd,ind->in", history, gram, history) - 2 * (history * product).sum(-1) + rest
         return Filters(patch, torch.zeros_like(edit.handles[:1]), history[-1] / scale, history / scale, losses)
 
     def find(self, view: View, memory: Filters, near: Tensor) -> TrackResult:
@@ -143,16 +141,14 @@ class Discriminative:
         labels = torch.exp(-(pixels - edit.handles[:, None]).square().sum(-1) / (2 * width**2))
         return sample(view.features.detach(), pixels, view.size), labels, known / known.sum(1, keepdim=True)
 
-    def _adam(self, loss: Callable[[Tensor], Tensor], z: Tensor) -> Tensor:
+    def _adam(self, gram: Tensor, product: Tensor, z: Tensor) -> Tensor:
         """Every filter from `z` (n c) on: (iterations + 1, n, c). Adam works number by number, so a batch learns as each alone."""
-        z, history = z.clone().requires_grad_(), [z]
+        z, history = z.clone(), [z]
         adam = torch.optim.Adam([z], self.lr)
-        with torch.enable_grad():
-            for _ in range(self.iterations):
-                adam.zero_grad()
-                loss(z).sum().backward()
-                adam.step()
-                history.append(z.detach().clone())
+        for _ in range(self.iterations):
+            z.grad = 2 * (torch.einsum("ncd,nd->nc", gram, z) - product)  # of z·Gz - 2 b·z + s
+            adam.step()
+            history.append(z.clone())
         return torch.stack(history)
 
 
