@@ -49,10 +49,12 @@ class Studio(Shown):
             self.player.on(event, callback)
         if not edit:
             self._changed()
-        player = self.player
-        player.column.children = player.below
-        pictures = W.HBox([self.picker.box, player.column], layout=W.Layout(flex_flow="row wrap", grid_gap=f"{GAP}px"))
-        self.box = card(player.runs, pictures, player.chart.canvas, player.windows.panel)  # Run is on top: narrow pages stack the pictures
+        player, picker = self.player, self.picker
+        style, seed, *rest = picker.box.children
+        picker.box.children, player.column.children = [style, *rest], player.below
+        line = lambda *parts: W.HBox(parts, layout=W.Layout(flex_flow="row wrap", grid_gap=f"{GAP}px"))
+        top = line(seed, player.runs)  # above both pictures: narrow pages stack them, and Run stays in sight
+        self.box = card(top, line(picker.box, player.column), player.chart.canvas, player.windows.panel)
 
     @property
     def edit(self) -> Edit:
