@@ -87,7 +87,7 @@ class Features(Shown):
 
     def _wanted(self) -> np.ndarray:
         """The feature f (c) that the others are compared with."""
-        return self._here() if self.query.value is None else self.templates[self.query.value]
+        return self._here() if self.query.value < 0 else self.templates[self.query.value]
 
     def _viewed(self, at: int) -> np.ndarray:
         view = self.model.view(self.trace[at].latent.to(getattr(self.model, "device", "cpu")))
@@ -101,7 +101,7 @@ class Features(Shown):
         names[1].tooltip = share
         self.notice = Notice(3 * width)
         handles = [(f"handle {i}'s template (step {self.trace[0].index})", i) for i in range(len(self.templates))]
-        self.query = W.Dropdown(options=[(UNDER, None), *handles], description="f is of", layout=W.Layout(width="300px"))
+        self.query = W.Dropdown(options=[(UNDER, -1), *handles], description="f is of", layout=W.Layout(width="300px"))
         self.measure = W.Dropdown(options=[(WORDS[m], m) for m in MEASURES], description="measure", layout=W.Layout(width="190px"))
         for part in (self.query, self.measure):
             part.style.description_width = "64px"
@@ -126,7 +126,7 @@ class Features(Shown):
         here = alike(self._here()[:, None, None], self._wanted(), self.measure.value)[0, 0]
         x, y = self.mouse
         held = " (held: click to let go)" if self._held else ""
-        name = self.query.label if self.query.value is not None else "itself"
+        name = self.query.label if self.query.value >= 0 else "itself"
         self.notice.say(f"step {self.trace[self._at].index} · pixel ({x:g}, {y:g}): {WORDS[self.measure.value]} to {name} {here:.3g}{held}")
 
     @guard
