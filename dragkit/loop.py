@@ -2,6 +2,7 @@ r"""The loop that every method shares: look, find, compare, update."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any, Protocol
@@ -132,21 +133,26 @@ def _steps(model, latent, edit, tracker, losses, lr, steps, arrive, trust, resum
     with torch.no_grad():
         start = model.view(latent)
     memory = tracker.start(start, edit)
-    w, adam, near, index, first = _begin(latent, edit, lr, resume, repr(tracker))
+    w, adam, near, index, first = _begin(latent, edit, lr, resume, tracker_name(tracker))
     while True:
         view = model.view(w)  # look
         track = _found(tracker.find(view, memory, near), index)  # find
         first = track.confidence if first is None or index <= 1 else first
-        track = _gated(track, trust, first)
+        track = gated(track, trust, first)
         terms = {loss.name: loss(view, track, start, edit) for loss in losses}  # compare
         values = {name: term.item() for name, term in terms.items()}
         arrived = (edit.targets - track.points).norm(dim=1) <= arrive
         moments = _copy(dict(enumerate(adam.state.values())))
-        yield Step(index, w.detach().clone(), edit, view, track, values, arrived, moments, near, first, repr(tracker))
+        yield Step(index, w.detach().clone(), edit, view, track, values, arrived, moments, near, first, tracker_name(tracker))
         if arrived.all() or index >= steps:
             return
         _update(adam, sum(terms.values()), f"step {index} ({values})")
         near, memory, index = track.points, track.memory, index + 1
+
+
+def tracker_name(tracker: Tracker) -> str:
+    """How it prints, without the address that a class of one's own prints with."""
+    return re.sub(r" at 0x[0-9a-fA-F]+", "", repr(tracker))
 
 
 def _begin(latent, edit, lr, resume, tracker):
@@ -160,7 +166,7 @@ def _begin(latent, edit, lr, resume, tracker):
     return w, adam, resume.near.to(latent.device), resume.index, first
 
 
-def _gated(track: TrackResult, trust: Gate | None, first: Tensor) -> TrackResult:
+def gated(track: TrackResult, trust: Gate | None, first: Tensor) -> TrackResult:
     """The tracker's answer with the gate's threshold."""
     if trust is None:
         return track

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from tqdm.auto import tqdm
 
-from .loop import Gate, Tracker, drag
+from .loop import Gate, Tracker, drag, gated, tracker_name
 from .records import Edit, Step, View
 from .trace import Frame, Trace
 
@@ -158,12 +158,12 @@ def retrack(model, trace: Trace, tracker: Tracker, trust: Gate | None = None, ar
             memory, near = track.memory, track.points
         track = tracker.find(view, memory, near)
         first = track.confidence if first is None or frame.index <= 1 else first
+        track = gated(track, trust, first)
         arrived = (edit.targets - track.points).norm(dim=1) <= (edit.arrive or arrive)
-        threshold = None if trust is None else trust(first).cpu()
         again.append(replace(
             frame, points=track.points.cpu(), confidence=track.confidence.cpu(), scores=track.scores.cpu(), near=near.cpu(),
-            maps={name: m.cpu() for name, m in track.maps.items()}, arrived=arrived.cpu(), first=first.cpu(), threshold=threshold,
-            tracker=repr(tracker),
+            maps={name: m.cpu() for name, m in track.maps.items()}, arrived=arrived.cpu(), first=first.cpu(), threshold=None if trust is None else track.threshold.cpu(),
+            tracker=tracker_name(tracker),
         ))  # fmt: skip
     return again
 

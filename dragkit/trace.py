@@ -17,6 +17,7 @@ from tqdm.auto import tqdm
 from .compose import paint
 from .records import Edit, Step, describe, trusted
 
+FORMAT = 2  # of saved runs; since 2 they keep gate and tracker
 STALLED = 30  # steps without coming nearer after which a handle counts as lost; our choice
 
 
@@ -49,9 +50,10 @@ class Frame:
         """Render the step's picture and drop its view."""
         image = step.view.image.movedim(0, -1).mul(255).round().byte().cpu().numpy()
         track = step.track
+        optimiser = {i: {name: moment.cpu() for name, moment in state.items()} for i, state in step.optimiser.items()}
         return cls(
             step.index, step.latent.cpu(), step.edit.to("cpu"), track.points.cpu(), track.confidence.cpu(), track.scores.cpu(),
-            dict(step.losses), step.arrived.cpu(), image, step.optimiser, step.near.cpu(), step.first.cpu(), step.tracker,
+            dict(step.losses), step.arrived.cpu(), image, optimiser, step.near.cpu(), step.first.cpu(), step.tracker,
             {name: m.cpu() for name, m in track.maps.items()}, None if track.threshold is None else track.threshold.cpu(),
         )  # fmt: skip
 
@@ -196,7 +198,7 @@ class Trace:
             arrays[name] = np.stack([_moments(f)[i] for f in self.frames])
         path.parent.mkdir(parents=True, exist_ok=True)
         np.savez_compressed(path.with_suffix(".npz"), **arrays)
-        text = {"dragkit": 1, **about, "edit": self.frames[0].edit.to_dict(), "why": self.why(), "steps": steps}
+        text = {"dragkit": FORMAT, **about, "edit": self.frames[0].edit.to_dict(), "why": self.why(), "steps": steps}
         path.write_text(json.dumps(text, indent=1) + "\n")
         return path
 
@@ -206,6 +208,8 @@ class Trace:
         path = _json(path)
         try:
             text = json.loads(path.read_text())
+            if text["dragkit"] != FORMAT:
+                raise ValueError(f"it has format {text['dragkit']}, this dragkit reads {FORMAT}; run the drag again")
             with np.load(path.with_suffix(".npz"), allow_pickle=False) as file:
                 arrays = {name: file[name] for name in file.files}
             if len(arrays["image"]) != len(text["steps"]):

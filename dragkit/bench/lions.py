@@ -64,7 +64,7 @@ def pairs_of(seed: int, counts: tuple[int, ...] = COUNTS) -> list[Task]:
     for count in counts:
         chosen = usable[:count]
         edit = Edit(start[chosen], end[chosen], mask)
-        edits.append(Task(seed, edit, f"lion {seed}, {'all' if count > 5 else count}", tuple(names[i] for i in chosen)))
+        edits.append(Task(seed, edit, f"lion {seed}, {'all' if count == max(COUNTS) else count}", tuple(names[i] for i in chosen)))
     return edits
 
 

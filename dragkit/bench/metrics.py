@@ -14,9 +14,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from ..geometry import sample, window
+from ..geometry import sample
 from ..models import Model
 from ..records import Edit, Step, View
+from ..trackers.windows import look, similarity
 from .edits import Task
 
 ALIKE = 0.35  # two features are alike that differ by less than this share of their length; our choice
@@ -111,14 +112,16 @@ class Clock:
 
 
 def has_lookalike(view: View, points: Tensor) -> Tensor:
-    """(n) bool: whether a pixel 5 to 12 px from the point has a feature that differs from its own by less than 0.35 of its length."""
+    """(n) bool: whether a pixel 5 to 12 px from the point has a feature that differs from its own by less than 0.35 of its length.
+
+    DragGAN's window reaches 3 px at 128 px, so it meets such a pixel only after it has drifted; one of 12 px sees it at once.
+    """
     least, most = NEARBY
-    pixels = window(points, most)
+    pixels, features = look(view, points, most)
     template = sample(view.features, points, view.size)
-    difference = (sample(view.features, pixels, view.size) - template[:, None, None]).norm(dim=-1)
+    difference = -similarity(features, template) / template.norm(dim=1)[:, None, None]
     away = (pixels - points[:, None, None]).norm(dim=-1)
-    difference = difference.masked_fill((away < least) | (away > most), torch.inf)
-    return difference.flatten(1).amin(1) < ALIKE * template.norm(dim=1)
+    return ((difference < ALIKE) & (away >= least) & (away <= most)).flatten(1).any(1)
 
 
 def bootstrap(values: Sequence[float], n: int = 2000, seed: int = 0, level: float = 0.95) -> tuple[float, float]:

@@ -6,7 +6,7 @@ and what is our choice here:
 =====================================  ==============================================================
 known                                  our choice, and where to change it
 =====================================  ==============================================================
-a filter z_i of 1×C×1×1 per handle     features as read, brought to unit mean square while learning
+a filter z_i of 1×C×1×1 per handle     features as read; while learning, of unit mean square over all handles' regions
 z_i begins as f_i, the template        as f_i / ‖f_i‖², so that its score at the handle is 1
 learned on step 0, then frozen         on a window around the handle, or on the whole map: `region`
 against a label y_i                    a Gaussian around the handle: `label`
@@ -45,7 +45,7 @@ class Filters:
         weights: (n c) each handle's filter z_i.
         history: (iterations + 1, n, c) the filters from first to last, to watch the learning; with
             "ridge" just the first and the last.
-        losses: (iterations + 1, n) the loss of each of them.
+        losses: (iterations + 1, n) the loss of each of them, ridge term included.
     """
 
     patch: Tensor
@@ -142,7 +142,7 @@ class Discriminative:
         return sample(view.features.detach(), pixels, view.size), labels, known / known.sum(1, keepdim=True)
 
     def _adam(self, gram: Tensor, product: Tensor, z: Tensor) -> Tensor:
-        """Every filter from `z` (n c) on: (iterations + 1, n, c). Adam works number by number, so a batch learns as each alone."""
+        """Every filter from `z` (n c) on: (iterations + 1, n, c); Adam works number by number, so handles do not mix."""
         z, history = z.clone(), [z]
         adam = torch.optim.Adam([z], self.lr)
         for _ in range(self.iterations):
@@ -169,13 +169,13 @@ def _moments(features: Tensor, labels: Tensor, share: Tensor) -> tuple[Tensor, T
 
 
 def _warn_of_sameness(view: View, edit: Edit, patch: Tensor, radius: int) -> None:
-    """A window of one and the same feature holds no background to tell the handle from."""
+    """A search window of one and the same feature has no best pixel, whatever the filter."""
     _, features = look(view, edit.handles, radius)
     spread = (features - patch[:, None]).norm(dim=-1).nan_to_num().flatten(1).amax(1)
     for i in (spread <= SAME * patch[:, 0].norm(dim=-1)).nonzero()[:, 0].tolist():
         x, y = edit.handles[i].tolist()
         warnings.warn(
-            f"handle {i} at ({x:g}, {y:g}) lies on a constant patch: every pixel of its window looks the same, so its filter "
-            "has nothing to learn; move it onto something with structure",
-            stacklevel=2,
+            f"handle {i} at ({x:g}, {y:g}) lies on a constant patch: every pixel of its window looks the same, so there "
+            "is nothing to learn that would tell them apart; move it onto something with structure",
+            stacklevel=3,
         )

@@ -46,7 +46,8 @@ class NearestNeighbor:
 
     def check(self, size: Size) -> None:
         """Raise ValueError where the radius is below one pixel in a picture of `size`."""
-        scaled(self.radius, size)
+        if scaled(self.radius, size) - self.strict < 1:
+            raise ValueError(f"radius {self.radius:g}, strict, leaves a window of one pixel in a picture of {size[0]} px; use a larger one")
 
     def start(self, view: View, edit: Edit) -> Template:
         """Remember the features (n c) at the handles of step 0."""
