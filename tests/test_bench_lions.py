@@ -92,6 +92,8 @@ def test_the_report_tells_every_method_and_subset():
     assert len(stabledrag.DIAL) == 7
     text = stabledrag.report(results)
     assert "0.535" in text  # (1 + 0.15) / (2 + 0.15)
-    for words in ("gate alone", "a look-alike near", "none near", "below the median length", "change outside"):
+    for words in ("gate alone", "a look-alike", "none has", "moves above 1.5 px", "change outside", "StableDrag, never", "of a drag's time"):
         assert words in text
     assert len(stabledrag.dial(results).axes) == 2
+    with pytest.raises(ValueError, match="no dial to draw"):
+        stabledrag.dial(results[results["method"].isin(stabledrag.METHODS)])

@@ -38,14 +38,19 @@ METHODS = {
 GATES = {"always": always, **{f"{r:g}": above(r) for r in (0.5, 0.7, 0.8, 0.9, 1.0)}, "never": never}
 DIAL = {f"StableDrag, {name}": METHODS["StableDrag"] | {"trust": gate} for name, gate in GATES.items() if gate != stabledrag()["trust"]}
 DIAL |= {"DragGAN, never": METHODS["DragGAN"] | {"trust": never}}
+CHECKS = {  # does what is found depend on the budget, or on the protocol?
+    **{f"{name}, 400 steps": METHODS[name] | {"steps": 400} for name in ("DragGAN", "StableDrag")},
+    "DragGAN, as shipped": draggan(),
+    "StableDrag, as shipped": stabledrag(),
+}
 KEPT = ("task", "method", "count", "mean_distance", "tracker_error", "claimed_distance", "change_outside", "dai", "length",
         "lookalike", "handles", "arrived", "steps", "seconds", "start_seconds", "error")  # fmt: skip
 RESULTS = DATA / "results" / "stabledrag.csv"
 
 
-def measure(out: Path, pairs: int, dial_pairs: int, workers: int) -> pd.DataFrame:
+def measure(out: Path, pairs: int, few: int, workers: int) -> pd.DataFrame:
     """Make every drag that is not in `out` yet; returns all results, one a row."""
-    jobs = [(lions.pairs(pairs), METHODS), (lions.pairs(dial_pairs), DIAL)]
+    jobs = [(lions.pairs(pairs), METHODS), (lions.pairs(min(few, pairs)), DIAL | CHECKS)]
     with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
         results = [r for tasks, methods in jobs for r in runner.run(tasks, methods, out, measure=lions.truth, executor=pool)]
     frame = pd.DataFrame(results).assign(count=lambda f: f["task"].str.split(", ").str[1])
@@ -61,27 +66,44 @@ def kept(methods: Iterable[str] = METHODS) -> list[runner.Result]:
 def report(results: pd.DataFrame) -> str:
     """The tables, as Markdown."""
     main = results[results["method"].isin(METHODS)]
-    rows = main.to_dict("records")
-    subsets = {
-        "moves below the median length": main[main["length"] <= main["length"].median()],
-        "moves above it": main[main["length"] > main["length"].median()],
-        "a look-alike near a handle": main[main["lookalike"] > 0],
-        "none near any": main[main["lookalike"] == 0],
+    few = results[results["task"].isin(results.loc[results["method"].isin(DIAL), "task"])]
+    middle = main["length"].median()
+    parts = {
+        "The landmarks' distance to their targets, by the landmark network (px); arrived is the tracker's claim": markdown(_table(main)),
+        "Over DragGAN's": _over(main),
+        "Over DragGAN's: change outside the mask": _over(main, "change_outside"),
+        "The landmarks' distance to the tracker's points (px)": markdown(_table(main, "tracker_error")),
+        f"Over DragGAN's: moves up to {middle:.1f} px": _over(main[main["length"] <= middle]),
+        f"Over DragGAN's: moves above {middle:.1f} px": _over(main[main["length"] > middle]),
+        "Over DragGAN's: a handle has a look-alike 5 to 12 px away": _over(main[main["lookalike"] > 0]),
+        "Over DragGAN's: none has": _over(main[main["lookalike"] == 0]),
+        "The gate's dial, other budgets, and the methods as shipped": markdown(_table(few)),
+        "What learning the filters takes of a drag's time (%)": cost(main).to_markdown(),
     }
-    parts = [f"### {title}\n\n{text}" for title, text in (
-        ("How far from the target the landmarks are (px)", markdown(table(rows, by=("count",)))),
-        ("Over DragGAN's", markdown(compare(rows, "DragGAN", by=("count",)))),
-        ("Over DragGAN's, change outside the mask", markdown(compare(rows, "DragGAN", by=("count",), value="change_outside"))),
-        ("How far from the tracker's point the landmark is (px)", markdown(table(rows, by=("count",), value="tracker_error"))),
-        *((f"Over DragGAN's, {name}", markdown(compare(part.to_dict("records"), "DragGAN", by=("count",)))) for name, part in subsets.items()),
-    )]  # fmt: skip
-    return "\n\n".join(parts)
+    return "\n\n".join(f"### {title}\n\n{text}" for title, text in parts.items() if text)
+
+
+def cost(results: pd.DataFrame) -> pd.Series:
+    """The tracker's start over the whole drag, in percent, median by number of handles; times were taken with all workers busy."""
+    learned = results[results["method"] == "StableDrag"]
+    return (100 * learned["start_seconds"] / learned["seconds"]).groupby(learned["count"]).median().round(1)
+
+
+def _table(results: pd.DataFrame, value: str = "mean_distance") -> pd.DataFrame:
+    return table(results.to_dict("records"), by=("count",), value=value).drop(columns=["seconds", "failed"])
+
+
+def _over(results: pd.DataFrame, value: str = "mean_distance") -> str:
+    """Ratios to DragGAN, on the tasks that both have; nothing where there are none."""
+    return markdown(compare(results.to_dict("records"), "DragGAN", by=("count",), value=value)) if len(results) else ""
 
 
 def dial(results: pd.DataFrame) -> Figure:
     """Mean distance and change outside the mask over the gate's ratio, for 1, 5 and all landmarks; DragGAN dashed."""
     names = {f"StableDrag, {name}": name for name in GATES} | {"StableDrag": f"{stabledrag()['trust'].ratio:g}"}
     order = list(GATES)
+    if not results["method"].isin(DIAL).any():
+        raise ValueError("these results have no drags with another gate, so there is no dial to draw; run them first")
     seen = set(results.loc[results["method"] == "StableDrag, never", "task"])
     part = results[results["task"].isin(seen)]
     figure = Figure(figsize=(9, 3.4), layout="constrained")
@@ -94,7 +116,7 @@ def dial(results: pd.DataFrame) -> Figure:
         axes.set(xlabel="gate: trust while the confidence is at least this share of step 1's", ylabel=label, ylim=(0, None))
         axes.spines[["top", "right"]].set_visible(False)
         axes.grid(alpha=0.3)
-        axes.legend(frameon=False, title="dashed: DragGAN")
+        axes.legend(frameon=False, title="dashed: DragGAN; bars: standard error")
     return figure
 
 
@@ -103,15 +125,15 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m dragkit.bench.stabledrag", description=__doc__.split("\n\n")[0])
     parser.add_argument("--out", type=Path, default=Path("runs/stabledrag"), help="folder for the results; a run goes on in it")
     parser.add_argument("--pairs", type=int, default=100, help="lions to drag by every method")
-    parser.add_argument("--dial-pairs", type=int, default=12, help="lions to drag at every setting of the gate")
+    parser.add_argument("--few", type=int, default=12, help="how many of them to drag at every setting of the gate")
     parser.add_argument("--workers", type=int, default=os.cpu_count(), help="processes")
     parser.add_argument("--report", action="store_true", help="print the tables of the kept results, without dragging")
     options = parser.parse_args(arguments)
     if options.report:
-        results = pd.DataFrame(kept([*METHODS, *DIAL]))
+        results = pd.DataFrame(kept([*METHODS, *DIAL, *CHECKS]))
     else:
         options.out.mkdir(parents=True, exist_ok=True)
-        results = measure(options.out / "drags.jsonl", options.pairs, options.dial_pairs, options.workers)
+        results = measure(options.out / "drags.jsonl", options.pairs, options.few, options.workers)
         results.to_csv(options.out / "stabledrag.csv", index=False, float_format="%.4g")
     print(report(results))
     options.out.mkdir(parents=True, exist_ok=True)

@@ -16,6 +16,8 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from itertools import chain
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -33,7 +35,7 @@ from ..models.zoo import DATA
 from ..records import Edit, View
 from ..trackers import Discriminative, NearestNeighbor
 from . import lions
-from .metrics import has_lookalike
+from .metrics import bootstrap, has_lookalike
 
 LOST = 5  # px; a point that ends farther from the truth is lost
 FRAMES = 24
@@ -67,11 +69,11 @@ def follow(tracker: Tracker, film: Film) -> Tensor:
 def results(films: Iterable[Film], trackers: Mapping[str, Tracker]) -> pd.DataFrame:
     """One row per film, handle and tracker: the error in px on average and at the end, and whether it was lost."""
     rows: list[dict[str, Any]] = []
-    for film in films:
+    for number, film in enumerate(films):
         for name, tracker in trackers.items():
             error = (follow(tracker, film) - film.truth).norm(dim=-1)  # (frames n)
             rows += [
-                {"scene": film.scene, "tracker": name, "lookalike": bool(film.lookalike[i]),
+                {"film": number, "scene": film.scene, "tracker": name, "lookalike": bool(film.lookalike[i]),
                  "error": error[1:, i].mean().item(), "end": error[-1, i].item(), "lost": error[-1, i].item() > LOST}
                 for i in range(error.shape[1])
             ]  # fmt: skip
@@ -129,31 +131,46 @@ def _lion(scene: str, model: Model, latents: list[Tensor], names: tuple[str, ...
 
 
 def measure(count: int) -> pd.DataFrame:
-    """All films with all trackers; on lions with DragGAN's window and with one four times as wide, which more look-alikes are in."""
+    """All films with all trackers; on lions with DragGAN's window and with one four times as wide, which look-alikes are in."""
     lion = load("lion", device="cpu")
     toys = {"nearest": NearestNeighbor(REACH), "learned": Discriminative(REACH), "learned, alone": Discriminative(REACH, fusion=1)}
     wide = {name + ", wide window": replace(tracker, radius=48) for name, tracker in TRACKERS.items()}
-    films = tqdm([*walks(lion, count), *drags(lion, count)], "lions", unit="film")
+    films = tqdm(chain(walks(lion, count), drags(lion, count)), "lions", 2 * count, unit="film")
     return pd.concat([results(toy_films(), toys), results(films, TRACKERS | wide)])
 
 
 def report(results: pd.DataFrame) -> str:
-    """Two tables as Markdown: by scene, and for lions by whether the handle has a look-alike nearby."""
-    columns = {"points": ("end", "size"), "error (px)": ("error", "mean"), "error at the end (px)": ("end", "mean"), "lost (%)": ("percent", "mean")}
-    results = results.assign(percent=100.0 * results["lost"])
+    """Two tables as Markdown: by scene, and for lions by whether the handle has a look-alike 5 to 12 px away.
+
+    The interval is of the mean error at the end; films are resampled whole, for the handles of one share their luck.
+    """
     lions = results[~results["scene"].str.startswith("toy")]
-    tables = [results.groupby(["scene", "tracker"], sort=False).agg(**columns),
-              lions.groupby(["scene", "lookalike", "tracker"], sort=False).agg(**columns)]  # fmt: skip
-    return "\n\n".join(table.reset_index().round(2).to_markdown(index=False) for table in tables)
+    return "\n\n".join(_table(part, by).to_markdown(index=False) for part, by in (
+        (results, ["scene", "tracker"]), (lions, ["scene", "lookalike", "tracker"])))  # fmt: skip
+
+
+def _table(results: pd.DataFrame, by: list[str]) -> pd.DataFrame:
+    rows = []
+    for key, group in results.groupby(by, sort=False):
+        low, high = bootstrap(group.groupby("film")["end"].mean())
+        rows.append(dict(zip(by, key)) | {
+            "points": len(group), "error (px)": group["error"].mean(), "error at the end (px)": group["end"].mean(),
+            "95 %": f"{low:.2f} to {high:.2f}", "lost (%)": 100.0 * group["lost"].mean(),
+        })  # fmt: skip
+    return pd.DataFrame(rows).round(2)
 
 
 def main(arguments: list[str] | None = None) -> None:
     """The command line; `--help` lists the parts."""
     parser = argparse.ArgumentParser(prog="python -m dragkit.bench.tracking", description=__doc__.split("\n\n")[0])
     parser.add_argument("--count", type=int, default=50, help="walks and drags")
+    parser.add_argument("--out", type=Path, default=Path("runs/tracking.csv"), help="where to keep the errors, one a point")
     parser.add_argument("--report", action="store_true", help="print the tables of the kept results, without tracking")
     options = parser.parse_args(arguments)
-    print(report(pd.read_csv(RESULTS) if options.report else measure(options.count)))
+    if not options.report:
+        options.out.parent.mkdir(parents=True, exist_ok=True)
+        measure(options.count).to_csv(options.out, index=False, float_format="%.4g")
+    print(report(pd.read_csv(RESULTS if options.report else options.out)))
 
 
 if __name__ == "__main__":
