@@ -71,8 +71,10 @@ def scaled(radius: float, size: tuple[int, int]) -> int:
     The official DragGAN code scales so, and finds no pixel at all in small pictures; here that is an error.
 
     Raises:
-        ValueError: the result is below one pixel.
+        ValueError: the result is below one pixel, or the radius is no finite number.
     """
+    if not (isinstance(radius, int | float) and math.isfinite(radius)):
+        raise ValueError(f"radius is {radius!r}; give a number of pixels of a {REFERENCE}-px picture, such as radius=12")
     pixels = int(radius * size[0] / REFERENCE + 0.5)
     if pixels < 1:
         least = math.ceil(10 * REFERENCE / size[0] / 2) / 10  # rounded up, so that the advice holds

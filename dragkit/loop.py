@@ -100,6 +100,8 @@ def _check(size: Size, tracker: Tracker, losses: Sequence[LossTerm], arrive: flo
         raise ValueError("losses is empty, so nothing would pull; give at least one, such as ShiftedPatchLoss()")
     if not 0 < arrive < float("inf"):
         raise ValueError(f"arrive is {arrive}; give a stop distance in pixels above 0, such as arrive=1")
+    if isinstance(tracker, type):
+        raise ValueError(f"tracker is the class {tracker.__name__}; give one of it, such as {tracker.__name__}()")
     for method in ("start", "find"):
         if not callable(getattr(tracker, method, None)):
             raise ValueError(f"tracker is {tracker!r}; it needs start and find, such as NearestNeighbor()")

@@ -210,8 +210,26 @@ def test_a_constant_patch_is_warned_of_by_its_handle():
         ({"label": 0}, "label is 0; it must be above 0"),
         ({"ridge": -1}, "ridge is -1"),
         ({"iterations": 0}, "iterations is 0"),
+        ({"iterations": 2.5}, "iterations is 2.5; give a whole number"),
+        ({"fusion": "half"}, "fusion is 'half'"),
     ],
 )
 def test_settings_that_cannot_work_are_refused(settings, words):
     with pytest.raises(ValueError, match=words):
         Discriminative(**settings)
+
+
+@pytest.mark.parametrize(
+    ("piece", "words"),
+    [
+        (Discriminative, r"tracker is the class Discriminative; give one of it, such as Discriminative\(\)"),
+        (Discriminative(float("nan")), "radius is nan; give a number of pixels"),
+        (Discriminative(region=0.1), "radius 0.1 .* is below one pixel"),
+        (NearestNeighbor(4, strict=True), "radius 4, strict, leaves a window of one pixel"),
+    ],
+)
+def test_a_drag_refuses_what_cannot_track_at_once(piece, words):
+    model = Toy()
+    latent = model.sample(0)
+    with pytest.raises(ValueError, match=words):
+        dk.drag(model, latent, Edit(latent[:1], latent[:1] + 5), **dk.methods.draggan() | {"tracker": piece})

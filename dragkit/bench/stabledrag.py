@@ -113,10 +113,10 @@ def dial(results: pd.DataFrame) -> Figure:
             means = group.assign(gate=group["method"].map(names)).groupby("gate")[value].agg(["mean", "sem"]).reindex(order)
             axes.errorbar(order, means["mean"], means["sem"], color=colour, marker="o", capsize=3, label=f"{count} landmark{'s' * (count != '1')}")
             axes.axhline(group.loc[group["method"] == "DragGAN", value].mean(), color=colour, ls="--", lw=1)
-        axes.set(xlabel="gate: trust while the confidence is at least this share of step 1's", ylabel=label, ylim=(0, None))
+        axes.set(xlabel="gate: least trusted share of step 1's confidence", ylabel=label, ylim=(0, None))
         axes.spines[["top", "right"]].set_visible(False)
         axes.grid(alpha=0.3)
-        axes.legend(frameon=False, title="dashed: DragGAN; bars: standard error")
+        axes.legend(frameon=False, title="dashed: DragGAN; bars: standard error", fontsize=8, title_fontsize=8)
     return figure
 
 

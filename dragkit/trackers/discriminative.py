@@ -94,11 +94,14 @@ class Discriminative:
     def __post_init__(self) -> None:
         if self.solver not in SOLVERS:
             raise ValueError(f"unknown solver {self.solver!r}; choose from {', '.join(SOLVERS)}")
-        if not 0 <= self.fusion <= 1:
+        if not (isinstance(self.fusion, int | float) and 0 <= self.fusion <= 1):
             raise ValueError(f"fusion is {self.fusion!r}; it must lie in 0..1: 1 = the learned map alone, 0 = nearest neighbour")
         for name in ("label", "ridge", "lr", "iterations"):
-            if not 0 < getattr(self, name) < float("inf"):
-                raise ValueError(f"{name} is {getattr(self, name)!r}; it must be above 0")
+            value = getattr(self, name)
+            if not (isinstance(value, int | float) and 0 < value < float("inf")):
+                raise ValueError(f"{name} is {value!r}; it must be above 0")
+        if self.iterations != int(self.iterations):
+            raise ValueError(f"iterations is {self.iterations!r}; give a whole number")
 
     def check(self, size: Size) -> None:
         """Raise ValueError where a radius is below one pixel in a picture of `size`."""
