@@ -158,6 +158,21 @@ def test_what_lies_under_the_mouse_is_what_was_painted_there():
     assert np.mean(brights) > 0.4, "the rest is the ring"
 
 
+@pytest.mark.parametrize("size", [300, 400, 600, 768])
+def test_every_cell_of_a_wide_window_is_read_where_it_was_painted_at_any_size(size):
+    """Lens cells are whole pixels, so their size depends on the picture's."""
+    scores = np.arange(33.0 * 33).reshape(33, 33)
+    window, targets = np.array([32.0, 32]), np.array([[60.0, 60]])
+    picture = compose(GREY, targets=targets, scores=scores, near=window, size=size)
+    shades, wrong, seen = c.colours(scores)[..., :3].astype(int), 0, 0
+    for x, y in [(x, y) for x in np.arange(4, 14, 0.7) for y in np.arange(4, 14, 0.7)]:  # in the lens
+        cell = c.under(x, y, scores, window, (64, 64), targets, size)
+        if cell:
+            seen += 1
+            wrong += np.abs(np.subtract(at(picture, x, y), shades[cell])).max() > 24
+    assert seen > 100 and wrong < 0.05 * seen
+
+
 def test_large_maps_have_one_scale_and_know_what_lies_where():
     maps = {"fused": np.arange(9.0).reshape(3, 3), "learned": -10 * np.arange(9.0).reshape(3, 3)}
     picture = np.asarray(c.panels(maps, np.array([10.0, 20]), width=600))

@@ -647,3 +647,44 @@ def test_features_show_what_is_like_the_pixel_under_the_mouse(model, stable):
     assert "held" in look.notice.line.value
     assert look.snapshot().startswith(b"\x89PNG")
     assert look.last_error is None
+
+
+def test_a_throttle_drops_what_comes_while_it_is_busy_and_never_overlaps():
+    from dragkit.widgets.canvas import Throttle
+
+    busy, most, done = [], [], []
+
+    def slow() -> None:
+        busy.append(1)
+        most.append(len(busy))
+        time.sleep(0.05)
+        busy.pop()
+        done.append(time.monotonic())
+
+    soon = Throttle(slow, 0.02)
+    callers = [threading.Thread(target=lambda: [soon() for _ in range(20)]) for _ in range(3)]
+    for caller in callers:
+        caller.start()
+    for caller in callers:
+        caller.join()
+    asked = time.monotonic()
+    time.sleep(0.4)
+    assert max(most) == 1 and len(done) < 10
+    assert done[-1] >= asked - 0.06  # the last call was not lost
+
+
+def test_an_error_stays_while_the_mouse_moves(stable):
+    player = dk.Player(stable)
+    player.notice.fail(ValueError("broken"))
+    player._pointed("move", 3, 3)
+    assert "broken" in player.notice.line.value
+
+
+def test_compare_shows_runs_with_other_numbers_of_handles(model):
+    latent, method = model.sample(2), dk.methods.draggan() | {"steps": 1}
+    one = dk.Trace(dk.drag(model, latent, dk.Edit([(74, 74)], [(74, 87)]), **method))
+    two = dk.Trace(dk.drag(model, latent, dk.Edit([(74, 74), (40, 40)], [(74, 87), (44, 44)]), **method))
+    both = dk.Compare(two, one)
+    both.windows.handle.value = 1
+    both.windows.at("picture", "move", 40, 40)
+    assert both.still() and both.last_error is None

@@ -24,7 +24,7 @@ def best(draw: ImageDraw.ImageDraw, centre, r: float, unit: float) -> None:
     circle(draw, centre, r - 0.7 * unit, BLACK, 2 * unit)
 
 
-def second(draw: ImageDraw.ImageDraw, centre, r: float, unit: float) -> None:
+def runner_up(draw: ImageDraw.ImageDraw, centre, r: float, unit: float) -> None:
     """The runner-up: a white diamond with a black rim."""
     corners = lambda grow: [(centre[0] + a * (r + grow), centre[1] + b * (r + grow)) for a, b in ((0, -1), (1, 0), (0, 1), (-1, 0), (0, -1))]
     for colour, width in ((BLACK, 4.2 * unit), (WHITE, 2 * unit)):

@@ -9,9 +9,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
 from .marks import INK, UNIT, WHITE, arrow, dot, ring, way
-from .windows import lens, place
-
-SHARP = 500  # smaller pictures are drawn at twice their size, then shrunk: smooth lines
+from .windows import finer, lens, place
 
 
 def paint(
@@ -38,8 +36,8 @@ def paint(
         selected: number of the pair that gets a halo.
         bold: how much larger points and lines are than usual, for pictures that are shown small.
     """
-    finer = 2 if size < SHARP else 1
-    scale = size * finer / image.shape[0]
+    times = finer(size)
+    scale = size * times / image.shape[0]
     canvas = Image.fromarray(image).resize(_scaled(image, scale), Image.Resampling.BICUBIC)
     if mask is not None:
         canvas = _veil(canvas, np.asarray(mask))
@@ -59,7 +57,7 @@ def paint(
         dot(draw, spot, unit, i if len(points) > 1 else None, i == selected)
     if scores is not None:
         lens(canvas, scores, window, ends if len(ends) else spots)
-    return canvas.reduce(finer) if finer > 1 else canvas
+    return canvas.reduce(times) if times > 1 else canvas
 
 
 def encode(image: np.ndarray | Image.Image, quality: int = 90, fine: bool = False) -> bytes:

@@ -8,8 +8,9 @@ from functools import lru_cache
 import numpy as np
 from PIL import Image, ImageDraw
 
-from .marks import BLACK, GREY, INK, UNIT, WHITE, best, font, plus, second
+from .marks import BLACK, GREY, INK, UNIT, WHITE, best, font, plus, runner_up
 
+SHARP = 500  # smaller pictures are drawn at twice their size, then shrunk: smooth lines
 Cell = tuple[int, int]  # (row, column) of a score window
 GAP, TOP, SIDE, BOTTOM = 20, 60, 56, 44  # of the panels, in pixels of the picture, which is twice as fine as the page
 NONE = np.uint8((128, 128, 128))  # off the picture: no score
@@ -52,12 +53,17 @@ def peaks(scores: np.ndarray) -> tuple[Cell | None, Cell | None]:
 NEIGHBOURS = [(a, b) for a in (-1, 0, 1) for b in (-1, 0, 1) if a or b]
 
 
+def finer(size: int) -> int:
+    """How much finer than `size` pixels high a picture is drawn before it is shrunk."""
+    return 2 if size < SHARP else 1
+
+
 def place(canvas: Image.Image, scores: np.ndarray, near: np.ndarray, scale: float) -> np.ndarray:
     """Paint the score window where it lies; returns its box (left, top, right, bottom) on the canvas."""
     side = round(len(scores) * scale)
     corner = np.round((np.asarray(near, float) - len(scores) // 2) * scale).astype(int)
-    heat = _heat(scores, side)
-    canvas.paste(heat, tuple(corner), heat)
+    cells = _coloured(scores, side)
+    canvas.paste(cells, tuple(corner), cells)
     return np.array([*corner, *(corner + side)])
 
 
@@ -72,24 +78,28 @@ def lens(canvas: Image.Image, scores: np.ndarray, window: np.ndarray, away: np.n
         draw.line([window[a], window[b], box[a], box[b]], BLACK, round(2 * unit))
         draw.line([window[a], window[b], box[a], box[b]], WHITE, round(unit))
     canvas.paste(tuple(NONE.tolist()), (x, y, x + side, y + side))
-    heat = _heat(scores, side)
-    canvas.paste(heat, (x, y), heat)
+    cells = _coloured(scores, side)
+    canvas.paste(cells, (x, y), cells)
     for outline, grow in ((BLACK, round(2.5 * unit)), (WHITE, round(2 * unit))):
         for frame in (window, box):
             draw.rectangle([*(frame[:2] - np.int64(grow)), *(frame[2:] + np.int64(grow))], outline=outline, width=round(2 * unit) or 1)
     _peaks(draw, scores, (x, y), cell, unit)
 
 
-def under(x: float, y: float, scores: np.ndarray, near: np.ndarray, shape: tuple[int, int], away: np.ndarray) -> Cell | None:
+def under(
+    x: float, y: float, scores: np.ndarray, near: np.ndarray, shape: tuple[int, int], away: np.ndarray, size: int = 2 * UNIT
+) -> Cell | None:
     """The window's cell under the point (x, y) of a picture that `paint` made: in the lens, or in place; else ``None``.
 
     Args:
         x, y: in pixels of the picture.
         scores, near, shape: the window (k k), its centre (2) and the picture's (height, width).
         away: what the lens keeps away from: the targets.
+        size: the height that `paint` was asked for; the lens has whole pixels of that.
     """
-    scale = 2 * UNIT / shape[0]
-    left, top, cell = _corner((round(shape[1] * scale), 2 * UNIT), len(scores), (np.asarray(away, float) + 0.5) * scale)
+    height = size * finer(size)
+    scale = height / shape[0]
+    left, top, cell = _corner((round(shape[1] * scale), height), len(scores), (np.asarray(away, float) + 0.5) * scale)
     for row, column in (
         (((y + 0.5) * scale - top) / cell, ((x + 0.5) * scale - left) / cell),
         (y - near[1] + len(scores) // 2 + 0.5, x - near[0] + len(scores) // 2 + 0.5),
@@ -113,8 +123,8 @@ def panels(maps: Mapping[str, np.ndarray], near: np.ndarray, *, width: int = 780
     draw = ImageDraw.Draw(sheet)
     for (name, scores), (left, top) in zip(maps.items(), boxes):
         sheet.paste(tuple(NONE.tolist()), (left, top, left + side, top + side))
-        heat = _heat(scores, side)
-        sheet.paste(heat, (left, top), heat)
+        cells = _coloured(scores, side)
+        sheet.paste(cells, (left, top), cells)
         draw.rectangle([left - 2, top - 2, left + side + 1, top + side + 1], outline=INK, width=2)
         _peaks(draw, scores, (left, top), side / len(scores), 2)
         plus(draw, (left + side / 2, top + side / 2), min(side / len(scores) / 5, 10), 2)
@@ -140,7 +150,7 @@ def legend(width: int = 384, looked: bool = False) -> Image.Image:
     x = _say(draw, x, "worst")
     sheet.paste(Image.fromarray(np.broadcast_to(viridis()[None, ::2, :3], (20, 128, 3)).copy()), (x, 12))
     x = _say(draw, x + 138, "best in the window")
-    marks = [(best, "best"), (second, "runner-up")] + [(plus, "looked from here")] * looked
+    marks = [(best, "best"), (runner_up, "runner-up")] + [(plus, "looked from here")] * looked
     for mark, word in marks:
         draw.ellipse([x + 8, 6, x + 40, 38], (94, 201, 98))  # a colour of the scale, for contrast
         mark(draw, (x + 24, 22), 11, 1.4)
@@ -161,7 +171,7 @@ def _cell(values: np.ndarray) -> Cell:
     return int(row), int(column)
 
 
-def _heat(scores: np.ndarray, side: int) -> Image.Image:
+def _coloured(scores: np.ndarray, side: int) -> Image.Image:
     return Image.fromarray(colours(scores)).resize((side, side), Image.Resampling.NEAREST)
 
 
@@ -177,7 +187,7 @@ def _corner(size: tuple[int, int], cells: int, away: np.ndarray) -> tuple[int, i
 
 def _peaks(draw: ImageDraw.ImageDraw, scores: np.ndarray, corner, cell: float, unit: float) -> None:
     """Ring the best cell and put the runner-up in a diamond."""
-    for mark, found in zip((best, second), peaks(scores)):
+    for mark, found in zip((best, runner_up), peaks(scores)):
         if found:
             centre = (corner[0] + (found[1] + 0.5) * cell, corner[1] + (found[0] + 0.5) * cell)
             mark(draw, centre, max(min(cell / 2 - unit, 14 * unit), 3 * unit), min(unit, cell / 10))

@@ -123,22 +123,27 @@ class Throttle:
 
     def __init__(self, act: Callable[[], None], pause: float = PAUSE) -> None:
         self.act, self.pause = act, pause
-        self._lock, self._last, self._timer = threading.Lock(), 0.0, None
+        self._lock, self._last, self._timer, self._busy = threading.Lock(), 0.0, None, False
 
     def __call__(self) -> None:
+        """Act now, or soon: not while somebody is still at it, nor right after."""
         with self._lock:
-            rest = self._last + self.pause - time.monotonic()
             if self._timer is not None:
-                return
+                return  # that one will see what is asked for now
+            rest = self.pause if self._busy else self._last + self.pause - time.monotonic()
             if rest > 0:
                 self._timer = threading.Timer(rest, self._late)
                 self._timer.daemon = True
                 self._timer.start()
                 return
-            self._last = time.monotonic()
-        self.act()
+            self._busy = True
+        try:
+            self.act()
+        finally:
+            with self._lock:
+                self._last, self._busy = time.monotonic(), False
 
     def _late(self) -> None:
         with self._lock:
-            self._timer, self._last = None, time.monotonic()
-        self.act()
+            self._timer = None
+        self()

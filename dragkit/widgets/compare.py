@@ -80,8 +80,9 @@ class Compare(Shown):
 
     def picture(self, name: str, size: int = 384) -> Image.Image:
         """One run's step that is shown."""
-        trace, frame = self.runs[name], self.frames[name]
-        return views.picture(trace, trace.frames.index(frame), self.windows.handle.value, self.windows.map.value, size)
+        trace, frame, handle = self.runs[name], self.frames[name], self.windows.handle.value
+        handle = handle if handle is not None and handle < len(frame.points) else None
+        return views.picture(trace, trace.frames.index(frame), handle, self.windows.map.value, size)
 
     def chart_picture(self) -> Image.Image:
         """The curves, twice as large as on the page."""
@@ -108,7 +109,7 @@ class Compare(Shown):
         self.chart_size = (max(wide, 600), 210)
         self.chart = Surface(self.chart_size[::-1], self.chart_size[1], self._charted, style="dk-seek")
         self.transport = Transport(400, self._sought, lambda: self._at)
-        self.windows = Windows(384, self._draw, self._say)
+        self.windows = Windows(self.size, 384, self._draw, self._say)
         self.windows.fill(max((t[0] for t in self.runs.values()), key=lambda f: len(f.maps)))
         t, w = self.transport, self.windows
         pictures = W.HBox(columns, layout=W.Layout(flex_flow="row wrap", grid_gap="12px"))
@@ -131,7 +132,7 @@ class Compare(Shown):
         """Under each picture the step it shows, or what lies under the mouse in all of them."""
         mouse = self.windows.mouse
         for name, frame in self.frames.items():
-            ended = " (ended)" if frame.index < self.steps[self._at] else ""
+            ended = " (ended)" if frame.index < self.steps[self._at] else " (begins here)" if frame.index > self.steps[self._at] else ""
             words = f"step {' · '.join(str(frame).split('  ')).strip(' ·')}{ended}"
             self.lines[name].say((mouse and mouse[0] == "picture" and self._over == name and self.windows.words(frame)) or words)
 

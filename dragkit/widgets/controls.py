@@ -23,7 +23,7 @@ class Controls(Shown):
         self.step_button = button("Step", "plus", "Make a single step", self._one)
         self.branch_button = button("Branch here", "code-fork", "Go on from the step that is shown; the run so far is kept", self._branch)
         self.transport = Transport(size, self._sought, lambda: self.at)
-        self.windows = Windows(size, self._chose, self._say)
+        self.windows = Windows(size, size, self._chose, self._say)
         self.files = Files(size, self._save, self._open, self._gif)
         line = lambda *parts: row(*parts, width=size)
         t, w = self.transport, self.windows

@@ -10,7 +10,7 @@ from ..session import Session
 from ..trace import Frame, Trace
 from .canvas import Surface, Throttle
 from .runner import Runner, stop_all
-from .screen import Screen
+from .screen import SLOWLY, Screen
 from .shown import Notice, guard
 
 
@@ -53,7 +53,7 @@ class Player(Screen):
         shape = (frames[0].image if frames else self.blank).shape[:2]
         self.surface = Surface(shape, size, self._pointed, style="dk-look")
         self.chart = Surface(self.chart_size[::-1], self.chart_size[1], self._charted, style="dk-seek")
-        self._soon = Throttle(self._show_again)
+        self._soon, self._finely = Throttle(self._show_again), Throttle(self._show_finely, SLOWLY)
         self._build(size)
         self.show(source)
 

@@ -88,7 +88,8 @@ class Screen(Controls):
 
     @guard
     def _pointed(self, kind: str, x: float, y: float) -> None:
-        self.windows.at("picture", kind, x, y)
+        if not self.notice.alarmed:  # an error stays until the next step or press
+            self.windows.at("picture", kind, x, y)
 
     @guard
     def _charted(self, kind: str, x: float, y: float) -> None:
@@ -108,4 +109,10 @@ class Screen(Controls):
 
     @guard
     def _show_again(self) -> None:
+        """A quick look at the step; its fine picture, the curves and the words follow less often, and at rest."""
+        self.surface.show(self.picture, last=False)
+        self._finely()
+
+    @guard
+    def _show_finely(self) -> None:
         self._refresh()

@@ -48,6 +48,11 @@ class Notice:
         self.line.add_class("dk-line")
         self.last_error: BaseException | None = None
 
+    @property
+    def alarmed(self) -> bool:
+        """Whether it shows an error."""
+        return 'role="alert"' in self.line.value
+
     def say(self, text: str) -> None:
         """Show a line; the error before it stays in `last_error`."""
         self.line.value = f'<div role="status">{html.escape(text)}</div>'

@@ -20,14 +20,15 @@ class Windows:
     """Chooses a handle, a map and a place; knows the value under the mouse.
 
     Args:
-        size: height of the picture in CSS pixels; the maps beside it are twice as wide.
+        size: height of the pictures in CSS pixels.
+        width: of the legend in CSS pixels; the maps beside the picture are twice as wide.
         changed: called when another choice was made.
         pointed: called when the mouse is somewhere else.
     """
 
-    def __init__(self, size: int, changed: Callable[[], None], pointed: Callable[[], None]) -> None:
-        self.changed, self.pointed, self._quiet = changed, pointed, False
-        self.width, self.mouse = 2 * size + 12, None  # (where, x, y)
+    def __init__(self, size: int, width: int, changed: Callable[[], None], pointed: Callable[[], None]) -> None:
+        self.changed, self.pointed, self._quiet, self.size = changed, pointed, False, size
+        self.width, self.mouse = 2 * width + 12, None  # (where, x, y)
         tip = "Where the tracker looked, and how well each pixel matched"
         self.handle = W.Dropdown(options=[("off", None)], description="Score window", tooltip=tip, layout=W.Layout(width="192px"))
         self.handle.style.description_width = "90px"
@@ -36,7 +37,7 @@ class Windows:
         self.beside = W.ToggleButton(description="Large", icon="columns", tooltip="All maps, large, beside the picture", layout=W.Layout(width="78px"))
         for part in (self.handle, self.map, self.beside):
             part.observe(self._chose, "value")
-        self.legend = W.Image(value=png(legend(size)), format="png", layout=W.Layout(width=f"{size}px", height="22px"))
+        self.legend = W.Image(value=png(legend(width)), format="png", layout=W.Layout(width=f"{width}px", height="22px"))
         height = round(FLAT * self.width)
         self.surface = Surface((height, self.width), height, lambda *mouse: self.at("panels", *mouse), style="dk-look")
         self.readout = W.HTML(layout=W.Layout(width=f"{self.width}px", min_height="22px"))
@@ -85,7 +86,7 @@ class Windows:
     def _values(self, frame: Frame) -> str:
         where, x, y = self.mouse
         handle = self.handle.value
-        cell = None if handle is None else self._cell(frame, handle)
+        cell = None if handle is None or handle >= len(frame.points) else self._cell(frame, handle)
         if cell is None:
             return f"pixel ({x:.0f}, {y:.0f}): no score here" if where == "picture" else ""
         row, column = cell
@@ -100,7 +101,7 @@ class Windows:
             found = panel_at(x + 0.5, y + 0.5, views.maps(frame, handle), self.width)
             return found and found[1]
         scores, near = frame.scores[handle].numpy(), frame.near[handle].numpy()
-        return under(x, y, scores, near, frame.image.shape[:2], frame.edit.targets.numpy())
+        return under(x, y, scores, near, frame.image.shape[:2], frame.edit.targets.numpy(), 2 * self.size)
 
     def _arrange(self) -> None:
         off = self.handle.value is None
