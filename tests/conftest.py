@@ -19,7 +19,8 @@ hypothesis.settings.load_profile("dragkit")
 
 @pytest.fixture(autouse=True)
 def seed() -> int:
-    """Seed every generator before each test, so that a failure comes back when it is re-run."""
+    """Seed every generator before each test, so that a failure comes back when it is re-run; undo what a trainer sets."""
+    torch.set_flush_denormal(False)
     random.seed(0)
     np.random.seed(0)
     torch.manual_seed(0)
