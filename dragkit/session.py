@@ -70,6 +70,8 @@ class Session:
                 while bar.n < steps and not self.done:
                     bar.set_postfix_str(str(self.step()), refresh=False)
                     bar.update()
+                if self.done:
+                    bar.total = bar.n  # else a bar that ends early looks like a failure
             except KeyboardInterrupt:
                 pass
         return self.trace
