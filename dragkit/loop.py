@@ -119,6 +119,8 @@ def _check(size: Size, tracker: Tracker, losses: Sequence[LossTerm], arrive: flo
 
 
 def _check_resume(resume: Step, latent: Tensor, edit: Edit) -> None:
+    if not hasattr(resume, "optimiser"):
+        raise ValueError(f"resume is {resume!r}; give one step of a run, such as resume=trace[10]")
     then, now = resume.edit.handles.cpu(), edit.handles.cpu()
     if then.shape != now.shape or not torch.equal(then, now):
         raise ValueError(

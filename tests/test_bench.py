@@ -489,3 +489,20 @@ def test_tables_name_what_is_missing():
         tables.compare(RESULTS, "FreeDrag")
     with pytest.raises(ValueError, match="two results for task 'a', method 'DragGAN'"):
         tables.table([*RESULTS, result("a", "DragGAN", 1.0)])
+
+
+def test_two_gates_of_one_name_are_told_apart(tmp_path):
+    """Lambdas print alike but for their address."""
+    tasks, out = [task_of_toy()], tmp_path / "out.jsonl"
+    with_gate = lambda gate: {"mine": draggan() | {"lr": 0.5, "steps": 2, "trust": gate}}
+    run = lambda gate: runner.run(tasks, with_gate(gate), out, model=Toy())
+    run(lambda first: first - 0.1)
+    run(lambda first: first - 0.1)
+    with pytest.raises(ValueError, match="with other settings: pieces was"):
+        run(lambda first: first - 0.9)
+    assert len(runner.read(out)) == 1
+
+
+def task_of_toy():
+    latent = Toy().sample(0)
+    return Task(0, Edit(latent[:1], latent[:1] + 5), "toy")

@@ -65,8 +65,9 @@ class Discriminative:
 
         S(q) = λ\,N(z_i·F(q)) + (1 - λ)\,N(-‖F(q) - f_i‖), \quad p_i = \arg\max_{q ∈ Ω_2} S(q)
 
-    N stretches a map to 0..1 within the window. The confidence is the learned score z_i·F(p_i) as it is:
-    about 1 where the content looks like the handle's did, about 0 where it looks like the rest.
+    N stretches a map to 0..1 within the window. The confidence is the learned score z_i·F(p_i) as it is: about 0
+    where the content looks like the rest, highest where it looks like the handle's did. It stays below the
+    label's 1, the more so the larger the region; the gate therefore compares it with itself at step 1.
     Source: StableDrag; this module's docstring says what is known and what is our choice.
 
     Args:
