@@ -688,3 +688,8 @@ def test_compare_shows_runs_with_other_numbers_of_handles(model):
     both.windows.handle.value = 1
     both.windows.at("picture", "move", 40, 40)
     assert both.still() and both.last_error is None
+
+
+def test_features_refuse_a_run_whose_first_frame_holds_no_templates(model, stable):
+    with pytest.raises(ValueError, match="this trace begins at step 2"):
+        dk.Features(model, dk.Trace(stable.frames[2:]))

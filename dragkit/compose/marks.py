@@ -50,6 +50,7 @@ def way(draw: ImageDraw.ImageDraw, places: np.ndarray, unit: float) -> None:
 
 
 def arrow(draw: ImageDraw.ImageDraw, start: np.ndarray, end: np.ndarray, unit: float) -> None:
+    """From a handle to its target; nothing where they are so near that their marks touch."""
     along = end - start
     length = np.hypot(*along)
     if length < 22 * unit:  # the dots would hide it
@@ -94,9 +95,11 @@ def _halo(draw: ImageDraw.ImageDraw, centre: np.ndarray, r: float, unit: float, 
 
 
 def disc(draw: ImageDraw.ImageDraw, centre, r: float, colour: tuple) -> None:
+    """A filled circle of radius `r`, in pixels of the canvas."""
     draw.ellipse([centre[0] - r, centre[1] - r, centre[0] + r, centre[1] + r], colour)
 
 
 def circle(draw: ImageDraw.ImageDraw, centre, r: float, colour: tuple, width: float) -> None:
+    """An outline of outer radius `r`, in pixels of the canvas, at least one pixel wide."""
     r = max(r, 1)
     draw.ellipse([centre[0] - r, centre[1] - r, centre[0] + r, centre[1] + r], outline=colour, width=max(round(width), 1))

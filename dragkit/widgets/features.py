@@ -31,12 +31,14 @@ class Features(Shown):
         size: height of each picture on the page, in CSS pixels.
 
     Raises:
-        ValueError: the trace is empty.
+        ValueError: the trace is empty, or does not begin at step 0.
     """
 
     def __init__(self, model, trace: Trace, size: int = 256) -> None:
         if not len(trace):
             raise ValueError("the trace is empty; run a step first")
+        if trace[0].index:
+            raise ValueError(f"Features needs a run from its start: templates are read at step 0, this trace begins at step {trace[0].index}")
         self.model, self.trace, self.size, self._at = model, trace, size, 0
         self._look = lru_cache(maxsize=8)(self._viewed)
         self.palette = Palette.of(self._look(0))
