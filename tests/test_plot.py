@@ -129,3 +129,61 @@ def test_features_keep_their_colours_along_a_run(stable):
 def test_the_new_figures_say_the_way_out(trace, call, message):
     with pytest.raises(ValueError, match=message):
         call(trace)
+
+
+@pytest.fixture(scope="module")
+def ways(trace):
+    """The run of `trace` under three numbers of steps: all of it, half of it, only the start."""
+    return {"all": trace, "half": dk.Trace(trace.frames[:5]), "none": dk.Trace(trace.frames[:1])}
+
+
+def test_an_ablation_shows_the_start_and_how_each_run_ended(ways, trace):
+    figure = dk.plot.ablation(ways)
+    start, full, half, none = figure.axes
+    far = trace[4].distance.max()
+    assert start.get_title() == "start"
+    assert half.get_title() == f"half\n4 steps, still {far:.1f} px away"
+    assert none.get_title().startswith("none\n0 steps, still ")
+    shown = [axes.images[0].get_array() for axes in figure.axes]
+    assert np.array_equal(shown[0], shown[3]) and not np.array_equal(shown[0], shown[1])
+    assert np.array_equal(shown[2], np.asarray(trace[4].paint(bold=1.5))), "the last picture, its points and targets"
+    assert full.images[0].get_extent() == [-0.5, 127.5, 127.5, -0.5]
+    assert figure._repr_jpeg_().startswith(b"\xff\xd8")
+
+
+def test_an_ablation_says_when_a_run_arrived():
+    model = dk.load("toy")
+    run = dk.Trace(dk.drag(model, model.sample(0), dk.Edit([(64, 85)], [(68, 85)]), **dk.methods.draggan() | {"lr": 0.5}))
+    assert run.why() == f"arrived after {run[-1].index} steps"
+    assert dk.plot.ablation({"toy": run}).axes[1].get_title() == f"toy\n{run.why()}"
+
+
+@pytest.mark.parametrize(("runs", "across", "down"), [(1, 2, 1), (6, 7, 1), (7, 4, 2), (8, 5, 2)])
+def test_more_than_six_runs_take_two_rows(trace, runs, across, down):
+    figure = dk.plot.ablation({f"run {i}": trace for i in range(runs)})
+    assert len(figure.axes) == runs + 1
+    assert figure.axes[0].get_gridspec().get_geometry() == (down, across)
+    figure.draw_without_rendering()
+    sizes = {tuple(axes.get_position().bounds[2:]) for axes in figure.axes}
+    assert np.ptp([*sizes], axis=0).max() < 1e-3, "all pictures are of one size"
+
+
+def other_run(seed=0, targets=((74, 80), (38, 36)), mask=None):
+    model, edit = dk.load("toy"), dk.Edit([(64, 85), (32, 36)], targets, mask)
+    return dk.Trace(dk.drag(model, model.sample(seed), edit, **dk.methods.draggan() | {"steps": 0}))
+
+
+@pytest.mark.parametrize(
+    ("runs", "message"),
+    [
+        (lambda t: {}, "there is no run"),
+        (lambda t: {"a": t, "b": dk.Trace()}, "the trace is empty"),
+        (lambda t: {"a": t, "b": other_run(targets=[(74, 80), (38, 37)])}, "'a' and 'b' began with different targets"),
+        (lambda t: {"a": t, "b": other_run(mask=np.eye(128))}, "'a' and 'b' began with different mask"),
+        (lambda t: {"a": t, "b": t, "c": other_run(seed=1)}, "'a' and 'c' began with different pictures"),
+    ],
+)
+def test_an_ablation_drags_one_edit_of_one_picture(trace, runs, message):
+    with pytest.raises(ValueError, match=message):
+        dk.plot.ablation(runs(trace))
+    dk.plot.ablation({"a": trace, "b": other_run()})

@@ -1,5 +1,6 @@
 """StyleGAN2 against a second, slower one, written here from the paper's equations."""
 
+import json
 import math
 
 import numpy as np
@@ -7,9 +8,10 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from safetensors.torch import save_file
 from torch.nn import functional as F
 
-from dragkit import Edit, NearestNeighbor, ShiftedPatchLoss, drag
+from dragkit import Edit, NearestNeighbor, ShiftedPatchLoss, drag, load
 from dragkit.models.stylegan2 import from_state_dict
 from dragkit.models.stylegan2_network import Generator
 
@@ -48,8 +50,8 @@ def affine(state, name, w):
     return w @ state[f"{name}.affine.weight"].T / math.sqrt(len(w)) + state[f"{name}.affine.bias"]
 
 
-def modulated(state, name, x, w, up):
-    """w'_oikl = s_i w_oikl; w''_oikl = w'_oikl / √(Σ_ikl w'² + ε); noise, bias, leaky ReLU."""
+def modulated(state, name, x, w, up, clamp):
+    """w'_oikl = s_i w_oikl; w''_oikl = w'_oikl / √(Σ_ikl w'² + ε); noise, bias, leaky ReLU and its gain, clamp."""
     weight = state[f"{name}.weight"] * affine(state, name, w)[None, :, None, None]
     weight = weight / (weight.square().sum((1, 2, 3), keepdim=True) + 1e-8).sqrt()
     if up:  # 3x3 convolution of the resampled map; the filter and the kernel take one pixel each
@@ -58,24 +60,31 @@ def modulated(state, name, x, w, up):
         x = F.conv2d(x, weight, padding=1)
     x = x + state[f"{name}.noise_const"] * state[f"{name}.noise_strength"]
     x = x + state[f"{name}.bias"][None, :, None, None]
-    return torch.where(x > 0, x, 0.2 * x) * math.sqrt(2)
+    return bounded(torch.where(x > 0, x, 0.2 * x) * math.sqrt(2), clamp)
 
 
-def reference_picture(state, ws, resolution):
-    """(3 r r) in -1..1: the skip architecture, one row of w+ per convolution, ToRGB shares the next."""
+def bounded(x, clamp):
+    return torch.where(x.abs() > clamp, clamp * x.sign(), x)
+
+
+def reference_picture(state, ws, resolution, clamp=math.inf):
+    """(3 r r) in -1..1: the skip architecture, one row of w+ per convolution, ToRGB shares the next.
+
+    Each convolution's output is clamped, a ToRGB's before it joins the picture, as in the official code.
+    """
     image, row = None, 0
     for r in (2**k for k in range(2, int(math.log2(resolution)) + 1)):
         b = f"synthesis.b{r}"
         if r == 4:
             x = state[f"{b}.const"][None]
         else:
-            x = modulated(state, f"{b}.conv0", x, ws[row], up=True)
+            x = modulated(state, f"{b}.conv0", x, ws[row], True, clamp)
             row += 1
-        x = modulated(state, f"{b}.conv1", x, ws[row], up=False)
+        x = modulated(state, f"{b}.conv1", x, ws[row], False, clamp)
         row += 1
         style = affine(state, f"{b}.torgb", ws[row]) / math.sqrt(x.shape[1])
         weight = state[f"{b}.torgb.weight"] * style[None, :, None, None]
-        colours = F.conv2d(x, weight, state[f"{b}.torgb.bias"])
+        colours = bounded(F.conv2d(x, weight, state[f"{b}.torgb.bias"]), clamp)
         if image is not None:
             colours = colours + resample(image, state[f"{b}.resample_filter"], 2, 1)
         image = colours
@@ -103,6 +112,28 @@ def test_the_picture_is_that_of_the_equations(resolution, seed):
     expected = reference_picture(state, ws, resolution)
     torch.testing.assert_close(picture, expected, atol=1e-4, rtol=1e-4)
     assert expected.std() > 0.5
+
+
+@pytest.mark.parametrize("resolution", [4, 16, 32])
+def test_a_clamp_bounds_every_convolution_and_not_their_sum(resolution):
+    state, clamp = random_state(resolution), 0.6
+    net = from_state_dict(state, clamp=clamp).generator.synthesis
+    ws = torch.randn(1, net.num_ws, W)
+    with torch.no_grad():
+        xs, picture = net.activations(ws), net(ws)[0]
+    torch.testing.assert_close(picture, reference_picture(state, ws[0], resolution, clamp), atol=1e-4, rtol=1e-4)
+    assert all(x.abs().max() == clamp for x in xs)
+    assert (picture.abs().max() > clamp) == (resolution > 4)
+    assert not torch.allclose(picture, reference_picture(state, ws[0], resolution), atol=0.1)
+
+
+def test_no_clamp_costs_nothing_and_a_wide_one_changes_nothing():
+    ws = torch.randn(1, 6, W)
+    free, wide = (model(clamp=clamp).generator.synthesis(ws) for clamp in (None, 256))
+    assert torch.equal(free, wide)
+    with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]) as seen:
+        model().generator.synthesis(ws)
+    assert not any("clamp" in event.key for event in seen.key_averages())
 
 
 def test_a_batch_is_its_pictures():
@@ -193,8 +224,8 @@ def test_the_block_is_128_px_by_default_where_there_is_one():
 def test_a_missing_tensor_is_refused(name):
     state = random_state(8)
     del state[name]
-    part = ".".join(name.split(".")[:2])  # a missing weight may show by the orphans around it
-    with pytest.raises(ValueError, match=f"StyleGAN2.*{part}"):
+    part = ".".join(name.split(".")[:2])  # a missing weight may show by the orphans around it, or by the gap it leaves
+    with pytest.raises(ValueError, match=rf"StyleGAN2.*{part}|blocks of \[8\] px; a StyleGAN2"):
         from_state_dict(state)
 
 
@@ -227,7 +258,7 @@ def test_a_class_conditional_generator_is_refused():
 
 def test_a_gap_between_the_resolutions_is_refused():
     state = {n: t for n, t in random_state(32).items() if ".b16." not in n}
-    with pytest.raises(ValueError, match=r"synthesis.b32.conv0.* has shape"):
+    with pytest.raises(ValueError, match=r"blocks of \[4, 8, 32\] px"):
         from_state_dict(state)
 
 
@@ -236,6 +267,36 @@ def test_bad_settings_are_refused():
         model(space="z")
     with pytest.raises(ValueError, match=r"no block of 128 px; this generator has \[4, 8, 16\]"):
         model(feature_block=128)
+    with pytest.raises(ValueError, match=r"no block of 128 px; this generator has \[4, 8, 16\]"):
+        model(feature_block=(8, 128))
+    for empty in ((), []):
+        with pytest.raises(ValueError, match=r"feature_block is empty; .*: \[4, 8, 16\]"):
+            model(feature_block=empty)
+    for block in (0, "8", ("8", 16)):
+        with pytest.raises(ValueError, match=r"no block of"):
+            model(feature_block=block)
+
+
+@pytest.mark.parametrize("rows", [0, -1, 7, 2.0, "6"])
+def test_rows_that_the_generator_does_not_have_are_refused(rows):
+    with pytest.raises(ValueError, match=f"rows is {rows!r}; this generator's w\\+ has 6 rows.* 1 to 6"):
+        model(16, rows=rows)
+
+
+def test_six_rows_move_by_default_and_all_of_a_smaller_generator():
+    assert [model(r).rows for r in (4, 8, 16, 32)] == [2, 4, 6, 6]
+    assert load("lion", device="cpu").rows == 6
+    assert load("lion", device="cpu", rows=8).rows == 8
+
+
+def test_a_card_chooses_rows_and_blocks(tmp_path):
+    path = tmp_path / "mine.safetensors"
+    save_file(random_state(32), path)
+    path.with_suffix(".json").write_text(json.dumps({"rows": 4, "feature_block": [8, 16]}))
+    gan = load(path, device="cpu")
+    assert (gan.rows, gan.feature_block) == (4, (8, 16))
+    assert gan.view(gan.sample(0)).features.shape == (CHANNELS[8] + CHANNELS[16], 16, 16)
+    assert load(path, device="cpu", rows=3, feature_block=32).rows == 3
 
 
 def test_loading_changes_nothing_and_shares_nothing():
@@ -276,6 +337,37 @@ def test_the_features_are_the_output_of_the_chosen_block(block):
     assert torch.equal(view.anchor, view.features)
 
 
+@pytest.mark.parametrize("blocks", [(8, 16), (16, 8), (4, 8, 32), [8, 8, 16]])
+def test_several_blocks_are_joined_on_the_grid_of_the_largest(blocks):
+    """Coarse to fine; a cell of the fine grid reads the coarse map between its cells."""
+    latent, view = model(32).sample(3), model(32, feature_block=blocks).view(model(32).sample(3))
+    side, first = max(blocks), 0
+    for block in sorted({*blocks}):
+        alone = model(32, feature_block=block).view(latent).features
+        part = view.features[first : first + CHANNELS[block]]
+        torch.testing.assert_close(part, enlarged(alone, side))
+        first += CHANNELS[block]
+    assert view.features.shape == (first, side, side)
+    assert torch.equal(view.anchor, view.features)
+    assert torch.equal(view.image, model(32).finish(latent))
+
+
+def enlarged(features, side):
+    """(c r r) → (c side side): cell i of the wide grid lies at (i + ½) r / side - ½ of the other, borders go on."""
+    r = features.shape[-1]
+    place = ((torch.arange(side) + 0.5) * r / side - 0.5).clamp(0, r - 1)
+    weight = (1 - (place[:, None] - torch.arange(r)).abs()).clamp_min(0)  # (side r) hat functions
+    return torch.einsum("yr,xs,crs->cyx", weight, weight, features)
+
+
+def test_nothing_behind_the_largest_of_the_blocks_is_computed():
+    gan, ran = model(32, feature_block=(4, 16)), []
+    for r in (4, 8, 16, 32):
+        getattr(gan.generator.synthesis, f"b{r}").register_forward_hook(lambda *_, r=r: ran.append(r))
+    gan.view(gan.sample(0))
+    assert ran == [4, 8, 16]
+
+
 def test_the_picture_is_painted_on_request_from_where_the_features_were_read():
     gan, ran = model(32, feature_block=16), []
     for r in (4, 8, 16, 32):
@@ -304,6 +396,16 @@ def test_only_the_first_six_rows_move():
     assert not latent.grad[6:].any()
 
 
+@pytest.mark.parametrize("rows", [1, 4, 8])
+@pytest.mark.parametrize("block", [32, (8, 32)])
+def test_gradients_reach_the_moving_rows_and_no_others(rows, block):
+    """The last of eight rows only colours the picture."""
+    gan = model(32, rows=rows, feature_block=block)
+    latent = gan.sample(0).requires_grad_()
+    gan.view(latent).features.square().sum().backward()
+    assert latent.grad.abs().amax(1).gt(0).tolist() == [i < min(rows, 7) for i in range(8)]
+
+
 def test_rows_after_the_feature_block_get_no_gradient_from_it():
     gan = model(32, feature_block=8)
     latent = gan.sample(0).requires_grad_()
@@ -311,9 +413,10 @@ def test_rows_after_the_feature_block_get_no_gradient_from_it():
     assert latent.grad.abs().amax(1).gt(0).tolist() == [True] * 3 + [False] * 5
 
 
-def test_in_w_one_row_stands_for_six_and_gets_all_their_gradient():
+@pytest.mark.parametrize("rows", [3, 6])
+def test_in_w_one_row_stands_for_all_that_move_and_gets_their_gradient(rows):
     state = random_state(32)
-    shared, single = (from_state_dict(state, space=s) for s in ("w", "w+"))
+    shared, single = (from_state_dict(state, space=s, rows=rows) for s in ("w", "w+"))
     latent = shared.sample(0)
     a, b = latent.clone().requires_grad_(), latent.clone().requires_grad_()
     shared.view(a).features.square().sum().backward()
@@ -323,7 +426,7 @@ def test_in_w_one_row_stands_for_six_and_gets_all_their_gradient():
     moved = latent.clone()
     moved[0] += 1
     everywhere = latent.clone()
-    everywhere[:6] += 1
+    everywhere[:rows] += 1
     assert torch.equal(shared.finish(moved), single.finish(everywhere))
 
 

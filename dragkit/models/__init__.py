@@ -9,7 +9,9 @@ import torch
 from torch import Tensor
 
 from ..records import Size, View
-from . import zoo
+from . import checkpoint, zoo
+from .checkpoint.convert import convert as convert
+from .stylegan2 import from_state_dict
 from .toy import Toy
 
 
@@ -31,47 +33,54 @@ class Model(Protocol):
 
 
 def load(name_or_path: str | Path, device: str = "auto", **settings) -> Model:
-    """Build a model by its name, such as "lion" or "toy", or from a safetensors file of a StyleGAN2.
+    """Build a model: a bundled one such as "lion" or "toy", a public one such as "lions-512", or a checkpoint of a StyleGAN2.
+
+    A checkpoint is NVIDIA's pickle (PyTorch or TensorFlow), a torch file with NVIDIA's or rosinality's names, or safetensors; which of
+    them is told by its content. Nothing in a file is run (:mod:`dragkit.models.checkpoint`).
 
     Args:
-        name_or_path: a bundled model, or a file of yours; a card (.json) beside it is read too.
+        name_or_path: a bundled model, one of ``dragkit.models.zoo.public()`` whose file you have, or the path of a file; a card
+            (.json) beside it is read too: its "feature_block" and "rows".
         device: "cuda", "mps", "cpu", or "auto" for the first of these that is there.
         settings: passed on to the model, such as ``space="w"`` or, for the toy, ``lookalike=1.0``.
 
     Raises:
-        ValueError: an unknown name (the known ones are listed), one of a network that paints no pictures, or a file
-            that is damaged or no StyleGAN2.
-        FileNotFoundError: a bundled file is gone.
+        ValueError: an unknown name (the known ones are listed), or one of a network that paints no pictures.
+        CheckpointError: a ValueError, too: a file that is damaged, dangerous or no StyleGAN2.
+        FileNotFoundError: a bundled file is gone, or a public one is not here; the message says where to get it.
     """
     if name_or_path == "toy":
         return Toy(**settings)
-    known = zoo.index()
-    generators = ", ".join(sorted([*(name for name in known if "kind" not in known[name]), "toy"]))
-    kind = known.get(name_or_path, {}).get("kind")
-    if kind:
-        raise ValueError(f"{name_or_path!r} {zoo.NO_GENERATOR[kind]}; to drag there are: {generators}")
-    if name_or_path in known:
-        path, name = zoo.bundled(str(name_or_path)), str(name_or_path)
-    else:
-        path = Path(name_or_path)
-        name = path.stem
-        if not path.is_file():
-            raise ValueError(f"unknown model {str(name_or_path)!r}: no such file, and the bundled models are: {generators}")
+    path, name = _find(name_or_path)
     return _open(path, name, _device(device), settings)
 
 
+def _find(name_or_path: str | Path) -> tuple[Path, str]:
+    """The file that is meant, and the model's name."""
+    path, name, known = Path(name_or_path), str(name_or_path), zoo.index()
+    if kind := known.get(name, {}).get("kind"):
+        raise ValueError(f"{name!r} {zoo.NO_GENERATOR[kind]}; to drag there are: {_generators()}")
+    if name in known:
+        return zoo.bundled(name), name
+    if path.is_file():
+        return path, path.stem
+    if entry := zoo.listed(path.name):
+        return zoo.find(entry), entry["name"]
+    raise ValueError(
+        f"unknown model {name!r}: no such file, and the bundled models are: {_generators()}; "
+        "dragkit.models.zoo.public() lists public ones, whose files you bring"
+    )
+
+
+def _generators() -> str:
+    return ", ".join(sorted([*(name for name, entry in zoo.index().items() if "kind" not in entry), "toy"]))
+
+
 def _open(path: Path, name: str, device: str, settings: dict) -> Model:
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
-
-    from .stylegan2 import from_state_dict
-
-    try:
-        state = load_file(path)
-    except SafetensorError as error:
-        raise ValueError(f"{path} is not a complete safetensors file ({error})") from error
-    block = zoo.card(path).get("feature_block")
-    return from_state_dict(state, device=device, **{"feature_block": block, "name": name} | settings)
+    state, clamp = checkpoint.generator(checkpoint.read(path))
+    card = zoo.card(path)
+    chosen = {key: card[key] for key in ("feature_block", "rows") if key in card}
+    return from_state_dict(state, clamp=clamp, device=device, **{"name": name} | chosen | settings)
 
 
 def _device(device: str) -> str:

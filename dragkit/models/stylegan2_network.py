@@ -33,6 +33,14 @@ def _each(kernel: Tensor, x: Tensor) -> Tensor:
     return (4 * kernel).expand(x.shape[1], 1, 4, 4)
 
 
+def clamped(x: Tensor, clamp: float | None) -> Tensor:
+    """x (b c h w) cut to -clamp..clamp. NVIDIA's later generators bound every convolution's output, for half precision; 256 is usual.
+
+    What is cut gets no gradient. The official code cuts after the activation and its gain, and each ToRGB before it joins the picture.
+    """
+    return x if clamp is None else x.clamp(-clamp, clamp)
+
+
 class FullyConnected(nn.Module):
     """y = x (W g)ᵀ + b m, with the equalised gain g = m / √in and the learning-rate multiplier m."""
 
@@ -71,9 +79,9 @@ class ModulatedConv(nn.Module):
     is slow on a CPU. With `up`, a stride-2 transposed convolution and the filter double the side.
     """
 
-    def __init__(self, inputs: int, outputs: int, w_dim: int, resolution: int, up: bool = False) -> None:
+    def __init__(self, inputs: int, outputs: int, w_dim: int, resolution: int, clamp: float | None, up: bool = False) -> None:
         super().__init__()
-        self.up = up
+        self.up, self.clamp = up, clamp
         self.affine = FullyConnected(w_dim, inputs, bias=1.0)
         self.weight = nn.Parameter(torch.randn(outputs, inputs, 3, 3))
         self.bias = nn.Parameter(torch.zeros(outputs))
@@ -91,34 +99,35 @@ class ModulatedConv(nn.Module):
         else:
             x = F.conv2d(x, self.weight, padding=1)
         x = x * demodulation[:, :, None, None] + self.noise_const * self.noise_strength
-        return F.leaky_relu(x + self.bias[:, None, None], 0.2) * GAIN
+        return clamped(F.leaky_relu(x + self.bias[:, None, None], 0.2) * GAIN, self.clamp)
 
 
 class ToRGB(nn.Module):
     """A 1x1 modulated convolution to three colours, without demodulation."""
 
-    def __init__(self, inputs: int, w_dim: int) -> None:
+    def __init__(self, inputs: int, w_dim: int, clamp: float | None) -> None:
         super().__init__()
+        self.clamp = clamp
         self.affine = FullyConnected(w_dim, inputs, bias=1.0)
         self.weight = nn.Parameter(torch.randn(3, inputs, 1, 1))
         self.bias = nn.Parameter(torch.zeros(3))
 
     def forward(self, x: Tensor, w: Tensor) -> Tensor:
         style = self.affine(w) / math.sqrt(self.weight.shape[1])
-        return F.conv2d(x * style[:, :, None, None], self.weight, self.bias)
+        return clamped(F.conv2d(x * style[:, :, None, None], self.weight, self.bias), self.clamp)
 
 
 class Block(nn.Module):
     """One resolution: an upsampling and a plain modulated convolution (4 px: a constant and one)."""
 
-    def __init__(self, inputs: int, outputs: int, w_dim: int, resolution: int) -> None:
+    def __init__(self, inputs: int, outputs: int, w_dim: int, resolution: int, clamp: float | None) -> None:
         super().__init__()
         if resolution == 4:
             self.const = nn.Parameter(torch.randn(outputs, 4, 4))
         else:
-            self.conv0 = ModulatedConv(inputs, outputs, w_dim, resolution, up=True)
-        self.conv1 = ModulatedConv(outputs, outputs, w_dim, resolution)
-        self.torgb = ToRGB(outputs, w_dim)
+            self.conv0 = ModulatedConv(inputs, outputs, w_dim, resolution, clamp, up=True)
+        self.conv1 = ModulatedConv(outputs, outputs, w_dim, resolution, clamp)
+        self.torgb = ToRGB(outputs, w_dim, clamp)
         self.register_buffer("resample_filter", _filter())
         self.first = max(0, 2 * int(math.log2(resolution)) - 5)  # the block's first row of w+
 
@@ -142,12 +151,12 @@ class Synthesis(nn.Module):
     there. Dragging needs only the first half; the second runs when somebody looks.
     """
 
-    def __init__(self, channels: dict[int, int], w_dim: int) -> None:
+    def __init__(self, channels: dict[int, int], w_dim: int, clamp: float | None = None) -> None:
         super().__init__()
         self.resolutions = sorted(channels)
         self.num_ws = 2 * int(math.log2(self.resolutions[-1])) - 2
         for r in self.resolutions:
-            setattr(self, f"b{r}", Block(channels.get(r // 2, 0), channels[r], w_dim, r))
+            setattr(self, f"b{r}", Block(channels.get(r // 2, 0), channels[r], w_dim, r, clamp))
 
     def activations(self, ws: Tensor, until: int | None = None) -> list[Tensor]:
         """The output (b c r r) of every block from 4 px up to `until` px (default: the last)."""
@@ -173,12 +182,12 @@ class Synthesis(nn.Module):
 
 
 class Generator(nn.Module):
-    """Mapping and synthesis. `channels` gives the width of each resolution: ``{4: 192, 8: 192, …}``."""
+    """Mapping and synthesis. `channels` gives the width of each resolution: ``{4: 192, 8: 192, …}``; `clamp` is that of :func:`clamped`."""
 
-    def __init__(self, channels: dict[int, int], z_dim: int, w_dim: int, layers: int = 8) -> None:
+    def __init__(self, channels: dict[int, int], z_dim: int, w_dim: int, layers: int = 8, clamp: float | None = None) -> None:
         super().__init__()
         self.mapping = Mapping(z_dim, w_dim, layers)
-        self.synthesis = Synthesis(channels, w_dim)
+        self.synthesis = Synthesis(channels, w_dim, clamp)
 
     def forward(self, z: Tensor, truncation: float = 1.0) -> Tensor:
         w = self.mapping(z, truncation)

@@ -1,14 +1,23 @@
-"""The index of bundled models, and their files, checked before they are opened."""
+"""The bundled models and their files, checked before they are opened; and a list of the public ones, which you bring.
+
+``dragkit.models.zoo.public()`` is a table of public StyleGAN2 generators: where to get each file, its licence, what to drag on its
+pictures. Nothing is ever downloaded.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import json
+import os
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
 
 PACKAGE = Path(__file__).parents[1]
 DATA = PACKAGE / "data" if (PACKAGE / "data").exists() else PACKAGE.parent / "data"  # installed, or a clone
+PUBLIC = DATA / "public.json"
 NO_GENERATOR = {  # what an entry of another "kind" is, for who tries to drag it
     "landmarks": "reads landmarks from a picture and paints none: open it with dragkit.models.landmarks.landmark_network()",
     "trace": "is a recorded run: open it with dragkit.Trace.load(dragkit.models.zoo.bundled(name))",
@@ -45,3 +54,53 @@ def card(path: Path) -> dict[str, Any]:
     """How a checkpoint was made: the JSON of the same name beside it, or nothing."""
     beside = path.with_suffix(".json")
     return json.loads(beside.read_text()) if beside.exists() else {}
+
+
+def public() -> DataFrame:
+    """The public generators by name: file, resolution (px), megabytes, licence, what to drag, origin, sha256 where known.
+
+    ``dragkit.load("lions-512")`` opens the file where it is found: in the current folder, or in :func:`folder`.
+    """
+    from pandas import DataFrame
+
+    return DataFrame(_public()).set_index("name")
+
+
+def folder() -> Path:
+    """Where files of :func:`public` are looked for: ``.dragkit`` in your home, or what DRAGKIT_FOLDER names."""
+    return Path(os.environ.get("DRAGKIT_FOLDER", Path.home() / ".dragkit"))
+
+
+def listed(name: str) -> dict[str, Any] | None:
+    """The entry of :func:`public` with this name or file name, or None."""
+    return next((entry for entry in _public() if name in (entry["name"], entry["file"])), None)
+
+
+def find(entry: dict[str, Any]) -> Path:
+    """The file of an entry of :func:`public`, or what `dragkit.convert` made of it.
+
+    Raises:
+        FileNotFoundError: it is in neither place; the message says where to get it and where to put it.
+    """
+    for place in (Path(), folder()):
+        for name in (Path(entry["file"]).with_suffix(".safetensors"), entry["file"]):
+            if (place / name).is_file():
+                return place / name
+    size = f", {entry['megabytes']} MB" if entry["megabytes"] else ""
+    raise FileNotFoundError(
+        f"{entry['name']!r} is not here, and dragkit downloads nothing by itself. Get {entry['file']} ({entry['resolution']} px{size}) from "
+        f"{entry['origin']} and put it into {folder()} or the current folder. Licence: {entry['licence']}"
+    )
+
+
+def missing_bytes(path: Path) -> str:
+    """What to add to an error where a public file is shorter than it is known to be."""
+    entry, size = listed(path.name), path.stat().st_size
+    if entry and entry["bytes"] and size < entry["bytes"]:
+        missing = entry["bytes"] - size
+        return f". {missing} of its {entry['bytes']} bytes are missing: the download was cut short; fetch it again from {entry['origin']}"
+    return ""
+
+
+def _public() -> list[dict[str, Any]]:
+    return json.loads(PUBLIC.read_text(encoding="utf-8"))

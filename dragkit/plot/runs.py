@@ -1,8 +1,8 @@
-"""Runs as figures: a step, curves, film strips, the confidence's timeline, several runs on one axis."""
+"""Runs as figures: a step, curves, film strips, the confidence's timeline, several runs on one axis or side by side."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -114,6 +114,61 @@ def compare(traces: Sequence[Trace], names: Sequence[str] | None = None, handle:
     tidy(far, sure)
     sure.get_legend().remove()  # the same names
     return figure
+
+
+def ablation(runs: Mapping[str, Trace]) -> Photo:
+    """One edit dragged in several ways, side by side: the start with handles and targets, then how each run ended, and when.
+
+    DragGAN's ablation asks so which block's features to read; the rows of w+ that move, a loss or a tracker can be asked about as well::
+
+        latent, edit, runs = dk.load("lion").sample(2), dk.Edit([(74, 74)], [(74, 87)]), {}
+        for block in (32, 64, (32, 64)):
+            model = dk.load("lion", feature_block=block)      # or rows=4, or space="w"
+            runs[f"block {block}"] = dk.Trace(dk.drag(model, latent, edit, **dk.methods.draggan()))
+        dk.plot.ablation(runs)
+
+    DragGAN counts blocks from 1: its block k is the one of 2^(k + 1) px, its favourite 6 that of 128 px. "Arrived" is what the tracker
+    claims: here block 32 claims it in half of block 64's steps, with a chin that has hardly moved. Look what lies under the ring. More
+    than six runs take two rows.
+
+    Raises:
+        ValueError: there is no run, one is empty, or they did not begin with the same edit of the same picture.
+    """
+    if not runs:
+        raise ValueError('there is no run to draw; give each a name, such as {"block 64": trace}')
+    _same_start(runs)
+    first = next(iter(runs.values()))[0]
+    shown = {"start": first} | {f"{name}\n{_outcome(trace[-1])}": trace[-1] for name, trace in runs.items()}
+    across = len(shown) if len(runs) <= 6 else len(runs) // 2 + 1
+    down = -(-len(shown) // across)
+    figure = Photo(figsize=(1.9 * across, 2.3 * down), layout="compressed")
+    for i, (caption, frame) in enumerate(shown.items()):
+        axes = figure.add_subplot(down, across, i + 1)
+        _picture(axes, frame, None, bold=1.5)
+        axes.set_title(caption, fontsize=9)
+        axes.set_axis_off()
+    return figure
+
+
+def _same_start(runs: Mapping[str, Trace]) -> None:
+    """Raise ValueError where one start picture could not stand for all runs."""
+    for trace in runs.values():
+        need(trace)
+    first, *others = ((name, trace[0]) for name, trace in runs.items())
+    for name, frame in others:
+        for what in ("handles", "targets", "mask"):
+            if not np.array_equal(*(np.asarray(getattr(f.edit, what)) for f in (frame, first[1]))):
+                raise ValueError(f"the runs {first[0]!r} and {name!r} began with different {what}; an ablation drags one edit")
+        a, b = frame.image, first[1].image
+        if a.shape != b.shape or not np.allclose(a, b, atol=2):  # of 255: devices round differently
+            raise ValueError(f"the runs {first[0]!r} and {name!r} began with different pictures; start both from the same latent")
+
+
+def _outcome(frame: Frame) -> str:
+    """How a run ended, in a few words."""
+    if frame.arrived.all():
+        return f"arrived after {frame.index} steps"
+    return f"{frame.index} steps, still {frame.distance.max():.1f} px away"
 
 
 def _threshold(axes: Axes, trace: Trace, handle: int, colour: str, name: str | None) -> None:

@@ -8,13 +8,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ..models.stylegan2 import MOVING_ROWS
 from ..models.stylegan2_network import Generator
 from ..worlds.lion import FACTORS
 
 CHANNELS = {4: 160, 8: 160, 16: 128, 32: 64, 64: 32, 128: 16}
 JUDGE_CHANNELS, PATCH = (16, 32, 64, 96, 96), 64  # the discriminator's, from 64 px down to 4
 W_DIM, MAPPING_LAYERS = 128, 2
+COARSE = 6  # rows of w+ that carry the geometry: those that a drag moves
 R1_EVERY = 16
 
 
@@ -55,7 +55,7 @@ def fake(g: Generator, z: Tensor, truncation: Tensor) -> Tensor:
         g.mapping.w_avg.lerp_(w.detach().mean((0, 1)), 0.005)
     w = g.mapping.w_avg + truncation[:, None, None] * (w - g.mapping.w_avg)
     rows = g.synthesis.num_ws
-    return g.synthesis(torch.cat([w[:, :1].expand(-1, MOVING_ROWS, -1), w[:, 1:].expand(-1, rows - MOVING_ROWS, -1)], 1))
+    return g.synthesis(torch.cat([w[:, :1].expand(-1, COARSE, -1), w[:, 1:].expand(-1, rows - COARSE, -1)], 1))
 
 
 def pair_loss(image: Tensor, real: Tensor) -> Tensor:

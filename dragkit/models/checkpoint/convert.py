@@ -1,0 +1,52 @@
+"""A checkpoint as safetensors: the generator alone, a third of the file, opened by any tool without danger."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from pathlib import Path
+
+from .. import zoo
+from . import generator, read
+
+
+def convert(source: str | Path, target: str | Path | None = None) -> Path:
+    """Write the generator of a checkpoint as safetensors, in float32, with a card (.json) beside it that says where it came from.
+
+    Args:
+        source: any file that :func:`dragkit.load` reads.
+        target: the new file; default: `source` with the ending .safetensors.
+
+    Returns:
+        The new file's path; ``dragkit.load`` takes it.
+
+    Raises:
+        ValueError: `target` is `source`, or does not end in .safetensors.
+        CheckpointError: `source` holds no StyleGAN2 that can be dragged; nothing is written.
+    """
+    source = Path(source)
+    target = source.with_suffix(".safetensors") if target is None else Path(target)
+    if target.suffix != ".safetensors" or target.resolve() == source.resolve():
+        raise ValueError(f"cannot write {target}: name another file than {source}, one that ends in .safetensors")
+    contents = read(source)
+    state, clamp = generator(contents)
+    from safetensors.torch import save_file
+
+    target.parent.mkdir(parents=True, exist_ok=True)
+    half = target.with_suffix(".part")  # so that no half of a file is ever found under its name
+    save_file(state, half, {"clamp": str(clamp)} if clamp else None)
+    os.replace(half, target)
+    card = zoo.card(source) | {"source": source.name, "format": contents.format, "sha256 of the source": _sha256(source), "licence": _licence(source)}
+    target.with_suffix(".json").write_text(json.dumps(card, indent=1) + "\n", encoding="utf-8")
+    return target
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _licence(source: Path) -> str:
+    entry = zoo.listed(source.name)
+    return entry["licence"] if entry else "that of the file it was made from"

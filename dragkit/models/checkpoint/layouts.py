@@ -1,0 +1,165 @@
+"""From the names that others gave their tensors to NVIDIA's PyTorch names, which ours are.
+
+TensorFlow (as the public converter does it): a dense weight is transposed; a convolution's (k k in out) becomes (out in k k), an
+upsampling one flipped in both directions too, because there the transposed convolution is; a modulation's bias gets one added.
+rosinality: the same tensors as NVIDIA's, with axes of length one.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from itertools import count, takewhile
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from .machine import CheckpointError
+from .tensors import Stored
+
+Change = Callable[[Tensor], Tensor]
+Renaming = Iterator[tuple[str, str, Change]]  # our name, theirs, and what is done to the tensor
+
+FILTER = torch.outer(torch.tensor([1.0, 3, 3, 1]), torch.tensor([1.0, 3, 3, 1])) / 64
+BUILT = {  # how the network is built here, in the words of the stored arguments
+    "c_dim": 0, "label_size": 0, "img_channels": 3, "num_channels": 3, "architecture": "skip", "activation": "lrelu",
+    "nonlinearity": "lrelu", "mapping_nonlinearity": "lrelu", "lr_multiplier": 0.01, "mapping_lrmul": 0.01, "use_noise": True,
+    "resample_filter": [1, 3, 3, 1], "resample_kernel": [1, 3, 3, 1],
+}  # fmt: skip
+
+
+def layout_of(tensors: Mapping[str, Stored]) -> str | None:
+    """Whose names these are: "NVIDIA", "TensorFlow" or "rosinality"; None where they are no generator's.
+
+    Raises:
+        CheckpointError: they are a generator's that cannot be dragged here; it says which.
+    """
+    if any(re.match(r"synthesis\.(L\d+_|input\.)", name) for name in tensors):
+        raise CheckpointError("this is a StyleGAN3 generator (Fourier features, layers L0_…); dragkit drags StyleGAN2")
+    if {"mapping.embed.weight", "mapping/LabelEmbed/weight"} & tensors.keys():
+        raise CheckpointError("this generator is class-conditional (it has a label embedding); only unconditional ones can be dragged")
+    for layout, (constant, _) in LAYOUTS.items():
+        if constant in tensors:
+            cells = tensors[constant].shape[-2:]
+            if cells != (4, 4):
+                raise CheckpointError(f"this generator is not square: {constant!r} has {'x'.join(map(str, cells))} cells; only 4x4 is read")
+            return layout
+    return None
+
+
+def renamed(tensors: Mapping[str, Stored], layout: str) -> dict[str, Tensor]:
+    """The generator's tensors under NVIDIA's names, in float32; only rosinality's may lack ``mapping.w_avg``.
+
+    Raises:
+        CheckpointError: a tensor is missing, of a wrong shape, or damaged. It is named.
+    """
+    state = {}
+    for ours, theirs, change in LAYOUTS[layout][1](tensors):
+        if theirs not in tensors:
+            raise CheckpointError(f"tensor {theirs!r} is missing; a StyleGAN2 of this size has it")
+        try:
+            state[ours] = change(tensors[theirs].tensor()).contiguous()
+        except (ValueError, RuntimeError, IndexError) as error:
+            raise CheckpointError(f"tensor {theirs!r} {tensors[theirs].shape}: {error}") from error
+    return state if layout == "NVIDIA" else state | _filters(tensors, state)
+
+
+def _filters(tensors: Mapping[str, Stored], state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The resample filters, which NVIDIA alone keeps beside every convolution; rosinality's kernels have four times their weight."""
+    for name, stored in tensors.items():
+        if name.endswith(".kernel") and not torch.allclose(stored.tensor(), 4 * FILTER):
+            raise CheckpointError(f"tensor {name!r} is not the resample filter [1, 3, 3, 1]; no other is read")
+    places = {part for name in state if (match := re.match(r"(synthesis\.b\d+)(\.conv\d)\.weight", name)) for part in (match[1], match[1] + match[2])}
+    return {f"{place}.resample_filter": FILTER.clone() for place in places}
+
+
+def check(arguments: Mapping[str, Any], state: Mapping[str, Tensor]) -> None:
+    """Raise CheckpointError, naming the argument, where a stored one says otherwise than the network or the tensors."""
+    w_dim, z_dim = state["mapping.fc0.weight"].shape
+    side = 4 << len(list(takewhile(lambda k: f"synthesis.b{8 << k}.conv1.weight" in state, count())))
+    expected = BUILT | {"img_resolution": side, "resolution": side, "z_dim": z_dim, "w_dim": w_dim}
+    for name, value in _flat(arguments):
+        value = list(value) if isinstance(value, tuple) else value
+        if name in expected and value != expected[name]:
+            raise CheckpointError(f"this generator was built with {name} {value!r}; only {expected[name]!r} fits its tensors and this network")
+
+
+def _flat(arguments: Mapping[str, Any], depth: int = 0) -> Iterator[tuple[str, Any]]:
+    """Arguments, and those of the parts: files keep some in synthesis_kwargs, some flat."""
+    for name, value in arguments.items():
+        if isinstance(value, Mapping) and depth < 2:
+            yield from _flat(value, depth + 1)
+        else:
+            yield name, value
+
+
+def _same(tensor: Tensor) -> Tensor:
+    return tensor
+
+
+def _first(tensor: Tensor) -> Tensor:
+    return tensor[0]
+
+
+def _kernel(tensor: Tensor) -> Tensor:
+    return tensor.permute(3, 2, 0, 1)
+
+
+def _layers(k: int) -> tuple[tuple[str, int], ...]:
+    """The convolutions of block k, which has 4·2ᵏ cells a side, each with its number among all."""
+    return (("conv0", 2 * k - 1), ("conv1", 2 * k))[k == 0 :]
+
+
+def _numbers(tensors: Mapping[str, Stored], pattern: str) -> Iterator[int]:
+    """0, 1, … for as long as there is a tensor of that name."""
+    return takewhile(lambda i: pattern.format(i, next=i + 1, side=4 << i) in tensors, count())
+
+
+def _nvidia(tensors: Mapping[str, Stored]) -> Renaming:
+    return ((name, name, _same) for name in tensors)
+
+
+def _tensorflow(tensors: Mapping[str, Stored]) -> Renaming:
+    yield "mapping.w_avg", "dlatent_avg", _same
+    for i in _numbers(tensors, "mapping/Dense{}/weight"):
+        yield f"mapping.fc{i}.weight", f"mapping/Dense{i}/weight", Tensor.t
+        yield f"mapping.fc{i}.bias", f"mapping/Dense{i}/bias", _same
+    yield "synthesis.b4.const", "synthesis/4x4/Const/const", _first
+    styled = [("bias", "bias", _same), ("affine.weight", "mod_weight", Tensor.t), ("affine.bias", "mod_bias", lambda bias: bias + 1)]
+    for k in _numbers(tensors, "synthesis/{side}x{side}/ToRGB/weight"):
+        block, theirs = f"synthesis.b{4 << k}", f"synthesis/{4 << k}x{4 << k}"
+        for conv, n in _layers(k):
+            up, name = conv == "conv0", "Conv0_up" if conv == "conv0" else "Conv1" if k else "Conv"
+            kernel = lambda weight, up=up: _kernel(weight.flip(0, 1) if up else weight)
+            for part, source, change in [*styled, ("weight", "weight", kernel), ("noise_strength", "noise_strength", _same)]:
+                yield f"{block}.{conv}.{part}", f"{theirs}/{name}/{source}", change
+            yield f"{block}.{conv}.noise_const", f"synthesis/noise{n}", lambda noise: noise[0, 0]
+        for part, source, change in [*styled, ("weight", "weight", _kernel)]:
+            yield f"{block}.torgb.{part}", f"{theirs}/ToRGB/{source}", change
+
+
+def _rosinality(tensors: Mapping[str, Stored]) -> Renaming:
+    if "latent_avg" in tensors:
+        yield "mapping.w_avg", "latent_avg", Tensor.flatten
+    for i in _numbers(tensors, "style.{next}.weight"):  # style.0 is the normalisation
+        yield f"mapping.fc{i}.weight", f"style.{i + 1}.weight", _same
+        yield f"mapping.fc{i}.bias", f"style.{i + 1}.bias", _same
+    yield "synthesis.b4.const", "input.input", _first
+    styled = [("affine.weight", "conv.modulation.weight", _same), ("affine.bias", "conv.modulation.bias", _same), ("weight", "conv.weight", _first)]
+    own = [("bias", "activate.bias", _same), ("noise_strength", "noise.weight", lambda strength: strength.reshape(()))]
+    for k in [0, *(k + 1 for k in _numbers(tensors, "to_rgbs.{}.bias"))]:
+        block = f"synthesis.b{4 << k}"
+        for conv, n in _layers(k):
+            for part, source, change in styled + own:
+                yield f"{block}.{conv}.{part}", f"convs.{n - 1}.{source}" if k else f"conv1.{source}", change
+            yield f"{block}.{conv}.noise_const", f"noises.noise_{n}", lambda noise: noise[0, 0]
+        for part, source, change in [*styled, ("bias", "bias", Tensor.flatten)]:
+            yield f"{block}.torgb.{part}", f"to_rgbs.{k - 1}.{source}" if k else f"to_rgb1.{source}", change
+
+
+LAYOUTS = {  # the constant that a generator begins with, and how to rename its tensors
+    "NVIDIA": ("synthesis.b4.const", _nvidia),
+    "TensorFlow": ("synthesis/4x4/Const/const", _tensorflow),
+    "rosinality": ("input.input", _rosinality),
+}
