@@ -8,7 +8,11 @@ from .losses import TemplatePatchLoss as TemplatePatchLoss
 from .losses import above as above
 from .losses import always as always
 from .losses import never as never
+from .models import convert as convert
 from .models import load as load
+from .models.inversion import Inversion as Inversion
+from .own_picture import invert as invert
+from .own_picture import tune as tune
 from .records import Edit as Edit
 from .records import Step as Step
 from .records import TrackResult as TrackResult

@@ -7,6 +7,7 @@ import sys
 
 import pytest
 import torch
+from safetensors.torch import save_file
 from tests.checkpoint_files import foreign_modules, network, persistent, rosinality, write, write_nvidia, write_tensorflow
 
 import dragkit as dk
@@ -96,6 +97,15 @@ def test_the_content_tells_the_format_not_the_name(tmp_path):
     assert_same_picture(tmp_path / "d", made)
 
 
+def test_safetensors_are_told_from_pickles_whatever_the_length_of_their_header(tmp_path):
+    made, first = network(8), set()
+    for pad in range(0, 256, 8):
+        save_file(made.state_dict(), tmp_path / "a", {"pad": "x" * pad})
+        first.add((tmp_path / "a").read_bytes()[:1])
+        assert checkpoint.read(tmp_path / "a").format == "safetensors"
+    assert b"\x80" in first
+
+
 def test_convert_keeps_the_generator_alone_and_says_where_it_came_from(tmp_path):
     made, path = network(32), tmp_path / "stylegan2_lions_512_pytorch.pkl"
     write_nvidia(path, made)
@@ -111,8 +121,8 @@ def test_convert_keeps_the_generator_alone_and_says_where_it_came_from(tmp_path)
 
 def test_convert_refuses_to_write_over_its_source_or_under_another_ending(tmp_path):
     path = dk.convert(write_nvidia(tmp_path / "a.pkl", network(8)))
-    for target in (path, tmp_path / "a.pkl", tmp_path / "b.pt"):
-        with pytest.raises(ValueError, match="name another file"):
+    for target in (path, tmp_path / "b.pt"):
+        with pytest.raises(ValueError, match="name another file|ends in .safetensors"):
             dk.convert(path, target)
     (tmp_path / "bad.pkl").write_bytes(b"\x80\x04K\x01.")
     with pytest.raises(CheckpointError):
@@ -253,3 +263,14 @@ def test_looking_into_a_file_builds_and_copies_nothing(tmp_path):
 def test_other_objects_in_a_pickle_are_refused(tmp_path):
     with pytest.raises(CheckpointError, match="its data is one int"):
         dk.load(write(tmp_path / "a.pkl", 5))
+
+
+def test_a_saved_model_is_the_same_when_it_is_loaded(tmp_path):
+    made = network(16, clamp=0.7)
+    model = dk.load(write_nvidia(tmp_path / "a.pkl", made, clamp=0.7), device="cpu", name="mine", feature_block=(8, 16), rows=3)
+    again = assert_same_picture(dk.models.save(model, tmp_path / "runs/b.safetensors"), made)
+    assert (again.name, again.feature_block, again.rows) == ("mine", (8, 16), 3)
+    with pytest.raises(ValueError, match="'toy' is none"):
+        dk.models.save(dk.load("toy"), tmp_path / "c.safetensors")
+    with pytest.raises(ValueError, match="ends in .safetensors"):
+        dk.models.save(model, tmp_path / "c.pt")

@@ -20,9 +20,11 @@ MAY_IMPORT = {  # a part may also import its own files
     "methods": "trackers losses",
     "models": "records geometry",
     "worlds": "",
+    "pictures": "",
+    "own_picture": "pictures models compose",
     "training": "models worlds",
     "plot": "records trace session compose",
-    "widgets": "records trace session plot compose",
+    "widgets": "records trace session plot compose own_picture",
     "bench": "loop methods models records geometry losses trackers trace session compose worlds",
     "check": "losses trackers geometry",
 }

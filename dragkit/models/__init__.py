@@ -11,6 +11,7 @@ from torch import Tensor
 from ..records import Size, View
 from . import checkpoint, zoo
 from .checkpoint.convert import convert as convert
+from .checkpoint.convert import save as save
 from .stylegan2 import from_state_dict
 from .toy import Toy
 
@@ -40,7 +41,7 @@ def load(name_or_path: str | Path, device: str = "auto", **settings) -> Model:
 
     Args:
         name_or_path: a bundled model, one of ``dragkit.models.zoo.public()`` whose file you have, or the path of a file; a card
-            (.json) beside it is read too: its "feature_block" and "rows".
+            (.json) beside it is read too: its "name", "feature_block" and "rows".
         device: "cuda", "mps", "cpu", or "auto" for the first of these that is there.
         settings: passed on to the model, such as ``space="w"`` or, for the toy, ``lookalike=1.0``.
 
@@ -79,7 +80,7 @@ def _generators() -> str:
 def _open(path: Path, name: str, device: str, settings: dict) -> Model:
     state, clamp = checkpoint.generator(checkpoint.read(path))
     card = zoo.card(path)
-    chosen = {key: card[key] for key in ("feature_block", "rows") if key in card}
+    chosen = {key: card[key] for key in ("name", "feature_block", "rows") if key in card}
     return from_state_dict(state, clamp=clamp, device=device, **{"name": name} | chosen | settings)
 
 

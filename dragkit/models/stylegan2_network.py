@@ -186,6 +186,7 @@ class Generator(nn.Module):
 
     def __init__(self, channels: dict[int, int], z_dim: int, w_dim: int, layers: int = 8, clamp: float | None = None) -> None:
         super().__init__()
+        self.clamp = clamp
         self.mapping = Mapping(z_dim, w_dim, layers)
         self.synthesis = Synthesis(channels, w_dim, clamp)
 

@@ -73,7 +73,7 @@ def folder() -> Path:
 
 def listed(name: str) -> dict[str, Any] | None:
     """The entry of :func:`public` with this name or file name, or None."""
-    return next((entry for entry in _public() if name in (entry["name"], entry["file"])), None)
+    return next((entry for entry in _public() if name == entry["name"] or name in _files(entry)), None)
 
 
 def find(entry: dict[str, Any]) -> Path:
@@ -83,9 +83,10 @@ def find(entry: dict[str, Any]) -> Path:
         FileNotFoundError: it is in neither place; the message says where to get it and where to put it.
     """
     for place in (Path(), folder()):
-        for name in (Path(entry["file"]).with_suffix(".safetensors"), entry["file"]):
-            if (place / name).is_file():
-                return place / name
+        for path in (place / name for name in _files(entry)):
+            for found in (path.with_suffix(".safetensors"), path):
+                if found.is_file():
+                    return found
     size = f", {entry['megabytes']} MB" if entry["megabytes"] else ""
     raise FileNotFoundError(
         f"{entry['name']!r} is not here, and dragkit downloads nothing by itself. Get {entry['file']} ({entry['resolution']} px{size}) from "
@@ -100,6 +101,11 @@ def missing_bytes(path: Path) -> str:
         missing = entry["bytes"] - size
         return f". {missing} of its {entry['bytes']} bytes are missing: the download was cut short; fetch it again from {entry['origin']}"
     return ""
+
+
+def _files(entry: dict[str, Any]) -> tuple[str, str]:
+    """What the file is called: DragGAN's name for it, and the one under which it is downloaded."""
+    return entry["file"], entry["origin"].rsplit("/", 1)[-1]
 
 
 def _public() -> list[dict[str, Any]]:

@@ -4,9 +4,11 @@ The figures are made without pyplot: they show themselves in a notebook, and can
 ``figure.savefig("step.png")``.
 """
 
+from .inversion import inversion as inversion
 from .learning import learning as learning
 from .looks import features as features
 from .looks import scores as scores
+from .runs import ablation as ablation
 from .runs import compare as compare
 from .runs import confidence as confidence
 from .runs import filmstrip as filmstrip

@@ -15,12 +15,13 @@ from ..records import Edit
 from .canvas import Surface
 from .draft import Draft
 from .shown import Notice, Shown, button, card, guard, row
+from .upload import Upload
 
 POINTS, PAINT, ERASE = "Points", "Paint", "Erase"
 
 
 class Picker(Shown):
-    """Pick a seed, click a handle, then where it should go; paint what may move.
+    """Pick a seed or a picture of your own, click a handle, then where it should go; paint what may move.
 
     ``edit = Picker(model).edit``. Pressing on a point takes hold of it; pressing elsewhere and dragging
     makes a pair at once; Delete removes the selected pair. All of it can be done with the boxes, too.
@@ -30,12 +31,13 @@ class Picker(Shown):
         seed: of the first picture, 0 or more.
         edit: what to begin with.
         size: height of the picture on the page, in CSS pixels.
+        latent: of the first picture, in place of a seed: such as ``dragkit.invert`` finds.
 
     Raises:
         ValueError: at once, if `edit` does not fit the model's picture.
     """
 
-    def __init__(self, model, seed: int = 0, edit: Edit | None = None, size: int = 384) -> None:
+    def __init__(self, model, seed: int = 0, edit: Edit | None = None, size: int = 384, latent: Tensor | None = None) -> None:
         self.model = model
         self.surface = Surface(model.size, size, self._touched, self._key)
         self.draft = Draft(model.size, reach=10 * model.size[0] / size)
@@ -44,7 +46,7 @@ class Picker(Shown):
         self._listeners: list[Callable] = []
         self._quiet = False  # while the boxes are being filled
         self._build(seed, size)
-        self._see(model.sample(seed))
+        self._see(model.sample(seed) if latent is None else latent)
         self._show()
 
     @property
@@ -104,6 +106,8 @@ class Picker(Shown):
         self.seed_box.style.description_width = "36px"
         self.seed_box.observe(self._seeded, "value")
         dice = button("Random", "random", "Show a picture of a random seed", self._random)
+        self.upload = Upload(self.model, self.notice, self._preview, self._found)
+        self.upload.box.layout.display = "" if hasattr(self.model, "generator") else "none"  # without w there is nothing to search in
         tips = ["Click a handle, then its target", "Paint what may move", "Erase: what is not painted must stay"]
         self.mode = W.ToggleButtons(options=[POINTS, PAINT, ERASE], tooltips=tips)
         self.mode.style.button_width = f"{(size - 130) // 3 - 6}px"
@@ -126,9 +130,18 @@ class Picker(Shown):
         arrow, (hx, hy, tx, ty) = W.Label("→"), self.numbers
         line = lambda *parts: row(*parts, width=size)
         self.box = card(
-            line(self.seed_box, dice), self.surface.canvas, self.notice.line, line(self.mode, self.brush),
+            line(self.seed_box, dice, self.upload.box), self.surface.canvas, self.notice.line, line(self.mode, self.brush),
             line(self.pair, hx, hy, arrow, tx, ty), line(self.add, self.remove, self.clear, self.unmask),
         )  # fmt: skip
+
+    def _preview(self, found) -> None:
+        """Show the best so far of a search for a picture of one's own."""
+        self._see(found.latent)
+        self.surface.show(self.still, last=False)
+
+    def _found(self, found) -> None:
+        self._see(found.latent)
+        self._changed()
 
     def _see(self, latent: Tensor) -> None:
         self.latent = latent
@@ -195,6 +208,7 @@ class Picker(Shown):
 
     @guard
     def _seeded(self, _) -> None:
+        self.upload.runner.stop()
         self._see(self.model.sample(self.seed))
         self._changed()
 

@@ -7,6 +7,7 @@ from typing import Any
 import ipywidgets as W
 import numpy as np
 from PIL import Image
+from torch import Tensor
 
 from ..compose import beside
 from ..records import Edit
@@ -29,6 +30,7 @@ class Studio(Shown):
         model: what to drag, as :func:`dragkit.load` returns.
         seed, edit: what to begin with.
         size: height of each picture on the page, in CSS pixels.
+        latent: to begin with, in place of a seed: such as ``dragkit.invert`` finds.
         method: the pieces of a method, such as ``**dragkit.methods.draggan()``.
 
     Raises:
@@ -36,11 +38,13 @@ class Studio(Shown):
         ValueError: at once, if `edit` does not fit the model's picture.
     """
 
-    def __init__(self, model, seed: int = 0, edit: Edit | None = None, size: int = 384, **method: Any) -> None:
+    def __init__(
+        self, model, seed: int = 0, edit: Edit | None = None, size: int = 384, latent: Tensor | None = None, **method: Any
+    ) -> None:
         if not method:
             raise TypeError("Studio needs a method: Studio(model, **dragkit.methods.draggan())")
         self.model, self.method = model, method
-        self.picker = Picker(model, seed, edit, size)
+        self.picker = Picker(model, seed, edit, size, latent)
         start = self._begin() if edit else None
         self.player = Player(start, size, chart=(2 * size + GAP, size // 2), blank=self._pale())
         self.player.files.name.value = f"runs/{getattr(model, 'name', 'session')}"

@@ -1,6 +1,6 @@
 """The quickstart in a real JupyterLab: drag with the mouse, Run, Stop, save, reload.
 
-The screenshot is kept as runs/quickstart.png.
+The screenshots are kept as runs/quickstart.png and runs/own_picture.png.
 """
 
 import time
@@ -76,3 +76,20 @@ def test_drag_run_stop_reload(quickstart):
 def _folder():
     (ROOT / "runs").mkdir(exist_ok=True)
     return ROOT / "runs"
+
+
+def test_a_picture_of_ones_own(quickstart):
+    lab, text = quickstart, lambda: quickstart.page.locator(".dk [role=status]").first.inner_text()
+    wait(lambda: np.ptp(lab.pixels(0)) > 50)
+    before = lab.pixels(0)
+    with lab.page.expect_file_chooser() as chooser:
+        lab.button("Your picture").click()
+    chooser.value.set_files(ROOT / "data/pictures/my_lion.jpg")
+    lab.button("Enough").wait_for(state="visible")
+    frames = set()
+    wait(lambda: frames.add(lab.pixels(0).tobytes()) or len(frames) > 5)
+    wait(lambda: text().startswith("Found with"), seconds=120)
+    lab.canvas(0).scroll_into_view_if_needed()
+    lab.page.screenshot(path=_folder() / "own_picture.png")
+    assert np.abs(lab.pixels(0) - before).mean() > 5
+    assert lab.probe()["error"] == "None"

@@ -98,6 +98,8 @@ def _read(path: Path) -> Contents:
 def _root(path: Path, view: memoryview) -> tuple[str, Any]:
     """The file's format and its data."""
     head = bytes(view[:512])
+    if head[8:9] == b"{" and int.from_bytes(head[:8], "little") < 1 << 32:  # the length of its header, which may well begin with byte 80
+        return "safetensors", _safetensors(path)
     if head.startswith(b"PK\x03\x04"):
         return "torch file", _zip(path, view)
     if head.startswith(b"\x80"):
@@ -106,8 +108,6 @@ def _root(path: Path, view: memoryview) -> tuple[str, Any]:
         if root == MAGIC:
             return "torch file, older format", torch_file(tape, KNOWN)
         return "TensorFlow-era pickle" if isinstance(root, tuple) else "PyTorch pickle", root
-    if head[8:9] == b"{":
-        return "safetensors", _safetensors(path)
     raise CheckpointError(_no_checkpoint(head))
 
 

@@ -6,8 +6,12 @@ import hashlib
 import json
 import os
 from pathlib import Path
+from typing import Any
+
+from torch import Tensor
 
 from .. import zoo
+from ..stylegan2 import StyleGAN2
 from . import generator, read
 
 
@@ -22,22 +26,41 @@ def convert(source: str | Path, target: str | Path | None = None) -> Path:
         The new file's path; ``dragkit.load`` takes it.
 
     Raises:
-        ValueError: `target` is `source`, or does not end in .safetensors.
+        ValueError: `target` is `source`, or does not end in .safetensors; nothing is written.
         CheckpointError: `source` holds no StyleGAN2 that can be dragged; nothing is written.
     """
     source = Path(source)
     target = source.with_suffix(".safetensors") if target is None else Path(target)
-    if target.suffix != ".safetensors" or target.resolve() == source.resolve():
-        raise ValueError(f"cannot write {target}: name another file than {source}, one that ends in .safetensors")
+    if target.resolve() == source.resolve():
+        raise ValueError(f"cannot write {target} over itself: name another file")
     contents = read(source)
     state, clamp = generator(contents)
+    origin = {"source": source.name, "format": contents.format, "sha256 of the source": _sha256(source), "licence": _licence(source)}
+    return _write(target, state, clamp, zoo.card(source) | origin)
+
+
+def save(model: StyleGAN2, target: str | Path) -> Path:
+    """Write a model, such as a tuned one, as safetensors with its card; ``dragkit.load(target)`` paints the same pictures.
+
+    Raises:
+        ValueError: `target` does not end in .safetensors, or the model is no StyleGAN2.
+    """
+    if not isinstance(model, StyleGAN2):
+        raise ValueError(f"only a StyleGAN2 can be saved; {getattr(model, 'name', type(model).__name__)!r} is none")
+    card = {"name": model.name, "feature_block": model.feature_block, "rows": model.rows}
+    state = {name: tensor.detach().cpu().contiguous() for name, tensor in model.generator.state_dict().items()}
+    return _write(Path(target), state, model.generator.clamp, card)
+
+
+def _write(target: Path, state: dict[str, Tensor], clamp: float | None, card: dict[str, Any]) -> Path:
     from safetensors.torch import save_file
 
+    if target.suffix != ".safetensors":
+        raise ValueError(f"cannot write {target}: name a file that ends in .safetensors")
     target.parent.mkdir(parents=True, exist_ok=True)
     half = target.with_suffix(".part")  # so that no half of a file is ever found under its name
     save_file(state, half, {"clamp": str(clamp)} if clamp else None)
     os.replace(half, target)
-    card = zoo.card(source) | {"source": source.name, "format": contents.format, "sha256 of the source": _sha256(source), "licence": _licence(source)}
     target.with_suffix(".json").write_text(json.dumps(card, indent=1) + "\n", encoding="utf-8")
     return target
 

@@ -1,0 +1,240 @@
+r"""A picture's latent: what a generator must be told to paint a picture it has never made.
+
+*Search* looks for the latent w+ whose picture is nearest to the target x, from the average w̄ on:
+
+.. math:: \min_u L(G(w̄ + u S), x) + λ mean u²,    S² = mean (w - w̄)(w - w̄)ᵀ  over w of random z.
+
+A row of u is a row of w+ in units of w's spread, in every direction its own. So one learning rate serves generators that
+publish w at different lengths, and directions that w hardly takes are hardly taken. Noise that fades is added to u on the
+way, and λ pulls it gently to the average: without the two, one lion in six got another pose, or a closed mouth instead of an open one.
+
+*Tuning* (pivotal tuning, PTI) then holds that latent, the pivot, and moves the generator's weights θ a little:
+
+.. math:: \min_θ L(G_θ(w), x).
+
+Around the pivot the tuned generator still knows how its pictures move, so the latent can be dragged like any other. Both
+are generators of :class:`Inversion`: one for each iteration, with the best so far, so whoever asks for them may show or stop them.
+
+Sources: Abdal et al., "Image2StyleGAN" (2019) for w+; Karras et al., "StyleGAN2" (2020, appendix D) for the noise on w
+and the learning rate's course; Zhu et al., "Improved StyleGAN Embedding" (2020) for the spread's directions; Roich et al., "Pivotal
+Tuning" (2021). As in PTI's code the noise maps stay the generator's own: what they hold does not move when it is dragged.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from copy import deepcopy
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from .stylegan2 import StyleGAN2
+
+Loss = Callable[[Tensor, Tensor], Tensor]  # two pictures (3 H W) → how far apart they are, a scalar
+SAMPLES = 4096  # of z, to measure the spread of w
+FLOOR = 1e-3  # of the largest variance: the least that a direction of w gets
+NOISE = 1.0  # on u at the first iteration, in units of w's spread
+PULL = 1e-2  # λ, on the mean square of u
+
+
+@dataclass(frozen=True, eq=False)
+class Inversion:
+    """The best latent so far, and the model that paints it: ``dk.drag(found.model, found.latent, …)``.
+
+    `losses` and `psnrs` hold one number for each iteration of each stage, "search" and "tuning"; `psnr` is that of
+    :attr:`image`, in dB. `model` is the given one after a search, and a copy with weights of its own after tuning.
+    """
+
+    model: StyleGAN2
+    latent: Tensor  # (num_ws w_dim)
+    target: Tensor  # (3 H W) in 0..1
+    psnr: float = math.nan
+    losses: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    psnrs: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+
+    @property
+    def image(self) -> Tensor:
+        """The picture (3 H W) of the latent, in 0..1."""
+        return self.model.finish(self.latent)
+
+    def __repr__(self) -> str:
+        stages = ", ".join(f"{stage} {len(losses)} iterations" for stage, losses in self.losses.items())
+        return f"Inversion({self.model.name}, {self.psnr:.1f} dB: {stages or 'not begun'})"
+
+
+def search(model: StyleGAN2, target: Tensor, *, steps: int = 200, lr: float = 0.1, loss: Loss | None = None) -> Iterator[Inversion]:
+    """Look for the latent w+ of `target` (3 H W) in 0..1; the best so far after each of `steps` iterations.
+
+    Args:
+        lr: Adam's step size in units of w's spread.
+        loss: what to make small; None for :func:`perceptual` where its weights are at hand, else :func:`pyramid`.
+
+    Raises:
+        ValueError: at once: a model without w, a target of another size, steps below 1, lr not above 0.
+        FloatingPointError: the loss is not finite.
+    """
+    check_model(model)
+    _check_target(model, target)
+    _check_settings(steps, lr)
+    return _search(model, target.to(model.device), steps, lr, loss or at_hand(str(model.device)))
+
+
+def _search(model: StyleGAN2, target: Tensor, steps: int, lr: float, loss: Loss) -> Iterator[Inversion]:
+    synthesis, average, root = model.generator.synthesis, model.generator.mapping.w_avg, spread(model)
+    u = torch.zeros(synthesis.num_ws, len(average), device=model.device, requires_grad=True)
+    random = torch.Generator().manual_seed(0)
+    w = average.expand_as(u)
+
+    def paint(t: float) -> tuple[Tensor, Tensor]:
+        nonlocal w
+        noise = torch.randn(u.shape, generator=random).to(u) * NOISE * max(0.0, 1 - t / 0.75) ** 2
+        w = average + _shared(model, u + noise) @ root
+        return synthesis(w[None])[0], PULL * u.square().mean()
+
+    found = Inversion(model, w, target)
+    yield from _best(found, "search", _descent([u], paint, target, steps, lr, loss), lambda: {"latent": w.detach()})
+
+
+def _shared(model: StyleGAN2, rows: Tensor) -> Tensor:
+    """The rows as the model reads them: in its space "w" the first stands for all that move."""
+    return rows if model.space == "w+" else torch.cat([rows[:1].expand(model.rows, -1), rows[model.rows :]])
+
+
+def tuning(found: Inversion, *, steps: int = 100, lr: float = 1e-3, loss: Loss | None = None) -> Iterator[Inversion]:
+    """Fit a copy of the generator to the target, with the latent held; the best so far after each of `steps` iterations.
+
+    Every weight of the synthesis moves; the mapping, and the model that was given, stay as they are.
+
+    Raises:
+        ValueError: at once: steps below 1, lr not above 0.
+        FloatingPointError: the loss is not finite.
+    """
+    if not isinstance(found, Inversion):
+        raise ValueError(f"found is {type(found).__name__}; give what dragkit.invert returned")
+    _check_settings(steps, lr)
+    return _tuning(found, steps, lr, loss or at_hand(str(found.model.device)))
+
+
+def _tuning(found: Inversion, steps: int, lr: float, loss: Loss) -> Iterator[Inversion]:
+    generator = deepcopy(found.model.generator)
+    weights = list(generator.synthesis.requires_grad_(True).parameters())
+    paint = lambda _: (generator.synthesis(found.latent[None])[0], 0)  # noqa: E731
+
+    def model() -> dict[str, StyleGAN2]:
+        return {"model": replace(found.model, generator=deepcopy(generator).requires_grad_(False))}
+
+    yield from _best(found, "tuning", _descent(weights, paint, found.target, steps, lr, loss), model)
+
+
+def _descent(leaves: Sequence[Tensor], paint: Callable, target: Tensor, steps: int, lr: float, loss: Loss) -> Iterator[tuple[float, float]]:
+    """Adam on `leaves`: the loss and the PSNR in dB, while the leaves still are what painted the picture.
+
+    `paint` is told how far the descent is, in 0..1, and returns a picture in -1..1 and what else is to be small.
+    """
+    adam = torch.optim.Adam(leaves, lr)
+    for i in range(steps):
+        adam.param_groups[0]["lr"] = lr * course(i / steps)
+        with torch.enable_grad():
+            image, more = paint(i / steps)
+            image = image.add(1).div(2)
+            value = loss(image, target)
+        if not value.isfinite():
+            raise FloatingPointError(f"the loss is {value.item()} at iteration {i}; take a smaller lr than {lr:g}")
+        yield value.item(), psnr(image.detach().clamp(0, 1), target)
+        adam.zero_grad()
+        (value + more).backward()
+        adam.step()
+
+
+def _best(found: Inversion, stage: str, descent: Iterator[tuple[float, float]], now: Callable[[], dict]) -> Iterator[Inversion]:
+    """`found` with the curves of this stage, and with what `now` returned at the least loss so far."""
+    losses, psnrs = [], []
+    for loss, quality in descent:
+        if loss < min(losses, default=math.inf):
+            found = replace(found, psnr=quality, **now())
+        losses.append(loss)
+        psnrs.append(quality)
+        yield replace(found, losses={**found.losses, stage: tuple(losses)}, psnrs={**found.psnrs, stage: tuple(psnrs)})
+
+
+def course(t: float) -> float:
+    """Factor of the learning rate at t in 0..1 of the way: up in the first 5 %, down along a cosine in the last 25 % (StyleGAN2)."""
+    return min(1.0, (t + 1e-3) / 0.05) * (0.5 - 0.5 * math.cos(math.pi * min(1.0, (1 - t) / 0.25)))
+
+
+@torch.no_grad()
+def spread(model: StyleGAN2) -> Tensor:
+    """S (w_dim w_dim), the symmetric root of w's covariance around w̄, from 4096 random z; the same for the same model.
+
+    Directions in which w hardly spreads get a thousandth of the largest variance, for w+ may need them a little (our choice).
+    """
+    mapping = model.generator.mapping
+    z = np.random.RandomState(0).randn(SAMPLES, mapping.z_dim)
+    w = mapping(torch.tensor(z, dtype=torch.float32, device=model.device)) - mapping.w_avg
+    variances, directions = torch.linalg.eigh((w.T @ w / SAMPLES).cpu())
+    deviations = (variances.clamp_min(0) + FLOOR * variances.max()).sqrt()
+    return ((directions * deviations) @ directions.T).to(model.device)
+
+
+def psnr(a: Tensor, b: Tensor) -> float:
+    """10 log₁₀ (1 / mean (a - b)²), in dB: 20 is a picture with errors of a tenth of its range, 30 of a thirtieth."""
+    return -10 * math.log10(max((a - b).square().mean().item(), 1e-12))
+
+
+def pyramid(a: Tensor, b: Tensor) -> Tensor:
+    r"""How far apart two pictures (3 H W) are, at all scales: mean over s of mean |D_s(a) - D_s(b)|, s = 0, 1, ….
+
+    D_s takes the mean of 2^s × 2^s pixels, down to a side of 8. Coarse scales see a part that is in the wrong place long
+    before its pixels overlap with where it belongs. Our choice; Laplacian pyramids serve as losses since Ling and Okada (2006).
+    """
+    difference, terms = (a - b)[None], []
+    while True:
+        terms.append(difference.abs().mean())
+        if min(difference.shape[-2:]) < 16:
+            return torch.stack(terms).mean()
+        difference = F.avg_pool2d(difference, 2)
+
+
+def perceptual(device: str = "cpu", net: str = "alex") -> Loss | None:
+    """`pyramid` plus LPIPS (Zhang et al. 2018), weighed equally as in PTI, if all it needs is on this disk; else None.
+
+    It takes the package `lpips` and its backbone's weights in torch.hub's folder of checkpoints. Nothing is downloaded.
+    """
+    try:
+        import lpips
+        from torchvision.models import AlexNet_Weights as Weights
+    except ImportError:
+        return None
+    if not Path(torch.hub.get_dir(), "checkpoints", Path(Weights.IMAGENET1K_V1.url).name).is_file():
+        return None
+    network = lpips.LPIPS(net=net, verbose=False).to(device).requires_grad_(False)
+    return lambda a, b: pyramid(a, b) + network(a[None], b[None], normalize=True).mean()
+
+
+def at_hand(device: str) -> Loss:
+    """The best loss that needs no download."""
+    return perceptual(device) or pyramid
+
+
+def check_model(model: StyleGAN2) -> None:
+    """Raise ValueError where there is no w to search in."""
+    if not isinstance(model, StyleGAN2):
+        name = getattr(model, "name", type(model).__name__)
+        raise ValueError(f'{name!r} has no w to search in; give a StyleGAN2, such as dragkit.load("lion")')
+
+
+def _check_target(model: StyleGAN2, target: Tensor) -> None:
+    if target.shape != (3, *model.size):
+        raise ValueError(f"the target has shape {tuple(target.shape)}; {model.name} paints {(3, *model.size)}")
+
+
+def _check_settings(steps: int, lr: float) -> None:
+    if steps < 1:
+        raise ValueError(f"steps is {steps}; take at least 1")
+    if not 0 < lr < math.inf:
+        raise ValueError(f"lr is {lr}; give a learning rate above 0")

@@ -1,0 +1,143 @@
+"""Your own picture, to be dragged: `invert` finds its latent, `tune` fits a copy of the generator around it.
+
+    found = dk.invert(model, "my_lion.jpg")          # Inversion(lion, 29.4 dB: search 200 iterations)
+    found = dk.tune(found)                           # paints it better; `model` stays as it is
+    dk.drag(found.model, found.latent, edit, **dk.methods.draggan())
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+from tqdm.auto import tqdm
+
+from .compose import beside, encode, paint
+from .models.inversion import Inversion, Loss, check_model, search, tuning
+from .models.stylegan2 import StyleGAN2
+from .pictures import Picture, read_picture
+
+PREVIEW_SECONDS = 0.5  # between two pictures of a live preview
+FAMILIAR = 24.0  # dB that a search reaches for a picture like those the model has learnt
+
+Watch = Callable[[Inversion], Any]
+
+
+def invert(
+    model: StyleGAN2,
+    image: Picture,
+    *,
+    fit: Literal["crop", "pad"] = "crop",
+    steps: int = 200,
+    lr: float = 0.1,
+    loss: Loss | None = None,
+    watch: Watch | None = None,
+) -> Inversion:
+    """Find the latent w+ of a picture; an interrupt (Ctrl-C, or the kernel's stop button) returns the best so far.
+
+    Args:
+        model: such as ``dk.load("lion")``; it is not changed.
+        image: a path, a Pillow picture, an array or a tensor, of any size; see :func:`dragkit.pictures.read_picture`.
+        fit: what becomes of a picture that is not square: "crop" keeps its middle, "pad" all of it, with borders.
+        steps, lr, loss: of :func:`dragkit.models.inversion.search`.
+        watch: called with the best so far after each iteration, in place of the live preview that a notebook gets.
+
+    Warns:
+        UserWarning: the picture is not like those that the model has learnt: the search ended below 24 dB.
+
+    Raises:
+        ValueError, TypeError, FileNotFoundError: the model has no w, or the picture cannot be read.
+        KeyboardInterrupt: interrupted before the first iteration.
+    """
+    found, whole = _run(finding(model, image, fit=fit, steps=steps, lr=lr, loss=loss), "search", steps, watch)
+    if found is None:
+        raise KeyboardInterrupt
+    if whole and doubt(found):
+        warnings.warn(doubt(found), stacklevel=2)
+    return found
+
+
+def finding(model: StyleGAN2, image: Picture, *, fit: Literal["crop", "pad"] = "crop", **settings: Any) -> Iterator[Inversion]:
+    """The iterations of :func:`invert`, for whoever shows and stops them: what a widget does. Errors are raised at once."""
+    check_model(model)
+    return search(model, read_picture(image, model.size[0], fit), **settings)
+
+
+def doubt(found: Inversion) -> str:
+    """What to tell of a picture that is not like those the model has learnt; empty where it is."""
+    if found.psnr >= FAMILIAR:
+        return ""
+    return (
+        f"{found.model.name} found this picture only up to {found.psnr:.1f} dB, and pictures like those it has learnt reach "
+        f"{FAMILIAR:g} dB or more: it may paint something else, and what is dragged may move oddly. dk.tune brings the "
+        "picture nearer, not the movement"
+    )
+
+
+def tune(
+    found: Inversion, *, steps: int = 100, lr: float = 1e-3, loss: Loss | None = None, watch: Watch | None = None
+) -> Inversion:
+    """Fit a copy of the model to the picture, around the latent that was found; an interrupt returns the best so far.
+
+    Args:
+        found: what :func:`invert` returned.
+        steps, lr, loss: of :func:`dragkit.models.inversion.tuning`.
+        watch: as for :func:`invert`.
+    """
+    return _run(tuning(found, steps=steps, lr=lr, loss=loss), "tuning", steps, watch)[0] or found
+
+
+def _run(iterations: Iterator[Inversion], stage: str, steps: int, watch: Watch | None) -> tuple[Inversion | None, bool]:
+    """The best of `iterations`, shown while they run, and whether they came to their end."""
+    found, show = None, watch or (_Preview() if _in_notebook() else lambda _: None)
+    with tqdm(iterations, stage, steps, unit="iteration") as bar:
+        try:
+            for found in bar:
+                bar.set_postfix_str(f"{found.psnr:.1f} dB", refresh=False)
+                show(found)
+        except KeyboardInterrupt:
+            if found:
+                bar.write(f"interrupted after {len(found.losses[stage])} iterations: the best is kept, with {found.psnr:.1f} dB")
+            return found, False
+        finally:
+            if found and isinstance(show, _Preview):
+                show.now(found)
+    return found, True
+
+
+class _Preview:
+    """The target and, beside it, the best so far, under the cell that runs."""
+
+    def __init__(self) -> None:
+        self.handle, self.last = None, -math.inf
+
+    def __call__(self, found: Inversion) -> None:
+        if time.monotonic() - self.last > PREVIEW_SECONDS:
+            self.now(found)
+
+    def now(self, found: Inversion) -> None:
+        """Show it, whenever the last one was."""
+        from IPython.display import Image, display
+
+        picture = Image(encode(beside(*(paint(pixels(p), size=256) for p in (found.target, found.image)))), format="jpeg")
+        if self.handle:
+            self.handle.update(picture)
+        else:
+            self.handle = display(picture, display_id=True)
+        self.last = time.monotonic()
+
+
+def pixels(picture: Tensor):
+    """A picture (3 H W) in 0..1 as uint8 (H W 3)."""
+    return picture.mul(255).round().to("cpu", torch.uint8).permute(1, 2, 0).numpy()
+
+
+def _in_notebook() -> bool:
+    """Whether a kernel runs this, and so somebody may be looking."""
+    return "IPython" in sys.modules and hasattr(sys.modules["IPython"].get_ipython(), "kernel")

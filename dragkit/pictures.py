@@ -1,0 +1,160 @@
+"""Pictures of yours, as a model reads them: square, of its size, three channels in 0..1.
+
+A photo on disk is many things besides its pixels: turned by a flag (EXIF), partly transparent, grey, of 16 bits,
+indexed colours, several frames, not square. All of it is settled here, once.
+"""
+
+from __future__ import annotations
+
+from io import BytesIO
+from os import PathLike
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+from PIL import Image, ImageOps
+from torch import Tensor
+
+BROKEN = (OSError, SyntaxError, ValueError, EOFError)  # what Pillow raises on damaged files
+KINDS = "a path, the bytes of a file, a Pillow picture, an array (H W), (H W 3) or (H W 4), or a tensor (3 H W)"
+WAYS = ("crop", "pad")
+
+Picture = str | PathLike | bytes | Image.Image | np.ndarray | Tensor
+Planes = list[Image.Image]  # red, green and blue: 8-bit ("L"), or floats in 0..1 ("F")
+
+
+def read_picture(image: Picture, size: int, fit: Literal["crop", "pad"] = "crop") -> Tensor:
+    """The picture (3 size size), floats in 0..1.
+
+    It is turned upright, laid over white where it is transparent, and scaled by Pillow's bicubic filter, which
+    averages when it makes smaller. Grey becomes three equal channels; of an animated file the first frame is read.
+
+    Args:
+        image: a path, the bytes of a file, a Pillow picture, an array (H W), (H W 3) or (H W 4), or a tensor (3 H W). Whole numbers are
+            uint8 in 0..255; floats are in 0..1.
+        size: side in pixels, such as ``model.size[0]``.
+        fit: "crop" keeps the square in the middle; "pad" keeps the whole picture and gives each border the mean
+            colour of the edge it lies at. So sky goes on as sky; repeated pixels would be stripes, which no
+            generator paints (our choice).
+
+    Raises:
+        FileNotFoundError: no such file.
+        TypeError: `image` is something else.
+        ValueError: no picture, a damaged or enormous one, an array of another shape, type or range, an unknown `fit`.
+    """
+    if fit not in WAYS:
+        raise ValueError(f'unknown fit {fit!r}; choose "crop" (the square in the middle) or "pad" (all of it, with borders)')
+    if size < 1:
+        raise ValueError(f"size is {size}; a picture's side is at least 1 px")
+    planes = _planes(image)
+    return _cropped(planes, size) if fit == "crop" else _padded(planes, size)
+
+
+def _planes(image: Picture) -> Planes:
+    if isinstance(image, Image.Image):
+        return _of_pillow(image, "the picture")
+    if isinstance(image, (str, PathLike)):
+        return _of_file(Path(image))
+    if isinstance(image, bytes):
+        return _opened(BytesIO(image), "the file")
+    if isinstance(image, Tensor):
+        return _of_tensor(image)
+    if isinstance(image, np.ndarray):
+        return _of_array(image)
+    raise TypeError(f"a picture cannot be read from {type(image).__name__}; give {KINDS}")
+
+
+def _of_file(path: Path) -> Planes:
+    if path.is_dir():
+        raise FileNotFoundError(f"{path} is a folder; give the path of a picture in it")
+    if not path.is_file():
+        raise FileNotFoundError(f"there is no file {path}; give the path of a picture on this machine")
+    return _opened(path, str(path))
+
+
+def _opened(file: Path | BytesIO, name: str) -> Planes:
+    try:
+        with Image.open(file) as picture:
+            return _of_pillow(picture, name)
+    except Image.UnidentifiedImageError as error:
+        raise ValueError(f"{name} is no picture that Pillow can read; give a PNG, JPEG, WebP, TIFF or the like") from error
+    except Image.DecompressionBombError as error:
+        most = Image.MAX_IMAGE_PIXELS
+        raise ValueError(
+            f"{name} has more than {2 * most:,} pixels; make it smaller, or, if you trust it, "
+            "set PIL.Image.MAX_IMAGE_PIXELS = None"
+        ) from error
+
+
+def _of_pillow(picture: Image.Image, name: str) -> Planes:
+    """Upright, opaque, three planes."""
+    try:
+        picture = ImageOps.exif_transpose(picture)
+        if picture.mode == "F":
+            return _of_floats(np.asarray(picture), name)
+        if picture.mode.startswith("I"):  # 16 bits, which Pillow would clip at 255
+            return _of_floats(np.asarray(picture).astype(np.float32) / 65535, name)
+        if picture.has_transparency_data:
+            picture = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture.convert("RGBA"))
+        return list(picture.convert("RGB").split())
+    except BROKEN as error:
+        raise ValueError(f"{name} cannot be read: {error}") from error
+
+
+def _of_array(array: np.ndarray) -> Planes:
+    if array.ndim not in (2, 3) or (array.ndim == 3 and array.shape[2] not in (3, 4)) or not array.size:
+        raise ValueError(f"the array has shape {array.shape}; a picture is (H W), (H W 3) or (H W 4)")
+    if array.dtype == np.uint8:
+        return _of_pillow(Image.fromarray(np.ascontiguousarray(array)), "the array")
+    return _of_floats(array, "the array")
+
+
+def _of_tensor(tensor: Tensor) -> Planes:
+    if tensor.ndim != 3 or len(tensor) != 3 or not tensor.numel():
+        raise ValueError(f"the tensor has shape {tuple(tensor.shape)}; a picture is (3 H W)")
+    if not tensor.is_floating_point():
+        raise ValueError(f"the tensor holds {tensor.dtype}; give floats in 0..1, such as tensor / 255")
+    return _of_floats(tensor.detach().cpu().float().permute(1, 2, 0).numpy(), "the tensor")
+
+
+def _of_floats(array: np.ndarray, name: str) -> Planes:
+    """Planes of floats (H W), (H W 3) or (H W 4) in 0..1."""
+    if not np.issubdtype(array.dtype, np.floating):
+        raise ValueError(f"{name} holds {array.dtype}; give uint8 in 0..255 or floats in 0..1")
+    if not np.isfinite(array).all():
+        raise ValueError(f"{name} has {np.count_nonzero(~np.isfinite(array))} values that are NaN or infinite; a picture is in 0..1")
+    if array.min() < 0 or array.max() > 1:
+        raise ValueError(f"{name} has values from {array.min():.4g} to {array.max():.4g}; bring floats into 0..1, or give uint8 in 0..255")
+    colours = np.float32(array if array.ndim == 3 else np.stack([array] * 3, -1))
+    if colours.shape[2] == 4:
+        colours = colours[..., :3] * colours[..., 3:] + (1 - colours[..., 3:])
+    return [Image.fromarray(np.ascontiguousarray(plane)) for plane in np.moveaxis(colours, 2, 0)]
+
+
+def _scaled(planes: Planes, width: int, height: int, box: tuple[float, float, float, float] | None = None) -> Tensor:
+    """(3 height width) in 0..1 of the planes, or of the `box` (left, top, right, bottom) in them."""
+    pixels = [np.asarray(plane.resize((width, height), Image.Resampling.BICUBIC, box), np.float32) for plane in planes]
+    whole = 255 if planes[0].mode == "L" else 1
+    return torch.from_numpy(np.stack(pixels) / whole).clamp(0, 1)  # the filter overshoots at edges
+
+
+def _cropped(planes: Planes, size: int) -> Tensor:
+    width, height = planes[0].size
+    side = min(width, height)
+    left, top = (width - side) / 2, (height - side) / 2
+    return _scaled(planes, size, size, (left, top, left + side, top + side))
+
+
+def _padded(planes: Planes, size: int) -> Tensor:
+    width, height = planes[0].size
+    wide, high = (max(1, round(size * side / max(width, height))) for side in (width, height))
+    inner, left, top = _scaled(planes, wide, high), (size - wide) // 2, (size - high) // 2
+    square = torch.empty(3, size, size)
+    square[:, :, :left] = inner[:, :, 0].mean(1)[:, None, None]
+    square[:, :, left:] = inner[:, :, -1].mean(1)[:, None, None]
+    if high < size:
+        square[:, :top] = inner[:, 0].mean(1)[:, None, None]
+        square[:, top:] = inner[:, -1].mean(1)[:, None, None]
+    square[:, top : top + high, left : left + wide] = inner
+    return square

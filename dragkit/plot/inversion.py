@@ -1,0 +1,65 @@
+"""A picture of yours and what a model made of it, as a figure."""
+
+from __future__ import annotations
+
+import numpy as np
+from matplotlib.axes import Axes
+from torch import Tensor
+
+from .figures import COLOURS, Photo
+
+TIMES = 4  # how much the difference is magnified
+
+
+def inversion(found, before=None) -> Photo:
+    """The target, what was found, four times their difference, and the PSNR and the loss over the iterations of both stages.
+
+    Grey in the difference is none; a colour is what the found picture has too much of. Axes in pixels; the PSNR is
+    in dB, and its dots are the best of each stage.
+
+    Args:
+        found: what ``dk.invert`` or ``dk.tune`` returned.
+        before: what ``dk.invert`` had found, to be shown too beside the tuned picture.
+
+    Raises:
+        ValueError: `found` is no inversion, or one that has not begun.
+    """
+    for one in [found] if before is None else [before, found]:
+        if not getattr(one, "losses", None) or not hasattr(one, "psnrs"):
+            raise ValueError(f"{one!r} holds no inversion; give what dragkit.invert or dragkit.tune returned")
+    shown = {"found": found} if before is None else {"found": before, "tuned": found}
+    pictures = {"target": found.target} | {f"{name}, {one.psnr:.1f} dB": one.image for name, one in shown.items()}
+    pictures[f"difference x {TIMES}"] = ((found.image - found.target) * TIMES / 2 + 0.5).clamp(0, 1)
+    figure = Photo(figsize=(2.2 * len(pictures) + 3.9, 2.7), layout="constrained")
+    *many, curves = figure.subplots(1, len(pictures) + 1, width_ratios=[1] * len(pictures) + [1.3])
+    for axes, (name, picture) in zip(many, pictures.items()):
+        axes.imshow(_pixels(picture))
+        axes.set_title(name, fontsize=10)
+        axes.set(xlabel="x (px)", ylabel="y (px)" if axes is many[0] else "")
+    _curves(curves, found)
+    return figure
+
+
+def _curves(left: Axes, found) -> None:
+    """PSNR at the left, the loss dashed at the right; a line stands where tuning begins."""
+    right, start = left.twinx(), 0
+    for stage, losses in found.losses.items():
+        quality, steps = np.array(found.psnrs[stage]), start + np.arange(len(losses))
+        best = int(np.argmin(losses))
+        left.plot(steps, quality, color=COLOURS[1])
+        left.plot(steps[best], quality[best], "o", color=COLOURS[1], ms=5)
+        right.semilogy(steps, losses, "--", color=COLOURS[0], lw=1.2)
+        left.text(start, 1.01, stage, transform=left.get_xaxis_transform(), fontsize=9)
+        if start:
+            left.axvline(start - 0.5, color="#80868b", lw=1)
+        start += len(losses)
+    left.set(xlabel="iteration")
+    left.set_ylabel("PSNR (dB)", color=COLOURS[1])
+    right.set_ylabel("loss (dashed)", color=COLOURS[0])
+    left.grid(alpha=0.3)
+    for axes in (left, right):
+        axes.spines["top"].set_visible(False)
+
+
+def _pixels(picture: Tensor) -> np.ndarray:
+    return picture.detach().cpu().permute(1, 2, 0).numpy()

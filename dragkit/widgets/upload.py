@@ -1,0 +1,73 @@
+"""A button for a picture of one's own: its latent is looked for in the background, the best so far is shown."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import ipywidgets as W
+
+from ..own_picture import doubt, finding
+from .runner import Runner
+from .shown import Notice, button, guard
+
+PAUSE = 0.3  # seconds between two pictures of the search
+STEPS = 200
+
+
+class Upload:
+    """``Upload(model, notice, show, found)``: `box` holds the button, how to fit a picture that is not square, and Enough.
+
+    Args:
+        model: a StyleGAN2, in which the picture is looked for; it is not changed.
+        notice: where progress, doubts and errors are told.
+        show: called with the best so far, now and then.
+        found: called with the last one, once; also after Enough.
+    """
+
+    def __init__(self, model, notice: Notice, show: Callable, found: Callable) -> None:
+        self.model, self.notice, self.show, self.found = model, notice, show, found
+        self.runner, self.best = Runner(self._rest), None
+        self.file = W.FileUpload(accept="image/*", description="Your picture", tooltip="Find the latent of a picture of yours, to drag it")
+        self.file.layout = W.Layout(width="auto", flex="1 1 auto")
+        self.fit = W.Dropdown(options=["crop", "pad"], tooltip="A picture that is not square: crop it to its middle, or pad it with borders")
+        self.fit.layout = W.Layout(width="68px")
+        self.enough = button("Enough", "stop", "End the search and keep the best so far", self.runner.ask)
+        self.enough.layout.display = "none"
+        self.box = W.HBox([self.file, self.fit, self.enough], layout=W.Layout(flex="1 1 auto", margin="0 0 6px"))
+        self.file.observe(self._chosen, "value")
+
+    @guard
+    def _chosen(self, change) -> None:
+        if not change["new"]:
+            return
+        (file,) = change["new"]
+        self.file.value = ()  # so that the same file can be chosen again
+        iterations = finding(self.model, bytes(file["content"]), fit=self.fit.value, steps=STEPS)
+        self._switch(searching=True)
+        self.runner.start(lambda: self._search(iterations))
+
+    def _search(self, iterations) -> None:
+        self.best, last = None, 0.0
+        for step, self.best in enumerate(iterations):
+            if time.monotonic() - last > PAUSE:
+                self.show(self.best)
+                self.notice.say(f"Looking for your picture: {step + 1} of {STEPS}, {self.best.psnr:.1f} dB")
+                last = time.monotonic()
+            if self.runner.stopping:
+                break
+
+    @guard
+    def _rest(self, error: BaseException | None, _) -> None:
+        try:
+            if self.best:
+                self.found(self.best)
+                self.notice.say(doubt(self.best) or f"Found with {self.best.psnr:.1f} dB. Click a point, then where it should go.")
+            if error:
+                raise error
+        finally:
+            self._switch(searching=False)
+
+    def _switch(self, searching: bool) -> None:
+        self.enough.layout.display = "" if searching else "none"
+        self.file.layout.display = self.fit.layout.display = "none" if searching else ""

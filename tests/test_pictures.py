@@ -1,0 +1,178 @@
+"""Pictures of every make are read as what a person sees."""
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from dragkit.pictures import read_picture
+
+CORNERS = np.zeros((16, 24, 3), np.uint8)  # red, green / blue, white quarters
+CORNERS[:8, :12], CORNERS[:8, 12:], CORNERS[8:, :12], CORNERS[8:, 12:] = (255, 0, 0), (0, 255, 0), (0, 0, 255), 255
+UPRIGHT = {  # EXIF's orientation → how the stored pixels must be turned to stand upright
+    1: lambda a: a, 2: lambda a: a[:, ::-1], 3: lambda a: a[::-1, ::-1], 4: lambda a: a[::-1],
+    5: lambda a: a.swapaxes(0, 1), 6: lambda a: np.rot90(a, -1), 7: lambda a: np.rot90(a, 2).swapaxes(0, 1), 8: lambda a: np.rot90(a),
+}  # fmt: skip
+
+
+def quarters(picture) -> list:
+    """The colours in the middle of the four quarters, in reading order."""
+    q = picture.shape[-1] // 4
+    return [[round(v, 2) for v in picture[:, y, x].tolist()] for y in (q, 3 * q) for x in (q, 3 * q)]
+
+
+@pytest.mark.parametrize("orientation", UPRIGHT)
+def test_a_photo_stands_upright(tmp_path, orientation):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    Image.fromarray(CORNERS).save(tmp_path / "p.png", exif=exif)
+    expected = read_picture(np.ascontiguousarray(UPRIGHT[orientation](CORNERS)), 8)
+    assert torch.equal(read_picture(tmp_path / "p.png", 8), expected)
+    assert torch.equal(read_picture(str(tmp_path / "p.png"), 8), expected)
+
+
+def test_crop_keeps_the_middle_and_pad_the_whole():
+    wide = np.full((10, 30, 3), 128, np.uint8)
+    wide[:, :10], wide[:, 20:] = (255, 0, 0), (0, 0, 255)  # the middle third is grey
+    cropped = read_picture(wide, 10)
+    assert cropped.shape == (3, 10, 10) and (cropped - 128 / 255).abs().max() < 1e-6
+    padded = read_picture(wide, 12, "pad")  # the picture is 12 x 4, rows 4 to 7
+    torch.testing.assert_close(padded[:, 5, 0], torch.tensor([1.0, 0, 0]), atol=0.02, rtol=0)
+    assert (padded[:, 5, -1] - torch.tensor([0, 0, 1.0])).abs().max() < 0.02
+    border = padded[:, :4].flatten(1)
+    assert (border - border[:, :1]).abs().max() < 1e-6  # one colour: the mean of the edge
+    torch.testing.assert_close(border[:, 0], padded[:, 4].mean(1))
+    tall = read_picture(wide.swapaxes(0, 1), 12, "pad")
+    torch.testing.assert_close(tall, padded.swapaxes(1, 2))
+
+
+def test_a_very_long_picture_keeps_a_pixel():
+    assert read_picture(np.zeros((2, 900, 3), np.uint8), 16, "pad").shape == (3, 16, 16)
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "LA", "PA", "P"])
+def test_what_is_transparent_is_white(tmp_path, mode):
+    alpha = np.zeros((8, 8, 4), np.uint8)
+    alpha[:, :4, 3] = 255  # black at the left, nothing at the right
+    picture = Image.fromarray(alpha)
+    if mode == "P":
+        picture = picture.quantize(4)
+        picture.save(tmp_path / "p.png", transparency=int(np.asarray(picture)[0, -1]))
+    else:
+        picture.convert(mode).save(tmp_path / "p.png") if mode != "PA" else picture.save(tmp_path / "p.png")
+    read = read_picture(tmp_path / "p.png", 8)
+    assert read[:, :, :4].max() < 0.02 and read[:, :, 4:].min() > 0.98
+
+
+def test_half_transparent_floats_are_laid_over_white():
+    array = np.zeros((4, 4, 4))
+    array[..., 3] = 0.25
+    torch.testing.assert_close(read_picture(array, 4), torch.full((3, 4, 4), 0.75))
+
+
+def test_grey_of_every_depth_is_the_same_three_times(tmp_path):
+    grey = np.linspace(0, 255, 64).round().astype(np.uint8).reshape(8, 8)
+    expected = torch.from_numpy(grey / np.float32(255)).expand(3, 8, 8)
+    for array in (grey, grey / 255, np.float32(grey) / 255):
+        torch.testing.assert_close(read_picture(array, 8), expected, atol=1e-6, rtol=0)
+    for picture in (Image.fromarray(grey), Image.fromarray(grey.astype(np.uint16) * 257)):
+        picture.save(tmp_path / "g.png")
+        torch.testing.assert_close(read_picture(tmp_path / "g.png", 8), expected, atol=1e-6, rtol=0)
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "P", "CMYK", "YCbCr", "HSV", "I", "F"])
+def test_every_mode_of_pillow_is_read(mode):
+    picture = Image.fromarray(CORNERS).convert("L" if mode in "1IF" else "RGB").convert(mode)
+    if mode == "F":
+        picture = picture.point(lambda v: v * (1 / 255))
+    read = read_picture(picture, 8)
+    assert read.shape == (3, 8, 8) and 0 <= read.min() and read.max() <= 1
+
+
+def test_of_an_animation_the_first_frame_is_read(tmp_path):
+    first, second = (Image.new("RGB", (8, 8), colour) for colour in ("red", "blue"))
+    first.save(tmp_path / "a.gif", save_all=True, append_images=[second])
+    assert quarters(read_picture(tmp_path / "a.gif", 8)) == [[1, 0, 0]] * 4
+
+
+def test_all_kinds_of_one_picture_are_the_same(tmp_path):
+    Image.fromarray(CORNERS).save(tmp_path / "c.png")
+    floats = CORNERS.astype(np.float64) / 255
+    expected = read_picture(tmp_path / "c.png", 16)
+    assert quarters(expected) == [[1, 0, 0], [0, 1, 0], [0, 0, 1], [1, 1, 1]]
+    kinds = [Image.fromarray(CORNERS), CORNERS, floats, torch.from_numpy(floats).float().permute(2, 0, 1), CORNERS[::-1][::-1]]
+    for kind in kinds:
+        torch.testing.assert_close(read_picture(kind, 16), expected, atol=0.5 / 255 + 1e-6, rtol=0)
+
+
+def test_a_picture_of_the_right_size_is_itself():
+    picture = torch.rand(3, 16, 16)
+    for fit in ("crop", "pad"):
+        torch.testing.assert_close(read_picture(picture, 16, fit), picture, atol=1e-6, rtol=0)
+
+
+def test_making_smaller_averages():
+    """A chequerboard of single pixels is grey from afar; picking pixels would make it black or white."""
+    board = np.indices((128, 128)).sum(0) % 2 * np.uint8(255)
+    assert (read_picture(board.astype(np.uint8), 16)[:, 2:-2, 2:-2] - 0.5).abs().max() < 0.01
+
+
+def test_what_is_given_stays_as_it_is():
+    picture, array = Image.fromarray(CORNERS).convert("RGBA"), CORNERS.copy()
+    read_picture(picture, 8), read_picture(array, 8)
+    assert picture.mode == "RGBA" and picture.size == (24, 16) and (array == CORNERS).all()
+
+
+@pytest.mark.parametrize(
+    ("image", "message"),
+    [
+        (np.full((4, 4, 3), 200.0), "the array has values from 200 to 200; bring floats into 0..1"),
+        (np.full((4, 4), -0.5), "values from -0.5 to -0.5"),
+        (np.full((4, 4), np.nan), "the array has 16 values that are NaN or infinite"),
+        (np.zeros((4, 4), np.int64), "the array holds int64; give uint8 in 0..255 or floats in 0..1"),
+        (np.zeros((3, 8, 8)), r"the array has shape \(3, 8, 8\); a picture is \(H W\)"),
+        (np.zeros((0, 4, 3)), r"the array has shape \(0, 4, 3\)"),
+        (np.zeros(4), r"the array has shape \(4,\)"),
+        (torch.zeros(4, 4, 3), r"the tensor has shape \(4, 4, 3\); a picture is \(3 H W\)"),
+        (torch.zeros(3, 0, 4), r"the tensor has shape \(3, 0, 4\)"),
+        (torch.zeros(3, 4, 4, dtype=torch.uint8), "the tensor holds torch.uint8; give floats in 0..1"),
+        (torch.full((3, 4, 4), 2.0), "the tensor has values from 2 to 2"),
+    ],
+)  # fmt: skip
+def test_arrays_that_are_no_pictures_are_told(image, message):
+    with pytest.raises(ValueError, match=message):
+        read_picture(image, 8)
+
+
+def test_other_things_are_told():
+    with pytest.raises(TypeError, match="cannot be read from int; give a path"):
+        read_picture(5, 8)
+    with pytest.raises(ValueError, match='unknown fit \'stretch\'; choose "crop"'):
+        read_picture(CORNERS, 8, "stretch")
+    with pytest.raises(ValueError, match="size is 0"):
+        read_picture(CORNERS, 0)
+
+
+def test_the_bytes_of_a_file_are_read_as_the_file_is(tmp_path):
+    Image.fromarray(np.random.RandomState(0).randint(0, 256, (20, 30, 3), np.uint8)).save(tmp_path / "a.png")
+    torch.testing.assert_close(read_picture((tmp_path / "a.png").read_bytes(), 8), read_picture(tmp_path / "a.png", 8))
+    with pytest.raises(ValueError, match="the file is no picture"):
+        read_picture(b"x", 8)
+
+
+def test_files_that_are_no_pictures_are_told(tmp_path, monkeypatch):
+    with pytest.raises(FileNotFoundError, match="there is no file .*gone.png"):
+        read_picture(tmp_path / "gone.png", 8)
+    with pytest.raises(FileNotFoundError, match="is a folder"):
+        read_picture(tmp_path, 8)
+    (tmp_path / "t.png").write_text("hello")
+    with pytest.raises(ValueError, match="t.png is no picture that Pillow can read"):
+        read_picture(tmp_path / "t.png", 8)
+    Image.fromarray(np.random.randint(0, 255, (64, 64, 3), np.uint8)).save(tmp_path / "cut.png")
+    (tmp_path / "cut.png").write_bytes((tmp_path / "cut.png").read_bytes()[:5000])
+    with pytest.raises(ValueError, match="cut.png cannot be read: "):
+        read_picture(tmp_path / "cut.png", 8)
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
+    Image.fromarray(CORNERS).save(tmp_path / "big.png")
+    with pytest.raises(ValueError, match="big.png has more than .* pixels; make it smaller"):
+        read_picture(tmp_path / "big.png", 8)

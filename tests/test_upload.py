@@ -1,0 +1,102 @@
+"""The button for a picture of one's own, without a browser."""
+
+import time
+from datetime import datetime
+from io import BytesIO
+
+import pytest
+import torch
+from PIL import Image
+
+import dragkit as dk
+from dragkit.models.stylegan2 import from_state_dict
+from dragkit.models.stylegan2_network import Generator
+from dragkit.widgets import upload as upload_module
+from dragkit.widgets.runner import stop_all
+
+
+@pytest.fixture
+def model():
+    """A small random generator whose pictures lie within 0..1."""
+    torch.manual_seed(0)
+    state = Generator({4: 16, 8: 16, 16: 8, 32: 4, 64: 4, 128: 2}, 8, 12, 3).state_dict()
+    return from_state_dict({name: value / 3 if name.endswith("torgb.weight") else value for name, value in state.items()}, name="tiny")
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch):
+    monkeypatch.setattr(upload_module, "STEPS", 60)
+    yield
+    stop_all()
+
+
+def choose(picker, content: bytes) -> None:
+    """What the browser sends when a file is chosen."""
+    file = {"name": "my.png", "type": "image/png", "size": len(content), "content": memoryview(content), "last_modified": datetime(2026, 1, 1)}
+    picker.upload.file.value = (file,)
+
+
+def png(picture: torch.Tensor) -> bytes:
+    out = BytesIO()
+    Image.fromarray(picture.mul(255).round().byte().permute(1, 2, 0).numpy()).save(out, "png")
+    return out.getvalue()
+
+
+def wait(picker, seconds: float = 20.0) -> None:
+    end = time.monotonic() + seconds
+    while picker.upload.enough.layout.display == "":
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
+def test_a_chosen_picture_becomes_the_latent_that_is_dragged(model):
+    picker, told = dk.Picker(model, seed=1), []
+    picker.on_change(lambda: told.append(1))
+    target, before = model.finish(model.sample(7)), picker.latent
+    choose(picker, png(target))
+    wait(picker)
+    error = lambda latent: (model.finish(latent) - target).square().mean()  # noqa: E731
+    assert error(picker.latent) < error(before) / 2 and picker.last_error is None
+    assert told == [1] and picker.upload.file.value == () and "dB" in picker.notice.line.value
+    assert picker.upload.enough.layout.display == "none" and picker.upload.file.layout.display == ""
+
+
+def test_enough_keeps_the_best_so_far(model, monkeypatch):
+    monkeypatch.setattr(upload_module, "STEPS", 100_000)
+    picker = dk.Picker(model, seed=1)
+    before = picker.latent
+    choose(picker, png(model.finish(model.sample(7))))
+    while picker.latent is before:
+        time.sleep(0.02)
+    assert picker.upload.enough.layout.display == ""
+    picker.upload.enough.click()
+    wait(picker)
+    assert picker.latent is not before and picker.upload.best is not None
+
+
+def test_another_seed_ends_the_search_and_is_shown(model, monkeypatch):
+    monkeypatch.setattr(upload_module, "STEPS", 100_000)
+    picker = dk.Picker(model, seed=1)
+    choose(picker, png(model.finish(model.sample(7))))
+    picker.seed = 3
+    assert not picker.upload.runner.busy
+    torch.testing.assert_close(picker.latent, model.sample(3))
+
+
+def test_a_file_that_is_no_picture_is_told_and_the_next_one_is_read(model):
+    picker = dk.Picker(model, seed=1)
+    choose(picker, b"hello")
+    assert "no picture" in str(picker.last_error) and picker.notice.alarmed
+    choose(picker, png(torch.rand(3, 128, 160)))
+    wait(picker)
+    assert "only up to" in picker.notice.line.value  # noise is none of this model's pictures
+
+
+def test_a_model_without_w_has_no_such_button():
+    assert dk.Picker(dk.load("toy")).upload.box.layout.display == "none"
+
+
+def test_a_studio_drags_what_was_found(model):
+    found = dk.invert(model, model.finish(model.sample(7)), steps=5)
+    studio = dk.Studio(model, latent=found.latent, edit=dk.Edit([(50, 50)], [(60, 50)]), **dk.methods.draggan("paper"))
+    torch.testing.assert_close(studio.run(2)[0].latent, found.latent)
