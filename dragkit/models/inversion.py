@@ -5,8 +5,9 @@ r"""A picture's latent: what a generator must be told to paint a picture it has 
 .. math:: \min_u L(G(w̄ + u S), x) + λ mean u²,    S² = mean (w - w̄)(w - w̄)ᵀ  over w of random z.
 
 A row of u is a row of w+ in units of w's spread, in every direction its own. So one learning rate serves generators that
-publish w at different lengths, and directions that w hardly takes are hardly taken. Noise that fades is added to u on the
-way, and λ pulls it gently to the average: without the two, one lion in six got another pose, or a closed mouth instead of an open one.
+publish w at different lengths, and directions that w hardly takes are hardly taken. A search can end in a wrong pose, or with a
+mouth closed that should be open, and three things are against it (all measured on the lion): noise on u that fades, λ, which pulls
+gently to the average, and three tries side by side, of which the best goes on after half of the iterations.
 
 *Tuning* (pivotal tuning, PTI) then holds that latent, the pivot, and moves the generator's weights θ a little:
 
@@ -39,7 +40,8 @@ Loss = Callable[[Tensor, Tensor], Tensor]  # two pictures (3 H W) → how far ap
 SAMPLES = 4096  # of z, to measure the spread of w
 FLOOR = 1e-3  # of the largest variance: the least that a direction of w gets
 NOISE = 1.0  # on u at the first iteration, in units of w's spread
-PULL = 1e-2  # λ, on the mean square of u
+PULL = 3e-2  # λ, on the mean square of u
+TRIES = 3  # with noise of their own, through the first half of the iterations
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,7 +69,7 @@ class Inversion:
         return f"Inversion({self.model.name}, {self.psnr:.1f} dB: {stages or 'not begun'})"
 
 
-def search(model: StyleGAN2, target: Tensor, *, steps: int = 200, lr: float = 0.1, loss: Loss | None = None) -> Iterator[Inversion]:
+def search(model: StyleGAN2, target: Tensor, *, steps: int = 200, lr: float = 0.2, loss: Loss | None = None) -> Iterator[Inversion]:
     """Look for the latent w+ of `target` (3 H W) in 0..1; the best so far after each of `steps` iterations.
 
     Args:
@@ -86,23 +88,23 @@ def search(model: StyleGAN2, target: Tensor, *, steps: int = 200, lr: float = 0.
 
 def _search(model: StyleGAN2, target: Tensor, steps: int, lr: float, loss: Loss) -> Iterator[Inversion]:
     synthesis, average, root = model.generator.synthesis, model.generator.mapping.w_avg, spread(model)
-    u = torch.zeros(synthesis.num_ws, len(average), device=model.device, requires_grad=True)
+    u = torch.zeros(TRIES, synthesis.num_ws, len(average), device=model.device, requires_grad=True)
     random = torch.Generator().manual_seed(0)
-    w = average.expand_as(u)
+    ws = average.expand_as(u)
 
-    def paint(t: float) -> tuple[Tensor, Tensor]:
-        nonlocal w
+    def paint(t: float, tries: list[int]) -> tuple[Tensor, Tensor]:
+        nonlocal ws
         noise = torch.randn(u.shape, generator=random).to(u) * NOISE * max(0.0, 1 - t / 0.75) ** 2
-        w = average + _shared(model, u + noise) @ root
-        return synthesis(w[None])[0], PULL * u.square().mean()
+        ws = average + _shared(model, (u + noise)[tries]) @ root
+        return synthesis(ws), PULL * u[tries].square().mean((1, 2)).sum()
 
-    found = Inversion(model, w, target)
-    yield from _best(found, "search", _descent([u], paint, target, steps, lr, loss), lambda: {"latent": w.detach()})
+    descent = _descent([u], paint, target, steps, lr, loss, TRIES)
+    yield from _best(Inversion(model, ws[0], target), "search", descent, lambda i: {"latent": ws[i].detach()})
 
 
 def _shared(model: StyleGAN2, rows: Tensor) -> Tensor:
     """The rows as the model reads them: in its space "w" the first stands for all that move."""
-    return rows if model.space == "w+" else torch.cat([rows[:1].expand(model.rows, -1), rows[model.rows :]])
+    return rows if model.space == "w+" else torch.cat([rows[:, :1].expand(-1, model.rows, -1), rows[:, model.rows :]], 1)
 
 
 def tuning(found: Inversion, *, steps: int = 100, lr: float = 1e-3, loss: Loss | None = None) -> Iterator[Inversion]:
@@ -123,40 +125,46 @@ def tuning(found: Inversion, *, steps: int = 100, lr: float = 1e-3, loss: Loss |
 def _tuning(found: Inversion, steps: int, lr: float, loss: Loss) -> Iterator[Inversion]:
     generator = deepcopy(found.model.generator)
     weights = list(generator.synthesis.requires_grad_(True).parameters())
-    paint = lambda _: (generator.synthesis(found.latent[None])[0], 0)  # noqa: E731
+    paint = lambda *_: (generator.synthesis(found.latent[None]), 0)  # noqa: E731
 
-    def model() -> dict[str, StyleGAN2]:
+    def model(_: int) -> dict[str, StyleGAN2]:
         return {"model": replace(found.model, generator=deepcopy(generator).requires_grad_(False))}
 
     yield from _best(found, "tuning", _descent(weights, paint, found.target, steps, lr, loss), model)
 
 
-def _descent(leaves: Sequence[Tensor], paint: Callable, target: Tensor, steps: int, lr: float, loss: Loss) -> Iterator[tuple[float, float]]:
-    """Adam on `leaves`: the loss and the PSNR in dB, while the leaves still are what painted the picture.
+def _descent(
+    leaves: Sequence[Tensor], paint: Callable, target: Tensor, steps: int, lr: float, loss: Loss, tries: int = 1
+) -> Iterator[tuple[int, float, float]]:
+    """Adam on `leaves`: the best picture's number, its loss and its PSNR in dB, while the leaves still are what painted it.
 
-    `paint` is told how far the descent is, in 0..1, and returns a picture in -1..1 and what else is to be small.
+    `paint` is told how far the descent is, in 0..1, and which tries go on: all through the first half, then the best. It
+    returns their pictures (n 3 H W) in -1..1 and what else is to be small.
     """
-    adam = torch.optim.Adam(leaves, lr)
+    adam, going, best = torch.optim.Adam(leaves, lr), list(range(tries)), 0
     for i in range(steps):
         adam.param_groups[0]["lr"] = lr * course(i / steps)
+        if i == steps // 2:
+            going = [going[best]]
         with torch.enable_grad():
-            image, more = paint(i / steps)
-            image = image.add(1).div(2)
-            value = loss(image, target)
-        if not value.isfinite():
-            raise FloatingPointError(f"the loss is {value.item()} at iteration {i}; take a smaller lr than {lr:g}")
-        yield value.item(), psnr(image.detach().clamp(0, 1), target)
+            images, more = paint(i / steps, going)
+            images = images.add(1).div(2)
+            values = torch.stack([loss(image, target) for image in images])
+        if not values.isfinite().all():
+            raise FloatingPointError(f"the loss is {values.tolist()} at iteration {i}; take a smaller lr than {lr:g}")
+        best = int(values.argmin())
+        yield best, values[best].item(), psnr(images[best].detach().clamp(0, 1), target)
         adam.zero_grad()
-        (value + more).backward()
+        (values.sum() + more).backward()
         adam.step()
 
 
-def _best(found: Inversion, stage: str, descent: Iterator[tuple[float, float]], now: Callable[[], dict]) -> Iterator[Inversion]:
-    """`found` with the curves of this stage, and with what `now` returned at the least loss so far."""
+def _best(found: Inversion, stage: str, descent: Iterator[tuple[int, float, float]], now: Callable[[int], dict]) -> Iterator[Inversion]:
+    """`found` with the curves of this stage, and with what `now` made of the picture of the least loss so far."""
     losses, psnrs = [], []
-    for loss, quality in descent:
+    for i, loss, quality in descent:
         if loss < min(losses, default=math.inf):
-            found = replace(found, psnr=quality, **now())
+            found = replace(found, psnr=quality, **now(i))
         losses.append(loss)
         psnrs.append(quality)
         yield replace(found, losses={**found.losses, stage: tuple(losses)}, psnrs={**found.psnrs, stage: tuple(psnrs)})
