@@ -6,6 +6,7 @@ import os
 import pickle
 import random
 import struct
+import subprocess
 import sys
 import zipfile
 from collections import OrderedDict
@@ -251,9 +252,21 @@ def test_objects_nested_too_deep_or_laughing_a_billion_times_are_refused(tmp_pat
     for _ in range(30):
         kwargs = EasyDict({str(i): kwargs for i in range(10)})
     made = network(8)
+    kwargs["evil \x1b[2J"] = "\x1b[31m"
     path = write(tmp_path / "kwargs.pkl", {"G_ema": persistent(made, _init_kwargs=kwargs)})
+    checkpoint.generator(checkpoint.read(path))  # once unwatched, for what is imported where it is used
     with watched(path):
         checkpoint.generator(checkpoint.read(path))
+    printed = subprocess.run([sys.executable, "-m", "dragkit.models.checkpoint", path], capture_output=True, text=True, timeout=60, check=True).stdout
+    assert "evil ?[2J" in printed and "\x1b" not in printed and len(printed) < 20_000
+
+
+def test_w_cannot_be_made_wide_without_the_numbers_for_it(tmp_path):
+    """No w_avg, so the mapping network would be built to find it: but not before its shapes are those of the tensors."""
+    theirs = rosinality(network(8))
+    theirs |= {"style.1.weight": torch.zeros(60_000, 0), "style.1.bias": torch.zeros(60_000)}
+    torch.save({"g_ema": theirs}, tmp_path / "a.pt")
+    refused(tmp_path / "a.pt", "has shape")
 
 
 def test_an_object_that_holds_itself_is_refused(tmp_path):

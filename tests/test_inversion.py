@@ -13,8 +13,9 @@ from torch.nn import functional as F
 
 import dragkit as dk
 from dragkit import own_picture
-from dragkit.models import inversion
-from dragkit.models.inversion import course, psnr, pyramid, search, spread, tuning
+from dragkit.models import inversion, likeness
+from dragkit.models.inversion import course, search, spread, tuning
+from dragkit.models.likeness import psnr, pyramid
 from dragkit.models.stylegan2 import from_state_dict
 from dragkit.models.stylegan2_network import Generator
 
@@ -171,15 +172,15 @@ def stand_in(monkeypatch, folder, weights: bool):
 def test_lpips_joins_where_its_weights_are_on_the_disk(monkeypatch, tmp_path):
     made = stand_in(monkeypatch, tmp_path, weights=True)
     a, b = torch.rand(3, 16, 16), torch.rand(3, 16, 16)
-    torch.testing.assert_close(inversion.perceptual()(a, b), pyramid(a, b) + 10 * (a.mean() - b.mean()).abs())
+    torch.testing.assert_close(likeness.perceptual()(a, b), pyramid(a, b) + 10 * (a.mean() - b.mean()).abs())
     assert last(search(GAN, a, steps=2)).losses["search"][0] > 0 and made == ["alex", "alex"]
 
 
 def test_without_lpips_or_its_weights_there_is_the_pyramid(monkeypatch, tmp_path):
     made = stand_in(monkeypatch, tmp_path, weights=False)
-    assert inversion.perceptual() is None and inversion.at_hand("cpu") is pyramid and not made
+    assert likeness.perceptual() is None and likeness.at_hand("cpu") is pyramid and not made
     monkeypatch.setitem(sys.modules, "lpips", None)
-    assert inversion.perceptual() is None
+    assert likeness.perceptual() is None
 
 
 # What people call

@@ -17,7 +17,7 @@ from ..stylegan2_network import Mapping
 from .contents import Contents as Contents
 from .contents import Network as Network
 from .contents import guarded, read as read
-from .layouts import check, layout_of, renamed
+from .layouts import BUILT, check, layout_of, renamed, sizes
 from .machine import CheckpointError as CheckpointError
 
 AVERAGED = 10_000  # latents, where a file does not hold their average
@@ -39,11 +39,14 @@ def _generator(contents: Contents) -> tuple[dict[str, Tensor], float | None]:
     network = contents.networks[name]
     if sum(tensor.bytes for tensor in network.tensors.values()) > contents.size:
         raise CheckpointError("tensors that share their numbers: together they have more bytes than the file")
+    check(network.arguments, BUILT)
     state = renamed(network.tensors, layout)
-    check(network.arguments, state)
-    if "mapping.w_avg" not in state:
+    averaged = "mapping.w_avg" in state
+    state.setdefault("mapping.w_avg", torch.zeros_like(state["mapping.fc0.bias"]))
+    blank(state)  # names and shapes, before anything is built
+    check(network.arguments, sizes(state))
+    if not averaged:
         state["mapping.w_avg"] = _average(state)
-    blank(state)
     return state, network.clamp
 
 

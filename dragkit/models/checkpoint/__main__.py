@@ -5,11 +5,13 @@ from __future__ import annotations
 import argparse
 import hashlib
 import math
+import reprlib
 from collections.abc import Iterator
 from pathlib import Path
 
 from .. import zoo
-from . import CheckpointError, Contents, read, which
+from . import CheckpointError, Contents, guarded, read, which
+from .contents import printable
 
 
 def lines(contents: Contents) -> Iterator[str]:
@@ -32,7 +34,7 @@ def lines(contents: Contents) -> Iterator[str]:
         return
     network = contents.networks[name]
     yield f"dragkit.load takes {name or 'it'}: a StyleGAN2 generator with {layout}'s names, clamp {network.clamp}; its arguments:"
-    yield from (f"  {key} = {value!r}" for key, value in network.arguments.items())
+    yield from (f"  {key} = {reprlib.repr(value)}" for key, value in network.arguments.items())
     yield "its tensors:"
     for key, tensor in network.tensors.items():
         yield f"  {key:44}{'x'.join(map(str, tensor.shape)) or 'one number':>18}  {str(tensor.storage.dtype).removeprefix('torch.')}"
@@ -42,8 +44,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m dragkit.models.checkpoint", description=__doc__)
     parser.add_argument("file", type=Path, help="a checkpoint of any kind")
     try:
-        print(*lines(read(parser.parse_args().file)), sep="\n")
-    except (CheckpointError, FileNotFoundError) as error:
+        contents = read(parser.parse_args().file)
+        print(*map(printable, guarded(contents.path, lambda: list(lines(contents)))), sep="\n")
+    except (CheckpointError, OSError) as error:
         parser.exit(1, f"{error}\n")
 
 

@@ -9,7 +9,7 @@ import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import torch
 from torch import Tensor
@@ -60,14 +60,15 @@ def read(path: str | Path) -> Contents:
     Nothing in the file is run, and tensors stay in it until they are asked for.
 
     Raises:
-        FileNotFoundError: there is no such file.
+        FileNotFoundError, PermissionError: there is no such file, or it may not be read.
         CheckpointError: the file is none of these, cut short, altered, or asks for more than plain data. The message names the
             file, what was found and what was expected.
     """
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"no file {path}")
-    return guarded(path, lambda: _read(path))
+    with path.open("rb") as file:
+        return guarded(path, lambda: _read(path, file))
 
 
 def guarded(path: Path, task: Callable[[], Any]) -> Any:
@@ -75,20 +76,24 @@ def guarded(path: Path, task: Callable[[], Any]) -> Any:
     try:
         return task()
     except CheckpointError as error:
-        raise CheckpointError(f"{path}: {error}{zoo.missing_bytes(path)}") from error
+        raise CheckpointError(f"{path}: {printable(str(error))}{zoo.missing_bytes(path)}") from error
     except Exception as error:  # strange bytes can break any step, each in its own way; to the user they are all one
-        text = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
+        text = printable(str(error) or type(error).__name__)
         raise CheckpointError(f"{path} is damaged, or no checkpoint: {text}{zoo.missing_bytes(path)}") from error
 
 
-def _read(path: Path) -> Contents:
+def printable(text: str) -> str:
+    """Text from a file, safe to print: of bounded length, and nothing in it that a terminal obeys."""
+    return "".join(c if c.isprintable() else "?" for c in text[:1000])
+
+
+def _read(path: Path, file: BinaryIO) -> Contents:
     size = path.stat().st_size
     if size > BYTES:
         raise CheckpointError(f"it has {size} bytes; more than {BYTES} are not read")
     if not size:
         raise CheckpointError("it is empty")
-    with path.open("rb") as file:
-        view = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+    view = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
     form, root = _root(path, view)
     networks = dict(_networks(root))
     others = tuple(str(name) for name in root if name not in networks) if isinstance(root, dict) and networks.keys() != {""} else ()

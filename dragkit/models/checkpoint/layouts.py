@@ -8,6 +8,7 @@ rosinality: the same tensors as NVIDIA's, with axes of length one.
 from __future__ import annotations
 
 import re
+import reprlib
 from collections.abc import Callable, Iterator, Mapping
 from itertools import count, takewhile
 from typing import Any
@@ -74,24 +75,26 @@ def _filters(tensors: Mapping[str, Stored], state: Mapping[str, Tensor]) -> dict
     return {f"{place}.resample_filter": FILTER.clone() for place in places}
 
 
-def check(arguments: Mapping[str, Any], state: Mapping[str, Tensor]) -> None:
-    """Raise CheckpointError, naming the argument, where a stored one says otherwise than the network or the tensors."""
-    w_dim, z_dim = state["mapping.fc0.weight"].shape
-    side = 4 << len(list(takewhile(lambda k: f"synthesis.b{8 << k}.conv1.weight" in state, count())))
-    expected = BUILT | {"img_resolution": side, "resolution": side, "z_dim": z_dim, "w_dim": w_dim}
+def check(arguments: Mapping[str, Any], expected: Mapping[str, Any]) -> None:
+    """Raise CheckpointError, naming the argument, where one that is stored is not what is expected of it."""
     for name, value in _flat(arguments):
         value = list(value) if isinstance(value, tuple) else value
         if name in expected and value != expected[name]:
-            raise CheckpointError(f"this generator was built with {name} {value!r}; only {expected[name]!r} fits its tensors and this network")
+            raise CheckpointError(f"this generator was built with {name} {reprlib.repr(value)}; only {expected[name]!r} fits its tensors and this network")
 
 
-def _flat(arguments: Mapping[str, Any], depth: int = 0) -> Iterator[tuple[str, Any]]:
+def sizes(state: Mapping[str, Tensor]) -> dict[str, int]:
+    """What the tensors say of the generator's size, in the words of the stored arguments."""
+    w_dim, z_dim = state["mapping.fc0.weight"].shape
+    side = max(int(match[1]) for name in state if (match := re.match(r"synthesis\.b(\d+)\.", name)))
+    return {"img_resolution": side, "resolution": side, "z_dim": z_dim, "w_dim": w_dim}
+
+
+def _flat(arguments: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     """Arguments, and those of the parts: files keep some in synthesis_kwargs, some flat."""
-    for name, value in arguments.items():
-        if isinstance(value, Mapping) and depth < 2:
-            yield from _flat(value, depth + 1)
-        else:
-            yield name, value
+    parts = [value for value in arguments.values() if isinstance(value, Mapping)]
+    for part in [arguments, *parts[:10]]:
+        yield from part.items()
 
 
 def _same(tensor: Tensor) -> Tensor:

@@ -79,6 +79,8 @@ class Stored:
         """
         if self.storage.data is None:
             raise CheckpointError("a tensor whose numbers are missing from the file")
+        if not self.storage.dtype.is_floating_point:
+            raise CheckpointError(f"a tensor of {self.storage.dtype}, where weights are floats")
         if not math.prod(self.shape):
             return torch.zeros(self.shape)
         first, size = self.offset * self.storage.dtype.itemsize, self.storage.dtype.itemsize
