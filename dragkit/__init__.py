@@ -10,6 +10,7 @@ from .losses import always as always
 from .losses import never as never
 from .models import convert as convert
 from .models import load as load
+from .models import save as save
 from .models.inversion import Inversion as Inversion
 from .own_picture import invert as invert
 from .own_picture import tune as tune

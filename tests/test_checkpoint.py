@@ -5,6 +5,7 @@ import json
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
@@ -85,6 +86,49 @@ def test_the_clamp_of_the_file_is_kept(tmp_path):
     assert_same_picture(dk.convert(path), made)
     with pytest.raises(AssertionError):
         assert_same_picture(path, free)
+
+
+def test_the_clamp_of_a_tensorflow_file_is_an_argument(tmp_path):
+    made = network(16, clamp=0.5)
+    assert_same_picture(write_tensorflow(tmp_path / "a.pkl", made, conv_clamp=0.5), made)
+
+
+@pytest.mark.parametrize("shape", [(1, 8), (6, 8)])
+def test_an_average_latent_may_come_in_rows(tmp_path, shape):
+    made = network(16)
+    torch.save({"g_ema": rosinality(made), "latent_avg": made.mapping.w_avg.expand(shape).clone()}, tmp_path / "a.pt")
+    torch.testing.assert_close(assert_same_picture(tmp_path / "a.pt", made).generator.mapping.w_avg, made.mapping.w_avg)
+
+
+def test_harmless_company_does_not_refuse_a_file(tmp_path):
+    made = network(16)
+    company = {"device": torch.device("cpu"), "size": torch.Size([3, 4]), "seen": np.random.RandomState(0).get_state()[1], "one": torch.zeros(1).expand(3)}
+    torch.save({"G_ema": made.state_dict(), "rest": company, "empty": np.zeros(0)}, tmp_path / "a.pt")
+    assert_same_picture(tmp_path / "a.pt", made)
+
+
+def test_an_older_generator_is_named(tmp_path):
+    torch.save({"synthesis/4x4/Const/const": torch.zeros(1, 8, 4, 4), "synthesis/4x4/Const/StyleMod/weight": torch.zeros(8, 8)}, tmp_path / "a.pt")
+    with pytest.raises(CheckpointError, match="StyleGAN .the first. or older"):
+        dk.load(tmp_path / "a.pt")
+
+
+def test_convert_writes_over_nothing_that_is_not_its_own(tmp_path):
+    path = write_nvidia(tmp_path / "a.part", network(8))
+    (tmp_path / "b.json").write_text('{"precious": 1}')
+    with pytest.raises(ValueError, match="b.json is there already"):
+        dk.convert(path, tmp_path / "b.safetensors")
+    dk.convert(dk.convert(path), tmp_path / "c.safetensors")
+    dk.convert(path, tmp_path / "c.safetensors")
+    assert path.exists() and "precious" in (tmp_path / "b.json").read_text()
+
+
+@pytest.mark.parametrize("text", ["{broken", "[1]", "\xff"])
+def test_a_card_that_is_none_is_named(tmp_path, text):
+    path = write_nvidia(tmp_path / "a.pkl", network(8))
+    path.with_suffix(".json").write_text(text, encoding="latin1")
+    with pytest.raises(ValueError, match="a.json, the card of a.pkl"):
+        dk.load(path)
 
 
 def test_the_content_tells_the_format_not_the_name(tmp_path):
@@ -267,10 +311,11 @@ def test_other_objects_in_a_pickle_are_refused(tmp_path):
 
 def test_a_saved_model_is_the_same_when_it_is_loaded(tmp_path):
     made = network(16, clamp=0.7)
-    model = dk.load(write_nvidia(tmp_path / "a.pkl", made, clamp=0.7), device="cpu", name="mine", feature_block=(8, 16), rows=3)
-    again = assert_same_picture(dk.models.save(model, tmp_path / "runs/b.safetensors"), made)
-    assert (again.name, again.feature_block, again.rows) == ("mine", (8, 16), 3)
+    model = dk.load(write_nvidia(tmp_path / "a.pkl", made, clamp=0.7), device="cpu", name="mine", feature_block=(8, 16), rows=3, space="w", truncation=0.5)
+    again = dk.load(dk.save(model, tmp_path / "runs/b.safetensors"), device="cpu")
+    torch.testing.assert_close(again.finish(again.sample(1)), model.finish(model.sample(1)))
+    assert (again.name, again.feature_block, again.rows, again.space, again.truncation) == ("mine", (8, 16), 3, "w", 0.5)
     with pytest.raises(ValueError, match="'toy' is none"):
-        dk.models.save(dk.load("toy"), tmp_path / "c.safetensors")
+        dk.save(dk.load("toy"), tmp_path / "c.safetensors")
     with pytest.raises(ValueError, match="ends in .safetensors"):
-        dk.models.save(model, tmp_path / "c.pt")
+        dk.save(model, tmp_path / "c.pt")

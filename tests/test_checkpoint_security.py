@@ -134,7 +134,7 @@ def test_a_pickle_nested_in_a_storage_is_read_as_a_storage_or_refused(tmp_path):
     [
         (0, (3, 3), (3, 1), r"reaches number 8 of a storage of 6"),
         (5, (2,), (1,), "reaches number 6"),
-        (0, (10**9, 10**9), (0, 0), "overlap"),
+        (0, (10**9, 10**9), (0, 0), "share their numbers"),
         (0, (2, 3), (1, 1), "overlap"),
         (-1, (2,), (1,), "whole numbers from 0"),
         (0, (-2,), (1,), "whole numbers from 0"),
@@ -210,7 +210,7 @@ def test_compressed_archives_are_refused_unread(tmp_path):
         (b"]" * 100_000 + b"a" * 99_999, "expected networks"),
         (b")" + b"\x85" * 500_000, "no StyleGAN2|damaged|expected networks"),
         (b"}" + b")" + b"\x85" * 200_000 + b"K\x01s", "tuple as a key"),
-        (b"(" * 1_000_100, "more than 1000000 opcodes"),
+        (b"(" * 1_000_100, "more than 1000000 opcodes and items"),
         (b"K\x01r\xff\xff\xff\xff", "its data is one int"),
         (b"\x8e" + struct.pack("<Q", 2**62) + b"abc", "a piece of 4611686018427387904 bytes"),
         (b"\x96" + struct.pack("<Q", 2**40) + b"abc", "a piece of 1099511627776 bytes"),
@@ -243,11 +243,11 @@ def test_objects_nested_too_deep_or_laughing_a_billion_times_are_refused(tmp_pat
     for _ in range(14):  # each holds the one before ten times: 10^14 tensors in a few kilobytes
         laugh = Persistent("Layer", {"_modules": {str(i): laugh for i in range(10)}})
     refused(write(tmp_path / "deep.pkl", {"G_ema": deep}), "nested deeper than 16")
-    refused(write(tmp_path / "laugh.pkl", {"G_ema": laugh}), "more than 10000 of them")
+    refused(write(tmp_path / "laugh.pkl", {"G_ema": laugh}), "more than 1000000 opcodes and items")
     empty = Persistent("Layer", {})
     for _ in range(14):
         empty = Persistent("Layer", {"_modules": {str(i): empty for i in range(10)}})
-    refused(write(tmp_path / "empty.pkl", {"G_ema": empty}), "more than 10000 of them")
+    refused(write(tmp_path / "empty.pkl", {"G_ema": empty}), "more than 1000000 opcodes and items")
     kwargs = EasyDict(a=1)
     for _ in range(30):
         kwargs = EasyDict({str(i): kwargs for i in range(10)})
@@ -264,9 +264,68 @@ def test_objects_nested_too_deep_or_laughing_a_billion_times_are_refused(tmp_pat
 def test_w_cannot_be_made_wide_without_the_numbers_for_it(tmp_path):
     """No w_avg, so the mapping network would be built to find it: but not before its shapes are those of the tensors."""
     theirs = rosinality(network(8))
-    theirs |= {"style.1.weight": torch.zeros(60_000, 0), "style.1.bias": torch.zeros(60_000)}
-    torch.save({"g_ema": theirs}, tmp_path / "a.pt")
-    refused(tmp_path / "a.pt", "has shape")
+    for k, (shape, message) in enumerate([((60_000, 0), "empty tensor"), ((0, 60_000), "empty tensor"), ((60_000, 1), "has shape")]):
+        theirs |= {"style.1.weight": torch.zeros(shape), "style.1.bias": torch.zeros(shape[0])}
+        torch.save({"g_ema": theirs}, tmp_path / f"{k}.pt")
+        refused(tmp_path / f"{k}.pt", message)
+
+
+TEXT = lambda text: b"X" + struct.pack("<I", len(text)) + text  # noqa: E731
+
+
+@pytest.mark.parametrize(
+    "body, message",
+    [  # the same thing, asked for again and again
+        (TEXT(b"x" * 500_000) + TEXT(b"latin1") + b"\x86q\x00(h\x00" + b"c_codecs\nencode\nh\x00R" * 2000 + b"t", "or 67108864 characters"),
+        (b"](" + b"K\x01K\x02\x86" * 20_000 + b"e\x85q\x00(" + b"ccollections\nOrderedDict\nh\x00R" * 1000 + b"t", "opcodes and items"),
+        (b"](" + b"K\x01" * 20_000 + b"e\x85q\x00(" + b"cbuiltins\nset\nh\x00R" * 1000 + b"t", "opcodes and items"),
+        (b"}(" + b"".join(b"\x8a\x0a" + ((2**61 - 1) * k).to_bytes(10, "little") + b"N" for k in range(1, 200)) + b"u", "int as a key"),
+        (b"}G" + struct.pack(">d", 2.0**61) + b"Ns", "float as a key"),
+        (b"c_codecs\nencode\n" + TEXT(b"a") + b"](K\x01e" + b"\x86R", "found list where str"),
+    ],
+)
+def test_a_few_bytes_cannot_ask_for_much(tmp_path, body, message):
+    path = tmp_path / "a.pkl"
+    path.write_bytes(b"\x80\x04" + body + b".")
+    refused(path, message)
+
+
+def test_shapes_have_few_axes(tmp_path):
+    rebuild, storage = torch._utils._rebuild_tensor_v2, torch.zeros(6)
+    for k, (shape, strides) in enumerate([((1,) * 50_000, (0,) * 50_000), (b"\x01" * 9, b"\x00" * 9)]):
+        typed = torch.storage.TypedStorage(wrap_storage=storage.untyped_storage(), dtype=torch.float32, _internal=True)
+        refused(with_weight(tmp_path / f"{k}.pkl", Call(rebuild, typed, 0, shape, strides, False, OrderedDict())), "at most 8|expected")
+    made = Network()
+    reconstruct = np.zeros(2).__reduce__()[0]
+    array = Call(reconstruct, np.ndarray, (0,), b"b")
+    array.reduced = (*array.reduced, (1, (2**39,) * 50_000, np.dtype("f4"), False, b""))
+    made.__dict__ = {"variables": [("x", array)], "components": {}, "static_kwargs": {}}
+    refused(write(tmp_path / "c.pkl", (made, made, made)), "at most 8")
+
+
+def test_shared_objects_under_many_or_long_names_are_refused(tmp_path):
+    leaf = Persistent("Layer", {"_parameters": {f"w{i}": torch.zeros(1) for i in range(2000)}})
+    many = Persistent("Layer", {"_modules": {str(i): leaf for i in range(2000)}})
+    refused(write(tmp_path / "many.pkl", {"G_ema": many}), "opcodes and items")
+    refused(write(tmp_path / "roots.pkl", {str(i): leaf for i in range(2000)}), "opcodes and items")
+    refused(write(tmp_path / "long.pkl", {"G_ema": Persistent("Layer", {"_modules": {"x" * 5000: leaf}})}), "names of more than 300")
+    torch.save({f"mapping.fc{i}.weight": torch.zeros(1) for i in range(3000)} | {"synthesis.b4.const": torch.zeros(2, 4, 4)}, tmp_path / "layers.pt")
+    refused(tmp_path / "layers.pt", "fewer than 1000")
+
+
+def test_arguments_nested_without_end_are_named_briefly(tmp_path):
+    nested = [1, 1]
+    for _ in range(40):
+        nested = [nested] * 4
+    made = network(8)
+    for k, value in enumerate((nested, "x" * 3_000_000, 10**6000)):
+        kwargs = arguments(made) | {"c_dim": value}
+        refused(write(tmp_path / f"{k}.pkl", {"G_ema": persistent(made, _init_kwargs=EasyDict(kwargs))}), "c_dim|damaged")
+
+
+@pytest.mark.parametrize("clamp", [float("nan"), -5.0, float("inf"), "big", 0.0])
+def test_a_clamp_is_a_number_above_zero(tmp_path, clamp):
+    refused(write_nvidia(tmp_path / "a.pkl", network(8), clamp=clamp), "clamp of activations")
 
 
 def test_an_object_that_holds_itself_is_refused(tmp_path):

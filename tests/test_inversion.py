@@ -278,7 +278,7 @@ def test_the_figure_shows_what_was_found():
     np.testing.assert_allclose(target.images[0].get_array(), found.target.permute(1, 2, 0))
     np.testing.assert_allclose(second.images[0].get_array(), tuned.image.permute(1, 2, 0))
     assert first.get_title() == f"found, {found.psnr:.1f} dB" and second.get_title() == f"tuned, {tuned.psnr:.1f} dB"
-    expected = ((tuned.image - tuned.target) * 2 + 0.5).clamp(0, 1).permute(1, 2, 0)
+    expected = ((tuned.image - tuned.target) * 4 + 0.5).clamp(0, 1).permute(1, 2, 0)
     np.testing.assert_allclose(difference.images[0].get_array(), expected, atol=1e-6)
     np.testing.assert_allclose(np.concatenate([line.get_ydata() for line in (curves.lines[0], curves.lines[2])]), [*tuned.psnrs["search"], *tuned.psnrs["tuning"]])
     assert figure._repr_jpeg_()[:2] == b"\xff\xd8" and len(dk.plot.inversion(found).axes) == 5

@@ -41,7 +41,7 @@ def load(name_or_path: str | Path, device: str = "auto", **settings) -> Model:
 
     Args:
         name_or_path: a bundled model, one of ``dragkit.models.zoo.public()`` whose file you have, or the path of a file; a card
-            (.json) beside it is read too: its "name", "feature_block" and "rows".
+            (.json) beside it is read too: its "feature_block", "rows" and other settings.
         device: "cuda", "mps", "cpu", or "auto" for the first of these that is there.
         settings: passed on to the model, such as ``space="w"`` or, for the toy, ``lookalike=1.0``.
 
@@ -50,7 +50,7 @@ def load(name_or_path: str | Path, device: str = "auto", **settings) -> Model:
         CheckpointError: a ValueError, too: a file that is damaged, dangerous or no StyleGAN2.
         FileNotFoundError: a bundled file is gone, or a public one is not here; the message says where to get it.
     """
-    if name_or_path == "toy":
+    if str(name_or_path) == "toy":
         return Toy(**settings)
     path, name = _find(name_or_path)
     return _open(path, name, _device(device), settings)
@@ -58,7 +58,7 @@ def load(name_or_path: str | Path, device: str = "auto", **settings) -> Model:
 
 def _find(name_or_path: str | Path) -> tuple[Path, str]:
     """The file that is meant, and the model's name."""
-    path, name, known = Path(name_or_path), str(name_or_path), zoo.index()
+    path, name, known = Path(name_or_path).expanduser(), str(name_or_path), zoo.index()
     if kind := known.get(name, {}).get("kind"):
         raise ValueError(f"{name!r} {zoo.NO_GENERATOR[kind]}; to drag there are: {_generators()}")
     if name in known:
@@ -80,7 +80,7 @@ def _generators() -> str:
 def _open(path: Path, name: str, device: str, settings: dict) -> Model:
     state, clamp = checkpoint.generator(checkpoint.read(path))
     card = zoo.card(path)
-    chosen = {key: card[key] for key in ("name", "feature_block", "rows") if key in card}
+    chosen = {key: card[key] for key in zoo.SETTINGS if key in card}
     return from_state_dict(state, clamp=clamp, device=device, **{"name": name} | chosen | settings)
 
 

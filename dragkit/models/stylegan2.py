@@ -183,6 +183,8 @@ def _architecture(state: Mapping[str, Tensor]) -> dict:
         raise ValueError("this generator is class-conditional (mapping.embed.weight); only unconditional ones can be dragged")
     if sorted(convolutions) != [4 << k for k in range(len(convolutions))]:
         raise ValueError(f"there are synthesis.b… blocks of {sorted(convolutions)} px; a StyleGAN2's double from 4 px on")
+    if state["mapping.fc0.weight"].ndim != 2:
+        raise ValueError(f"mapping.fc0.weight has shape {tuple(state['mapping.fc0.weight'].shape)}, expected (w_dim, z_dim)")
     w_dim, z_dim = state["mapping.fc0.weight"].shape
     channels = {r: len(t) for r, t in convolutions.items()}
     return {"channels": channels, "z_dim": z_dim, "w_dim": w_dim, "layers": layers}

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 PACKAGE = Path(__file__).parents[1]
 DATA = PACKAGE / "data" if (PACKAGE / "data").exists() else PACKAGE.parent / "data"  # installed, or a clone
+SETTINGS = ("name", "feature_block", "rows", "space", "truncation")  # of a model, which its card may hold
 PUBLIC = DATA / "public.json"
 NO_GENERATOR = {  # what an entry of another "kind" is, for who tries to drag it
     "landmarks": "reads landmarks from a picture and paints none: open it with dragkit.models.landmarks.landmark_network()",
@@ -26,7 +27,7 @@ NO_GENERATOR = {  # what an entry of another "kind" is, for who tries to drag it
 
 def index() -> dict[str, dict[str, Any]]:
     """What is bundled: name → file, sha256, licence, origin; its kind where it is no generator."""
-    return json.loads((DATA / "index.json").read_text())
+    return json.loads((DATA / "index.json").read_text(encoding="utf-8"))
 
 
 def bundled(name: str) -> Path:
@@ -51,9 +52,21 @@ def bundled(name: str) -> Path:
 
 
 def card(path: Path) -> dict[str, Any]:
-    """How a checkpoint was made: the JSON of the same name beside it, or nothing."""
+    """How a checkpoint was made: the JSON of the same name beside it, or nothing.
+
+    Raises:
+        ValueError: there is such a file, and it is no JSON object.
+    """
     beside = path.with_suffix(".json")
-    return json.loads(beside.read_text()) if beside.exists() else {}
+    if beside == path or not beside.is_file():
+        return {}
+    try:
+        found = json.loads(beside.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{beside}, the card of {path.name}, is no JSON ({error}); mend it, or move it away") from error
+    if not isinstance(found, dict):
+        raise ValueError(f"{beside}, the card of {path.name}, holds no names and values; mend it, or move it away")
+    return found
 
 
 def public() -> DataFrame:
@@ -68,7 +81,7 @@ def public() -> DataFrame:
 
 def folder() -> Path:
     """Where files of :func:`public` are looked for: ``.dragkit`` in your home, or what DRAGKIT_FOLDER names."""
-    return Path(os.environ.get("DRAGKIT_FOLDER", Path.home() / ".dragkit"))
+    return Path(os.environ.get("DRAGKIT_FOLDER", "~/.dragkit")).expanduser()
 
 
 def listed(name: str) -> dict[str, Any] | None:

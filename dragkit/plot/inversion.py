@@ -29,7 +29,7 @@ def inversion(found, before=None) -> Photo:
             raise ValueError(f"{one!r} holds no inversion; give what dragkit.invert or dragkit.tune returned")
     shown = {"found": found} if before is None else {"found": before, "tuned": found}
     pictures = {"target": found.target} | {f"{name}, {one.psnr:.1f} dB": one.image for name, one in shown.items()}
-    pictures[f"difference x {TIMES}"] = ((found.image - found.target) * TIMES / 2 + 0.5).clamp(0, 1)
+    pictures[f"difference x {TIMES}"] = ((found.image - found.target) * TIMES + 0.5).clamp(0, 1)
     figure = Photo(figsize=(2.2 * len(pictures) + 3.9, 2.7), layout="constrained")
     *many, curves = figure.subplots(1, len(pictures) + 1, width_ratios=[1] * len(pictures) + [1.3])
     for axes, (name, picture) in zip(many, pictures.items()):

@@ -42,7 +42,8 @@ def _generator(contents: Contents) -> tuple[dict[str, Tensor], float | None]:
     check(network.arguments, BUILT)
     state = renamed(network.tensors, layout)
     averaged = "mapping.w_avg" in state
-    state.setdefault("mapping.w_avg", torch.zeros_like(state["mapping.fc0.bias"]))
+    if not averaged:
+        state["mapping.w_avg"] = torch.zeros(len(state.get("mapping.fc0.weight", ())))
     blank(state)  # names and shapes, before anything is built
     check(network.arguments, sizes(state))
     if not averaged:

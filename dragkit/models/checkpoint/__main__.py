@@ -6,12 +6,14 @@ import argparse
 import hashlib
 import math
 import reprlib
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 from .. import zoo
 from . import CheckpointError, Contents, guarded, read, which
 from .contents import printable
+from .layouts import flat
 
 
 def lines(contents: Contents) -> Iterator[str]:
@@ -34,7 +36,7 @@ def lines(contents: Contents) -> Iterator[str]:
         return
     network = contents.networks[name]
     yield f"dragkit.load takes {name or 'it'}: a StyleGAN2 generator with {layout}'s names, clamp {network.clamp}; its arguments:"
-    yield from (f"  {key} = {reprlib.repr(value)}" for key, value in network.arguments.items())
+    yield from (f"  {key} = {reprlib.repr(value)}" for key, value in flat(network.arguments))
     yield "its tensors:"
     for key, tensor in network.tensors.items():
         yield f"  {key:44}{'x'.join(map(str, tensor.shape)) or 'one number':>18}  {str(tensor.storage.dtype).removeprefix('torch.')}"
@@ -43,10 +45,11 @@ def lines(contents: Contents) -> Iterator[str]:
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m dragkit.models.checkpoint", description=__doc__)
     parser.add_argument("file", type=Path, help="a checkpoint of any kind")
+    sys.stdout.reconfigure(errors="replace")  # whatever the file's names are, this terminal can show them
     try:
         contents = read(parser.parse_args().file)
         print(*map(printable, guarded(contents.path, lambda: list(lines(contents)))), sep="\n")
-    except (CheckpointError, OSError) as error:
+    except (CheckpointError, FileNotFoundError, PermissionError) as error:
         parser.exit(1, f"{error}\n")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import mmap
 import re
 import struct
@@ -15,11 +16,11 @@ import torch
 from torch import Tensor
 
 from .. import zoo
-from .machine import CheckpointError, Inert, Machine, Tape, expect, plain
-from .tensors import MAGIC, NAMES, Array, Storage, Stored, storage_of, torch_file
+from .machine import Budget, CheckpointError, Inert, Machine, Tape, expect, plain
+from .tensors import MAGIC, Array, Storage, Stored, names, storage_of, torch_file
 
 BYTES = 4 << 30  # of a file; the largest public one has a tenth
-DEPTH, OBJECTS = 16, 10_000  # modules in modules, and modules of one network
+DEPTH, NAME = 16, 300  # objects in objects, and characters of a tensor's full name
 
 
 class Node(Inert):
@@ -76,10 +77,16 @@ def guarded(path: Path, task: Callable[[], Any]) -> Any:
     try:
         return task()
     except CheckpointError as error:
-        raise CheckpointError(f"{path}: {printable(str(error))}{zoo.missing_bytes(path)}") from error
+        raise CheckpointError(f"{path}: {printable(str(error))}{_cut(path)}") from error
     except Exception as error:  # strange bytes can break any step, each in its own way; to the user they are all one
         text = printable(str(error) or type(error).__name__)
-        raise CheckpointError(f"{path} is damaged, or no checkpoint: {text}{zoo.missing_bytes(path)}") from error
+        raise CheckpointError(f"{path} is damaged, or no checkpoint: {text}{_cut(path)}") from error
+
+
+def _cut(path: Path) -> str:
+    """What to add where a public file is shorter than it is known to be, and does begin like a checkpoint."""
+    with path.open("rb") as file:
+        return zoo.missing_bytes(path) if file.read(1) in (b"\x80", b"P") else ""
 
 
 def printable(text: str) -> str:
@@ -94,30 +101,31 @@ def _read(path: Path, file: BinaryIO) -> Contents:
     if not size:
         raise CheckpointError("it is empty")
     view = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
-    form, root = _root(path, view)
-    networks = dict(_networks(root))
+    budget = Budget()
+    form, root = _root(path, view, budget)
+    networks = dict(_networks(root, budget))
     others = tuple(str(name) for name in root if name not in networks) if isinstance(root, dict) and networks.keys() != {""} else ()
     return Contents(path, form, size, networks, others)
 
 
-def _root(path: Path, view: memoryview) -> tuple[str, Any]:
+def _root(path: Path, view: memoryview, budget: Budget) -> tuple[str, Any]:
     """The file's format and its data."""
     head = bytes(view[:512])
     if head[8:9] == b"{" and int.from_bytes(head[:8], "little") < 1 << 32:  # the length of its header, which may well begin with byte 80
         return "safetensors", _safetensors(path)
     if head.startswith(b"PK\x03\x04"):
-        return "torch file", _zip(path, view)
+        return "torch file", _zip(path, view, budget)
     if head.startswith(b"\x80"):
         tape = Tape(view)
-        root = Machine(KNOWN).run(tape)
+        root = Machine(budget, known(budget)).run(tape)
         if root == MAGIC:
-            return "torch file, older format", torch_file(tape, KNOWN)
+            return "torch file, older format", torch_file(budget, tape, known(budget))
         return "TensorFlow-era pickle" if isinstance(root, tuple) else "PyTorch pickle", root
     raise CheckpointError(_no_checkpoint(head))
 
 
 def _no_checkpoint(head: bytes) -> str:
-    if head.lstrip().startswith(b"<"):
+    if head.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"<"):
         return "this is a web page (HTML), not a checkpoint: the download was answered with a page; fetch the file again, by hand"
     if head.startswith(b"version https://git-lfs"):
         size = re.search(rb"size (\d+)", head)
@@ -127,13 +135,15 @@ def _no_checkpoint(head: bytes) -> str:
     return f"this is no checkpoint: it begins with {head[:8].hex(' ')}; expected {expected}"
 
 
-def _zip(path: Path, view: memoryview) -> Any:
+def _zip(path: Path, view: memoryview, budget: Budget) -> Any:
     """The data of a file of torch's newer format: an uncompressed archive of one pickle and its storages."""
     with zipfile.ZipFile(path) as archive:
         entries = {entry.filename: entry for entry in archive.infolist()}
-    (pickle,) = (name for name in entries if name.endswith("/data.pkl"))
-    folder = pickle.removesuffix("/data.pkl")
-    piece = lambda name: _entry(view, entries[name])
+    pickles = [name for name in entries if name.endswith("/data.pkl")]
+    if len(pickles) != 1:
+        raise CheckpointError(f"an archive with {len(pickles)} files data.pkl; a torch file has one")
+    folder = pickles[0].removesuffix("/data.pkl")
+    piece = lambda name: _entry(view, entries, name)
     if f"{folder}/byteorder" in entries and bytes(piece(f"{folder}/byteorder")) != b"little":
         raise CheckpointError("a torch file from a big-endian machine")
     storages: dict[str, Storage] = {}
@@ -144,11 +154,14 @@ def _zip(path: Path, view: memoryview) -> Any:
             storage.fill(piece(f"{folder}/data/{key}"))
         return storages.setdefault(key, storage)
 
-    return Machine(KNOWN, persistent).run(Tape(piece(pickle)))
+    return Machine(budget, known(budget), persistent).run(Tape(piece(pickles[0])))
 
 
-def _entry(view: memoryview, entry: zipfile.ZipInfo) -> memoryview:
+def _entry(view: memoryview, entries: dict[str, zipfile.ZipInfo], name: str) -> memoryview:
     """An archive's file, where it lies: behind a header of 30 bytes, its name and its extra field."""
+    if name not in entries:
+        raise CheckpointError(f"the archive lacks {name!r}")
+    entry = entries[name]
     if entry.compress_type != zipfile.ZIP_STORED:
         raise CheckpointError(f"{entry.filename!r} is compressed; torch does not compress")
     first = entry.header_offset + 30 + sum(struct.unpack("<HH", view[entry.header_offset + 26 : entry.header_offset + 30]))
@@ -161,7 +174,7 @@ def _safetensors(path: Path) -> dict[str, Any]:
     with safe_open(path, "pt") as file:
         stored = {name: _stored(file.get_tensor(name)) for name in file.keys()}
         clamp = (file.metadata() or {}).get("clamp")
-    return {"": Network("safetensors", stored, clamp=float(clamp) if clamp else None)}
+    return {"": Network("safetensors", stored, clamp=_bound(float(clamp)) if clamp else None)}
 
 
 def _stored(tensor: Tensor) -> Stored:
@@ -169,7 +182,7 @@ def _stored(tensor: Tensor) -> Stored:
     return Stored(Storage(tensor.dtype, tensor.numel(), data), 0, tuple(tensor.shape), tensor.stride())
 
 
-def _networks(root: Any) -> Iterator[tuple[str, Network]]:
+def _networks(root: Any, budget: Budget) -> Iterator[tuple[str, Network]]:
     """The networks of a file, each with its name; "" where it is the file itself."""
     if isinstance(root, tuple):  # of the TensorFlow era
         root = dict(zip(("G", "D", "Gs"), root))
@@ -177,70 +190,85 @@ def _networks(root: Any) -> Iterator[tuple[str, Network]]:
         root = {"": root}
     if not isinstance(root, dict):
         raise CheckpointError(f"its data is one {type(root).__name__}; expected networks")
-    found = {str(name): network for name, value in root.items() if (network := _network(value))}
-    found = found or {"": Network("state dict", _tensors_of(root))}
+    found = {str(name): network for name, value in root.items() if (network := _network(value, budget))}
+    found = found or {"": Network("state dict", _tensors_of(root, budget))}
     if isinstance(root.get("latent_avg"), Stored) and "g_ema" in found:  # rosinality's average latent lies beside its generator
         found["g_ema"].tensors["latent_avg"] = root["latent_avg"]
     yield from found.items()
 
 
-def _network(value: Any) -> Network | None:
+def _network(value: Any, budget: Budget) -> Network | None:
     """What a value is as a network: an object with tensors in it, or a state dict; else None."""
     if isinstance(value, Network):
         return value
     if isinstance(value, dict):
-        return Network("state dict", _tensors_of(value)) if _tensors_of(value) else None
+        tensors = _tensors_of(value, budget)
+        return Network("state dict", tensors) if tensors else None
     if not isinstance(value, Node):
         return None
-    tensors = dict(_walk(value))
-    arguments = value.state.get("_init_kwargs", value.state.get("static_kwargs", {}))
-    return Network(value.kind, tensors, expect(arguments, dict), _clamp(value)) if tensors else None
+    tensors = dict(_walk(value, budget))
+    arguments = expect(value.state.get("_init_kwargs", value.state.get("static_kwargs", {})), dict)
+    return Network(value.kind, tensors, arguments, _clamp(value, arguments)) if tensors else None
 
 
-def _tensors_of(state: dict) -> dict[str, Stored]:
+def _tensors_of(state: Any, budget: Budget) -> dict[str, Stored]:
+    budget.spend(len(expect(state, dict)))
     return {name: value for name, value in state.items() if isinstance(name, str) and isinstance(value, Stored)}
 
 
-def _walk(root: Node) -> Iterator[tuple[str, Stored]]:
+def _walk(root: Node, budget: Budget) -> Iterator[tuple[str, Stored]]:
     """Every tensor of an object and of the objects in it, with its full name."""
-    pending, visited = [("", root, 0)], 0
+    pending = [("", root, 0)]
     while pending:
         prefix, node, depth = pending.pop()
-        visited += 1
-        if depth > DEPTH or visited > OBJECTS:
-            raise CheckpointError(f"objects nested deeper than {DEPTH}, or more than {OBJECTS} of them")
+        if depth > DEPTH or len(prefix) > NAME:
+            raise CheckpointError(f"objects nested deeper than {DEPTH}, or with names of more than {NAME} characters")
         for group in ("_parameters", "_buffers"):
-            yield from ((f"{prefix}{name}", tensor) for name, tensor in _tensors_of(node.state.get(group, {})).items())
-        for name, array in node.state.get("variables", ()):
+            yield from ((f"{prefix}{name}", tensor) for name, tensor in _tensors_of(node.state.get(group, {}), budget).items())
+        variables = node.state.get("variables", ())
+        budget.spend(len(variables))
+        for name, array in variables:
             if isinstance(array, Array) and array.stored:
-                yield f"{prefix}{name}", array.stored
-        parts = [(f"{prefix}{name}.", part) for name, part in node.state.get("_modules", {}).items()]
-        parts += [(f"{prefix}{name}/", part) for name, part in node.state.get("components", {}).items()]
-        pending += [(name, part, depth + 1) for name, part in reversed(parts) if isinstance(part, Node)]
+                yield f"{prefix}{expect(name, str)}", array.stored
+        for group, dot in (("components", "/"), ("_modules", ".")):
+            parts = expect(node.state.get(group, {}), dict)
+            budget.spend(len(parts))
+            pending += [(f"{prefix}{name}{dot}", part, depth + 1) for name, part in reversed(parts.items()) if isinstance(part, Node)]
 
 
-def _clamp(node: Node) -> float | None:
-    """The bound on activations of a PyTorch generator's first convolution; every layer has the same."""
+def _clamp(node: Node, arguments: dict) -> float | None:
+    """The bound on activations: of a PyTorch generator's first convolution (every layer has the same), or a TensorFlow one's argument."""
     for name in ("synthesis", "b4", "conv1"):
         node = node.state.get("_modules", {}).get(name)
         if not isinstance(node, Node):
-            return None
-    clamp = node.state.get("conv_clamp")
-    return None if clamp is None else float(clamp)
+            return _bound(arguments.get("conv_clamp"))
+    return _bound(node.state.get("conv_clamp"))
 
 
-def _dict(items: Any = ()) -> dict:
-    """Stands in for dicts: OrderedDict(items), EasyDict()."""
-    return {plain(key): value for key, value in items}
+def _bound(clamp: Any) -> float | None:
+    if clamp is not None and not (isinstance(clamp, int | float) and 0 < clamp < math.inf):
+        raise CheckpointError("a clamp of activations that is not a number above 0")
+    return clamp and float(clamp)
 
 
-KNOWN: dict[str, Callable] = NAMES | {
-    # persistent classes would execute meta["module_src"]; here it is left unread
-    "torch_utils.persistence._reconstruct_persistent_obj": lambda meta: Node(expect(meta["class_name"], str), meta["state"]),
-    "dnnlib.tflib.network.Network": lambda: Node("Network"),
-    "argparse.Namespace": lambda: Node("Namespace"),
-    "dnnlib.util.EasyDict": _dict,
-    "collections.OrderedDict": _dict,
-    "builtins.set": lambda items=(): {plain(item) for item in items},
-    "__builtin__.set": lambda items=(): {plain(item) for item in items},
-}
+def known(budget: Budget) -> dict[str, Callable]:
+    """The closed list of names, for one file."""
+
+    def items(given: Any = ()) -> dict:
+        budget.spend(len(given))
+        return {plain(key): value for key, value in given}
+
+    def members(given: Any = ()) -> set:
+        budget.spend(len(given))
+        return set(map(plain, given))
+
+    return names(budget) | {
+        # persistent classes would execute meta["module_src"]; here it is left unread
+        "torch_utils.persistence._reconstruct_persistent_obj": lambda meta: Node(expect(meta["class_name"], str), meta["state"]),
+        "dnnlib.tflib.network.Network": lambda: Node("Network"),
+        "argparse.Namespace": lambda: Node("Namespace"),
+        "dnnlib.util.EasyDict": items,
+        "collections.OrderedDict": items,
+        "builtins.set": members,
+        "__builtin__.set": members,
+    }

@@ -35,8 +35,9 @@ def convert(source: str | Path, target: str | Path | None = None) -> Path:
         raise ValueError(f"cannot write {target} over itself: name another file")
     contents = read(source)
     state, clamp = generator(contents)
-    origin = {"source": source.name, "format": contents.format, "sha256 of the source": _sha256(source), "licence": _licence(source)}
-    return _write(target, state, clamp, zoo.card(source) | origin)
+    digest = _sha256(source)
+    origin = {"source": source.name, "format": contents.format, "sha256 of the source": digest, "licence": _licence(source, digest)}
+    return _write(target, state, clamp, zoo.card(source) | origin, source.with_suffix(".json"))
 
 
 def save(model: StyleGAN2, target: str | Path) -> Path:
@@ -47,21 +48,24 @@ def save(model: StyleGAN2, target: str | Path) -> Path:
     """
     if not isinstance(model, StyleGAN2):
         raise ValueError(f"only a StyleGAN2 can be saved; {getattr(model, 'name', type(model).__name__)!r} is none")
-    card = {"name": model.name, "feature_block": model.feature_block, "rows": model.rows}
+    card = {name: getattr(model, name) for name in zoo.SETTINGS}
     state = {name: tensor.detach().cpu().contiguous() for name, tensor in model.generator.state_dict().items()}
     return _write(Path(target), state, model.generator.clamp, card)
 
 
-def _write(target: Path, state: dict[str, Tensor], clamp: float | None, card: dict[str, Any]) -> Path:
+def _write(target: Path, state: dict[str, Tensor], clamp: float | None, card: dict[str, Any], source_card: Path | None = None) -> Path:
     from safetensors.torch import save_file
 
     if target.suffix != ".safetensors":
         raise ValueError(f"cannot write {target}: name a file that ends in .safetensors")
+    beside = target.with_suffix(".json")
+    if beside.exists() and beside != source_card and not zoo.card(target).keys() & {"source", "feature_block"}:
+        raise ValueError(f"{beside} is there already, and is no card of a model; name another file than {target}")
     target.parent.mkdir(parents=True, exist_ok=True)
-    half = target.with_suffix(".part")  # so that no half of a file is ever found under its name
+    half = target.with_name(f".{target.name}.{os.getpid()}")  # so that no half of a file is ever found under its name
     save_file(state, half, {"clamp": str(clamp)} if clamp else None)
     os.replace(half, target)
-    target.with_suffix(".json").write_text(json.dumps(card, indent=1) + "\n", encoding="utf-8")
+    beside.write_text(json.dumps(card, indent=1) + "\n", encoding="utf-8")
     return target
 
 
@@ -70,6 +74,8 @@ def _sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _licence(source: Path) -> str:
+def _licence(source: Path, sha256: str) -> str:
     entry = zoo.listed(source.name)
-    return entry["licence"] if entry else "that of the file it was made from"
+    if entry is None:
+        return "that of the file it was made from"
+    return ("" if sha256 == entry["sha256"] else f"if it is the public {entry['name']}, which its sha256 does not prove: ") + entry["licence"]

@@ -7,6 +7,7 @@ rosinality: the same tensors as NVIDIA's, with axes of length one.
 
 from __future__ import annotations
 
+import math
 import re
 import reprlib
 from collections.abc import Callable, Iterator, Mapping
@@ -22,6 +23,7 @@ from .tensors import Stored
 Change = Callable[[Tensor], Tensor]
 Renaming = Iterator[tuple[str, str, Change]]  # our name, theirs, and what is done to the tensor
 
+TENSORS = 1000  # of a generator; one of 1024 px has 181
 FILTER = torch.outer(torch.tensor([1.0, 3, 3, 1]), torch.tensor([1.0, 3, 3, 1])) / 64
 BUILT = {  # how the network is built here, in the words of the stored arguments
     "c_dim": 0, "label_size": 0, "img_channels": 3, "num_channels": 3, "architecture": "skip", "activation": "lrelu",
@@ -38,6 +40,8 @@ def layout_of(tensors: Mapping[str, Stored]) -> str | None:
     """
     if any(re.match(r"synthesis\.(L\d+_|input\.)", name) for name in tensors):
         raise CheckpointError("this is a StyleGAN3 generator (Fourier features, layers L0_…); dragkit drags StyleGAN2")
+    if any("StyleMod" in name or "ToRGB_lod" in name for name in tensors):
+        raise CheckpointError("this is a generator of StyleGAN (the first) or older; dragkit drags StyleGAN2")
     if {"mapping.embed.weight", "mapping/LabelEmbed/weight"} & tensors.keys():
         raise CheckpointError("this generator is class-conditional (it has a label embedding); only unconditional ones can be dragged")
     for layout, (constant, _) in LAYOUTS.items():
@@ -55,6 +59,8 @@ def renamed(tensors: Mapping[str, Stored], layout: str) -> dict[str, Tensor]:
     Raises:
         CheckpointError: a tensor is missing, of a wrong shape, or damaged. It is named.
     """
+    if len(tensors) > TENSORS:
+        raise CheckpointError(f"{len(tensors)} tensors in one generator; a StyleGAN2 has fewer than {TENSORS}")
     state = {}
     for ours, theirs, change in LAYOUTS[layout][1](tensors):
         if theirs not in tensors:
@@ -77,10 +83,15 @@ def _filters(tensors: Mapping[str, Stored], state: Mapping[str, Tensor]) -> dict
 
 def check(arguments: Mapping[str, Any], expected: Mapping[str, Any]) -> None:
     """Raise CheckpointError, naming the argument, where one that is stored is not what is expected of it."""
-    for name, value in _flat(arguments):
+    for name, value in flat(arguments):
         value = list(value) if isinstance(value, tuple) else value
-        if name in expected and value != expected[name]:
+        if name in expected and value != expected[name] and not _close(value, expected[name]):
             raise CheckpointError(f"this generator was built with {name} {reprlib.repr(value)}; only {expected[name]!r} fits its tensors and this network")
+
+
+def _close(value: Any, expected: Any) -> bool:
+    """Equal up to rounding: some files keep 0.01 as float32."""
+    return isinstance(value, float) and isinstance(expected, float) and math.isclose(value, expected, rel_tol=1e-6)
 
 
 def sizes(state: Mapping[str, Tensor]) -> dict[str, int]:
@@ -90,11 +101,11 @@ def sizes(state: Mapping[str, Tensor]) -> dict[str, int]:
     return {"img_resolution": side, "resolution": side, "z_dim": z_dim, "w_dim": w_dim}
 
 
-def _flat(arguments: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+def flat(arguments: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     """Arguments, and those of the parts: files keep some in synthesis_kwargs, some flat."""
     parts = [value for value in arguments.values() if isinstance(value, Mapping)]
     for part in [arguments, *parts[:10]]:
-        yield from part.items()
+        yield from ((name, value) for name, value in part.items() if not isinstance(value, Mapping))
 
 
 def _same(tensor: Tensor) -> Tensor:
@@ -144,7 +155,7 @@ def _tensorflow(tensors: Mapping[str, Stored]) -> Renaming:
 
 def _rosinality(tensors: Mapping[str, Stored]) -> Renaming:
     if "latent_avg" in tensors:
-        yield "mapping.w_avg", "latent_avg", Tensor.flatten
+        yield "mapping.w_avg", "latent_avg", lambda average: average.reshape(-1, average.shape[-1])[0]  # some repeat it for every row
     for i in _numbers(tensors, "style.{next}.weight"):  # style.0 is the normalisation
         yield f"mapping.fc{i}.weight", f"style.{i + 1}.weight", _same
         yield f"mapping.fc{i}.bias", f"style.{i + 1}.bias", _same

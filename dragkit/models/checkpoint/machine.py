@@ -11,16 +11,17 @@ from __future__ import annotations
 import pickletools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
-OPCODES = 1_000_000  # a 1024-px checkpoint with three networks has about 60 thousand
 PIECE = 128 << 20  # bytes in one string or tensor; the largest public tensor has 9.4 MB
-TEXT = 64 << 20  # bytes of text in all, so that text cannot unfold in memory
+WORK = 1_000_000  # opcodes and items in one file; a 1024-px checkpoint with three networks has about 60 thousand
+TEXT = 64 << 20  # characters of text in one file, so that text cannot unfold in memory
 
 _STEPS = {  # the machine's methods, and the opcodes that they carry out; any other opcode is refused
     "_ignore": "PROTO FRAME",
     "_push": "NONE BININT BININT1 BININT2 LONG1 LONG4 BINFLOAT",
-    "_bytes": "SHORT_BINBYTES BINBYTES BINBYTES8",
+    "_bytes": "SHORT_BINBYTES BINBYTES BINBYTES8 BYTEARRAY8",
     "_text": "SHORT_BINUNICODE BINUNICODE BINUNICODE8",
     "_true": "NEWTRUE", "_false": "NEWFALSE", "_mark": "MARK",
     "_list": "EMPTY_LIST", "_dict": "EMPTY_DICT", "_set": "EMPTY_SET", "_tuple0": "EMPTY_TUPLE",
@@ -35,6 +36,20 @@ _MARK = object()
 
 class CheckpointError(ValueError):
     """A file that cannot be read, or is refused; the message says what was found and what was expected."""
+
+
+class Budget:
+    """What one file may ask for, whatever it asks by: a few bytes can name the same thing a thousand times."""
+
+    def __init__(self) -> None:
+        self.work, self.text = WORK, TEXT
+
+    def spend(self, work: int = 1, text: int = 0) -> None:
+        """Take from what is left; CheckpointError where it is not enough."""
+        self.work -= work
+        self.text -= text
+        if self.work < 0 or self.text < 0:
+            raise CheckpointError(f"it asks for more than {WORK} opcodes and items, or {TEXT} characters; no generator needs as many")
 
 
 @dataclass(frozen=True)
@@ -81,15 +96,18 @@ class Tape:
 
 
 class Machine:
-    """Runs one pickle: ``Machine(known).run(tape)`` returns the data that it describes.
+    """Runs one pickle: ``Machine(budget, known).run(tape)`` returns the data that it describes.
 
     Args:
+        budget: shared by all pickles of a file.
         known: the closed list: name → what is called in its place.
         persistent: makes data of a persistent id (how torch refers to storages); without it they are refused.
     """
 
-    def __init__(self, known: Mapping[str, Callable], persistent: Callable[[Any], Any] | None = None) -> None:
-        self.known, self.persistent = known, persistent
+    def __init__(
+        self, budget: Budget, known: Mapping[str, Callable] = MappingProxyType({}), persistent: Callable[[Any], Any] | None = None
+    ) -> None:
+        self.budget, self.known, self.persistent = budget, known, persistent
 
     def run(self, tape: Tape) -> Any:
         """Read one pickle from where the tape stands; the tape is left behind its end.
@@ -98,12 +116,11 @@ class Machine:
             CheckpointError: an opcode or a name that is not on the lists, or too much of anything.
             ValueError, IndexError, …: bytes that are no pickle; :func:`dragkit.models.checkpoint.read` makes one error of them all.
         """
-        self.stack, self.memo, self.text = [], {}, 0
-        for count, (opcode, argument, at) in enumerate(pickletools.genops(tape)):
+        self.stack, self.memo = [], {}
+        for opcode, argument, at in pickletools.genops(tape):
+            self.budget.spend()
             if opcode.name == "STOP":
                 return self._pop()
-            if count > OPCODES:
-                raise CheckpointError(f"more than {OPCODES} opcodes; no generator needs as many")
             if opcode.name not in _STEP_OF:
                 raise CheckpointError(f"opcode {opcode.name} at byte {at}; checkpoints do without it")
             getattr(self, _STEP_OF[opcode.name])(argument)
@@ -116,13 +133,11 @@ class Machine:
     def _push(self, value: Any) -> None:
         self.stack.append(value)
 
-    def _bytes(self, value: bytes | memoryview) -> None:
+    def _bytes(self, value: bytes | bytearray | memoryview) -> None:
         self.stack.append(memoryview(value))
 
     def _text(self, value: str) -> None:
-        self.text += len(value)
-        if self.text > TEXT:
-            raise CheckpointError(f"more than {TEXT} characters of text")
+        self.budget.spend(text=len(value))
         self.stack.append(value)
 
     def _true(self, _) -> None:
@@ -218,7 +233,7 @@ class Machine:
 
     def _name(self, name: str) -> None:
         if name not in self.known:
-            raise CheckpointError(f"it names {name[:200]!r}, which is not on the closed list of names; opened the usual way, it could run code")
+            raise CheckpointError(f"it names {name[:200]!r}, which is not on the closed list of names: what is not on it could run code")
         self.stack.append(Known(name, self.known[name]))
 
     def _reduce(self, _) -> None:
@@ -246,8 +261,8 @@ def expect(value: Any, kind: type) -> Any:
 
 
 def plain(key: Any) -> Any:
-    """`key`, if it is a number, text or None: hashing anything deeper could take for ever."""
-    if not isinstance(key, str | int | float | None):
+    """`key`, if it is text, a small whole number or None: others can be made to collide, or take for ever to hash."""
+    if not (key is None or isinstance(key, str) or (isinstance(key, int) and abs(key) < 2**31)):
         raise CheckpointError(f"{describe(key)} as a key")
     return key
 
