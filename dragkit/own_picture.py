@@ -19,7 +19,7 @@ from torch import Tensor
 from tqdm.auto import tqdm
 
 from .compose import beside, encode, paint
-from .models.inversion import Inversion, Loss, check_model, search, tuning
+from .models.inversion import LR, STEPS, TUNING_LR, TUNING_STEPS, Inversion, Loss, check_model, search, tuning
 from .models.stylegan2 import StyleGAN2
 from .pictures import Picture, read_picture
 
@@ -34,8 +34,8 @@ def invert(
     image: Picture,
     *,
     fit: Literal["crop", "pad"] = "crop",
-    steps: int = 200,
-    lr: float = 0.2,
+    steps: int = STEPS,
+    lr: float = LR,
     loss: Loss | None = None,
     watch: Watch | None = None,
 ) -> Inversion:
@@ -58,8 +58,8 @@ def invert(
     found, whole = _run(finding(model, image, fit=fit, steps=steps, lr=lr, loss=loss), "search", steps, watch)
     if found is None:
         raise KeyboardInterrupt
-    if whole and doubt(found):
-        warnings.warn(doubt(found), stacklevel=2)
+    if whole and (text := doubt(found)):
+        warnings.warn(text, stacklevel=2)
     return found
 
 
@@ -82,13 +82,13 @@ def doubt(found: Inversion) -> str:
         return ""
     return (
         f"{found.model.name} found this picture only up to {found.psnr:.1f} dB and {100 * max(share, 0):.0f} % of what varies in it, and "
-        f"pictures like those it has learnt reach {least[0]:g} dB and {100 * least[1]:.0f} %: it may paint something else, and what "
-        "is dragged may move oddly. dk.tune brings the picture nearer, not the movement"
+        f"lions that the bundled lion has never seen reach {least[0]:g} dB and {100 * least[1]:.0f} % in 200 iterations: it may paint something "
+        "else, and what is dragged may move oddly. dk.tune brings the picture nearer, not the movement"
     )
 
 
 def tune(
-    found: Inversion, *, steps: int = 100, lr: float = 1e-3, loss: Loss | None = None, watch: Watch | None = None
+    found: Inversion, *, steps: int = TUNING_STEPS, lr: float = TUNING_LR, loss: Loss | None = None, watch: Watch | None = None
 ) -> Inversion:
     """Fit a copy of the model to the picture, around the latent that was found; an interrupt returns the best so far.
 

@@ -91,15 +91,15 @@ def _of_pillow(picture: Image.Image, name: str) -> Planes:
     """Upright, opaque, three planes."""
     try:
         picture = ImageOps.exif_transpose(picture)
-        if picture.mode == "F":
-            return _of_floats(np.asarray(picture), name)
-        if picture.mode.startswith("I"):  # 16 bits, which Pillow would clip at 255
-            return _of_floats(np.asarray(picture).astype(np.float32) / 65535, name)
+        deep = np.asarray(picture).astype(np.float32) if picture.mode[0] in "FI" else None  # which Pillow would clip at 255
         if picture.has_transparency_data:
             picture = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture.convert("RGBA"))
-        return list(picture.convert("RGB").split())
+        if deep is None:
+            return list(picture.convert("RGB").split())
     except BROKEN as error:
         raise ValueError(f"{name} cannot be read: {error}") from error
+    whole = 1 if picture.mode == "F" else 255 if picture.mode == "I" and deep.max() <= 255 else 65535
+    return _of_floats(deep / whole, name)
 
 
 def _of_array(array: np.ndarray) -> Planes:

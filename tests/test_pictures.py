@@ -153,6 +153,15 @@ def test_other_things_are_told():
         read_picture(CORNERS, 0)
 
 
+@pytest.mark.parametrize("mode", ["L", "I", "F", "RGB", "P", "CMYK"])
+def test_grey_stays_grey_in_every_mode(mode):
+    grey = Image.new("L", (16, 16), 102)
+    picture = Image.fromarray(np.full((16, 16), 0.4, np.float32)) if mode == "F" else grey.convert("RGB").convert(mode) if mode in ("P", "CMYK") else grey.convert(mode)
+    assert (read_picture(picture, 8) - 0.4).abs().max() < 0.02
+    deep = Image.fromarray(np.full((16, 16), 26214, np.uint16))
+    assert (read_picture(deep, 8) - 0.4).abs().max() < 0.01
+
+
 def test_the_bytes_of_a_file_are_read_as_the_file_is(tmp_path):
     Image.fromarray(np.random.RandomState(0).randint(0, 256, (20, 30, 3), np.uint8)).save(tmp_path / "a.png")
     torch.testing.assert_close(read_picture((tmp_path / "a.png").read_bytes(), 8), read_picture(tmp_path / "a.png", 8))

@@ -66,7 +66,9 @@ def test_enough_keeps_the_best_so_far(model, monkeypatch):
     picker = dk.Picker(model, seed=1)
     before = picker.latent
     choose(picker, png(model.finish(model.sample(7))))
+    end = time.monotonic() + 20
     while picker.latent is before:
+        assert time.monotonic() < end
         time.sleep(0.02)
     assert picker.upload.enough.layout.display == ""
     picker.upload.enough.click()
@@ -99,4 +101,25 @@ def test_a_model_without_w_has_no_such_button():
 def test_a_studio_drags_what_was_found(model):
     found = dk.invert(model, model.finish(model.sample(7)), steps=5)
     studio = dk.Studio(model, latent=found.latent, edit=dk.Edit([(50, 50)], [(60, 50)]), **dk.methods.draggan("paper"))
-    torch.testing.assert_close(studio.run(2)[0].latent, found.latent)
+    trace = studio.run(2)
+    torch.testing.assert_close(trace[0].latent, found.latent)
+    assert not torch.equal(trace[-1].latent, found.latent)
+
+
+def test_a_run_ends_the_search_and_begins_where_it_came_to(model, monkeypatch):
+    monkeypatch.setattr(upload_module, "STEPS", 100_000)
+    studio = dk.Studio(model, seed=1, edit=dk.Edit([(50, 50)], [(60, 50)]), **dk.methods.draggan("paper"))
+    choose(studio.picker, png(model.finish(model.sample(7))))
+    trace = studio.run(2)
+    assert not studio.picker.upload.runner.busy
+    torch.testing.assert_close(trace[0].latent, studio.picker.latent)
+    assert not torch.equal(trace[0].latent, model.sample(1)) and "a latent" in repr(studio.picker)
+
+
+def test_what_is_loaded_ends_the_search(model, monkeypatch):
+    monkeypatch.setattr(upload_module, "STEPS", 100_000)
+    picker = dk.Picker(model, seed=1)
+    choose(picker, png(model.finish(model.sample(7))))
+    picker.load(model.sample(4), dk.Edit([(50, 50)], [(60, 50)]))
+    time.sleep(0.5)
+    torch.testing.assert_close(picker.latent, model.sample(4))

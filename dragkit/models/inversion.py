@@ -36,6 +36,8 @@ from torch import Tensor
 from .likeness import Loss, at_hand, psnr
 from .stylegan2 import StyleGAN2
 
+STEPS, LR = 200, 0.2  # of a search; the rate in units of w's spread
+TUNING_STEPS, TUNING_LR = 100, 1e-3
 SAMPLES = 4096  # of z, to measure the spread of w
 FLOOR = 1e-3  # of the largest variance: the least that a direction of w gets
 NOISE = 1.0  # on u at the first iteration, in units of w's spread
@@ -68,7 +70,7 @@ class Inversion:
         return f"Inversion({self.model.name}, {self.psnr:.1f} dB: {stages or 'not begun'})"
 
 
-def search(model: StyleGAN2, target: Tensor, *, steps: int = 200, lr: float = 0.2, loss: Loss | None = None) -> Iterator[Inversion]:
+def search(model: StyleGAN2, target: Tensor, *, steps: int = STEPS, lr: float = LR, loss: Loss | None = None) -> Iterator[Inversion]:
     """Look for the latent w+ of `target` (3 H W) in 0..1; the best so far after each of `steps` iterations.
 
     Args:
@@ -106,7 +108,7 @@ def _shared(model: StyleGAN2, rows: Tensor) -> Tensor:
     return rows if model.space == "w+" else torch.cat([rows[:, :1].expand(-1, model.rows, -1), rows[:, model.rows :]], 1)
 
 
-def tuning(found: Inversion, *, steps: int = 100, lr: float = 1e-3, loss: Loss | None = None) -> Iterator[Inversion]:
+def tuning(found: Inversion, *, steps: int = TUNING_STEPS, lr: float = TUNING_LR, loss: Loss | None = None) -> Iterator[Inversion]:
     """Fit a copy of the generator to the target, with the latent held; the best so far after each of `steps` iterations.
 
     Every weight of the synthesis moves; the mapping, and the model that was given, stay as they are.

@@ -46,7 +46,10 @@ class Picker(Shown):
         self._listeners: list[Callable] = []
         self._quiet = False  # while the boxes are being filled
         self._build(seed, size)
-        self._see(model.sample(seed) if latent is None else latent)
+        if latent is None:
+            self._see(model.sample(seed), f"seed {seed}")
+        else:
+            self._see(latent)
         self._show()
 
     @property
@@ -84,9 +87,14 @@ class Picker(Shown):
 
     def load(self, latent: Tensor, edit: Edit) -> None:
         """Show another start, such as a saved session's; nobody is told of a change."""
+        self.settle()
         self.draft.load(edit.fit(self.model.size))
         self._see(latent)
         self._show()
+
+    def settle(self) -> None:
+        """End a search for a picture of one's own; what it has found is then the start."""
+        self.upload.runner.stop()
 
     def still(self, size: int = 384) -> Image.Image:
         """The picture with what has been picked."""
@@ -98,7 +106,7 @@ class Picker(Shown):
         return paint(self.image, as_points(d.handles), as_points(targets[:shown]), mask=d.mask, selected=selected, size=size)
 
     def __repr__(self) -> str:
-        return f"Picker(seed {self.seed}, {len(self.draft.handles)} handles)"
+        return f"Picker({self.source}, {len(self.draft.handles)} handles)"
 
     def _build(self, seed: int, size: int) -> None:
         tip = "Which picture: the same number gives the same one"
@@ -143,8 +151,8 @@ class Picker(Shown):
         self._see(found.latent)
         self._changed()
 
-    def _see(self, latent: Tensor) -> None:
-        self.latent = latent
+    def _see(self, latent: Tensor, source: str = "a latent") -> None:
+        self.latent, self.source = latent, source
         self.image = self.model.finish(latent).movedim(0, -1).mul(255).round().byte().cpu().numpy()
 
     def _show(self, last: bool = True) -> None:
@@ -208,8 +216,8 @@ class Picker(Shown):
 
     @guard
     def _seeded(self, _) -> None:
-        self.upload.runner.stop()
-        self._see(self.model.sample(self.seed))
+        self.settle()
+        self._see(self.model.sample(self.seed), f"seed {self.seed}")
         self._changed()
 
     @guard

@@ -114,6 +114,7 @@ class Studio(Shown):
 
     def _start(self) -> None:
         """Before a run: begin anew where the picker has changed."""
+        self.picker.settle()
         if self.player.waiting is None:
             return
         if self.session:
