@@ -45,8 +45,14 @@ def invert(
         model: such as ``dk.load("lion")``; it is not changed.
         image: a path, a Pillow picture, an array or a tensor, of any size; see :func:`dragkit.pictures.read_picture`.
         fit: what becomes of a picture that is not square: "crop" keeps its middle, "pad" all of it, with borders.
-        steps, lr, loss: of :func:`dragkit.models.inversion.search`.
+        steps: iterations; 200 take some 20 seconds at 128 px on two cores, and are what the limits of the warning were measured with.
+        lr: Adam's step size in units of w's spread (:func:`dragkit.models.inversion.search`).
+        loss: a function of two pictures (3 H W) that is to be small. None for the pixels at all scales, and LPIPS beside them where the
+            package and its weights are on this disk (:mod:`dragkit.models.likeness`).
         watch: called with the best so far after each iteration, in place of the live preview that a notebook gets.
+
+    Returns:
+        What was found: ``.latent``, ``.model``, ``.psnr``, ``.image``; ``dk.plot.inversion(found)`` draws it.
 
     Warns:
         UserWarning: the picture is not like those that the model has learnt: see :func:`doubt`.
@@ -81,9 +87,8 @@ def doubt(found: Inversion) -> str:
     if found.psnr >= least[0] and share >= least[1]:
         return ""
     return (
-        f"{found.model.name} found this picture only up to {found.psnr:.1f} dB and {100 * max(share, 0):.0f} % of what varies in it, and "
-        f"lions that the bundled lion has never seen reach {least[0]:g} dB and {100 * least[1]:.0f} % in 200 iterations: it may paint something "
-        "else, and what is dragged may move oddly. dk.tune brings the picture nearer, not the movement"
+        f"Probably not a picture that {found.model.name} could paint: found with {found.psnr:.1f} dB and {100 * max(share, 0):.0f} % of its variance "
+        f"(unseen lions: {least[0]:g} dB and {100 * least[1]:.0f} % or more). It may move oddly."
     )
 
 
@@ -94,7 +99,9 @@ def tune(
 
     Args:
         found: what :func:`invert` returned.
-        steps, lr, loss: of :func:`dragkit.models.inversion.tuning`.
+        steps: iterations; 100 take some 10 seconds at 128 px on two cores.
+        lr: Adam's step size on the weights.
+        loss: as for :func:`invert`.
         watch: as for :func:`invert`.
     """
     return _run(tuning(found, steps=steps, lr=lr, loss=loss), "tuning", steps, watch)[0] or found

@@ -19,6 +19,7 @@ from torch import Tensor
 BROKEN = (OSError, SyntaxError, ValueError, EOFError)  # what Pillow raises on damaged files
 KINDS = "a path, the bytes of a file, a Pillow picture, an array (H W), (H W 3) or (H W 4), or a tensor (3 H W)"
 WAYS = ("crop", "pad")
+ROUNDING = 1e-3  # how far outside 0..1 floats may be: resizing leaves such values
 
 Picture = str | PathLike | bytes | Image.Image | np.ndarray | Tensor
 Planes = list[Image.Image]  # red, green and blue: 8-bit ("L"), or floats in 0..1 ("F")
@@ -124,9 +125,9 @@ def _of_floats(array: np.ndarray, name: str) -> Planes:
         raise ValueError(f"{name} holds {array.dtype}; give uint8 in 0..255 or floats in 0..1")
     if not np.isfinite(array).all():
         raise ValueError(f"{name} has {np.count_nonzero(~np.isfinite(array))} values that are NaN or infinite; a picture is in 0..1")
-    if array.min() < 0 or array.max() > 1:
+    if array.min() < -ROUNDING or array.max() > 1 + ROUNDING:
         raise ValueError(f"{name} has values from {array.min():.4g} to {array.max():.4g}; bring floats into 0..1, or give uint8 in 0..255")
-    colours = np.float32(array if array.ndim == 3 else np.stack([array] * 3, -1))
+    colours = np.float32(array if array.ndim == 3 else np.stack([array] * 3, -1)).clip(0, 1)
     if colours.shape[2] == 4:
         colours = colours[..., :3] * colours[..., 3:] + (1 - colours[..., 3:])
     return [Image.fromarray(np.ascontiguousarray(plane)) for plane in np.moveaxis(colours, 2, 0)]

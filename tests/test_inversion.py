@@ -188,7 +188,7 @@ def test_without_lpips_or_its_weights_there_is_the_pyramid(monkeypatch, tmp_path
 
 def test_a_file_is_inverted_and_tuned_with_bars(tmp_path, capsys):
     Image.fromarray(np.random.randint(0, 255, (30, 50, 3), np.uint8)).save(tmp_path / "p.png")
-    with pytest.warns(UserWarning, match=r"stylegan2 found this picture only up to \d+\.\d dB and \d+ % .* 24 dB and 90 %"):
+    with pytest.warns(UserWarning, match=r"picture that stylegan2 could paint: found with \d+\.\d dB and \d+ % .* 24 dB and 90 %"):
         found = dk.invert(GAN, tmp_path / "p.png", fit="pad", steps=6)
     tuned = dk.tune(found, steps=5)
     bars = capsys.readouterr().err
@@ -204,7 +204,7 @@ def test_a_familiar_picture_gets_no_warning():
 
 def test_a_flat_picture_is_unfamiliar_whatever_its_psnr():
     picture = torch.full((3, 16, 16), 0.45)
-    with pytest.warns(UserWarning, match="dB and 0 % of what varies"):
+    with pytest.warns(UserWarning, match="dB and 0 % of its variance"):
         assert dk.invert(GAN, picture, steps=60).psnr > own_picture.FAMILIAR[0]
 
 

@@ -91,7 +91,7 @@ def test_a_file_that_is_no_picture_is_told_and_the_next_one_is_read(model):
     assert "no picture" in str(picker.last_error) and picker.notice.alarmed
     choose(picker, png(torch.rand(3, 128, 160)))
     wait(picker)
-    assert "only up to" in picker.notice.line.value  # noise is none of this model's pictures
+    assert "Probably not" in picker.notice.line.value  # noise is none of this model's pictures
 
 
 def test_a_model_without_w_has_no_such_button():

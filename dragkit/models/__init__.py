@@ -43,7 +43,8 @@ def load(name_or_path: str | Path, device: str = "auto", **settings) -> Model:
         name_or_path: a bundled model, one of ``dragkit.models.zoo.public()`` whose file you have, or the path of a file; a card
             (.json) beside it is read too: its "feature_block", "rows" and other settings.
         device: "cuda", "mps", "cpu", or "auto" for the first of these that is there.
-        settings: passed on to the model, such as ``space="w"`` or, for the toy, ``lookalike=1.0``.
+        settings: passed on to the model. Of a generator: ``feature_block=64`` or ``(32, 64)``, what is read; ``rows=4``, how many rows of w+
+            move; ``space="w"``; ``truncation=0.5``; they go before the card's. Of the toy: ``lookalike=1.0`` and others.
 
     Raises:
         ValueError: an unknown name (the known ones are listed), or one of a network that paints no pictures.

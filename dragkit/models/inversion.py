@@ -203,7 +203,7 @@ def _check_target(model: StyleGAN2, target: Tensor) -> None:
 
 
 def _check_settings(steps: int, lr: float) -> None:
-    if steps < 1:
-        raise ValueError(f"steps is {steps}; take at least 1")
-    if not 0 < lr < math.inf:
-        raise ValueError(f"lr is {lr}; give a learning rate above 0")
+    if not isinstance(steps, int) or steps < 1:
+        raise ValueError(f"steps is {steps!r}; take a whole number from 1 up")
+    if not isinstance(lr, int | float) or not 0 < lr < math.inf:
+        raise ValueError(f"lr is {lr!r}; give a learning rate above 0")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
@@ -41,7 +41,7 @@ class StyleGAN2:
         ValueError: no such block, no such number of rows, or an unknown space.
     """
 
-    generator: Generator
+    generator: Generator = field(repr=False)
     feature_block: int | tuple[int, ...]
     name: str = "stylegan2"
     space: Literal["w+", "w"] = "w+"

@@ -27,7 +27,7 @@ class Upload:
     def __init__(self, model, notice: Notice, show: Callable, found: Callable) -> None:
         self.model, self.notice, self.show, self.found = model, notice, show, found
         self.runner, self.best = Runner(self._rest), None
-        self.file = W.FileUpload(accept="image/*", description="Your picture", tooltip="Find the latent of a picture of yours, to drag it")
+        self.file = W.FileUpload(accept="image/*", description="Your picture", tooltip="Find the latent of a picture of yours (a file of at most some 8 MB), to drag it")
         self.file.layout = W.Layout(width="auto", flex="1 1 auto")
         self.fit = W.Dropdown(options=["crop", "pad"], tooltip="A picture that is not square: crop it to its middle, or pad it with borders")
         self.fit.layout = W.Layout(width="68px")
@@ -61,7 +61,8 @@ class Upload:
         try:
             if self.best:
                 self.found(self.best)
-                self.notice.say(doubt(self.best) or f"Found with {self.best.psnr:.1f} dB. Click a point, then where it should go.")
+                whole = len(self.best.losses["search"]) == STEPS
+                self.notice.say((whole and doubt(self.best)) or f"Found with {self.best.psnr:.1f} dB. Check the points: they stay where they were.")
             if error:
                 raise error
         finally:
