@@ -116,7 +116,7 @@ def write(path: Path, data, protocol: int = 4) -> Path:
     return path
 
 
-def write_tensorflow(path: Path, made: Generator, **changes) -> Path:
+def write_tensorflow(path: Path, made: Generator, protocol: int = 4, **changes) -> Path:
     """A TensorFlow pickle: (G, D, Gs), each a Network with variables, and components for mapping and synthesis."""
     side, state = made.synthesis.resolutions[-1], {n: t.numpy() for n, t in made.state_dict().items()}
     mapping = {}
@@ -143,7 +143,7 @@ def write_tensorflow(path: Path, made: Generator, **changes) -> Path:
 
     kwargs = dict(func_name="training.networks_stylegan2.G_main", num_channels=3, resolution=side, label_size=0, fmap_base=16384) | changes
     full = tf({"lod": np.float32(0), "dlatent_avg": state["mapping.w_avg"]}, {"mapping": tf(mapping, {}), "synthesis": tf(synthesis, {})}, **kwargs)
-    return write(path, (tf({"x": np.zeros(2, np.float32)}, {}), tf({}, {}), full))
+    return write(path, (tf({"x": np.zeros(2, np.float32)}, {}), tf({}, {}), full), protocol)
 
 
 def rosinality(made: Generator) -> dict[str, torch.Tensor]:

@@ -44,7 +44,10 @@ def _generator(contents: Contents) -> tuple[dict[str, Tensor], float | None]:
     averaged = "mapping.w_avg" in state
     if not averaged:
         state["mapping.w_avg"] = torch.zeros(len(state.get("mapping.fc0.weight", ())))
-    blank(state)  # names and shapes, before anything is built
+    try:
+        blank(state)  # names and shapes, before anything is built
+    except ValueError as error:
+        raise CheckpointError(str(error)) from error
     check(network.arguments, sizes(state))
     if not averaged:
         state["mapping.w_avg"] = _average(state)

@@ -196,10 +196,15 @@ class Array(Inert):
         self.stored = Stored(storage, 0, shape, tuple(steps if fortran else steps[::-1]))
 
 
-def frombuffer(data: Any, dtype: Any, shape: Any, order: Any) -> Array:
-    """Stands in for ``numpy._core.numeric._frombuffer``: how arrays are written in protocol 5."""
+def frombuffer(data: Any, dtype: Any, shape: Any, order: Any, axes: Any = None) -> Array:
+    """Stands in for ``numpy._core.numeric._frombuffer``: how arrays are written in protocol 5, perhaps with their axes in another order."""
     array = Array()
     array.build((1, shape, dtype, order == "F", data))
+    if axes is not None:
+        if sorted(expect(axes, tuple)) != list(range(len(shape))):
+            raise CheckpointError("an array whose axes are not in any order")
+        old = array.stored
+        array.stored = Stored(old.storage, 0, tuple(old.shape[i] for i in axes), tuple(old.strides[i] for i in axes))
     return array
 
 
