@@ -23,15 +23,18 @@ _STEPS = {  # the machine's methods, and the opcodes that they carry out; any ot
     "_push": "NONE BININT BININT1 BININT2 LONG1 LONG4 BINFLOAT",
     "_bytes": "SHORT_BINBYTES BINBYTES BINBYTES8 BYTEARRAY8",
     "_text": "SHORT_BINUNICODE BINUNICODE BINUNICODE8",
-    "_true": "NEWTRUE", "_false": "NEWFALSE", "_mark": "MARK",
-    "_list": "EMPTY_LIST", "_dict": "EMPTY_DICT", "_set": "EMPTY_SET", "_tuple0": "EMPTY_TUPLE",
-    "_tuple1": "TUPLE1", "_tuple2": "TUPLE2", "_tuple3": "TUPLE3", "_tuple": "TUPLE",
+    "_tuple": "TUPLE",
     "_append": "APPEND", "_appends": "APPENDS", "_setitem": "SETITEM", "_setitems": "SETITEMS", "_additems": "ADDITEMS",
     "_memoize": "MEMOIZE", "_put": "BINPUT LONG_BINPUT", "_get": "BINGET LONG_BINGET",
     "_global": "GLOBAL", "_global_of_stack": "STACK_GLOBAL", "_reduce": "REDUCE NEWOBJ", "_build": "BUILD", "_persist": "BINPERSID",
 }  # fmt: skip
 _STEP_OF = {opcode: step for step, opcodes in _STEPS.items() for opcode in opcodes.split()}
 _MARK = object()
+_MADE = {  # opcodes that push something new, always the same
+    "NEWTRUE": lambda: True, "NEWFALSE": lambda: False, "MARK": lambda: _MARK,
+    "EMPTY_LIST": list, "EMPTY_DICT": dict, "EMPTY_SET": set, "EMPTY_TUPLE": tuple,
+}  # fmt: skip
+_TUPLES = {"TUPLE1": 1, "TUPLE2": 2, "TUPLE3": 3}
 
 
 class CheckpointError(ValueError):
@@ -121,9 +124,14 @@ class Machine:
             self.budget.spend()
             if opcode.name == "STOP":
                 return self._pop()
-            if opcode.name not in _STEP_OF:
+            if opcode.name in _MADE:
+                self.stack.append(_MADE[opcode.name]())
+            elif opcode.name in _TUPLES:
+                self._take_tuple(_TUPLES[opcode.name])
+            elif opcode.name in _STEP_OF:
+                getattr(self, _STEP_OF[opcode.name])(argument)
+            else:
                 raise CheckpointError(f"opcode {opcode.name} at byte {at}; checkpoints do without it")
-            getattr(self, _STEP_OF[opcode.name])(argument)
 
     # plain data
 
@@ -140,15 +148,6 @@ class Machine:
         self.budget.spend(text=len(value))
         self.stack.append(value)
 
-    def _true(self, _) -> None:
-        self.stack.append(True)
-
-    def _false(self, _) -> None:
-        self.stack.append(False)
-
-    def _mark(self, _) -> None:
-        self.stack.append(_MARK)
-
     def _pop(self) -> Any:
         value = self.stack.pop()
         if value is _MARK:
@@ -163,33 +162,12 @@ class Machine:
 
     # containers
 
-    def _list(self, _) -> None:
-        self.stack.append([])
-
-    def _dict(self, _) -> None:
-        self.stack.append({})
-
-    def _set(self, _) -> None:
-        self.stack.append(set())
-
-    def _tuple0(self, _) -> None:
-        self.stack.append(())
-
     def _tuple(self, _) -> None:
         self.stack.append(tuple(self._since_mark()))
 
     def _take_tuple(self, count: int) -> None:
         items = [self._pop() for _ in range(count)]
         self.stack.append(tuple(items[::-1]))
-
-    def _tuple1(self, _) -> None:
-        self._take_tuple(1)
-
-    def _tuple2(self, _) -> None:
-        self._take_tuple(2)
-
-    def _tuple3(self, _) -> None:
-        self._take_tuple(3)
 
     def _append(self, _) -> None:
         value = self._pop()
