@@ -43,6 +43,7 @@ def lines(contents: Contents) -> Iterator[str]:
 
 
 def main() -> None:
+    """Read the file that the command line names, and print it, or why it is refused."""
     parser = argparse.ArgumentParser(prog="python -m dragkit.models.checkpoint", description=__doc__)
     parser.add_argument("file", type=Path, help="a checkpoint of any kind")
     sys.stdout.reconfigure(errors="replace")  # whatever the file's names are, this terminal can show them

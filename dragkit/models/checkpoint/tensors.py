@@ -188,7 +188,7 @@ class Array(Inert):
     def build(self, state: Any) -> None:
         _, shape, dtype, fortran, data = expect(state, tuple)
         dtype = expect(dtype, Dtype).dtype
-        if not whole(expect(shape, tuple)):
+        if len(expect(shape, tuple)) > AXES or not whole(shape):
             raise CheckpointError(f"an array whose shape is not of whole numbers from 0 up, at most {AXES}")
         steps = np.cumprod([1, *(shape if fortran else shape[::-1])][: len(shape)], dtype=object).tolist()
         storage = Storage(dtype, math.prod(shape))
