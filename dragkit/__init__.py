@@ -13,6 +13,7 @@ from .models import load as load
 from .models import save as save
 from .models.inversion import Inversion as Inversion
 from .own_picture import invert as invert
+from .own_picture import lora as lora
 from .own_picture import tune as tune
 from .records import Edit as Edit
 from .records import Step as Step

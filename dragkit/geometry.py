@@ -44,9 +44,9 @@ def disc(radius: int, strict: bool = False) -> Tensor:
     return offsets[distance < radius if strict else distance <= radius]
 
 
-def window(points: Tensor, radius: int) -> Tensor:
-    """The square of pixels around each of `points` (n 2): (n k k 2)."""
-    return points[:, None, None] + square(radius).to(points)
+def window(points: Tensor, radius: int, stride: float = 1) -> Tensor:
+    """The square of (2 radius + 1)² places around each of `points` (n 2), `stride` pixels apart: (n k k 2)."""
+    return points[:, None, None] + stride * square(radius).to(points)
 
 
 def cells(features: Tensor, size: tuple[int, int]) -> Tensor:
@@ -85,6 +85,24 @@ def scaled(radius: float, size: tuple[int, int]) -> int:
     return pixels
 
 
-def to_grid(mask: Tensor, features: Tensor) -> Tensor:
-    """`mask` (H W) averaged onto the grid of `features` (c h w): (h w) in 0..1."""
-    return F.interpolate(mask[None, None], size=features.shape[-2:], mode="area")[0, 0]
+def reach(radius: float, stride: float | None, size: tuple[int, int]) -> tuple[int, float]:
+    """A window's radius in places and how many pixels lie between them.
+
+    Without a stride the places are pixels, and the radius is :func:`scaled`. With one the radius counts places, whatever the
+    picture's size: DragDiffusion reads features on a grid of half the picture's side, so there the stride is 2.
+
+    Raises:
+        ValueError: as :func:`scaled`; or a radius that is no whole number from 1 on, a stride that is not above 0.
+    """
+    if stride is None:
+        return scaled(radius, size), 1
+    if not (isinstance(stride, int | float) and 0 < stride < math.inf):
+        raise ValueError(f"stride is {stride!r}; give the pixels between neighbours, such as 2, or None to scale the radius with the picture")
+    if radius != int(radius) or radius < 1:
+        raise ValueError(f"radius is {radius!r}; with a stride it counts places, so give a whole number from 1 on")
+    return int(radius), stride
+
+
+def to_grid(mask: Tensor, features: Tensor, how: str = "area") -> Tensor:
+    """`mask` (H W) on the grid of `features` (c h w): (h w) in 0..1; averaged ("area"), or one pixel of each cell ("nearest")."""
+    return F.interpolate(mask[None, None], size=features.shape[-2:], mode=how)[0, 0]

@@ -15,10 +15,10 @@ from typing import ClassVar, Literal
 import torch
 from torch import Tensor
 
-from .geometry import disc, sample, scaled, to_grid
+from .geometry import disc, reach, sample, square, to_grid
 from .records import Edit, Size, TrackResult, View
 
-Reduction = Literal["mean", "sum"]
+Reduction = Literal["mean", "sum", "area"]
 
 
 def always(first: Tensor) -> Tensor:
@@ -68,32 +68,41 @@ class ShiftedPatchLoss:
     around the original handle (StableDrag, confident motion supervision). See :attr:`TrackResult.trusted`.
 
     Args:
-        radius: of the disc Ω, for a 512-px picture (paper: 3).
-        reduction: over a patch: "sum" as in the paper's equation, "mean" as in the official code.
+        radius: of the disc Ω, for a 512-px picture (paper: 3); with a `stride`, in those.
+        reduction: over a patch: "sum" as in the paper's equation, "mean" as in the official code, "area" as in DragDiffusion's: the mean
+            times the number of pixels in Ω.
         skip: handles nearer to their target than this, in pixels, are not pulled (official code: 1).
         strict: only pixels nearer than the radius, as paper and code have it; else the rim belongs to Ω
             (our choice, for small pictures: at 128 px five pixels instead of one).
+        shape: of Ω; DragDiffusion's is "square".
+        stride: pixels between the places of Ω, and how far it is shifted (DragDiffusion: 2); None for one pixel.
     """
 
     radius: float = 3
     reduction: Reduction = "mean"
     skip: float = 1.0
     strict: bool = False
+    shape: Literal["disc", "square"] = "disc"
+    stride: float | None = None
     name: ClassVar[str] = "motion"
 
     def __post_init__(self) -> None:
-        _known(self.reduction)
+        _known(self.reduction, "mean", "sum", "area")
+        if self.shape not in ("disc", "square"):
+            raise ValueError(f'unknown shape {self.shape!r}; choose "disc" or "square"')
 
     def check(self, size: Size) -> None:
         """Raise ValueError where the radius is below one pixel in a picture of `size`."""
-        scaled(self.radius, size)
+        reach(self.radius, self.stride, size)
 
     def __call__(self, view: View, track: TrackResult, start: View, edit: Edit) -> Tensor:
-        offsets = disc(scaled(self.radius, view.size), self.strict).to(track.points)
+        radius, stride = reach(self.radius, self.stride, view.size)
+        omega = disc(radius, self.strict) if self.shape == "disc" else square(radius).flatten(0, 1)
+        offsets = stride * omega.to(track.points)
         way = edit.targets - track.points
         distance = way.norm(dim=1, keepdim=True)
         patch = track.points[:, None] + offsets  # (n q 2)
-        ahead = patch + (way / distance.clamp_min(1e-8))[:, None]
+        ahead = patch + stride * (way / distance.clamp_min(1e-8))[:, None]
         reference = sample(view.features.detach(), patch, view.size)
         if not track.trusted.all():
             first = sample(start.features.detach(), edit.handles[:, None] + offsets, view.size)
@@ -117,7 +126,7 @@ class TemplatePatchLoss:
     name: ClassVar[str] = "template"
 
     def __post_init__(self) -> None:
-        _known(self.reduction)
+        _known(self.reduction, "mean", "sum", "area")
 
     def __call__(self, view: View, track: TrackResult, start: View, edit: Edit) -> Tensor:
         patch = track.points[:, None] + track.memory.offsets
@@ -135,32 +144,39 @@ class MaskLoss:
     Args:
         weight: λ (DragGAN 20).
         reduction: "mean" over the whole map as in the official code; "sum" as in the paper's equation, over
-            the map enlarged to the picture: each cell counts for the pixels it covers.
+            the map enlarged to the picture: each cell counts for the pixels it covers; "cells" as in DragDiffusion's code: the
+            sum over the map as it is.
+        resize: of the mask to the map: "area" averages, "nearest" takes one pixel of each cell (DragDiffusion's code).
     """
 
     weight: float = 20
-    reduction: Reduction = "mean"
+    reduction: Literal["mean", "sum", "cells"] = "mean"
+    resize: Literal["area", "nearest"] = "area"
     name: ClassVar[str] = "mask"
 
     def __post_init__(self) -> None:
-        _known(self.reduction)
+        _known(self.reduction, "mean", "sum", "cells")
+        if self.resize not in ("area", "nearest"):
+            raise ValueError(f'unknown resize {self.resize!r}; choose "area" or "nearest"')
 
     def __call__(self, view: View, track: TrackResult, start: View, edit: Edit) -> Tensor:
         if edit.mask is None:
             return view.anchor.new_zeros(())
-        still = 1 - to_grid(edit.mask, view.anchor)
+        still = 1 - to_grid(edit.mask, view.anchor, self.resize)
         error = ((view.anchor - start.anchor.detach()) * still).abs()
         if self.reduction == "mean":
             return self.weight * error.mean()
         height, width = view.size
-        return self.weight * error.sum() * (height * width / still.numel())
+        return self.weight * error.sum() * (height * width / still.numel() if self.reduction == "sum" else 1)
 
 
-def _known(reduction: str) -> None:
-    if reduction not in ("mean", "sum"):
-        raise ValueError(f'unknown reduction {reduction!r}; choose "mean" or "sum"')
+def _known(reduction: str, *known: str) -> None:
+    if reduction not in known:
+        raise ValueError(f"unknown reduction {reduction!r}; choose from {', '.join(known)}")
 
 
 def _reduce(error: Tensor, reduction: Reduction) -> Tensor:
     """(n q c) → (n)."""
+    if reduction == "area":
+        return error.mean(2).sum(1)
     return error.mean((1, 2)) if reduction == "mean" else error.sum((1, 2))

@@ -3,6 +3,8 @@
     found = dk.invert(model, "my_lion.jpg")          # Inversion(lion, 29.4 dB: search 200 iterations)
     found = dk.tune(found)                           # paints it better; `model` stays as it is
     dk.drag(found.model, found.latent, edit, **dk.methods.draggan())
+
+A diffusion model is inverted in one pass, and learns a picture by `lora`, before it is inverted.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ import sys
 import time
 import warnings
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any, Literal
 
 import torch
@@ -19,7 +22,11 @@ from torch import Tensor
 from tqdm.auto import tqdm
 
 from .compose import beside, encode, paint
-from .models.inversion import LR, STEPS, TUNING_LR, TUNING_STEPS, Inversion, Loss, check_model, search, tuning
+from .models.diffusion import Diffusion
+from .models.inversion import LR, STEPS, TUNING_LR, TUNING_STEPS, Inversion, Loss, check_model, ddim, search, tuning
+from .models.lora import BATCH, RANK, Lora
+from .models.lora import LR as LORA_LR
+from .models.lora import STEPS as LORA_STEPS
 from .models.stylegan2 import StyleGAN2
 from .pictures import Picture, read_picture
 
@@ -34,19 +41,21 @@ def invert(
     image: Picture,
     *,
     fit: Literal["crop", "pad"] = "crop",
-    steps: int = STEPS,
-    lr: float = LR,
+    steps: int | None = None,
+    lr: float | None = None,
     loss: Loss | None = None,
     watch: Watch | None = None,
 ) -> Inversion:
-    """Find the latent w+ of a picture; an interrupt (Ctrl-C, or the kernel's stop button) returns the best so far.
+    """Find the latent of a picture: w+ by a search, whose interrupt (Ctrl-C, or the kernel's stop button) returns the best so far; z by DDIM inversion.
 
     Args:
-        model: such as ``dk.load("lion")``; it is not changed.
+        model: such as ``dk.load("lion")``, or ``dk.load("lion-diffusion")``, whose inversion takes seconds and has no settings but the
+            model's own `strength`; it is not changed.
         image: a path, a Pillow picture, an array or a tensor, of any size; see :func:`dragkit.pictures.read_picture`.
         fit: what becomes of a picture that is not square: "crop" keeps its middle, "pad" all of it, with borders.
-        steps: iterations; 200 take some 20 seconds at 128 px on two cores, and are what the limits of the warning were measured with.
-        lr: Adam's step size in units of w's spread (:func:`dragkit.models.inversion.search`).
+        steps: iterations of a search, 200 if None; they take some 20 seconds at 128 px on two cores, and are what the limits of the
+            warning were measured with.
+        lr: Adam's step size in units of w's spread, 0.2 if None (:func:`dragkit.models.inversion.search`).
         loss: a function of two pictures (3 H W) that is to be small. None for the pixels at all scales, and LPIPS beside them where the
             package and its weights are on this disk (:mod:`dragkit.models.likeness`).
         watch: called with the best so far after each iteration, in place of the live preview that a notebook gets.
@@ -61,6 +70,11 @@ def invert(
         ValueError, TypeError, FileNotFoundError: the model has no w, or the picture cannot be read.
         KeyboardInterrupt: interrupted before the first iteration.
     """
+    if isinstance(model, Diffusion):
+        if given := [name for name, value in (("steps", steps), ("lr", lr), ("loss", loss), ("watch", watch)) if value is not None]:
+            raise ValueError(f"{given[0]} belongs to a search, and DDIM inversion has none; the model's strength and steps are chosen by dragkit.load")
+        return ddim(model, read_picture(image, model.size[0], fit))
+    steps, lr = STEPS if steps is None else steps, LR if lr is None else lr
     found, whole = _run(finding(model, image, fit=fit, steps=steps, lr=lr, loss=loss), "search", steps, watch)
     if found is None:
         raise KeyboardInterrupt
@@ -90,6 +104,49 @@ def doubt(found: Inversion) -> str:
         f"Probably not a picture that {found.model.name} could paint: found with {found.psnr:.1f} dB and {100 * max(share, 0):.0f} % of its variance "
         f"(unseen lions: {least[0]:g} dB and {100 * least[1]:.0f} % or more). It may move oddly."
     )
+
+
+def lora(
+    model: Diffusion,
+    image: Picture,
+    *,
+    fit: Literal["crop", "pad"] = "crop",
+    rank: int = RANK,
+    steps: int = LORA_STEPS,
+    lr: float = LORA_LR,
+    batch: int = BATCH,
+    file: str | Path | None = None,
+) -> Diffusion:
+    """A copy of a diffusion model that has learnt one picture by an identity LoRA; an interrupt returns what is learnt so far.
+
+    DragDiffusion does this first, then inverts: ``model = dk.lora(model, picture); found = dk.invert(model, picture)``.
+
+    Args:
+        model: such as ``dk.load("lion-diffusion")``; it is not changed.
+        image, fit: as for :func:`invert`.
+        rank, steps, lr, batch: as in :mod:`dragkit.models.lora`; 80 steps take some 25 seconds at 64 px on two cores.
+        file: where to keep it (.safetensors). If it is there already and belongs to this model and picture, nothing is learnt.
+
+    Raises:
+        ValueError: the model is no diffusion model, a setting out of range, or `file` belongs to another model or picture.
+    """
+    if not isinstance(model, Diffusion):
+        raise ValueError(f'{getattr(model, "name", type(model).__name__)!r} has no attention to correct; give a diffusion model, such as dragkit.load("lion-diffusion")')
+    if not isinstance(steps, int) or steps < 1:
+        raise ValueError(f"steps is {steps!r}; take a whole number from 1 up")
+    target, file = read_picture(image, model.size[0], fit), None if file is None else Path(file)
+    if file and file.is_file():
+        return Lora.load(file, model, target).model()
+    learner = Lora(model, target, rank, lr, batch)
+    with tqdm(range(steps), "LoRA", unit="step") as bar:
+        try:
+            for _ in bar:
+                bar.set_postfix_str(f"loss {learner.step():.4f}", refresh=False)
+        except KeyboardInterrupt:
+            bar.write(f"interrupted: the LoRA is kept as it is after {learner.steps} steps")
+    if file:
+        learner.save(file)
+    return learner.model()
 
 
 def tune(

@@ -103,15 +103,21 @@ class View:
 
     Attributes:
         features: (c h w) at their native grid, differentiable with respect to the latent.
-        anchor: (c h w) what must stay put outside the mask; for a GAN the features themselves.
+        hold: (c h w) what must stay put outside the mask, read as :attr:`anchor`; for a GAN the features themselves. Or a
+            function that makes it, where that costs something: called once, when a mask asks for it.
         size: (height, width) of the picture in pixels.
         render: makes the picture; called once, by :attr:`image`, when somebody looks.
     """
 
     features: Tensor
-    anchor: Tensor
+    hold: Tensor | Callable[[], Tensor]
     size: Size
     render: Callable[[], Tensor] = field(repr=False)
+
+    @cached_property
+    def anchor(self) -> Tensor:
+        """What must stay put outside the mask (c h w), differentiable like the features."""
+        return self.hold() if callable(self.hold) else self.hold
 
     @cached_property
     def image(self) -> Tensor:
@@ -133,6 +139,7 @@ class TrackResult:
         scores: (n k k) the score window around the last point, row = y; higher is better, NaN off the picture.
         memory: what to look for next time; only the tracker that made it knows its type.
         maps: by name, what the scores were made of, each (n k k) like them.
+        stride: pixels between neighbours in `scores`.
         threshold: (n) the gate's: the least confidence that is trusted; `drag` fills it in.
     """
 
@@ -142,6 +149,7 @@ class TrackResult:
     memory: Any = field(repr=False)
     maps: Mapping[str, Tensor] = field(default_factory=dict, repr=False)
     threshold: Tensor | None = None
+    stride: float = 1
 
     @property
     def trusted(self) -> Tensor:

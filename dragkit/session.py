@@ -107,7 +107,8 @@ class Session:
     def save(self, path: str | Path) -> Path:
         """Write the session as readable JSON and, beside it, its arrays (.npz); returns the path."""
         name = getattr(self.model, "name", type(self.model).__name__)
-        return self.trace.save(path, model=name, method={k: _words(v) for k, v in self.method.items()})
+        about = {"about": self.model.about} if hasattr(self.model, "about") else {}
+        return self.trace.save(path, model=name, **about, method={k: _words(v) for k, v in self.method.items()})
 
     @classmethod
     def load(cls, path: str | Path, model, **method: Any) -> Session:
@@ -165,7 +166,7 @@ def retrack(model, trace: Trace, tracker: Tracker, trust: Gate | None = None, ar
         again.append(replace(
             frame, points=track.points.cpu(), confidence=track.confidence.cpu(), scores=track.scores.cpu(), near=near.cpu(),
             maps={name: m.cpu() for name, m in track.maps.items()}, arrived=arrived.cpu(), first=first.cpu(), threshold=None if trust is None else track.threshold.cpu(),
-            tracker=tracker_name(tracker),
+            tracker=tracker_name(tracker), stride=track.stride,
         ))  # fmt: skip
     return again
 

@@ -44,6 +44,7 @@ class Frame:
     tracker: str = field(repr=False)
     maps: dict[str, Tensor] = field(repr=False)
     threshold: Tensor | None = field(repr=False)
+    stride: float = 1
 
     @classmethod
     def of(cls, step: Step) -> Frame:
@@ -55,6 +56,7 @@ class Frame:
             step.index, step.latent.cpu(), step.edit.to("cpu"), track.points.cpu(), track.confidence.cpu(), track.scores.cpu(),
             dict(step.losses), step.arrived.cpu(), image, optimiser, step.near.cpu(), step.first.cpu(), step.tracker,
             {name: m.cpu() for name, m in track.maps.items()}, None if track.threshold is None else track.threshold.cpu(),
+            track.stride,
         )  # fmt: skip
 
     @property
@@ -76,7 +78,7 @@ class Frame:
             look: `size` in pixels and more, as in :func:`dragkit.compose.paint`.
         """
         if handle is not None:
-            look |= {"scores": self.scores[handle].numpy(), "near": self.near[handle].numpy()}
+            look |= {"scores": self.scores[handle].numpy(), "near": self.near[handle].numpy(), "stride": self.stride}
         points, targets = self.points.numpy(), self.edit.targets.numpy()
         return paint(self.image, points, targets, path=path, mask=self.edit.mask, **look)
 
@@ -185,7 +187,7 @@ class Trace:
         path = _json(path)
         steps = [
             {"index": f.index, "points": f.points.tolist(), "losses": f.losses, "arrived": f.arrived.tolist(),
-             "tracker": f.tracker, "trusted": f.trusted.tolist()}
+             "tracker": f.tracker, "trusted": f.trusted.tolist(), "stride": f.stride}
             for f in self.frames
         ]  # fmt: skip
         arrays = {name: np.stack([np.asarray(getattr(f, name)) for f in self.frames])
@@ -247,4 +249,5 @@ def _frame(edit: Edit, step: dict[str, Any], arrays: dict[str, np.ndarray], i: i
         step["index"], tensor("latent"), edit, torch.tensor(step["points"]), tensor("confidence"), torch.from_numpy(arrays[f"scores{i}"]),
         step["losses"], torch.tensor(step["arrived"]), arrays["image"][i], {0: state} if state["step"] else {}, tensor("near"),
         tensor("first"), step["tracker"], maps, None if threshold is None else torch.from_numpy(threshold),
+        step.get("stride", 1),
     )  # fmt: skip

@@ -8,27 +8,26 @@ from dragkit import Edit, View, always
 from dragkit.methods import draggan
 
 
-def numbers(profile: str) -> dict:
+def numbers(method: dict) -> tuple:
     """Everything that a preset sets, piece by piece."""
-    method = draggan(profile)
     motion, mask = method.pop("losses")
     return method.pop("tracker").__dict__, motion.__dict__, mask.__dict__, method
 
 
 def test_draggan_as_in_the_paper():
-    assert numbers("paper") == (
-        {"radius": 12, "norm": 1, "strict": True},
-        {"radius": 3, "reduction": "sum", "skip": 1.0, "strict": True},
-        {"weight": 20, "reduction": "sum"},
+    assert numbers(draggan("paper")) == (
+        {"radius": 12, "norm": 1, "strict": True, "stride": None},
+        {"radius": 3, "reduction": "sum", "skip": 1.0, "strict": True, "shape": "disc", "stride": None},
+        {"weight": 20, "reduction": "sum", "resize": "area"},
         {"lr": 2e-3, "steps": 200, "arrive": 1.0, "trust": always},
     )
 
 
 def test_draggan_as_in_the_official_code():
-    assert numbers("official") == (
-        {"radius": 12, "norm": 2, "strict": False},
-        {"radius": 3, "reduction": "mean", "skip": 1.0, "strict": True},
-        {"weight": 20, "reduction": "mean"},
+    assert numbers(draggan("official")) == (
+        {"radius": 12, "norm": 2, "strict": False, "stride": None},
+        {"radius": 3, "reduction": "mean", "skip": 1.0, "strict": True, "shape": "disc", "stride": None},
+        {"weight": 20, "reduction": "mean", "resize": "area"},
         {"lr": 1e-3, "steps": 200, "arrive": 2.0, "trust": always},
     )
 

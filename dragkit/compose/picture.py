@@ -21,6 +21,7 @@ def paint(
     mask: np.ndarray | None = None,
     scores: np.ndarray | None = None,
     near: np.ndarray | None = None,
+    stride: float = 1,
     selected: int | None = None,
     size: int = 384,
     bold: float = 1,
@@ -33,6 +34,7 @@ def paint(
         path: (steps n 2) the handles' way so far.
         mask: (H W), 1 = may move; what must stay is veiled.
         scores, near: one score window (k k) and its centre (2): drawn in place and magnified in a corner.
+        stride: pixels of `image` between neighbours in the window.
         selected: number of the pair that gets a halo.
         bold: how much larger points and lines are than usual, for pictures that are shown small.
     """
@@ -45,7 +47,7 @@ def paint(
     unit = bold * canvas.height / UNIT
     spots, ends = ((p + 0.5) * scale for p in (points, targets))
     if scores is not None:
-        window = place(canvas, scores, near, scale)
+        window = place(canvas, scores, near, scale, stride)
     draw = ImageDraw.Draw(canvas)
     for places in [] if path is None else np.moveaxis((np.asarray(path) + 0.5) * scale, 1, 0):
         way(draw, places, unit)

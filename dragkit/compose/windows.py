@@ -58,10 +58,10 @@ def finer(size: int) -> int:
     return 2 if size < SHARP else 1
 
 
-def place(canvas: Image.Image, scores: np.ndarray, near: np.ndarray, scale: float) -> np.ndarray:
-    """Paint the score window where it lies; returns its box (left, top, right, bottom) on the canvas."""
-    side = round(len(scores) * scale)
-    corner = np.round((np.asarray(near, float) - len(scores) // 2) * scale).astype(int)
+def place(canvas: Image.Image, scores: np.ndarray, near: np.ndarray, scale: float, stride: float = 1) -> np.ndarray:
+    """Paint the score window, its cells `stride` pixels wide, where it lies; returns its box (left, top, right, bottom) on the canvas."""
+    side = round(len(scores) * stride * scale)
+    corner = np.round((np.asarray(near, float) + 0.5 - stride * len(scores) / 2) * scale).astype(int)
     cells = _coloured(scores, side)
     canvas.paste(cells, tuple(corner), cells)
     return np.array([*corner, *(corner + side)])
@@ -87,7 +87,7 @@ def lens(canvas: Image.Image, scores: np.ndarray, window: np.ndarray, away: np.n
 
 
 def under(
-    x: float, y: float, scores: np.ndarray, near: np.ndarray, shape: tuple[int, int], away: np.ndarray, size: int = 2 * UNIT
+    x: float, y: float, scores: np.ndarray, near: np.ndarray, shape: tuple[int, int], away: np.ndarray, size: int = 2 * UNIT, stride: float = 1
 ) -> Cell | None:
     """The window's cell under the point (x, y) of a picture that `paint` made: in the lens, or in place; else ``None``.
 
@@ -96,20 +96,21 @@ def under(
         scores, near, shape: the window (k k), its centre (2) and the picture's (height, width).
         away: what the lens keeps away from: the targets.
         size: the height that `paint` was asked for; the lens has whole pixels of that.
+        stride: pixels of the picture between neighbours in the window.
     """
     height = size * finer(size)
     scale = height / shape[0]
     left, top, cell = _corner((round(shape[1] * scale), height), len(scores), (np.asarray(away, float) + 0.5) * scale)
     for row, column in (
         (((y + 0.5) * scale - top) / cell, ((x + 0.5) * scale - left) / cell),
-        (y - near[1] + len(scores) // 2 + 0.5, x - near[0] + len(scores) // 2 + 0.5),
+        ((y - near[1]) / stride + len(scores) / 2, (x - near[0]) / stride + len(scores) / 2),
     ):
         if 0 <= row < len(scores) and 0 <= column < len(scores):
             return int(row), int(column)
     return None
 
 
-def panels(maps: Mapping[str, np.ndarray], near: np.ndarray, *, width: int = 780, chosen: str | None = None) -> Image.Image:
+def panels(maps: Mapping[str, np.ndarray], near: np.ndarray, *, width: int = 780, chosen: str | None = None, stride: float = 1) -> Image.Image:
     """Score windows (k k) side by side, large, on one scale: each stretched from its worst to its best.
 
     Args:
@@ -117,6 +118,7 @@ def panels(maps: Mapping[str, np.ndarray], near: np.ndarray, *, width: int = 780
         near: (2) the window's centre, where the tracker looked from.
         width: in CSS pixels; the picture is twice as wide, for sharp screens.
         chosen: name of the one that is underlined.
+        stride: pixels of the picture between neighbours in a window.
     """
     boxes, side = _boxes(maps, width)
     sheet = Image.new("RGB", (2 * width, boxes[0][1] + side + BOTTOM), WHITE)
@@ -129,7 +131,7 @@ def panels(maps: Mapping[str, np.ndarray], near: np.ndarray, *, width: int = 780
         _peaks(draw, scores, (left, top), side / len(scores), 2)
         plus(draw, (left + side / 2, top + side / 2), min(side / len(scores) / 5, 10), 2)
         _title(draw, name, scores, (left, top), name == chosen and len(maps) > 1)
-        _ticks(draw, len(scores), near, (left, top), side)
+        _ticks(draw, len(scores), near, (left, top), side, stride)
     return sheet
 
 
@@ -210,13 +212,13 @@ def _title(draw: ImageDraw.ImageDraw, name: str, scores: np.ndarray, corner: tup
         draw.line([x, y + 33, end, y + 33], INK, 3)
 
 
-def _ticks(draw: ImageDraw.ImageDraw, cells: int, near: np.ndarray, corner: tuple[int, int], side: int) -> None:
+def _ticks(draw: ImageDraw.ImageDraw, cells: int, near: np.ndarray, corner: tuple[int, int], side: int, stride: float) -> None:
     """The pixels' numbers: first, middle and last column and row."""
     (left, top), radius = corner, cells // 2
     for offset in (-radius, 0, radius):
         at = (offset + radius + 0.5) * side / cells
-        draw.text((left + at, top + side + 8), f"{near[0] + offset:g}", GREY, font(20), anchor="ma")
-        draw.text((left - 8, top + at), f"{near[1] + offset:g}", GREY, font(20), anchor="rm")
+        draw.text((left + at, top + side + 8), f"{near[0] + stride * offset:g}", GREY, font(20), anchor="ma")
+        draw.text((left - 8, top + at), f"{near[1] + stride * offset:g}", GREY, font(20), anchor="rm")
     draw.text((left - 8, top + side + 8), "x (px)", GREY, font(18), anchor="ma")
     draw.text((left - 8, top - 8), "y", GREY, font(18), anchor="rd")
 

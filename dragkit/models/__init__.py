@@ -12,6 +12,8 @@ from ..records import Size, View
 from . import checkpoint, zoo
 from .checkpoint.convert import convert as convert
 from .checkpoint.convert import save as save
+from .pixel_unet import open_diffusion
+from .stable_diffusion import open_stable_diffusion
 from .stylegan2 import from_state_dict
 from .toy import Toy
 
@@ -34,17 +36,21 @@ class Model(Protocol):
 
 
 def load(name_or_path: str | Path, device: str = "auto", **settings) -> Model:
-    """Build a model: a bundled one such as "lion" or "toy", a public one such as "lions-512", or a checkpoint of a StyleGAN2.
+    """Build a model: a bundled one such as "lion", "lion-diffusion" or "toy", a public one such as "lions-512", a checkpoint of a StyleGAN2,
+    or a folder with Stable Diffusion.
 
     A checkpoint is NVIDIA's pickle (PyTorch or TensorFlow), a torch file with NVIDIA's or rosinality's names, or safetensors; which of
     them is told by its content. Nothing in a file is run (:mod:`dragkit.models.checkpoint`).
 
     Args:
         name_or_path: a bundled model, one of ``dragkit.models.zoo.public()`` whose file you have, or the path of a file; a card
-            (.json) beside it is read too: its "feature_block", "rows" and other settings.
+            (.json) beside it is read too: its "feature_block", "rows" and other settings. Or the folder of a diffusers pipeline
+            (Stable Diffusion 1 or 2) with safetensors.
         device: "cuda", "mps", "cpu", or "auto" for the first of these that is there.
         settings: passed on to the model. Of a generator: ``feature_block=64`` or ``(32, 64)``, what is read; ``rows=4``, how many rows of w+
-            move; ``space="w"``; ``truncation=0.5``; they go before the card's. Of the toy: ``lookalike=1.0`` and others.
+            move; ``space="w"``; ``truncation=0.5``; they go before the card's. Of a diffusion model: ``strength=0.7``, ``steps=50``,
+            ``feature_block=2`` and others (:class:`dragkit.models.diffusion.Diffusion`); of Stable Diffusion also ``prompt="a lion"``
+            and ``size=512``. Of the toy: ``lookalike=1.0`` and others.
 
     Raises:
         ValueError: an unknown name (the known ones are listed), or one of a network that paints no pictures.
@@ -64,7 +70,7 @@ def _find(name_or_path: str | Path) -> tuple[Path, str]:
         raise ValueError(f"{name!r} {zoo.NO_GENERATOR[kind]}; to drag there are: {_generators()}")
     if name in known:
         return zoo.bundled(name), name
-    if path.is_file():
+    if path.is_file() or (name and path.is_dir()):
         return path, path.stem
     if entry := zoo.listed(path.name):
         return zoo.find(entry), entry["name"]
@@ -79,6 +85,12 @@ def _generators() -> str:
 
 
 def _open(path: Path, name: str, device: str, settings: dict) -> Model:
+    if path.is_dir() or zoo.index().get(name, {}).get("network") == "diffusion":
+        opened = open_stable_diffusion if path.is_dir() else open_diffusion
+        try:
+            return opened(path, device, **{"name": name} | settings)
+        except ModuleNotFoundError as error:
+            raise ModuleNotFoundError(f'{name!r} is a diffusion model and needs the package {error.name!r}: pip install "dragkit[diffusion]"') from error
     state, clamp = checkpoint.generator(checkpoint.read(path))
     card = zoo.card(path)
     chosen = {key: card[key] for key in zoo.SETTINGS if key in card}

@@ -34,6 +34,7 @@ import torch
 from torch import Tensor
 
 from .likeness import Loss, at_hand, psnr
+from .diffusion import Diffusion
 from .stylegan2 import StyleGAN2
 
 STEPS, LR = 200, 0.2  # of a search; the rate in units of w's spread
@@ -49,12 +50,13 @@ TRIES = 3  # with noise of their own, through the first half of the iterations
 class Inversion:
     """The best latent so far, and the model that paints it: ``dk.drag(found.model, found.latent, …)``.
 
+    Of a diffusion model: the noisy latent, and the model with it as its reference; there is nothing to iterate, so no curves.
     `losses` and `psnrs` hold one number for each iteration of each stage, "search" and "tuning"; `psnr` is that of
     :attr:`image`, in dB. `model` is the given one after a search, and a copy with weights of its own after tuning.
     """
 
-    model: StyleGAN2
-    latent: Tensor  # (num_ws w_dim)
+    model: StyleGAN2 | Diffusion
+    latent: Tensor  # (num_ws w_dim), or (c h w)
     target: Tensor  # (3 H W) in 0..1
     psnr: float = math.nan
     losses: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
@@ -65,9 +67,13 @@ class Inversion:
         """The picture (3 H W) of the latent, in 0..1."""
         return self.model.finish(self.latent)
 
+    @property
+    def _kind(self) -> str:
+        return f"DDIM to strength {self.model.strength:g}" if isinstance(self.model, Diffusion) else "not begun"
+
     def __repr__(self) -> str:
         stages = ", ".join(f"{stage} {len(losses)} iterations" for stage, losses in self.losses.items())
-        return f"Inversion({self.model.name}, {self.psnr:.1f} dB: {stages or 'not begun'})"
+        return f"Inversion({self.model.name}, {self.psnr:.1f} dB: {stages or self._kind})"
 
 
 def search(model: StyleGAN2, target: Tensor, *, steps: int = STEPS, lr: float = LR, loss: Loss | None = None) -> Iterator[Inversion]:
@@ -119,6 +125,8 @@ def tuning(found: Inversion, *, steps: int = TUNING_STEPS, lr: float = TUNING_LR
     """
     if not isinstance(found, Inversion):
         raise ValueError(f"found is {type(found).__name__}; give what dragkit.invert returned")
+    if isinstance(found.model, Diffusion):
+        raise ValueError(f"{found.model.name} is a diffusion model, which learns a picture by dragkit.lora(model, picture), before it is inverted")
     _check_settings(steps, lr)
     return _tuning(found, steps, lr, loss or at_hand(str(found.model.device)))
 
@@ -188,6 +196,16 @@ def spread(model: StyleGAN2) -> Tensor:
     variances, directions = torch.linalg.eigh((w.T @ w / SAMPLES).cpu())
     deviations = (variances.clamp_min(0) + FLOOR * variances.max()).sqrt()
     return ((directions * deviations) @ directions.T).to(model.device)
+
+
+def ddim(model: Diffusion, target: Tensor) -> Inversion:
+    """DDIM inversion: the latent of `target` (3 H W) in 0..1 on a diffusion model, and the PSNR of what denoising makes of it.
+
+    The model it comes with takes the latent as its reference and remembers the PSNR.
+    """
+    latent = model.invert(target)
+    quality = psnr(replace(model, reference=None).finish(latent), target.to(model.device))
+    return Inversion(model.around(latent, inversion_psnr=round(quality, 2)), latent, target, quality)
 
 
 def check_model(model: StyleGAN2) -> None:

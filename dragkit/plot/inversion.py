@@ -25,18 +25,20 @@ def inversion(found, before=None) -> Photo:
         ValueError: `found` is no inversion, or one that has not begun.
     """
     for one in [found] if before is None else [before, found]:
-        if not getattr(one, "losses", None) or not hasattr(one, "psnrs"):
+        if not hasattr(one, "psnrs") or not (one.losses or hasattr(one.model, "road")):
             raise ValueError(f"{one!r} holds no inversion; give what dragkit.invert or dragkit.tune returned")
     shown = {"found": found} if before is None else {"found": before, "tuned": found}
     pictures = {"target": found.target} | {f"{name}, {one.psnr:.1f} dB": one.image for name, one in shown.items()}
     pictures[f"difference x {TIMES}"] = ((found.image - found.target) * TIMES + 0.5).clamp(0, 1)
-    figure = Photo(figsize=(2.2 * len(pictures) + 3.9, 2.7), layout="constrained")
-    *many, curves = figure.subplots(1, len(pictures) + 1, width_ratios=[1] * len(pictures) + [1.3])
+    curves = bool(found.losses)  # of a diffusion model there are none
+    figure = Photo(figsize=(2.2 * len(pictures) + (3.9 if curves else 0.5), 2.7), layout="constrained")
+    many = figure.subplots(1, len(pictures) + curves, width_ratios=[1] * len(pictures) + [1.3] * curves)
     for axes, (name, picture) in zip(many, pictures.items()):
         axes.imshow(_pixels(picture))
         axes.set_title(name, fontsize=10)
         axes.set(xlabel="x (px)", ylabel="y (px)" if axes is many[0] else "")
-    _curves(curves, found)
+    if curves:
+        _curves(many[-1], found)
     return figure
 
 

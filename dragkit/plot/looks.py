@@ -29,7 +29,7 @@ def scores(frame: Frame | Step, handle: int = 0) -> Plot:
     figure = Plot(figsize=(1.4 + 3 * len(maps), 3.9), layout="constrained")
     many = figure.subplots(1, len(maps), squeeze=False)[0]
     for axes, (name, window) in zip(many, maps.items()):
-        picture = _window(axes, name, window, frame.near[handle].numpy())
+        picture = _window(axes, name, window, frame.near[handle].numpy(), frame.stride)
     many[0].set_ylabel("y (px)")
     figure.suptitle(f"scores of handle {handle}, step {frame.index}", fontsize=11)
     bar = figure.colorbar(picture, ax=many, ticks=[0, 1])
@@ -64,14 +64,14 @@ def features(views: View | Sequence[View], names: Sequence[str] | None = None) -
     return figure
 
 
-def _window(axes: Axes, name: str, window: np.ndarray, near: np.ndarray):
-    """One map of a window around `near` (2), with its peaks."""
-    radius, (x, y) = len(window) // 2, near.tolist()
-    extent = (x - radius - 0.5, x + radius + 0.5, y + radius + 0.5, y - radius - 0.5)
+def _window(axes: Axes, name: str, window: np.ndarray, near: np.ndarray, stride: float):
+    """One map of a window around `near` (2), its cells `stride` pixels wide, with its peaks."""
+    radius, half, (x, y) = len(window) // 2, stride * len(window) / 2, near.tolist()
+    extent = (x - half, x + half, y + half, y - half)
     picture = axes.imshow(stretched(window), cmap="viridis", extent=extent, vmin=0, vmax=1)
     for cell, style, label in zip(peaks(window), ("o", "D"), ("best", "runner-up")):
         if cell:
-            place = (x - radius + cell[1], y - radius + cell[0])
+            place = (x + stride * (cell[1] - radius), y + stride * (cell[0] - radius))
             look = {"ms": 13, "mfc": "none", "mew": 2} if style == "o" else {"ms": 8, "mfc": "white", "mew": 1.5}
             axes.plot(*([v] for v in place), style, mec="black", ls="", label=label, **look)
     known = window[np.isfinite(window)]

@@ -28,7 +28,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from ..geometry import REFERENCE, cells, inside, sample, scaled, window
+from ..geometry import REFERENCE, cells, inside, reach, sample, window
 from ..records import Edit, Size, TrackResult, View
 from .windows import best, look, similarity
 
@@ -71,13 +71,15 @@ class Discriminative:
     Source: StableDrag; this module's docstring says what is known and what is our choice.
 
     Args:
-        radius: of the square window, for a 512-px picture (DragGAN's 12).
+        radius: of the square window, for a 512-px picture (DragGAN's 12). This one, `label` and `region` count in strides where
+            there is a `stride`.
         fusion: λ, 1 = the learned map alone, 0 = nearest neighbour.
         label: σ of the Gaussian label, in pixels of a 512-px picture.
         region: radius of the window to learn on, for a 512-px picture; ``None`` = the whole map.
         solver: "adam" takes gradient steps from f_i / ‖f_i‖², "ridge" solves for the minimum.
         ridge: μ, in units of the features' mean square.
         lr, iterations: Adam's.
+        stride: pixels between the places looked at and learned from (DragDiffusion: 2); None for every pixel.
 
     Raises:
         ValueError: an unknown solver, or a number out of its range.
@@ -91,6 +93,7 @@ class Discriminative:
     ridge: float = 1e-2
     lr: float = 1e-2
     iterations: int = 200
+    stride: float | None = None
 
     def __post_init__(self) -> None:
         if self.solver not in SOLVERS:
@@ -108,12 +111,12 @@ class Discriminative:
         """Raise ValueError where a radius is below one pixel in a picture of `size`."""
         for radius in (self.radius, self.region):
             if radius is not None:
-                scaled(radius, size)
+                reach(radius, self.stride, size)
 
     def start(self, view: View, edit: Edit) -> Filters:
         """Learn the filters (n c) on step 0, all handles in one batch; warns of a handle with nothing to learn."""
         patch = sample(view.features.detach(), edit.handles[:, None], view.size)
-        _warn_of_sameness(view, edit, patch, scaled(self.radius, view.size))
+        _warn_of_sameness(view, edit, patch, *reach(self.radius, self.stride, view.size))
         features, labels, share = self._examples(view, edit)
         scale = (share * features.square().mean(-1)).sum(1).mean().sqrt().clamp_min(1e-8)
         gram, product, rest = _moments(features / scale, labels, share)
@@ -126,22 +129,23 @@ class Discriminative:
 
     def find(self, view: View, memory: Filters, near: Tensor) -> TrackResult:
         """Look for the handles in the windows around `near` (n 2); ``maps`` has "learned" and "difference"."""
-        pixels, features = look(view, near, scaled(self.radius, view.size))
+        radius, stride = reach(self.radius, self.stride, view.size)
+        pixels, features = look(view, near, radius, stride)
         learned = torch.einsum("nklc,nc->nkl", features, memory.weights)
         difference = similarity(features, memory.patch[:, 0])
         scores = self.fusion * stretched(learned) + (1 - self.fusion) * stretched(difference)
         points, place = best(scores, pixels)
         confidence = learned.flatten(1)[torch.arange(len(place)), place]
-        return TrackResult(points, confidence, scores, memory, {"learned": learned, "difference": difference})
+        return TrackResult(points, confidence, scores, memory, {"learned": learned, "difference": difference}, stride=stride)
 
     def _examples(self, view: View, edit: Edit) -> tuple[Tensor, Tensor, Tensor]:
         """Features (m K c), labels (n K) and each example's share of the mean (m K); m = 1 where all handles share the whole map."""
         if self.region is None:
             pixels = cells(view.features, view.size)[None]
         else:
-            pixels = window(edit.handles, scaled(self.region, view.size)).flatten(1, 2)
+            pixels = window(edit.handles, *reach(self.region, self.stride, view.size)).flatten(1, 2)
         known = inside(pixels, view.size).to(edit.handles)
-        width = self.label * view.size[0] / REFERENCE
+        width = self.label * (self.stride or view.size[0] / REFERENCE)
         labels = torch.exp(-(pixels - edit.handles[:, None]).square().sum(-1) / (2 * width**2))
         return sample(view.features.detach(), pixels, view.size), labels, known / known.sum(1, keepdim=True)
 
@@ -172,9 +176,9 @@ def _moments(features: Tensor, labels: Tensor, share: Tensor) -> tuple[Tensor, T
     return gram.expand(n, -1, -1), product, (share * labels.square()).sum(1)
 
 
-def _warn_of_sameness(view: View, edit: Edit, patch: Tensor, radius: int) -> None:
+def _warn_of_sameness(view: View, edit: Edit, patch: Tensor, radius: int, stride: float) -> None:
     """A search window of one and the same feature has no best pixel, whatever the filter."""
-    _, features = look(view, edit.handles, radius)
+    _, features = look(view, edit.handles, radius, stride)
     spread = (features - patch[:, None]).norm(dim=-1).nan_to_num().flatten(1).amax(1)
     for i in (spread <= SAME * patch[:, 0].norm(dim=-1)).nonzero()[:, 0].tolist():
         x, y = edit.handles[i].tolist()

@@ -8,7 +8,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from ..geometry import sample, scaled
+from ..geometry import reach, sample
 from ..records import Edit, Size, TrackResult, View
 from .windows import best, look, similarity
 
@@ -31,14 +31,16 @@ class NearestNeighbor:
     that the best is the highest; the confidence is our choice: 1 - ‖F(p) - f‖ / ‖f‖, 1 at the start.
 
     Args:
-        radius: of the square window, for a 512-px picture (paper: 12).
+        radius: of the square window, for a 512-px picture (paper: 12); with a `stride`, in those.
         norm: 1 as in the paper, 2 as in the official code.
         strict: the window ends before the radius, as in the paper; else it includes it, as in the code.
+        stride: pixels between the places looked at (DragDiffusion: 2); None for every pixel.
     """
 
     radius: float = 12
     norm: Literal[1, 2] = 2
     strict: bool = False
+    stride: float | None = None
 
     def __post_init__(self) -> None:
         if self.norm not in (1, 2):
@@ -46,7 +48,7 @@ class NearestNeighbor:
 
     def check(self, size: Size) -> None:
         """Raise ValueError where the radius is below one pixel in a picture of `size`."""
-        if scaled(self.radius, size) - self.strict < 1:
+        if reach(self.radius, self.stride, size)[0] - self.strict < 1:
             raise ValueError(f"radius {self.radius:g}, strict, leaves a window of one pixel in a picture of {size[0]} px; use a larger one")
 
     def start(self, view: View, edit: Edit) -> Template:
@@ -57,9 +59,10 @@ class NearestNeighbor:
     def find(self, view: View, memory: Template, near: Tensor) -> TrackResult:
         """Look for the remembered features in the windows around `near` (n 2)."""
         template = memory.patch[:, 0]
-        pixels, features = look(view, near, scaled(self.radius, view.size) - self.strict)
+        radius, stride = reach(self.radius, self.stride, view.size)
+        pixels, features = look(view, near, radius - self.strict, stride)
         scores = similarity(features, template, self.norm)
         points, place = best(scores, pixels)
         distance = -scores.flatten(1)[torch.arange(len(place)), place]
         confidence = 1 - distance / template.norm(p=self.norm, dim=-1).clamp_min(1e-8)
-        return TrackResult(points, confidence, scores, memory)
+        return TrackResult(points, confidence, scores, memory, stride=stride)

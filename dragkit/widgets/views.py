@@ -22,7 +22,7 @@ def picture(trace: Trace, at: int, handle: int | None = None, name: str | None =
     """The step at position `at` with handles, targets, paths, mask and a score window: of `handle`, the map `name` if it has it."""
     frame, look = trace[at], {}
     if handle is not None:
-        look = {"scores": chosen(frame, handle, name), "near": frame.near[handle].numpy()}
+        look = {"scores": chosen(frame, handle, name), "near": frame.near[handle].numpy(), "stride": frame.stride}
     return frame.paint(trace.path(at), size=size, **look)
 
 

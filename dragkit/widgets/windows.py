@@ -67,7 +67,7 @@ class Windows:
         """The maps of the chosen handle side by side, over their legend; twice as fine as on the page."""
         handle = self.handle.value
         sheet = Image.new("RGB", (2 * self.width, 2 * round(FLAT * self.width)), "white")
-        sheet.paste(panels(views.maps(frame, handle), frame.near[handle].numpy(), width=self.width, chosen=self.map.value))
+        sheet.paste(panels(views.maps(frame, handle), frame.near[handle].numpy(), width=self.width, chosen=self.map.value, stride=frame.stride))
         sheet.paste(legend(self.width, looked=True), (0, sheet.height - 48))
         return sheet
 
@@ -91,7 +91,7 @@ class Windows:
             return f"pixel ({x:.0f}, {y:.0f}): no score here" if where == "picture" else ""
         row, column = cell
         maps = views.maps(frame, handle)
-        x, y = (frame.near[handle].numpy() + (column, row) - len(maps[next(iter(maps))]) // 2).tolist()
+        x, y = (frame.near[handle].numpy() + frame.stride * (np.array([column, row]) - len(maps[next(iter(maps))]) // 2)).tolist()
         values = " · ".join(f"{name} {_number(m[cell])}" for name, m in [*list(maps.items())[1:], *list(maps.items())[:1]])
         return f"pixel ({x:g}, {y:g}): {values}"
 
@@ -101,7 +101,7 @@ class Windows:
             found = panel_at(x + 0.5, y + 0.5, views.maps(frame, handle), self.width)
             return found and found[1]
         scores, near = frame.scores[handle].numpy(), frame.near[handle].numpy()
-        return under(x, y, scores, near, frame.image.shape[:2], frame.edit.targets.numpy(), 2 * self.size)
+        return under(x, y, scores, near, frame.image.shape[:2], frame.edit.targets.numpy(), 2 * self.size, frame.stride)
 
     def _arrange(self) -> None:
         off = self.handle.value is None

@@ -1,0 +1,230 @@
+r"""A diffusion model as something that can be dragged: the latent is a noisy picture, part of the way to noise.
+
+DDIM inversion leads a picture x₀ up the road (:mod:`dragkit.models.ddim`) to z at `strength`; the drag moves z; denoising
+leads it back. One adapter serves the bundled lion and Stable Diffusion: they differ in their network, in what stands
+between picture and latent, and in whether there is a text.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from itertools import islice
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from tqdm.auto import tqdm
+
+from ..records import Size, View
+from .ddim import Road
+from .unet import self_attentions, shared_attention, stages
+
+START_LAYER = 10 / 16  # of the self-attention layers: DragDiffusion's tenth of sixteen
+
+
+@dataclass(frozen=True, eq=False)
+class Diffusion:
+    r"""A diffusion model that can be dragged. Its latent is z (c h w) at `level` of the road.
+
+    Args:
+        unet: frozen, in evaluation mode.
+        road: the levels from picture to noise; DragDiffusion takes 50.
+        encode, decode: picture (b 3 H W) in 0..1 ↔ clean latent (b c h w).
+        size: (height, width) of the pictures, and
+        cell: side of the square of pixels that is one cell of the latent.
+        text: (2 tokens c) the empty prompt and the prompt, for a conditional network.
+        feature_block: which stage of the UNet is read: 0 its middle, then its decoder blocks from 1 (DragDiffusion: 3 of 4).
+        strength: how far up the road the latent lies, in (0, 1]: 0.7 of 50 steps is level 35.
+        guidance: g of classifier-free guidance. 1 leaves it out, as for real pictures; for generated ones DragDiffusion takes 7.5.
+        reference: (c h w) the start of the drag. If there is one, :meth:`finish` takes the original's self-attention
+            along: see :meth:`around`.
+        start_step, start_layer: from which denoising step and self-attention layer on (DragDiffusion: 0 and 10 of 16).
+        autocast: "bfloat16" or "float16" to compute the UNet in half precision; None for float32.
+        notes: what a saved run shall remember: the inversion's PSNR, the LoRA.
+
+    Raises:
+        ValueError: a strength, block, guidance, layer or precision that there is not.
+    """
+
+    unet: Any = field(repr=False)
+    road: Road = field(repr=False)
+    encode: Callable[[Tensor], Tensor] = field(repr=False)
+    decode: Callable[[Tensor], Tensor] = field(repr=False)
+    size: Size
+    cell: int
+    name: str = "diffusion"
+    text: Tensor | None = field(default=None, repr=False)
+    feature_block: int = 2
+    strength: float = 0.7
+    guidance: float = 1.0
+    reference: Tensor | None = field(default=None, repr=False)
+    start_step: int = 0
+    start_layer: int | None = None
+    autocast: str | None = None
+    notes: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+    def __post_init__(self) -> None:
+        most = len(self.unet.up_blocks)
+        if not (isinstance(self.strength, int | float) and 0 < self.strength <= 1):
+            raise ValueError(f"strength is {self.strength!r}; it lies in (0, 1]: 1 is pure noise, DragDiffusion takes 0.7")
+        if not self.level:
+            raise ValueError(f"strength {self.strength:g} of {self.road.steps} steps is no step at all; take at least {1 / self.road.steps:.2g}")
+        grain = self.cell * 2 ** (most - 1)
+        if any(side % grain or not side for side in self.size):
+            raise ValueError(f"size is {self.size}; this network's pictures have sides that are multiples of {grain} px, such as {(8 * grain, 8 * grain)}")
+        if self.feature_block not in range(most + 1):
+            raise ValueError(f"feature_block is {self.feature_block!r}; this UNet has 0 (its middle) and the decoder blocks 1 to {most}")
+        if not (isinstance(self.guidance, int | float) and 1 <= self.guidance < math.inf):
+            raise ValueError(f"guidance is {self.guidance!r}; give 1 (none) or more")
+        if self.guidance != 1 and self.text is None:
+            raise ValueError(f"guidance is {self.guidance:g}, but this model is told no text; it knows only guidance=1")
+        if self.autocast not in (None, "bfloat16", "float16"):
+            raise ValueError(f'autocast is {self.autocast!r}; choose "bfloat16", "float16" or None')
+        layers = len(self_attentions(self.unet))
+        if self.start_layer is not None and self.start_layer not in range(layers + 1):
+            raise ValueError(f"start_layer is {self.start_layer!r}; this UNet has {layers} self-attention layers, so give 0 to {layers} (none)")
+        if not (isinstance(self.start_step, int) and self.start_step >= 0):
+            raise ValueError(f"start_step is {self.start_step!r}; give a whole number from 0 on")
+
+    @property
+    def level(self) -> int:
+        """The level of the latents: round(strength · steps)."""
+        return round(self.strength * self.road.steps)
+
+    @property
+    def device(self) -> torch.device:
+        return self.road.alphas.device
+
+    @property
+    def about(self) -> dict[str, Any]:
+        """What a saved run remembers of the model."""
+        return {"strength": self.strength, "steps of the road": self.road.steps, "feature_block": self.feature_block} | dict(self.notes)
+
+    def sample(self, seed: int) -> Tensor:
+        """The latent (c h w) on the way from noise to a picture that the model makes up; the same for the same seed."""
+        shape = (1, self.unet.config.in_channels, *(side // self.cell for side in self.size))
+        noise = torch.tensor(np.random.RandomState(seed).randn(*shape), dtype=torch.float32, device=self.device)
+        return self._walk(noise, self.road.steps, self.level, "sampling")[0]
+
+    def invert(self, image: Tensor) -> Tensor:
+        """DDIM inversion: the latent (c h w) at `level` from which denoising leads back to `image` (3 H W) in 0..1.
+
+        Raises:
+            ValueError: a picture of another size.
+        """
+        if tuple(image.shape) != (3, *self.size):
+            raise ValueError(f"the picture has shape {tuple(image.shape)}; {self.name} inverts (3 {self.size[0]} {self.size[1]})")
+        with torch.no_grad():
+            clean = self.encode(image[None].to(self.device))
+        return self._walk(clean, 0, self.level, "inversion")[0]
+
+    def around(self, latent: Tensor, **notes: Any) -> Diffusion:
+        """This model with `latent` as the original, whose self-attention :meth:`finish` takes along."""
+        return replace(self, reference=latent.detach().clone(), notes={**self.notes, **notes})
+
+    def view(self, latent: Tensor) -> View:
+        """Features of the block, differentiable in the latent.
+
+        The anchor is the predicted latent one step further down, ẑ₋₁; the picture is the predicted clean one, x̂₀. Both need
+        the UNet's rest, which runs once when the first of them is asked for.
+        """
+        run = self._stages(latent[None], self.level)
+        with self._told_memory():
+            features = next(islice(run, self.feature_block, None))
+        rest = _Rest(self, run, features.requires_grad)
+
+        def anchor() -> Tensor:
+            return self.road.step(latent[None], rest(), self.level, self.level - 1)[0]
+
+        def picture() -> Tensor:
+            return self.decode(self.road.split(latent[None], rest(), self.level)[0])[0]
+
+        return View(self._joined(features), anchor, self.size, picture)
+
+    def finish(self, latent: Tensor) -> Tensor:
+        """The picture (3 H W) in 0..1: denoised, and where there is a `reference`, with its self-attention."""
+        batch = latent[None] if self.reference is None else torch.stack([self.reference.to(latent), latent])
+        with torch.no_grad():
+            return self.decode(self._walk(batch, self.level, 0, "denoising")[-1:])[0]
+
+    @torch.no_grad()
+    def _walk(self, z: Tensor, level: int, to: int, word: str) -> Tensor:
+        """Latents (b c h w) from `level` to level `to`; a pair of them shares its attention."""
+        way = 1 if to > level else -1
+        for done, here in enumerate(tqdm(range(level, to, way), word, unit="step", delay=2, leave=False)):
+            share = len(z) == 2 and done >= self.start_step
+            with shared_attention(self.unet, self._start_layer) if share else nullcontext():
+                predicted = self._predicted(z, max(here, here + way))
+            z = self.road.step(z, predicted, here, here + way)
+        return z
+
+    def _predicted(self, z: Tensor, level: int) -> Tensor:
+        with self._told_memory():
+            *_, last = self._stages(z, level)
+        return self._guided(last)
+
+    def _stages(self, z: Tensor, level: int) -> Iterator[Tensor]:
+        """The UNet's stages in float32; under guidance for the empty prompt and the prompt, one after the other (2b c h w)."""
+        text = None if self.text is None else self.text[1:].expand(len(z), -1, -1)
+        if self.guidance != 1:
+            text = self.text.repeat_interleave(len(z), 0)
+            z = torch.cat([z, z])
+        run = stages(self.unet, z.contiguous(memory_format=torch.channels_last), self.road.times[level : level + 1], text)
+        half = self.autocast and getattr(torch, self.autocast)
+        while True:
+            with torch.autocast(self.device.type, half) if half else nullcontext():
+                stage = next(run, None)
+            if stage is None:
+                return
+            yield stage.float()
+
+    def _guided(self, predicted: Tensor) -> Tensor:
+        """ε̂ = ε̂(∅) + g (ε̂(text) - ε̂(∅))."""
+        if self.guidance == 1:
+            return predicted
+        empty, prompted = predicted.chunk(2)
+        return empty + self.guidance * (prompted - empty)
+
+    def _joined(self, features: Tensor) -> Tensor:
+        """(c h w); under guidance both prompts' features, weighted 1 - c and c with c = g / (2g - 1) (DragDiffusion's code)."""
+        if self.guidance == 1:
+            return features[0]
+        c = self.guidance / (2 * self.guidance - 1)
+        return torch.cat([(1 - c) * features[0], c * features[1]])
+
+    @cached_property
+    def _start_layer(self) -> int:
+        return round(START_LAYER * len(self_attentions(self.unet))) if self.start_layer is None else self.start_layer
+
+    @contextmanager
+    def _told_memory(self):
+        try:
+            yield
+        except torch.OutOfMemoryError as error:
+            weights = sum(p.numel() * p.element_size() for p in self.unet.parameters()) / 2**30
+            raise torch.OutOfMemoryError(
+                f"{self.name} needs more memory than the device has: its weights take {weights:.1f} GB, and a step at {self.size[1]}×{self.size[0]} "
+                f'much more than that for its activations. Lower the size, load with autocast="float16", or use device="cpu" ({error})'
+            ) from error
+
+
+class _Rest:
+    """The prediction, made when it is first asked for, from where the features were read.
+
+    It keeps the gradient if the features have one, whoever asks: a picture that is looked at first must not cost the mask its pull.
+    """
+
+    def __init__(self, model: Diffusion, run: Iterator[Tensor], differentiable: bool) -> None:
+        self.model, self.run, self.differentiable, self.value = model, run, differentiable, None
+
+    def __call__(self) -> Tensor:
+        if self.value is None:
+            with self.model._told_memory(), torch.set_grad_enabled(self.differentiable):
+                *_, last = self.run
+                self.value = self.model._guided(last)
+        return self.value

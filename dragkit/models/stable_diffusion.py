@@ -1,0 +1,82 @@
+"""Stable Diffusion 1 and 2, from a folder that you have: ``dk.load("folder/of/stable-diffusion-v1-5", prompt="a lion")``.
+
+The folder is a diffusers pipeline with safetensors. Nothing is downloaded, and no pickle is opened.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from .ddim import road
+from .diffusion import Diffusion
+
+NEEDED = {  # part of the pipeline → its files
+    "unet": ("config.json", "diffusion_pytorch_model.safetensors"),
+    "vae": ("config.json", "diffusion_pytorch_model.safetensors"),
+    "text_encoder": ("config.json", "model.safetensors"),
+    "tokenizer": ("vocab.json", "merges.txt"),
+    "scheduler": ("scheduler_config.json",),
+}
+CONVERT = "diffusers.StableDiffusionPipeline.from_pretrained(folder, local_files_only=True).save_pretrained(new_folder, safe_serialization=True)"
+
+
+def open_stable_diffusion(
+    folder: Path, device: str = "cpu", *, prompt: str = "", size: int | tuple[int, int] | None = None, steps: int = 50, **settings: Any
+) -> Diffusion:
+    """The model in a diffusers folder.
+
+    Args:
+        prompt: what the picture shows; the empty one will do.
+        size: (height, width) of the pictures in px, or their side; None for what the network was trained with (512 for SD 1.5).
+        steps: of the road from picture to noise (DragDiffusion: 50).
+        settings: those of :class:`Diffusion`; `feature_block` is 3 here, as DragDiffusion has it.
+
+    Raises:
+        ValueError: the folder is no such pipeline; what is missing is named.
+    """
+    _check(folder)
+    from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel
+    from transformers import CLIPTextModel, CLIPTokenizer
+
+    here = {"local_files_only": True, "use_safetensors": True}
+    unet = UNet2DConditionModel.from_pretrained(folder / "unet", **here)
+    vae = AutoencoderKL.from_pretrained(folder / "vae", **here).to(device).eval().requires_grad_(False)
+    words = CLIPTextModel.from_pretrained(folder / "text_encoder", **here)
+    tokens = CLIPTokenizer.from_pretrained(folder / "tokenizer", local_files_only=True)
+    scheduler = DDIMScheduler.from_pretrained(folder / "scheduler", local_files_only=True)
+    cell = 2 ** (len(vae.config.block_out_channels) - 1)
+    side = size or unet.config.sample_size * cell
+    ids = tokens(["", prompt], padding="max_length", max_length=tokens.model_max_length, truncation=True, return_tensors="pt").input_ids
+    with torch.no_grad():
+        text = words(ids)[0].to(device)
+
+    def encode(image: Tensor) -> Tensor:
+        return vae.encode(2 * image - 1).latent_dist.mode() * vae.config.scaling_factor
+
+    def decode(latent: Tensor) -> Tensor:
+        return vae.decode(latent / vae.config.scaling_factor).sample.add(1).div(2).clamp(0, 1)
+
+    unet = unet.to(device, memory_format=torch.channels_last).eval().requires_grad_(False)
+    settings = {"name": folder.name, "feature_block": 3} | settings
+    return Diffusion(unet, road(scheduler, steps, device), encode, decode, (side, side) if isinstance(side, int) else tuple(side), cell, text=text, **settings)
+
+
+def _check(folder: Path) -> None:
+    """Everything that can be told of a folder before seconds are spent on it."""
+    if not (folder / "model_index.json").is_file():
+        raise ValueError(f"{folder} is no diffusers pipeline: it has no model_index.json; give the folder that holds unet/, vae/, text_encoder/ …")
+    missing = [f"{part}/{name}" for part, names in NEEDED.items() for name in names if not (folder / part / name).is_file()]
+    pickled = [name for name in missing if name.endswith(".safetensors") and any((folder / name).parent.glob("*.bin"))]
+    if pickled:
+        raise ValueError(f"{folder} holds its weights as pickles (.bin), which dragkit does not open: {', '.join(pickled)} missing. Convert it once: {CONVERT}")
+    if missing:
+        raise ValueError(f"{folder} is not a whole pipeline; missing: {', '.join(missing)}")
+    config = json.loads((folder / "unet" / "config.json").read_text(encoding="utf-8"))
+    kind = config.get("_class_name")
+    if kind != "UNet2DConditionModel" or config.get("addition_embed_type") or config.get("class_embed_type"):
+        raise ValueError(f"{folder}: its UNet is a {kind} with more inputs than noise, time and text; dragkit knows Stable Diffusion 1 and 2, not XL or later")
