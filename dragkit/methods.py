@@ -48,30 +48,30 @@ def draggan(profile: Literal["official", "paper"] = "official") -> dict[str, Any
 def dragdiffusion(profile: Literal["small", "official"] = "small") -> dict[str, Any]:
     r"""DragDiffusion (Shi et al., CVPR 2024): DragGAN's loop on a diffusion model's noisy latent.
 
-    Both profiles: features on a grid of half the picture's side (stride 2), square patches r₁ = 1, windows r₂ = 3, L1 tracking, the loss
-    (2 r₁ + 1)² times the mean over patch and channels, the mask term 0.1 · sum on the predicted latent one step further down,
-    Adam with 0.01 on z alone, 80 steps, tracked before supervised.
+    Both profiles: square patches r₁ = 1 on a grid of half the picture's side (stride 2), shifted by a cell of it; the loss is (2 r₁ + 1)²
+    times the mean over patch and channels, the mask term 0.1 · sum on the predicted latent one step further down; L1 tracking
+    in windows r₂ = 3; Adam with 0.01 on z alone, 80 steps, tracked before supervised.
 
-    ==============  =========================  =======================================
-    setting         "official" (the code)      "small", for pictures of 64 px: our choice
-    ==============  =========================  =======================================
-    stop, no pull   2 cells of that grid: 4 px  1 px, at 512 px an eighth of that
-    mask on latent  one pixel of each cell     averaged over each cell
-    ==============  =========================  =======================================
+    ==============  ===========================  ============================================
+    setting         "official" (the code)        "small", for pictures of 64 px: our choice
+    ==============  ===========================  ============================================
+    windows         7 × 7 cells of that grid     7 × 7 pixels
+    stop, no pull   2 cells of that grid: 4 px   1 px
+    mask on latent  one pixel of each cell       averaged over each cell
+    ==============  ===========================  ============================================
 
-    At 64 px four pixels are most of a mouth, so the official stop would end an edit that has hardly begun. The code reads
-    no feature between its grid's cells; here the points are not rounded to them. LoRA, inversion and
-    reference-latent control belong to the model: :func:`dragkit.invert`, :func:`dragkit.tune`.
+    At 64 px four pixels are most of a mouth, so the official stop would end an edit that has hardly begun, and its window reaches from
+    the handle to the target of most edits. The code rounds its points to the grid's cells; here they are not rounded. LoRA, inversion and
+    reference-latent control belong to the model: :func:`dragkit.lora`, :func:`dragkit.invert`.
 
     Raises:
         ValueError: an unknown profile.
     """
     if profile not in ("small", "official"):
         raise ValueError(f'unknown profile {profile!r}; choose "small" or "official"')
-    stop, resize = (1.0, "area") if profile == "small" else (4.0, "nearest")
+    stop, resize, stride = (1.0, "area", 1) if profile == "small" else (4.0, "nearest", 2)
     losses = (ShiftedPatchLoss(1, reduction="area", skip=stop, shape="square", stride=2), MaskLoss(0.1, reduction="cells", resize=resize))
-    tracker = NearestNeighbor(3, norm=1, stride=2)
-    return {"tracker": tracker, "losses": losses, "lr": 1e-2, "steps": 80, "arrive": stop, "trust": always}
+    return {"tracker": NearestNeighbor(3, norm=1, stride=stride), "losses": losses, "lr": 1e-2, "steps": 80, "arrive": stop, "trust": always}
 
 
 def stabledrag(profile: str | None = None, base: Callable[..., dict[str, Any]] = draggan) -> dict[str, Any]:
@@ -79,7 +79,7 @@ def stabledrag(profile: str | None = None, base: Callable[..., dict[str, Any]] =
 
     All else is `base` of that `profile` (its default, where there is none): ``stabledrag(base=dragdiffusion)`` is StableDrag-Diff.
     StableDrag's own code was never published, and its settings are our choice (see :mod:`dragkit.trackers.discriminative`); on
-    DragDiffusion's grid the label is one cell wide, and the region 25 x 25 cells: its 7 x 7 windows are too small to learn in.
+    DragDiffusion's windows the label is 2 px wide, and the region 49 x 49 px: 7 x 7 are too few to learn in.
     Its ablations: ``draggan() | {"tracker": Discriminative()}``, ``draggan() | {"trust": above(0.8)}``.
 
     Raises:
@@ -87,7 +87,7 @@ def stabledrag(profile: str | None = None, base: Callable[..., dict[str, Any]] =
     """
     pieces = base(profile) if profile else base()
     if stride := pieces["tracker"].stride:
-        tracker = Discriminative(pieces["tracker"].radius, label=1, region=12, stride=stride)
+        tracker = Discriminative(pieces["tracker"].radius, label=2 / stride, region=24 // stride, stride=stride)
     else:
         tracker = Discriminative()
     return pieces | {"tracker": tracker, "trust": above(0.8)}

@@ -125,7 +125,8 @@ def lora(
         model: such as ``dk.load("lion-diffusion")``; it is not changed.
         image, fit: as for :func:`invert`.
         rank, steps, lr, batch: as in :mod:`dragkit.models.lora`; 80 steps take some 25 seconds at 64 px on two cores.
-        file: where to keep it (.safetensors). If it is there already and belongs to this model and picture, nothing is learnt.
+        file: where to keep it (.safetensors). If it is there already and belongs to this model and picture, it goes on from there: nothing
+            is learnt that has been.
 
     Raises:
         ValueError: the model is no diffusion model, a setting out of range, or `file` belongs to another model or picture.
@@ -135,16 +136,17 @@ def lora(
     if not isinstance(steps, int) or steps < 1:
         raise ValueError(f"steps is {steps!r}; take a whole number from 1 up")
     target, file = read_picture(image, model.size[0], fit), None if file is None else Path(file)
-    if file and file.is_file():
-        return Lora.load(file, model, target).model()
-    learner = Lora(model, target, rank, lr, batch)
-    with tqdm(range(steps), "LoRA", unit="step") as bar:
+    if file and (file.is_dir() or file.suffix != ".safetensors"):
+        raise ValueError(f"file is {file}; give the name of a file that ends in .safetensors, such as runs/my_lora.safetensors")
+    learner = Lora.load(file, model, target, rank, lr, batch) if file and file.is_file() else Lora(model, target, rank, lr, batch)
+    before = learner.steps
+    with tqdm(range(before, steps), "LoRA", unit="step") as bar:
         try:
             for _ in bar:
                 bar.set_postfix_str(f"loss {learner.step():.4f}", refresh=False)
         except KeyboardInterrupt:
             bar.write(f"interrupted: the LoRA is kept as it is after {learner.steps} steps")
-    if file:
+    if file and learner.steps > before:
         learner.save(file)
     return learner.model()
 

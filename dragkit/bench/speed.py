@@ -19,13 +19,17 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from itertools import islice
 
 import torch
+from torch import Tensor
 from tqdm.auto import tqdm
 
 from ..loop import drag
-from ..methods import draggan, stabledrag
-from ..models import load
+from ..methods import dragdiffusion, draggan, stabledrag
+from ..models import Model, load
+from ..models.inversion import ddim
+from ..models.lora import Lora
 from ..models.stylegan2 import StyleGAN2
 from ..models.stylegan2_network import Generator
 from ..records import Edit, Step
@@ -44,7 +48,7 @@ def config_f() -> StyleGAN2:
     return StyleGAN2(generator.to(memory_format=torch.channels_last), 128, name="config-f 512 (random weights)")
 
 
-def spread_edit(model: StyleGAN2, handles: int) -> Edit:
+def spread_edit(model: Model, handles: int) -> Edit:
     """`handles` points on a line, each to move a tenth of the picture down, and a mask of the upper half."""
     side = model.size[0]
     x = torch.linspace(0.2, 0.8, handles) * side
@@ -61,10 +65,11 @@ def seconds(work: Callable[[], object]) -> float:
     return time.perf_counter() - start
 
 
-def steps_of(model: StyleGAN2, handles: int, method: dict) -> Iterator[Step]:
+def steps_of(model: Model, handles: int, method: dict, latent: Tensor | None = None, mask: bool = True) -> Iterator[Step]:
     """A drag with `method` that pulls at any distance and never ends, past its first three steps."""
+    edit = spread_edit(model, handles) if mask else replace(spread_edit(model, handles), mask=None)
     losses = tuple(replace(loss, skip=0.0) if hasattr(loss, "skip") else loss for loss in method["losses"])
-    run = drag(model, model.sample(0), spread_edit(model, handles), **method | {"steps": 10**6, "losses": losses})
+    run = drag(model, model.sample(0) if latent is None else latent, edit, **method | {"steps": 10**6, "losses": losses})
     for _ in range(3):
         next(run)
     return run
@@ -119,6 +124,31 @@ def report_stabledrag(model: StyleGAN2, repeats: int) -> None:
         print(f"learning ten handles' filters, {solver}: {spread([seconds(lambda: tracker.start(view, edit)) for _ in range(repeats)])}")
 
 
+def report_diffusion(repeats: int) -> None:
+    """Print what the bundled diffusion model costs: inversion, a drag step beside a bare pass to the feature block, finish, LoRA, a whole edit."""
+    model = load("lion-diffusion", device="cpu")
+    image = model.finish(model.sample(0))
+    found = ddim(model, image)
+    print(f"{model.name}: inversion and back {spread([seconds(lambda: ddim(model, image)) for _ in range(5)], 's', 1)}")
+    bare = found.latent.clone().requires_grad_()
+    for mask in (False, True):
+        for handles in (1, 10):
+            run = steps_of(found.model, handles, dragdiffusion(), found.latent, mask)
+            times = in_turns(lambda: next(run), lambda: model.view(bare).features.mean().backward(), repeats)
+            each = [a / b for a, b in zip(*times)]
+            print(f"  step over bare pass, {handles} handle{'s' * (handles > 1)}, {'a' if mask else 'no'} mask: {spread(each, '', 1)}; step {spread(times[0])}")
+    print(f"  finish with reference control {spread([seconds(lambda: found.model.finish(found.latent)) for _ in range(5)], 's', 1)}")
+
+    def edit() -> None:
+        run = steps_of(found.model, 1, dragdiffusion(), ddim(model, image).latent, True)
+        *_, last = islice(run, 77)
+        found.model.finish(last.latent)
+
+    print(f"  a whole edit, 80 steps, without LoRA {seconds(edit):.1f} s")
+    learner = Lora(model, image)
+    print(f"  LoRA, 80 steps {80 * statistics.median(seconds(learner.step) for _ in range(10)):.1f} s (80 times the median of ten steps)")
+
+
 def import_seconds(module: str, repeats: int = 5) -> list[float]:
     """Seconds that a fresh interpreter needs for ``import module``."""
     command = [sys.executable, "-c", f"import time; t = time.perf_counter(); import {module}; print(time.perf_counter() - t)"]
@@ -171,6 +201,7 @@ def main(arguments: list[str] | None = None) -> None:
     report_steps(lion, options.repeats)
     report_steps(config_f(), max(4, options.repeats // 3))
     report_stabledrag(lion, options.repeats)
+    report_diffusion(options.repeats)
     report_import()
     report_memory()
     report_arrival(lion, options.seeds)

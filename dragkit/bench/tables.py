@@ -14,7 +14,7 @@ import pandas as pd
 
 from .metrics import bootstrap, interval, resamplings
 
-UNITS = {"mean_distance": "px", "tracker_error": "px", "claimed_distance": "px", "change_outside": "grey levels", "seconds": "s", "start_seconds": "s"}
+UNITS = {"mean_distance": "px", "tracker_error": "px", "claimed_distance": "px", "change_outside": "grey levels", "seconds": "s", "start_seconds": "s", "psnr": "dB"}
 DIGITS = 3  # that a printed number keeps
 
 

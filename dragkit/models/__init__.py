@@ -70,8 +70,10 @@ def _find(name_or_path: str | Path) -> tuple[Path, str]:
         raise ValueError(f"{name!r} {zoo.NO_GENERATOR[kind]}; to drag there are: {_generators()}")
     if name in known:
         return zoo.bundled(name), name
-    if path.is_file() or (name and path.is_dir()):
+    if path.is_file():
         return path, path.stem
+    if name and path.is_dir():
+        return path, path.resolve().name
     if entry := zoo.listed(path.name):
         return zoo.find(entry), entry["name"]
     raise ValueError(

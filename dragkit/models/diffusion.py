@@ -77,7 +77,7 @@ class Diffusion:
         grain = self.cell * 2 ** (most - 1)
         if any(side % grain or not side for side in self.size):
             raise ValueError(f"size is {self.size}; this network's pictures have sides that are multiples of {grain} px, such as {(8 * grain, 8 * grain)}")
-        if self.feature_block not in range(most + 1):
+        if not isinstance(self.feature_block, int) or self.feature_block not in range(most + 1):
             raise ValueError(f"feature_block is {self.feature_block!r}; this UNet has 0 (its middle) and the decoder blocks 1 to {most}")
         if not (isinstance(self.guidance, int | float) and 1 <= self.guidance < math.inf):
             raise ValueError(f"guidance is {self.guidance!r}; give 1 (none) or more")
@@ -86,7 +86,7 @@ class Diffusion:
         if self.autocast not in (None, "bfloat16", "float16"):
             raise ValueError(f'autocast is {self.autocast!r}; choose "bfloat16", "float16" or None')
         layers = len(self_attentions(self.unet))
-        if self.start_layer is not None and self.start_layer not in range(layers + 1):
+        if self.start_layer is not None and not (isinstance(self.start_layer, int) and 0 <= self.start_layer <= layers):
             raise ValueError(f"start_layer is {self.start_layer!r}; this UNet has {layers} self-attention layers, so give 0 to {layers} (none)")
         if not (isinstance(self.start_step, int) and self.start_step >= 0):
             raise ValueError(f"start_step is {self.start_step!r}; give a whole number from 0 on")
@@ -109,7 +109,7 @@ class Diffusion:
         """The latent (c h w) on the way from noise to a picture that the model makes up; the same for the same seed."""
         shape = (1, self.unet.config.in_channels, *(side // self.cell for side in self.size))
         noise = torch.tensor(np.random.RandomState(seed).randn(*shape), dtype=torch.float32, device=self.device)
-        return self._walk(noise, self.road.steps, self.level, "sampling")[0]
+        return self.walk(noise, self.road.steps, self.level)[0]
 
     def invert(self, image: Tensor) -> Tensor:
         """DDIM inversion: the latent (c h w) at `level` from which denoising leads back to `image` (3 H W) in 0..1.
@@ -121,7 +121,7 @@ class Diffusion:
             raise ValueError(f"the picture has shape {tuple(image.shape)}; {self.name} inverts (3 {self.size[0]} {self.size[1]})")
         with torch.no_grad():
             clean = self.encode(image[None].to(self.device))
-        return self._walk(clean, 0, self.level, "inversion")[0]
+        return self.walk(clean, 0, self.level)[0]
 
     def around(self, latent: Tensor, **notes: Any) -> Diffusion:
         """This model with `latent` as the original, whose self-attention :meth:`finish` takes along."""
@@ -148,17 +148,22 @@ class Diffusion:
 
     def finish(self, latent: Tensor) -> Tensor:
         """The picture (3 H W) in 0..1: denoised, and where there is a `reference`, with its self-attention."""
-        batch = latent[None] if self.reference is None else torch.stack([self.reference.to(latent), latent])
         with torch.no_grad():
-            return self.decode(self._walk(batch, self.level, 0, "denoising")[-1:])[0]
+            if self.reference is None:
+                return self.decode(self.walk(latent[None], self.level, 0))[0]
+            pair = torch.stack([self.reference.to(latent), latent])
+            return self.decode(self.walk(pair, self.level, 0, share=True)[1:])[0]
 
     @torch.no_grad()
-    def _walk(self, z: Tensor, level: int, to: int, word: str) -> Tensor:
-        """Latents (b c h w) from `level` to level `to`; a pair of them shares its attention."""
+    def walk(self, z: Tensor, level: int, to: int, share: bool = False) -> Tensor:
+        """Latents (b c h w) from `level` to level `to`, 0 = clean; a progress bar appears after two seconds.
+
+        Args:
+            share: the latents are pairs, and the second of each takes the first one's self-attention (`start_step`, `start_layer`).
+        """
         way = 1 if to > level else -1
-        for done, here in enumerate(tqdm(range(level, to, way), word, unit="step", delay=2, leave=False)):
-            share = len(z) == 2 and done >= self.start_step
-            with shared_attention(self.unet, self._start_layer) if share else nullcontext():
+        for done, here in enumerate(tqdm(range(level, to, way), "DDIM", unit="step", delay=2, leave=False)):
+            with shared_attention(self.unet, self._start_layer) if share and done >= self.start_step else nullcontext():
                 predicted = self._predicted(z, max(here, here + way))
             z = self.road.step(z, predicted, here, here + way)
         return z

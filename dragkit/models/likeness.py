@@ -33,7 +33,13 @@ def pyramid(a: Tensor, b: Tensor) -> Tensor:
 
 
 def perceptual(device: str = "cpu") -> Loss | None:
-    """`pyramid` plus LPIPS (Zhang et al. 2018), weighed equally as in PTI, if all it needs is on this disk; else None.
+    """`pyramid` plus LPIPS, weighed equally as in PTI, if all that LPIPS needs is on this disk; else None."""
+    distance = lpips_distance(device)
+    return distance and (lambda a, b: pyramid(a, b) + distance(a, b))
+
+
+def lpips_distance(device: str = "cpu") -> Loss | None:
+    """LPIPS (Zhang et al. 2018, AlexNet) of two pictures (3 H W) in 0..1, if all it needs is on this disk; else None.
 
     It takes the package `lpips` and its backbone's weights in torch.hub's folder of checkpoints. Nothing is downloaded.
     """
@@ -45,7 +51,7 @@ def perceptual(device: str = "cpu") -> Loss | None:
     if not Path(torch.hub.get_dir(), "checkpoints", Path(Weights.IMAGENET1K_V1.url).name).is_file():
         return None
     network = lpips.LPIPS(net="alex", verbose=False).to(device).requires_grad_(False)
-    return lambda a, b: pyramid(a, b) + network(a[None], b[None], normalize=True).mean()
+    return lambda a, b: network(a[None], b[None], normalize=True).mean()
 
 
 def at_hand(device: str) -> Loss:

@@ -67,13 +67,13 @@ class Lora:
         return self.unet(z.contiguous(memory_format=torch.channels_last), t, *text).sample
 
     def model(self) -> Diffusion:
-        """The given model with W + BA for W."""
+        """The given model with W + BA for W, and without a reference: what was inverted before was inverted without the LoRA."""
         unet = deepcopy(self.base.unet)
         with torch.no_grad():
             for name, layer in self.unet.named_modules():
                 if hasattr(layer, "get_delta_weight"):
                     unet.get_submodule(name).weight += layer.get_delta_weight("default")
-        return replace(self.base, unet=unet, notes={**self.base.notes, "lora": f"rank {self.rank}, {self.steps} steps"})
+        return replace(self.base, unet=unet, reference=None, notes={"lora": f"rank {self.rank}, {self.steps} steps"})
 
     def save(self, path: Path) -> None:
         """Write A and B of every layer, and what they belong to."""
@@ -84,11 +84,12 @@ class Lora:
         save_file({name: w.detach().cpu().contiguous() for name, w in self.weights.items()}, path, about)
 
     @classmethod
-    def load(cls, path: Path, model: Diffusion, target: Tensor) -> Lora:
-        """The LoRA in a file that :meth:`save` wrote.
+    def load(cls, path: Path, model: Diffusion, target: Tensor, rank: int = RANK, lr: float = LR, batch: int = BATCH) -> Lora:
+        """The LoRA in a file that :meth:`save` wrote; further steps begin with fresh moments of AdamW.
 
         Raises:
-            ValueError: no such file, or one of another model or picture.
+            ValueError: the file holds no LoRA, or one of another model or picture.
+            FileNotFoundError: there is none.
         """
         from safetensors import SafetensorError, safe_open
 
@@ -97,10 +98,10 @@ class Lora:
                 about, weights = file.metadata() or {}, {name: file.get_tensor(name) for name in file.keys()}
         except SafetensorError as error:
             raise ValueError(f"{path} is no LoRA that dragkit saved ({error})") from error
-        for what, now in (("network", network(model)), ("picture", fingerprint(target))):
+        for what, now in (("network", network(model)), ("picture", fingerprint(target)), ("rank", str(rank))):
             if about.get(what) != now:
                 raise ValueError(f"{path} is a LoRA of another {what}; choose another file, or remove this one to learn anew")
-        lora = cls(model, target, int(about["rank"]))
+        lora = cls(model, target, rank, lr, batch)
         with torch.no_grad():
             for name, weight in weights.items():
                 lora.weights[name].copy_(weight)
@@ -109,8 +110,8 @@ class Lora:
 
 
 def network(model: Diffusion) -> str:
-    """A fingerprint of the network's weights."""
-    return fingerprint(model.unet.conv_in.weight) + fingerprint(model.unet.conv_out.weight)
+    """A fingerprint of the network: of the first numbers of each of its weights."""
+    return fingerprint(torch.cat([p.detach().flatten()[:16].float().cpu() for p in model.unet.parameters()]))
 
 
 def fingerprint(values: Tensor) -> str:

@@ -19,20 +19,20 @@ NEEDED = {  # part of the pipeline → its files
     "unet": ("config.json", "diffusion_pytorch_model.safetensors"),
     "vae": ("config.json", "diffusion_pytorch_model.safetensors"),
     "text_encoder": ("config.json", "model.safetensors"),
-    "tokenizer": ("vocab.json", "merges.txt"),
+    "tokenizer": ("vocab.json", "merges.txt"),  # or tokenizer.json alone, as transformers 5 writes it
     "scheduler": ("scheduler_config.json",),
 }
 CONVERT = "diffusers.StableDiffusionPipeline.from_pretrained(folder, local_files_only=True).save_pretrained(new_folder, safe_serialization=True)"
 
 
 def open_stable_diffusion(
-    folder: Path, device: str = "cpu", *, prompt: str = "", size: int | tuple[int, int] | None = None, steps: int = 50, **settings: Any
+    folder: Path, device: str = "cpu", *, prompt: str = "", size: int | None = None, steps: int = 50, **settings: Any
 ) -> Diffusion:
     """The model in a diffusers folder.
 
     Args:
         prompt: what the picture shows; the empty one will do.
-        size: (height, width) of the pictures in px, or their side; None for what the network was trained with (512 for SD 1.5).
+        size: side of the pictures in px; None for what the network was trained with (512 for SD 1.5).
         steps: of the road from picture to noise (DragDiffusion: 50).
         settings: those of :class:`Diffusion`; `feature_block` is 3 here, as DragDiffusion has it.
 
@@ -46,12 +46,12 @@ def open_stable_diffusion(
     here = {"local_files_only": True, "use_safetensors": True}
     unet = UNet2DConditionModel.from_pretrained(folder / "unet", **here)
     vae = AutoencoderKL.from_pretrained(folder / "vae", **here).to(device).eval().requires_grad_(False)
-    words = CLIPTextModel.from_pretrained(folder / "text_encoder", **here)
+    words = CLIPTextModel.from_pretrained(folder / "text_encoder", **here).float()  # else in the precision of the file
     tokens = CLIPTokenizer.from_pretrained(folder / "tokenizer", local_files_only=True)
     scheduler = DDIMScheduler.from_pretrained(folder / "scheduler", local_files_only=True)
     cell = 2 ** (len(vae.config.block_out_channels) - 1)
-    side = size or unet.config.sample_size * cell
-    ids = tokens(["", prompt], padding="max_length", max_length=tokens.model_max_length, truncation=True, return_tensors="pt").input_ids
+    side = unet.config.sample_size * cell if size is None else size
+    ids = tokens(["", prompt], padding="max_length", max_length=words.config.max_position_embeddings, truncation=True, return_tensors="pt").input_ids
     with torch.no_grad():
         text = words(ids)[0].to(device)
 
@@ -63,7 +63,7 @@ def open_stable_diffusion(
 
     unet = unet.to(device, memory_format=torch.channels_last).eval().requires_grad_(False)
     settings = {"name": folder.name, "feature_block": 3} | settings
-    return Diffusion(unet, road(scheduler, steps, device), encode, decode, (side, side) if isinstance(side, int) else tuple(side), cell, text=text, **settings)
+    return Diffusion(unet, road(scheduler, steps, device), encode, decode, (side, side), cell, text=text, **settings)
 
 
 def _check(folder: Path) -> None:
@@ -71,6 +71,8 @@ def _check(folder: Path) -> None:
     if not (folder / "model_index.json").is_file():
         raise ValueError(f"{folder} is no diffusers pipeline: it has no model_index.json; give the folder that holds unet/, vae/, text_encoder/ …")
     missing = [f"{part}/{name}" for part, names in NEEDED.items() for name in names if not (folder / part / name).is_file()]
+    if (folder / "tokenizer" / "tokenizer.json").is_file():
+        missing = [name for name in missing if not name.startswith("tokenizer/")]
     pickled = [name for name in missing if name.endswith(".safetensors") and any((folder / name).parent.glob("*.bin"))]
     if pickled:
         raise ValueError(f"{folder} holds its weights as pickles (.bin), which dragkit does not open: {', '.join(pickled)} missing. Convert it once: {CONVERT}")

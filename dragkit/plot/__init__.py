@@ -7,6 +7,7 @@ The figures are made without pyplot: they show themselves in a notebook, and can
 from .inversion import inversion as inversion
 from .learning import learning as learning
 from .looks import features as features
+from .looks import pictures as pictures
 from .looks import scores as scores
 from .runs import ablation as ablation
 from .runs import compare as compare

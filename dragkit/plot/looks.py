@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
+from torch import Tensor
 
 from ..compose import Palette, peaks, stretched
 from ..records import Step, View
@@ -61,6 +62,26 @@ def features(views: View | Sequence[View], names: Sequence[str] | None = None) -
     figure.axes[0].set_ylabel("y (px)")
     share = f"{100 * palette.share:.0f} % of the first view's variance"
     figure.suptitle(f"features, PCA to RGB: {share}", fontsize=10)
+    return figure
+
+
+def pictures(named: Mapping[str, Tensor | np.ndarray]) -> Photo:
+    """Pictures side by side under their names, (3 H W) in 0..1 or uint8 (H W 3), each on axes of its own pixels.
+
+    Raises:
+        ValueError: there are none, or one has another shape.
+    """
+    if not named:
+        raise ValueError("there are no pictures to show; give a dict of name and picture")
+    figure = Photo(figsize=(0.5 + 2.2 * len(named), 2.6), layout="constrained")
+    for axes, (name, picture) in zip(figure.subplots(1, len(named), squeeze=False)[0], named.items()):
+        pixels = picture.detach().cpu().movedim(0, -1).numpy() if isinstance(picture, Tensor) else np.asarray(picture)
+        if pixels.ndim != 3 or pixels.shape[2] != 3:
+            raise ValueError(f"{name!r} has shape {tuple(picture.shape)}; a picture is a tensor (3 H W) or an array (H W 3)")
+        axes.imshow(pixels)
+        axes.set_title(name, fontsize=10)
+        axes.set(xlabel="x (px)")
+    figure.axes[0].set_ylabel("y (px)")
     return figure
 
 

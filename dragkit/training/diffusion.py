@@ -20,6 +20,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before torch: three times
 import argparse
 import copy
 import json
+import math
 import platform
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -102,7 +103,7 @@ class Trainer:
 
 def rate(done: float) -> float:
     """The share of the learning rate when the part `done` (0..1) of the run is over: a short rise, then half a cosine."""
-    return min(done / 0.02 + 0.01, (1 + np.cos(np.pi * min(done, 1))) / 2 + 0.01)
+    return min(done / 0.02 + 0.01, (1 + math.cos(math.pi * min(done, 1))) / 2 + 0.01)
 
 
 @torch.no_grad()
