@@ -201,13 +201,20 @@ def test_a_network_that_knows_the_picture_samples_it(monkeypatch, prediction):
 def test_inversion_asks_at_the_time_of_the_noisier_level(monkeypatch):
     asked = []
     predicting(monkeypatch, lambda z, t: asked.append(int(t)) or torch.zeros_like(z))
-    model = tiny("epsilon", strength=0.5)
+    model = tiny("epsilon", strength=0.5, refine=0)
     z = model.invert(picture())
     torch.testing.assert_close(z, encode(picture()) * (model.road.alphas[5] / model.road.alphas[0]).sqrt())  # no noise: only shrunk
     up = asked.copy()
     asked.clear()
     torch.testing.assert_close(model.finish(z), picture(), atol=1e-5, rtol=0)
     assert up == [1, 101, 201, 301, 401] and asked == up[::-1]
+
+
+def test_a_refined_step_up_is_undone_by_the_step_down(monkeypatch):
+    """The exact step solves z' = step(z, ε(z')); every correction comes nearer to it."""
+    predicting(monkeypatch, lambda z, t: 0.3 * z)
+    wrong = [(tiny("epsilon", refine=r).finish(tiny("epsilon", refine=r).invert(picture())) - picture()).abs().max() for r in range(4)]
+    assert all(b < 0.5 * a for a, b in zip(wrong, wrong[1:])), wrong
 
 
 def test_noise_that_depends_on_time_alone_is_inverted_exactly(monkeypatch):
@@ -668,7 +675,7 @@ def test_a_drag_moves_the_latent_and_a_saved_session_remembers_how(tmp_path):
     assert trace[0].image.shape == (SIDE, SIDE, 3) and trace[0].scores.shape == (1, 7, 7)
 
     text = json.loads(session.save(tmp_path / "run").read_text())
-    chosen = {"strength": 0.7, "steps of the road": 10, "feature_block": 2}
+    chosen = {"strength": 0.7, "steps of the road": 10, "refine": 1, "feature_block": 2}
     assert text["about"] == chosen | {"lora": "rank 2, 2 steps", "inversion_psnr": round(found.psnr, 2)}
     assert text["model"] == "tiny" and [step["stride"] for step in text["steps"]] == [2, 2, 2]
     again = Session.load(tmp_path / "run", found.model, **dragdiffusion("official"))

@@ -40,6 +40,9 @@ class Diffusion:
         text: (2 tokens c) the empty prompt and the prompt, for a conditional network.
         feature_block: which stage of the UNet is read: 0 its middle, then its decoder blocks from 1 (DragDiffusion: 3 of 4).
         strength: how far up the road the latent lies, in (0, 1]: 0.7 of 50 steps is level 35.
+        refine: times that each step of the inversion is corrected: the network looks again at where the step led to, and the step is
+            made anew from there. One brings the bundled lion 4 dB for twice the time (our choice, after Pan et al. 2023 and
+            Garibi et al. 2024); DragDiffusion has 0.
         guidance: g of classifier-free guidance. 1 leaves it out, as for real pictures; for generated ones DragDiffusion takes 7.5.
         reference: (c h w) the start of the drag. If there is one, :meth:`finish` takes the original's self-attention
             along: see :meth:`around`.
@@ -61,6 +64,7 @@ class Diffusion:
     text: Tensor | None = field(default=None, repr=False)
     feature_block: int = 2
     strength: float = 0.7
+    refine: int = 1
     guidance: float = 1.0
     reference: Tensor | None = field(default=None, repr=False)
     start_step: int = 0
@@ -88,8 +92,9 @@ class Diffusion:
         layers = len(self_attentions(self.unet))
         if self.start_layer is not None and not (isinstance(self.start_layer, int) and 0 <= self.start_layer <= layers):
             raise ValueError(f"start_layer is {self.start_layer!r}; this UNet has {layers} self-attention layers, so give 0 to {layers} (none)")
-        if not (isinstance(self.start_step, int) and self.start_step >= 0):
-            raise ValueError(f"start_step is {self.start_step!r}; give a whole number from 0 on")
+        for name in ("start_step", "refine"):
+            if not (isinstance(getattr(self, name), int) and getattr(self, name) >= 0):
+                raise ValueError(f"{name} is {getattr(self, name)!r}; give a whole number from 0 on")
 
     @property
     def level(self) -> int:
@@ -103,7 +108,8 @@ class Diffusion:
     @property
     def about(self) -> dict[str, Any]:
         """What a saved run remembers of the model."""
-        return {"strength": self.strength, "steps of the road": self.road.steps, "feature_block": self.feature_block} | dict(self.notes)
+        chosen = {"strength": self.strength, "steps of the road": self.road.steps, "refine": self.refine, "feature_block": self.feature_block}
+        return chosen | dict(self.notes)
 
     def sample(self, seed: int) -> Tensor:
         """The latent (c h w) on the way from noise to a picture that the model makes up; the same for the same seed."""
@@ -164,8 +170,10 @@ class Diffusion:
         way = 1 if to > level else -1
         for done, here in enumerate(tqdm(range(level, to, way), "DDIM", unit="step", delay=2, leave=False)):
             with shared_attention(self.unet, self._start_layer) if share and done >= self.start_step else nullcontext():
-                predicted = self._predicted(z, max(here, here + way))
-            z = self.road.step(z, predicted, here, here + way)
+                there = z
+                for _ in range(1 + self.refine if way > 0 else 1):
+                    there = self.road.step(z, self._predicted(there, max(here, here + way)), here, here + way)
+            z = there
         return z
 
     def _predicted(self, z: Tensor, level: int) -> Tensor:
