@@ -70,7 +70,7 @@ def test_latents_at_a_level_are_noisy_pictures_or_inversions():
 @pytest.mark.slow
 def test_a_lion_is_dragged_by_every_method_and_a_stopped_run_goes_on(monkeypatch, tmp_path):
     monkeypatch.setattr(diffusion, "BUDGETS", (1, 2))
-    rows = diffusion.measure(3, few=True)
+    rows = diffusion.measure(3, lora=False)
     results = pd.DataFrame(rows)
     assert set(results["method"]) == {"not dragged", "the target itself", *(m + s for m in diffusion.METHODS for s in ("", ", no control"))}
     assert results.groupby("method").size()["DragDiffusion"] == 2 and (results.loc[results["budget"] == 1, "steps"] == 1).all()

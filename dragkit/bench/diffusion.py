@@ -41,6 +41,7 @@ from .metrics import change_outside, mean_distance, ssim
 from .tables import compare, markdown, table
 
 BUDGETS = (20, 40, 80)
+ONE = 16  # lions that are dragged by one landmark, too
 METHODS = {"DragDiffusion": dragdiffusion(), "StableDrag-Diff": stabledrag(base=dragdiffusion)}
 RESULTS = DATA / "results" / "diffusion.csv"
 
@@ -64,12 +65,12 @@ def judge(pair: renders.Pair, image: Tensor) -> dict[str, float]:
     return measured | {"change_outside": change_outside(pair.before, image, pair.edit.mask)}
 
 
-def measure(seed: int, few: bool) -> list[dict[str, Any]]:
-    """All drags of one lion; runs in a worker. `few` leaves out the LoRA and the single landmark."""
+def measure(seed: int, counts: tuple[int, ...] = (5,), lora: bool = True) -> list[dict[str, Any]]:
+    """All drags of one lion, with LoRA those of five landmarks alone; runs in a worker."""
     torch.set_num_threads(1)
     plain, rows = load("lion-diffusion", device="cpu"), []
-    pairs = {count: renders.pair(seed, count, plain.size[0]) for count in ((5,) if few else (5, 1))}
-    models = {"": plain} if few else {"": plain, " + LoRA": _learnt(plain, pairs[5].before)}
+    pairs = {count: renders.pair(seed, count, plain.size[0]) for count in counts}
+    models = {"": plain} | ({" + LoRA": _learnt(plain, pairs[5].before)} if lora else {})
     for suffix, model in models.items():
         found = ddim(model, pairs[5].before)
         for count, pair in pairs.items():
@@ -107,7 +108,7 @@ def run(seeds: range, out: Path, workers: int) -> pd.DataFrame:
     out.write_text("".join(json.dumps(rows) + "\n" for rows in kept))
     missing = [seed for seed in seeds if seed not in [rows[0]["seed"] for rows in kept]]
     with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool, out.open("a") as file:
-        futures = [pool.submit(measure, seed, False) for seed in missing]
+        futures = [pool.submit(measure, seed, (5, 1) if seed < ONE else (5,)) for seed in missing]
         for future in tqdm(as_completed(futures), "lions", len(futures), unit="lion"):
             kept.append(future.result())
             file.write(json.dumps(kept[-1]) + "\n")
