@@ -253,3 +253,16 @@ def test_similarity_is_one_or_nought_where_it_is_the_same():
     assert c.alike(features, features[:, 1, 2], "distance")[1, 2] == 0
     with pytest.raises(ValueError, match="cosine, distance"):
         c.alike(features, features[:, 0, 0], "dot")
+
+
+def test_a_window_with_a_stride_is_read_where_it_was_painted():
+    scores = np.zeros((7, 7))
+    scores[1, 5] = 1
+    window, targets = np.array([32.0, 30]), np.array([[60.0, 60]])
+    assert c.under(36, 26, scores, window, (64, 64), targets, stride=2) == (1, 5)
+    assert c.under(25.2, 30, scores, window, (64, 64), targets, stride=2) == (3, 0)
+    assert c.under(24.8, 30, scores, window, (64, 64), targets, stride=2) is None
+    picture = compose(GREY, targets=targets, scores=scores, near=window, stride=2, size=768)
+    dark, bright = (tuple(shade[:3]) for shade in (c.colours(scores)[0, 0], c.colours(scores)[1, 5]))
+    assert near(at(picture, 36, 26), bright) and near(at(picture, 28, 26), dark) and near(at(picture, 25.5, 30), dark)
+    assert not near(at(picture, 20, 30), dark)

@@ -1,9 +1,11 @@
 """The matplotlib twins: they name their axes, show the trace's numbers and need no pyplot."""
 
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
 import dragkit as dk
 
@@ -187,3 +189,25 @@ def test_an_ablation_drags_one_edit_of_one_picture(trace, runs, message):
     with pytest.raises(ValueError, match=message):
         dk.plot.ablation(runs(trace))
     dk.plot.ablation({"a": trace, "b": other_run()})
+
+
+def test_pictures_stand_side_by_side_on_axes_of_their_own_pixels():
+    figure = dk.plot.pictures({"tensor": torch.rand(3, 8, 6), "array": np.zeros((4, 4, 3), np.uint8)})
+    assert [axes.get_title() for axes in figure.axes] == ["tensor", "array"]
+    assert [axes.images[0].get_array().shape for axes in figure.axes] == [(8, 6, 3), (4, 4, 3)]
+    assert figure.axes[0].get_ylabel() == "y (px)" and all(axes.get_xlabel() == "x (px)" for axes in figure.axes)
+    with pytest.raises(ValueError, match="there are no pictures to show"):
+        dk.plot.pictures({})
+    with pytest.raises(ValueError, match=r"'flat' has shape \(8, 6\); a picture is a tensor \(3 H W\)"):
+        dk.plot.pictures({"flat": torch.rand(8, 6)})
+
+
+@pytest.mark.parametrize("stride", [1, 2])
+def test_a_score_window_with_a_stride_lies_where_it_was_read(trace, stride):
+    """A step whose best score is two cells to the right of the middle is ringed two strides to the right."""
+    scores = torch.zeros(1, 7, 7)
+    scores[0, 3, 5] = 1
+    frame = replace(trace[0], scores=scores, maps={}, near=torch.tensor([[20.0, 30.0]]), stride=stride)
+    axes = dk.plot.scores(frame).axes[0]
+    assert axes.get_xlim() == (20 - 3.5 * stride, 20 + 3.5 * stride)
+    assert [line.get_xydata().tolist() for line in axes.lines if line.get_label() == "best"] == [[[20 + 2 * stride, 30]]]
