@@ -98,7 +98,7 @@ def reach(radius: float, stride: float | None, size: tuple[int, int]) -> tuple[i
         return scaled(radius, size), 1
     if not (isinstance(stride, int | float) and 0 < stride < math.inf):
         raise ValueError(f"stride is {stride!r}; give the pixels between neighbours, such as 2, or None to scale the radius with the picture")
-    if radius != int(radius) or radius < 1:
+    if not (isinstance(radius, int | float) and math.isfinite(radius) and radius == int(radius) >= 1):
         raise ValueError(f"radius is {radius!r}; with a stride it counts places, so give a whole number from 1 on")
     return int(radius), stride
 

@@ -152,6 +152,7 @@ def _steps(model, latent, edit, tracker, losses, lr, steps, arrive, trust, resum
             return
         _update(adam, sum(terms.values()), f"step {index} ({values})")
         near, memory, index = track.points, track.memory, index + 1
+        del view, terms  # a large model's activations need not wait for the next step's
 
 
 def tracker_name(tracker: Tracker) -> str:

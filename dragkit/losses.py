@@ -60,7 +60,7 @@ class above:  # noqa: N801: it reads as a word, trust=above(0.7)
 
 @dataclass(frozen=True)
 class ShiftedPatchLoss:
-    r"""Pull each handle one pixel toward its target: its patch, shifted, shall look as it looks now.
+    r"""Pull each handle one pixel (or `stride`) toward its target: its patch, shifted, shall look as it looks now.
 
     .. math:: L = \sum_i \sum_{q ∈ Ω(p_i)} ‖F(q + d_i) - sg\,T_i(q)‖_1
 
@@ -161,7 +161,7 @@ class MaskLoss:
 
     def __call__(self, view: View, track: TrackResult, start: View, edit: Edit) -> Tensor:
         if edit.mask is None:
-            return view.anchor.new_zeros(())
+            return view.features.new_zeros(())
         still = 1 - to_grid(edit.mask, view.anchor, self.resize)
         error = ((view.anchor - start.anchor.detach()) * still).abs()
         if self.reduction == "mean":

@@ -61,7 +61,8 @@ def dragdiffusion(profile: Literal["small", "official"] = "small") -> dict[str, 
     ==============  ===========================  ============================================
 
     At 64 px four pixels are most of a mouth, so the official stop would end an edit that has hardly begun, and its window reaches from
-    the handle to the target of most edits. The code rounds its points to the grid's cells; here they are not rounded. LoRA, inversion and
+    the handle to the target of most edits. The code rounds its points to the grid's cells; here they are not rounded. Its mask term is left out where the mask frees nothing,
+    which :class:`dragkit.Edit` refuses. LoRA, inversion and
     reference-latent control belong to the model: :func:`dragkit.lora`, :func:`dragkit.invert`.
 
     Raises:
@@ -86,7 +87,7 @@ def stabledrag(profile: str | None = None, base: Callable[..., dict[str, Any]] =
         ValueError: an unknown profile.
     """
     pieces = base(profile) if profile else base()
-    if stride := pieces["tracker"].stride:
+    if stride := getattr(pieces["tracker"], "stride", None):
         tracker = Discriminative(pieces["tracker"].radius, label=2 / stride, region=24 // stride, stride=stride)
     else:
         tracker = Discriminative()

@@ -23,7 +23,7 @@ from tqdm.auto import tqdm
 
 from .compose import beside, encode, paint
 from .models.diffusion import Diffusion
-from .models.inversion import LR, STEPS, TUNING_LR, TUNING_STEPS, Inversion, Loss, check_model, ddim, search, tuning
+from .models.inversion import LR, STEPS, TUNING_LR, TUNING_STEPS, Inversion, Loss, check_model, inverted, search, tuning
 from .models.lora import BATCH, RANK, Lora
 from .models.lora import LR as LORA_LR
 from .models.lora import STEPS as LORA_STEPS
@@ -37,7 +37,7 @@ Watch = Callable[[Inversion], Any]
 
 
 def invert(
-    model: StyleGAN2,
+    model: StyleGAN2 | Diffusion,
     image: Picture,
     *,
     fit: Literal["crop", "pad"] = "crop",
@@ -67,13 +67,13 @@ def invert(
         UserWarning: the picture is not like those that the model has learnt: see :func:`doubt`.
 
     Raises:
-        ValueError, TypeError, FileNotFoundError: the model has no w, or the picture cannot be read.
+        ValueError, TypeError, FileNotFoundError: there is nothing to search in, a setting does not fit the model, or the picture cannot be read.
         KeyboardInterrupt: interrupted before the first iteration.
     """
     if isinstance(model, Diffusion):
         if given := [name for name, value in (("steps", steps), ("lr", lr), ("loss", loss), ("watch", watch)) if value is not None]:
             raise ValueError(f"{given[0]} belongs to a search, and DDIM inversion has none; the model's strength and steps are chosen by dragkit.load")
-        return ddim(model, read_picture(image, model.size[0], fit))
+        return inverted(model, read_picture(image, model.size[0], fit))
     steps, lr = STEPS if steps is None else steps, LR if lr is None else lr
     found, whole = _run(finding(model, image, fit=fit, steps=steps, lr=lr, loss=loss), "search", steps, watch)
     if found is None:

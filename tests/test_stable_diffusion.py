@@ -327,8 +327,8 @@ def test_pickles_are_not_opened_but_how_to_convert_them_is_told(broken):
 @pytest.mark.parametrize(
     "change, kind",
     [
-        ({"addition_embed_type": "text_time"}, "UNet2DConditionModel with more inputs"),
-        ({"class_embed_type": "timestep"}, "UNet2DConditionModel with more inputs"),
+        ({"addition_embed_type": "text_time"}, "UNet2DConditionModel with other inputs"),
+        ({"class_embed_type": "timestep"}, "UNet2DConditionModel with other inputs"),
         ({"_class_name": "SD3Transformer2DModel"}, "SD3Transformer2DModel"),
     ],
 )

@@ -31,7 +31,7 @@ from ..loop import drag
 from ..methods import dragdiffusion, stabledrag
 from ..models import load
 from ..models.diffusion import Diffusion
-from ..models.inversion import Inversion, ddim
+from ..models.inversion import Inversion, inverted
 from ..models.likeness import lpips_distance, psnr
 from ..models.lora import STEPS, Lora
 from ..models.zoo import DATA
@@ -41,7 +41,7 @@ from .metrics import change_outside, mean_distance, ssim
 from .tables import compare, markdown, table
 
 BUDGETS = (20, 40, 80)
-ONE = 16  # lions that are dragged by one landmark, too
+ONE, LEARNT = 16, 24  # lions that are dragged by one landmark, too; and with LoRA
 METHODS = {"DragDiffusion": dragdiffusion(), "StableDrag-Diff": stabledrag(base=dragdiffusion)}
 RESULTS = DATA / "results" / "diffusion.csv"
 
@@ -72,7 +72,7 @@ def measure(seed: int, counts: tuple[int, ...] = (5,), lora: bool = True) -> lis
     pairs = {count: renders.pair(seed, count, plain.size[0]) for count in counts}
     models = {"": plain} | ({" + LoRA": _learnt(plain, pairs[5].before)} if lora else {})
     for suffix, model in models.items():
-        found = ddim(model, pairs[5].before)
+        found = inverted(model, pairs[5].before)
         for count, pair in pairs.items():
             if suffix and count == 1:
                 continue
@@ -108,7 +108,7 @@ def run(seeds: range, out: Path, workers: int) -> pd.DataFrame:
     out.write_text("".join(json.dumps(rows) + "\n" for rows in kept))
     missing = [seed for seed in seeds if seed not in [rows[0]["seed"] for rows in kept]]
     with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool, out.open("a") as file:
-        futures = [pool.submit(measure, seed, (5, 1) if seed < ONE else (5,)) for seed in missing]
+        futures = [pool.submit(measure, seed, (5, 1) if seed < ONE else (5,), seed < LEARNT) for seed in missing]
         for future in tqdm(as_completed(futures), "lions", len(futures), unit="lion"):
             kept.append(future.result())
             file.write(json.dumps(kept[-1]) + "\n")

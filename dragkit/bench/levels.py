@@ -97,9 +97,9 @@ def table(results: pd.DataFrame) -> str:
 
 
 def figure(results: pd.DataFrame) -> Figure:
-    """Error over the level, a line a block, a panel a tracker; dashed where noise was added instead of inverted."""
+    """Error over the level, a line a block, a panel a tracker; dotted where noise was added instead of inverted."""
     colours = ("#d55e00", "#0072b2", "#009e73", "#cc79a7")
-    page = Figure(figsize=(9, 3.4), layout="constrained")
+    page = Figure(figsize=(9, 3.9), layout="constrained")
     names = list(dict.fromkeys(results["tracker"]))
     for axes, name in zip(page.subplots(1, len(names), sharey=True), names):
         for (noise, block), group in results[results["tracker"] == name].groupby(["noise", "block"]):
@@ -111,7 +111,9 @@ def figure(results: pd.DataFrame) -> Figure:
         axes.spines[["top", "right"]].set_visible(False)
         axes.grid(alpha=0.3)
     page.axes[0].set_ylabel("tracking error (px of 64)")
-    page.axes[0].legend(frameon=False, fontsize=8, title="dotted: noise added, not inverted\nbars: standard error", title_fontsize=8)
+    lines, labels = page.axes[0].get_legend_handles_labels()
+    words = {"loc": "outside lower center", "ncols": len(lines), "frameon": False, "fontsize": 9, "title_fontsize": 8}
+    page.legend(lines, labels, title="solid: inverted; dotted: noise added; bars: standard error; grey: the papers' strength", **words)
     return page
 
 

@@ -1,4 +1,4 @@
-"""The README's pictures, from the bundled lion: ``python -m dragkit.bench.pictures``."""
+"""The README's pictures, from the bundled models: ``python -m dragkit.bench.pictures``."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def grid(pictures: list[np.ndarray], columns: int) -> np.ndarray:
 
 
 def page(model, count: int = 64, columns: int = 8, gap: int = 12) -> np.ndarray:
-    """`count` seeds at truncation 0.7 on the left, as many renders of the world on the right."""
+    """`count` seeds (a GAN's at truncation 0.7) on the left, as many renders of the world on the right."""
     seeds = grid([uint8(model.finish(model.sample(s)).cpu()) for s in range(count)], columns)
     renders = grid([uint8(Lion.sample(s).render(model.size[0]).image) for s in range(count)], columns)
     return np.concatenate([seeds, np.full((len(seeds), gap, 3), 255, np.uint8), renders], 1)
@@ -55,6 +55,7 @@ def main(arguments: list[str] | None = None) -> None:
     lion = load("lion", device="cpu")
     Image.fromarray(before_during_after(lion)).save(out / "drag.png", optimize=True)
     Image.fromarray(page(lion)).save(out / "lions.jpg", quality=90)
+    Image.fromarray(page(load("lion-diffusion", device="cpu"))).save(out / "diffusion.jpg", quality=90)
 
 
 if __name__ == "__main__":

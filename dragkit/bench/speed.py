@@ -28,7 +28,7 @@ from tqdm.auto import tqdm
 from ..loop import drag
 from ..methods import dragdiffusion, draggan, stabledrag
 from ..models import Model, load
-from ..models.inversion import ddim
+from ..models.inversion import inverted
 from ..models.lora import Lora
 from ..models.stylegan2 import StyleGAN2
 from ..models.stylegan2_network import Generator
@@ -128,8 +128,8 @@ def report_diffusion(repeats: int) -> None:
     """Print what the bundled diffusion model costs: inversion, a drag step beside a bare pass to the feature block, finish, LoRA, a whole edit."""
     model = load("lion-diffusion", device="cpu")
     image = model.finish(model.sample(0))
-    found = ddim(model, image)
-    print(f"{model.name}: inversion and back {spread([seconds(lambda: ddim(model, image)) for _ in range(5)], 's', 1)}")
+    found = inverted(model, image)
+    print(f"{model.name}: inversion and back {spread([seconds(lambda: inverted(model, image)) for _ in range(5)], 's', 1)}")
     bare = found.latent.clone().requires_grad_()
     for mask in (False, True):
         for handles in (1, 10):
@@ -140,7 +140,7 @@ def report_diffusion(repeats: int) -> None:
     print(f"  finish with reference control {spread([seconds(lambda: found.model.finish(found.latent)) for _ in range(5)], 's', 1)}")
 
     def edit() -> None:
-        run = steps_of(found.model, 1, dragdiffusion(), ddim(model, image).latent, True)
+        run = steps_of(found.model, 1, dragdiffusion(), inverted(model, image).latent, True)
         *_, last = islice(run, 77)
         found.model.finish(last.latent)
 

@@ -3,12 +3,12 @@ r"""DDIM, the deterministic road between a picture and noise, in both directions
 A diffusion model is trained on :math:`z_t = \sqrt{ᾱ_t}\, x_0 + \sqrt{1 - ᾱ_t}\, ε` to tell the noise ε (or the
 velocity :math:`v = \sqrt{ᾱ_t}\, ε - \sqrt{1 - ᾱ_t}\, x_0`) from z_t and t. The road has `steps` + 1 levels: level 0 is the
 clean latent and level k the k-th of the chosen times. One step between two levels re-mixes the same x̂₀ and ε̂
-(Song et al. 2021, eq. 12 with σ = 0), whichever of the two levels is noisier:
+(Song et al. 2021, eq. 12 with σ = 0), up or down:
 
 .. math:: z_b = \sqrt{ᾱ_b}\, x̂_0 + \sqrt{1 - ᾱ_b}\, ε̂
 
-Downward that is sampling; upward it is DDIM inversion. Both ask the network at the time of the noisier level, as
-DragDiffusion's code does; so a step up and the same step down differ only in where the network looked.
+Downward that is sampling; upward it is DDIM inversion. Both ask the network for ε̂ at the time of the noisier level, as
+DragDiffusion's code does; so a step up and the same step down differ only in the latent that the network saw.
 """
 
 from __future__ import annotations
@@ -48,8 +48,18 @@ class Road:
         return (z - noise * predicted) / signal, predicted
 
     def step(self, z: Tensor, predicted: Tensor, level: int, to: int) -> Tensor:
-        """The latent at level `to`, from the one at `level` and what the network predicted there."""
+        """The latent at the lower level `to`, from the one at `level` and what the network predicted there."""
         x0, noise = self.split(z, predicted, level)
+        return self.mix(x0, noise, to)
+
+    def climb(self, z: Tensor, there: Tensor, predicted: Tensor, level: int, to: int) -> Tensor:
+        """The latent at the higher level `to`, from the one at `level` and what the network predicted for `there` at `to`.
+
+        Where `there` is the answer itself, the step down leads back to z exactly. DDIM inversion does not know it yet and takes z
+        for it. A velocity belongs to the level that the network was told, so ε̂ is read there.
+        """
+        noise = self.split(there, predicted, to)[1]
+        x0 = (z - (1 - self.alphas[level]).sqrt() * noise) / self.alphas[level].sqrt()
         return self.mix(x0, noise, to)
 
     def error(self, predict: Callable[[Tensor, Tensor], Tensor], x0: Tensor, noise: Tensor, level: Tensor) -> Tensor:
@@ -79,5 +89,7 @@ def road(scheduler: Any, steps: int, device: torch.device | str = "cpu") -> Road
         raise ValueError(f"steps is {steps!r}; give a whole number from 1 to {most}, such as 50")
     ddim.set_timesteps(steps)
     times = ddim.timesteps.flip(0)
+    if times[-1] >= most or times[-1] < most - 2 * (most // steps):
+        raise ValueError(f"steps is {steps}, which this scheduler spaces from time {int(times[0])} to {int(times[-1])} of {most}; take fewer, such as 50")
     alphas = torch.cat([ddim.final_alpha_cumprod.view(1), ddim.alphas_cumprod[times]])
     return Road(torch.cat([times[:1], times]).to(device), alphas.float().to(device), ddim.config.prediction_type)

@@ -28,6 +28,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -62,7 +63,7 @@ class Inversion:
     losses: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     psnrs: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
 
-    @property
+    @cached_property
     def image(self) -> Tensor:
         """The picture (3 H W) of the latent, in 0..1."""
         return self.model.finish(self.latent)
@@ -198,13 +199,13 @@ def spread(model: StyleGAN2) -> Tensor:
     return ((directions * deviations) @ directions.T).to(model.device)
 
 
-def ddim(model: Diffusion, target: Tensor) -> Inversion:
+def inverted(model: Diffusion, target: Tensor) -> Inversion:
     """DDIM inversion: the latent of `target` (3 H W) in 0..1 on a diffusion model, and the PSNR of what denoising makes of it.
 
     The model it comes with takes the latent as its reference and remembers the PSNR.
     """
-    latent = model.invert(target)
-    quality = psnr(replace(model, reference=None).finish(latent), target.to(model.device))
+    target, latent = target.to(model.device), model.invert(target)
+    quality = psnr(replace(model, reference=None).finish(latent), target)
     return Inversion(model.around(latent, inversion_psnr=round(quality, 2)), latent, target, quality)
 
 

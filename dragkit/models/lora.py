@@ -5,8 +5,7 @@ Each of the linear layers q, k, v and out of every attention gets a correction o
 .. math:: W' = W + B A, \qquad A: (rank, c),\ B: (c', rank),\ B = 0 \text{ at first},
 
 which learns to denoise noisy versions of the one picture at random levels. The defaults are DragDiffusion's: rank 16, 80 steps
-of AdamW with 5e-4, four noises a step. Its code draws from all 1000 times; here it is the road's levels, the only ones
-that are used afterwards.
+of AdamW with 5e-4, four noises a step. Its code draws from all 1000 times; here it is the road's levels (our choice).
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from .diffusion import Diffusion
 
@@ -44,7 +43,7 @@ class Lora:
         config = LoraConfig(r=rank, lora_alpha=rank, init_lora_weights="gaussian", target_modules=list(LAYERS))
         with torch.random.fork_rng():
             torch.manual_seed(0)
-            self.unet = inject_adapter_in_model(config, deepcopy(model.unet))
+            self.unet = inject_adapter_in_model(config, shared(model.unet))
         self.weights = {name: p for name, p in self.unet.named_parameters() if p.requires_grad}
         self.optimiser = torch.optim.AdamW(self.weights.values(), lr, weight_decay=1e-2)
         with torch.no_grad():
@@ -68,18 +67,19 @@ class Lora:
 
     def model(self) -> Diffusion:
         """The given model with W + BA for W, and without a reference: what was inverted before was inverted without the LoRA."""
-        unet = deepcopy(self.base.unet)
-        with torch.no_grad():
-            for name, layer in self.unet.named_modules():
-                if hasattr(layer, "get_delta_weight"):
-                    unet.get_submodule(name).weight += layer.get_delta_weight("default")
-        return replace(self.base, unet=unet, reference=None, notes={"lora": f"rank {self.rank}, {self.steps} steps"})
+        unet = shared(self.base.unet)
+        for name, layer in self.unet.named_modules():
+            if hasattr(layer, "get_delta_weight"):
+                corrected = unet.get_submodule(name)
+                corrected.weight = nn.Parameter((corrected.weight + layer.get_delta_weight("default")).detach(), requires_grad=False)
+        notes = {name: value for name, value in self.base.notes.items() if name != "inversion_psnr"}
+        return replace(self.base, unet=unet, reference=None, notes={**notes, "lora": f"rank {self.rank}, {self.steps} steps"})
 
     def save(self, path: Path) -> None:
         """Write A and B of every layer, and what they belong to."""
         from safetensors.torch import save_file
 
-        about = {"picture": fingerprint(self.target), "network": network(self.base), "rank": str(self.rank), "steps": str(self.steps)}
+        about = {"picture": fingerprint(self.target), "network": fingerprint_of(self.base), "rank": str(self.rank), "steps": str(self.steps)}
         path.parent.mkdir(parents=True, exist_ok=True)
         save_file({name: w.detach().cpu().contiguous() for name, w in self.weights.items()}, path, about)
 
@@ -98,7 +98,7 @@ class Lora:
                 about, weights = file.metadata() or {}, {name: file.get_tensor(name) for name in file.keys()}
         except SafetensorError as error:
             raise ValueError(f"{path} is no LoRA that dragkit saved ({error})") from error
-        for what, now in (("network", network(model)), ("picture", fingerprint(target)), ("rank", str(rank))):
+        for what, now in (("network", fingerprint_of(model)), ("picture", fingerprint(target)), ("rank", str(rank))):
             if about.get(what) != now:
                 raise ValueError(f"{path} is a LoRA of another {what}; choose another file, or remove this one to learn anew")
         lora = cls(model, target, rank, lr, batch)
@@ -109,7 +109,12 @@ class Lora:
         return lora
 
 
-def network(model: Diffusion) -> str:
+def shared(unet: nn.Module) -> nn.Module:
+    """A copy of a frozen network whose weights are the given one's own, so that it costs no memory."""
+    return deepcopy(unet, {id(weight): weight for weight in unet.parameters()})
+
+
+def fingerprint_of(model: Diffusion) -> str:
     """A fingerprint of the network: of the first numbers of each of its weights."""
     return fingerprint(torch.cat([p.detach().flatten()[:16].float().cpu() for p in model.unet.parameters()]))
 

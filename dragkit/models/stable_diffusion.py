@@ -22,6 +22,7 @@ NEEDED = {  # part of the pipeline → its files
     "tokenizer": ("vocab.json", "merges.txt"),  # or tokenizer.json alone, as transformers 5 writes it
     "scheduler": ("scheduler_config.json",),
 }
+MORE = ("addition_embed_type", "class_embed_type", "encoder_hid_dim_type", "time_cond_proj_dim", "center_input_sample")  # which dragkit knows not
 CONVERT = "diffusers.StableDiffusionPipeline.from_pretrained(folder, local_files_only=True).save_pretrained(new_folder, safe_serialization=True)"
 
 
@@ -62,7 +63,7 @@ def open_stable_diffusion(
         return vae.decode(latent / vae.config.scaling_factor).sample.add(1).div(2).clamp(0, 1)
 
     unet = unet.to(device, memory_format=torch.channels_last).eval().requires_grad_(False)
-    settings = {"name": folder.name, "feature_block": 3} | settings
+    settings = {"name": folder.name, "feature_block": 3, "notes": {"prompt": prompt}} | settings
     return Diffusion(unet, road(scheduler, steps, device), encode, decode, (side, side), cell, text=text, **settings)
 
 
@@ -80,5 +81,9 @@ def _check(folder: Path) -> None:
         raise ValueError(f"{folder} is not a whole pipeline; missing: {', '.join(missing)}")
     config = json.loads((folder / "unet" / "config.json").read_text(encoding="utf-8"))
     kind = config.get("_class_name")
-    if kind != "UNet2DConditionModel" or config.get("addition_embed_type") or config.get("class_embed_type"):
-        raise ValueError(f"{folder}: its UNet is a {kind} with more inputs than noise, time and text; dragkit knows Stable Diffusion 1 and 2, not XL or later")
+    more = [name for name in MORE if config.get(name)] + (["in_channels"] if config.get("in_channels") != 4 else [])
+    if kind != "UNet2DConditionModel" or more:
+        raise ValueError(
+            f"{folder}: its UNet is a {kind} with other inputs than noise, time and text ({', '.join(more) or 'its kind'}); dragkit knows "
+            "Stable Diffusion 1 and 2, not XL or later, no inpainting"
+        )

@@ -59,15 +59,14 @@ class Trainer:
         self.optimiser = torch.optim.AdamW(self.unet.parameters(), lr, betas=(0.9, 0.99), weight_decay=1e-2)
         self.alphas = scheduler().alphas_cumprod.to(device)
         self.lr, self.device, self.images, self.seconds, self.history = lr, device, 0, 0.0, []
-        self.pool = ThreadPoolExecutor(workers, initializer=torch.set_num_threads, initargs=(1,))
+        self.workers, self.pool = workers, ThreadPoolExecutor(workers, initializer=torch.set_num_threads, initargs=(1,))
 
     def step(self, pictures: Tensor, done: float) -> float:
         """Learn from uint8 `pictures` (b 3 64 64) when the part `done` of the run is over; returns L."""
         torch.manual_seed(self.images)  # so that a resumed run draws what an unbroken one would have
         x = encode(pictures.to(self.device).float() / 255)
         noise, t = torch.randn_like(x), torch.randint(len(self.alphas), (len(x),), device=self.device)
-        workers = self.pool._max_workers
-        shares = zip(x.chunk(workers), noise.chunk(workers), t.chunk(workers))
+        shares = zip(*(part.chunk(self.workers) for part in (x, noise, t)))
         losses, gradients = zip(*self.pool.map(lambda share: self._gradients(*share), shares))
         for parameter, *parts in zip(self.unet.parameters(), *gradients):
             parameter.grad = sum(parts) / len(parts)
@@ -80,7 +79,7 @@ class Trainer:
         return sum(losses) / len(losses)
 
     def _gradients(self, x: Tensor, noise: Tensor, t: Tensor) -> tuple[float, tuple[Tensor, ...]]:
-        half = torch.autocast("cuda", torch.bfloat16) if self.device == "cuda" else nullcontext()
+        half = torch.autocast("cuda", torch.bfloat16) if self.device.startswith("cuda") else nullcontext()
         with half:
             value = loss(self.unet, x, noise, t, self.alphas)
         return value.item(), torch.autograd.grad(value, list(self.unet.parameters()))
@@ -171,7 +170,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--workers", type=int, default=0, help="threads that share a batch; 0 = one per core, on a GPU one")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     options = parser.parse_args(arguments)
-    workers = options.workers or (1 if options.device == "cuda" else os.cpu_count())
+    workers = options.workers or (os.cpu_count() if options.device == "cpu" else 1)
     if options.batch % workers:
         parser.error(f"--batch {options.batch} does not divide among {workers} workers")
     options.out.mkdir(parents=True, exist_ok=True)
