@@ -120,7 +120,7 @@ def figure(results: pd.DataFrame) -> Figure:
 def main(arguments: list[str] | None = None) -> None:
     """The command line; `--help` lists the parts."""
     parser = argparse.ArgumentParser(prog="python -m dragkit.bench.levels", description=__doc__.split("\n\n")[0])
-    parser.add_argument("--count", type=int, default=30, help="walks")
+    parser.add_argument("--count", type=int, default=16, help="walks")
     parser.add_argument("--out", type=Path, default=Path("runs/levels"), help="folder for the errors and the figure")
     parser.add_argument("--workers", type=int, default=os.cpu_count(), help="processes")
     parser.add_argument("--report", action="store_true", help="print the tables of the kept results, without tracking")
