@@ -67,7 +67,9 @@ class Session:
             try:
                 if not len(self.trace):
                     self.step()
-                while bar.n < steps and not self.done:
+                for _ in range(steps):
+                    if self.done:
+                        break
                     bar.set_postfix_str(str(self.step()), refresh=False)
                     bar.update()
                 if self.done:
@@ -129,6 +131,8 @@ class Session:
                 f"{path} was made by another model: its pictures are {picture} and its latents {latent}, "
                 f"this model's {tuple(model.size)} and {expected}; load the model that the file names"
             )
+        if hasattr(model, "opened"):  # it has settings that a latent depends on, and the file tells them
+            model = model.opened(trace[0].latent, trace.about)
         session = cls(model, trace[0].latent.to(model.device), trace[0].edit, **method)
         session.trace, session._run = trace, None
         return session

@@ -95,6 +95,7 @@ class Trace:
 
     def __init__(self, steps: Iterator[Step] | list[Frame] = ()) -> None:
         self.frames: list[Frame] = []
+        self.about: dict[str, Any] = {}  # of the model, as the file that it was loaded from told
         for step in steps:
             self.append(step)
 
@@ -200,6 +201,7 @@ class Trace:
             arrays[name] = np.stack([_moments(f)[i] for f in self.frames])
         path.parent.mkdir(parents=True, exist_ok=True)
         np.savez_compressed(path.with_suffix(".npz"), **arrays)
+        about = ({"about": self.about} if self.about else {}) | about
         text = {"dragkit": FORMAT, **about, "edit": self.frames[0].edit.to_dict(), "why": self.why(), "steps": steps}
         path.write_text(json.dumps(text, indent=1) + "\n")
         return path
@@ -217,7 +219,9 @@ class Trace:
             if len(arrays["image"]) != len(text["steps"]):
                 raise ValueError(f"{len(text['steps'])} steps, but {len(arrays['image'])} pictures")
             edit = Edit.from_dict(text["edit"])
-            return cls([_frame(edit, step, arrays, i) for i, step in enumerate(text["steps"])])
+            trace = cls([_frame(edit, step, arrays, i) for i, step in enumerate(text["steps"])])
+            trace.about = dict(text.get("about", {}))
+            return trace
         except FileNotFoundError as error:
             raise ValueError(f"{error.filename} is missing; a saved run is a .json and a .npz of the same name") from error
         except Exception as error:

@@ -3,6 +3,7 @@
 import copy
 import json
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -693,6 +694,18 @@ def test_a_drag_moves_the_latent_and_a_saved_session_remembers_how(tmp_path):
     again = Session.load(tmp_path / "run", found.model, **dragdiffusion("official"))
     assert [frame.stride for frame in again.trace] == [2, 2, 2]
     assert torch.equal(again.step().latent, session.step().latent)  # it goes on where it was
+    plain = Session.load(tmp_path / "run", replace(found.model, reference=None), **dragdiffusion("official")).model
+    assert torch.equal(plain.reference, found.latent) and plain.notes["inversion_psnr"] == round(found.psnr, 2)
+    for other, told in ((tiny(), "lora rank 2, 2 steps, this model has none"), (replace(found.model, strength=0.5), "strength 0.7, this model has 0.5")):
+        with pytest.raises(ValueError, match=f"the run was made with {told}; load the model as it was then"):
+            Session.load(tmp_path / "run", other, **dragdiffusion("official"))
+
+
+def test_latents_of_another_model_are_refused():
+    for wrong in (torch.zeros(12, 4, 4), torch.zeros(2, 12, 8, 8), torch.zeros(14, 512)):
+        for use in (tiny().view, tiny().finish):
+            with pytest.raises(ValueError, match=r"tiny has latents \(c h w\) = \(12, 8, 8\), such as dragkit.invert\(model, picture\).latent"):
+                use(wrong)
 
 
 def test_without_a_mask_the_rest_of_the_unet_never_runs():

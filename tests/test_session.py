@@ -8,6 +8,7 @@ import imageio.v3 as iio
 import numpy as np
 import pytest
 import torch
+from tqdm.auto import tqdm
 
 from dragkit import Edit, NearestNeighbor, Session, Trace, drag
 from dragkit.methods import draggan
@@ -391,3 +392,8 @@ def test_the_gif_can_be_read_and_has_a_frame_per_step(whole, tmp_path):
 def test_a_gif_is_named_so(whole, tmp_path):
     with pytest.raises(ValueError, match="run.mp4 must end in .gif"):
         whole.to_gif(tmp_path / "run.mp4")
+
+
+def test_a_run_ends_after_its_steps_without_a_progress_bar_too(monkeypatch):
+    monkeypatch.setattr("dragkit.session.tqdm", lambda **settings: tqdm(**settings, disable=True))
+    assert len(Session(TOY, LATENT, EDIT, **METHOD).run(2)) == 3

@@ -115,8 +115,7 @@ class Diffusion:
 
     def sample(self, seed: int) -> Tensor:
         """The latent (c h w) on the way from noise to a picture that the model makes up; the same for the same seed."""
-        shape = (1, self.unet.config.in_channels, *(side // self.cell for side in self.size))
-        noise = torch.tensor(np.random.RandomState(seed).randn(*shape), dtype=torch.float32, device=self.device)
+        noise = torch.tensor(np.random.RandomState(seed).randn(1, *self._shape), dtype=torch.float32, device=self.device)
         return self.walk(noise, self.road.steps, self.level)[0]
 
     def invert(self, image: Tensor) -> Tensor:
@@ -135,13 +134,25 @@ class Diffusion:
         """This model with `latent` as the original, whose self-attention :meth:`finish` takes along."""
         return replace(self, reference=latent.detach().clone(), notes={**self.notes, **notes})
 
+    def opened(self, latent: Tensor, about: Mapping[str, Any]) -> Diffusion:
+        """This model for a saved run that began at `latent`, which is its reference from now on.
+
+        Raises:
+            ValueError: the run was made with another strength, road, size or LoRA, so its latents mean something else here.
+        """
+        for name in ("strength", "steps of the road", "size", "lora") if about else ():
+            then, now = about.get(name, "none"), self.about.get(name, "none")
+            if then != now:
+                raise ValueError(f"the run was made with {name} {then}, this model has {now}; load the model as it was then")
+        return self.around(latent.to(self.device), **{name: about[name] for name in about if name == "inversion_psnr"})
+
     def view(self, latent: Tensor) -> View:
         """Features of the block, differentiable in the latent.
 
         The anchor is the predicted latent one step further down, ẑ₋₁; the picture is the predicted clean one, x̂₀. Both need
         the UNet's rest, which runs once when the first of them is asked for.
         """
-        latent = latent.to(self.device)
+        latent = self._own(latent)
         run = self._stages(latent[None], self.level)
         with self._told_memory():
             features = next(islice(run, self.feature_block, None))
@@ -157,12 +168,23 @@ class Diffusion:
 
     def finish(self, latent: Tensor) -> Tensor:
         """The picture (3 H W) in 0..1: denoised, and where there is a `reference`, with its self-attention."""
-        latent = latent.to(self.device)
+        latent = self._own(latent)
         with torch.no_grad():
             if self.reference is None:
                 return self.decode(self.walk(latent[None], self.level, 0))[0]
             pair = torch.stack([self.reference, latent])
             return self.decode(self.walk(pair, self.level, 0, share=True)[1:])[0]
+
+    @property
+    def _shape(self) -> tuple[int, int, int]:
+        """(c h w) of a latent."""
+        return (self.unet.config.in_channels, *(side // self.cell for side in self.size))
+
+    def _own(self, latent: Tensor) -> Tensor:
+        """The latent on this model's device, if it is one of its latents."""
+        if tuple(latent.shape) != self._shape:
+            raise ValueError(f"the latent has shape {tuple(latent.shape)}; {self.name} has latents (c h w) = {self._shape}, such as dragkit.invert(model, picture).latent")
+        return latent.to(self.device)
 
     @torch.no_grad()
     def walk(self, z: Tensor, level: int, to: int, share: bool = False) -> Tensor:
