@@ -77,9 +77,9 @@ def test_whole_numbers_are_told_the_range():
 
 
 def test_it_is_no_generator():
-    with pytest.raises(ValueError, match="'landmarks' reads landmarks .*landmark_network.*; to drag there are: lion, toy"):
+    with pytest.raises(ValueError, match="'landmarks' reads landmarks .*landmark_network.*; to drag there are: lion, lion-diffusion, toy"):
         dk.load("landmarks")
-    with pytest.raises(ValueError, match="the bundled models are: lion, toy;"):
+    with pytest.raises(ValueError, match="the bundled models are: lion, lion-diffusion, toy;"):
         dk.load("lino")
 
 
