@@ -1,6 +1,7 @@
 """The diffusion benchmarks: their truth is exact, their measures are the formulas, and a stopped run goes on."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pandas as pd
@@ -8,9 +9,10 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from dragkit.bench import diffusion, levels, renders
+from dragkit.bench import diffusion, levels, lions, renders
 from dragkit.bench.metrics import ssim
 from dragkit.models import load
+from dragkit.models.zoo import DATA
 
 
 def test_a_pair_knows_where_its_landmarks_are_before_and_after():
@@ -65,6 +67,52 @@ def test_latents_at_a_level_are_noisy_pictures_or_inversions():
     torch.testing.assert_close(noise[0], noise[2], atol=1e-4, rtol=0)  # the same in every frame
     inverted = levels.latents(model, pictures, noisy=False)
     torch.testing.assert_close(inverted[10][1], model.walk(clean[1:2], 0, 10)[0], atol=1e-4, rtol=1e-4)
+
+
+def test_the_lions_are_none_of_the_training_pictures(monkeypatch, tmp_path):
+    learnt = json.loads((DATA / "lion-diffusion.json").read_text())["settings"]["pictures"]
+    assert np.array_equal(lions.z_of(7), np.random.RandomState(7).randn(2, 22)[0])  # as a training picture's first latent is drawn
+    asked = []
+    monkeypatch.setattr(diffusion, "run", lambda seeds, *_: asked.append(seeds) or pd.read_csv(diffusion.RESULTS))
+    diffusion.main(["--out", str(tmp_path), "--pairs", "3"])
+    assert asked == [range(renders.FIRST, renders.FIRST + 3)] and renders.FIRST > learnt
+
+
+@pytest.fixture
+def here(monkeypatch):
+    """The workers are threads of this process."""
+    monkeypatch.setattr(diffusion, "ProcessPoolExecutor", lambda workers, mp_context: ThreadPoolExecutor(workers))
+
+
+def a_row(seed: int, method: str = "DragDiffusion", **more) -> dict:
+    return {"task": f"lion {seed}", "method": method, "seed": seed, "budget": 20, "count": 5, "handles": 5, "arrived": 1, "steps": 9, "seconds": 1.0} | more
+
+
+def test_the_first_lions_get_one_landmark_and_lora_too(here, monkeypatch, tmp_path):
+    monkeypatch.setattr(diffusion, "ONE", 1), monkeypatch.setattr(diffusion, "LEARNT", 2)
+    made = {}
+    monkeypatch.setattr(diffusion, "measure", lambda seed, counts, lora: made.update({seed: (counts, lora)}) or [a_row(seed)])
+    (tmp_path / "drags.jsonl").write_text(json.dumps([a_row(11)]) + "\n" + json.dumps([a_row(99)]) + "\n")  # there already, and another run's
+    results = diffusion.run(range(10, 14), tmp_path / "drags.jsonl", workers=1)
+    assert made == {10: ((5, 1), True), 12: ((5,), False), 13: ((5,), False)} and sorted(results["seed"]) == [10, 11, 12, 13]
+
+
+def test_a_lion_that_raises_is_kept_with_its_error_and_the_others_go_on(here, monkeypatch, tmp_path):
+    def rows(seed, counts, lora):
+        for method in diffusion.METHODS:
+            yield a_row(seed, method, mean_distance=2.0, psnr=20.0, ssim=0.5, change_outside=1.0, error=None)
+        if seed == 11:
+            raise FloatingPointError("the loss is nan")
+
+    threads = torch.get_num_threads()
+    monkeypatch.setattr(diffusion, "_rows", rows)
+    results = diffusion.run(range(10, 13), tmp_path / "drags.jsonl", workers=1)
+    torch.set_num_threads(threads)
+    assert sorted(results["seed"]) == [10, 10, 11, 11, 11, 12, 12]
+    failed = results[results["method"] == "failed"]
+    assert failed["error"].tolist() == ["FloatingPointError: the loss is nan"] and failed["seed"].tolist() == [11]
+    assert diffusion.run(range(10, 13), tmp_path / "drags.jsonl", workers=1)["error"].count() == 1  # it is not tried again
+    assert "failed |" in diffusion.report(results) and "failed |" not in diffusion.report(results[results["seed"] != 11])
 
 
 @pytest.mark.slow

@@ -2,8 +2,8 @@ r"""DragDiffusion against StableDrag-Diff on pictures whose target picture is kn
 
 Rendered lions (:mod:`dragkit.bench.renders`) are inverted by the bundled diffusion model, one landmark or five are dragged to
 where they are in another pose, and the result is compared with the render of that pose: as in StableDrag's Table 1 at three
-budgets of steps, and, for some of the lions, with and without LoRA and reference-latent control. The landmarks are read off the result by the landmark network;
-the trackers are not asked. ``--report`` prints the tables from the results that are kept in ``data/results``.
+budgets of steps, with and without LoRA and reference-latent control. No lion shares its numbers with a training picture. The
+landmarks are read off the result by the landmark network; the trackers are not asked. ``--report`` prints the tables from the results that are kept in ``data/results``.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -41,12 +42,14 @@ from .metrics import change_outside, mean_distance, ssim
 from .tables import compare, markdown, table
 
 BUDGETS = (20, 40, 80)
-ONE, LEARNT = 16, 24  # lions that are dragged by one landmark, too; and with LoRA
+MOST = 5  # landmarks that every lion is dragged by
+ONE, LEARNT = 16, 50  # how many lions, from the first on, are dragged by one landmark too, and with LoRA
 METHODS = {"DragDiffusion": dragdiffusion(), "StableDrag-Diff": stabledrag(base=dragdiffusion)}
 RESULTS = DATA / "results" / "diffusion.csv"
+Row = dict[str, Any]
 
 
-def drags(model: Diffusion, found: Inversion, pair: renders.Pair, pieces: dict[str, Any]) -> Iterator[tuple[int, Step, float]]:
+def drags(found: Inversion, pair: renders.Pair, pieces: dict[str, Any]) -> Iterator[tuple[int, Step, float]]:
     """The step at which each budget ends, and the seconds so far; one drag serves all budgets."""
     began, budgets = time.perf_counter(), list(BUDGETS)
     for step in drag(found.model, found.latent, pair.edit, **pieces | {"steps": max(BUDGETS)}):
@@ -65,27 +68,52 @@ def judge(pair: renders.Pair, image: Tensor) -> dict[str, float]:
     return measured | {"change_outside": change_outside(pair.before, image, pair.edit.mask)}
 
 
-def measure(seed: int, counts: tuple[int, ...] = (5,), lora: bool = True) -> list[dict[str, Any]]:
-    """All drags of one lion, with LoRA those of five landmarks alone; runs in a worker."""
+def measure(seed: int, counts: tuple[int, ...] = (MOST,), lora: bool = True) -> list[Row]:
+    """The rows of one lion; what raises ends them with a row of its error, and the other lions go on. Runs in a worker."""
     torch.set_num_threads(1)
-    plain, rows = load("lion-diffusion", device="cpu"), []
-    pairs = {count: renders.pair(seed, count, plain.size[0]) for count in counts}
-    models = {"": plain} | ({" + LoRA": _learnt(plain, pairs[5].before)} if lora else {})
-    for suffix, model in models.items():
-        found = inverted(model, pairs[5].before)
-        for count, pair in pairs.items():
-            if suffix and count == 1:
-                continue
-            about = {"count": count, "handles": len(pair.edit.handles), "inversion_psnr": found.psnr, "length": mean_distance(pair.edit.handles, pair.edit.targets)}
-            if not suffix:
-                rows += [_row(seed, "not dragged", 0, about, judge(pair, pair.before)), _row(seed, "the target itself", 0, about, judge(pair, pair.after))]
-            for name, pieces in METHODS.items():
-                for budget, step, seconds in drags(model, found, pair, pieces):
-                    end = {"steps": step.index, "arrived": int(step.arrived.sum()), "seconds": seconds, "claimed_distance": mean_distance(step.points, pair.edit.targets)}
-                    rows.append(_row(seed, name + suffix, budget, about | end, judge(pair, found.model.finish(step.latent))))
-                alone = replace(found.model, reference=None).finish(step.latent)
-                rows.append(_row(seed, f"{name}{suffix}, no control", max(BUDGETS), about | end, judge(pair, alone)))
+    rows = []
+    try:
+        for row in _rows(seed, counts, lora):
+            rows.append(row)
+    except Exception as raised:
+        rows.append(_row(seed, "failed", 0, {"count": MOST, "handles": MOST}, {"error": f"{type(raised).__name__}: {raised}"}))
     return rows
+
+
+def _rows(seed: int, counts: tuple[int, ...], lora: bool) -> Iterator[Row]:
+    """The lion as it is, all its drags, and those of five landmarks with LoRA."""
+    model = load("lion-diffusion", device="cpu")
+    pairs = {count: renders.pair(seed, count, model.size[0]) for count in counts}
+    for count, pair in pairs.items():
+        about = {"count": count} | _asked(pair)
+        yield _row(seed, "not dragged", 0, about, judge(pair, pair.before))
+        yield _row(seed, "the target itself", 0, about, judge(pair, pair.after))
+    yield from _dragged(seed, model, pairs)
+    if lora:
+        yield from _dragged(seed, _learnt(model, pairs[MOST].before), {MOST: pairs[MOST]}, " + LoRA")
+
+
+def _dragged(seed: int, model: Diffusion, pairs: dict[int, renders.Pair], suffix: str = "") -> Iterator[Row]:
+    """Every edit of one lion by every method, from one inversion."""
+    found = inverted(model, pairs[MOST].before)
+    for (count, pair), (name, pieces) in product(pairs.items(), METHODS.items()):
+        about = {"count": count, "inversion_psnr": found.psnr} | _asked(pair)
+        yield from _budgets(seed, name + suffix, found, pair, pieces, about)
+
+
+def _budgets(seed: int, method: str, found: Inversion, pair: renders.Pair, pieces: dict[str, Any], about: Row) -> Iterator[Row]:
+    """One drag: a row for each budget, and one for its end without reference-latent control."""
+    for budget, step, seconds in drags(found, pair, pieces):
+        claimed = mean_distance(step.points, pair.edit.targets)
+        end = about | {"steps": step.index, "arrived": int(step.arrived.sum()), "seconds": seconds, "claimed_distance": claimed}
+        yield _row(seed, method, budget, end, judge(pair, found.model.finish(step.latent)))
+    alone = replace(found.model, reference=None).finish(step.latent)
+    yield _row(seed, f"{method}, no control", max(BUDGETS), end, judge(pair, alone))
+
+
+def _asked(pair: renders.Pair) -> Row:
+    """How many handles an edit has, and how far it asks them to go (px)."""
+    return {"handles": len(pair.edit.handles), "length": mean_distance(pair.edit.handles, pair.edit.targets)}
 
 
 def _learnt(model: Diffusion, image: Tensor) -> Diffusion:
@@ -95,30 +123,33 @@ def _learnt(model: Diffusion, image: Tensor) -> Diffusion:
     return learner.model()
 
 
-def _row(seed: int, method: str, budget: int, about: dict[str, Any], measured: dict[str, float]) -> dict[str, Any]:
+def _row(seed: int, method: str, budget: int, about: Row, measured: Row) -> Row:
     base = {"task": f"lion {seed}, {about['count']}, {budget}", "method": method, "seed": seed, "budget": budget, "steps": 0, "arrived": 0, "seconds": float("nan")}
     return base | about | {"error": None} | measured
 
 
 def run(seeds: range, out: Path, workers: int) -> pd.DataFrame:
-    """Drag every lion that is not in `out` (.jsonl, a line a lion) yet, and return all results."""
+    """Drag every lion that is not in `out` (.jsonl, a line a lion) yet, and return all results of `seeds`.
+
+    The first `ONE` of them are dragged by one landmark, too, and the first `LEARNT` with LoRA.
+    """
     out.parent.mkdir(parents=True, exist_ok=True)
     out.touch()
     kept = [json.loads(line) for line in out.read_text().splitlines() if line.endswith("]")]  # the last one may be torn
     out.write_text("".join(json.dumps(rows) + "\n" for rows in kept))
     missing = [seed for seed in seeds if seed not in [rows[0]["seed"] for rows in kept]]
     with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool, out.open("a") as file:
-        futures = [pool.submit(measure, seed, (5, 1) if seed < ONE else (5,), seed < LEARNT) for seed in missing]
+        futures = [pool.submit(measure, seed, (MOST, 1) if seed in seeds[:ONE] else (MOST,), seed in seeds[:LEARNT]) for seed in missing]
         for future in tqdm(as_completed(futures), "lions", len(futures), unit="lion"):
             kept.append(future.result())
             file.write(json.dumps(kept[-1]) + "\n")
             file.flush()
-    return pd.DataFrame([row for rows in kept for row in rows])
+    return pd.DataFrame([row for rows in kept for row in rows if row["seed"] in seeds])
 
 
 def report(results: pd.DataFrame) -> str:
     """The tables, as Markdown."""
-    full = results[results["count"] == 5]
+    full = results[results["count"] == MOST]
     dragged = full[(full["budget"] == 0) | full["method"].isin(METHODS)]
     learnt = full.loc[full["method"].str.contains("LoRA"), "seed"].unique()
     last = full[(full["budget"] == max(BUDGETS)) & full["seed"].isin(learnt)]
@@ -140,7 +171,8 @@ def report(results: pd.DataFrame) -> str:
 def _table(results: pd.DataFrame, value: str = "mean_distance") -> str:
     if results.empty:
         return ""
-    return markdown(table(results.to_dict("records"), by=("budget",), value=value).drop(columns=["failed"]))
+    means = table(results.to_dict("records"), by=("budget",), value=value)
+    return markdown(means if means["failed"].any() else means.drop(columns=["failed"]))
 
 
 def _over(results: pd.DataFrame, baseline: str) -> str:
@@ -160,7 +192,7 @@ def main(arguments: list[str] | None = None) -> None:
     if options.report:
         results = pd.read_csv(RESULTS)
     else:
-        results = run(range(options.pairs), options.out / "drags.jsonl", options.workers)
+        results = run(range(renders.FIRST, renders.FIRST + options.pairs), options.out / "drags.jsonl", options.workers)
         results.to_csv(options.out / "diffusion.csv", index=False, float_format="%.4g")
     print(report(results))
 

@@ -128,7 +128,7 @@ def main(arguments: list[str] | None = None) -> None:
     options.out.mkdir(parents=True, exist_ok=True)
     if not options.report:
         with ProcessPoolExecutor(options.workers, mp_context=multiprocessing.get_context("spawn")) as pool:
-            films = list(tqdm(pool.map(measure, range(options.count)), "walks", options.count, unit="film"))
+            films = list(tqdm(pool.map(measure, range(renders.FIRST, renders.FIRST + options.count)), "walks", options.count, unit="film"))
         pd.DataFrame([row for film in films for row in film]).to_csv(options.out / "levels.csv", index=False, float_format="%.4g")
     results = pd.read_csv(RESULTS if options.report else options.out / "levels.csv")
     print(table(results))

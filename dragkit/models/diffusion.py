@@ -8,6 +8,7 @@ between picture and latent, and in whether there is a text.
 from __future__ import annotations
 
 import math
+import multiprocessing
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
@@ -193,8 +194,8 @@ class Diffusion:
         Args:
             share: the latents are pairs, and the second of each takes the first one's self-attention (`start_step`, `start_layer`).
         """
-        way = 1 if to > level else -1
-        for done, here in enumerate(tqdm(range(level, to, way), "DDIM", unit="step", delay=2, leave=False)):
+        way, worker = 1 if to > level else -1, multiprocessing.parent_process() is not None  # whose bar nobody looks at
+        for done, here in enumerate(tqdm(range(level, to, way), "DDIM", unit="step", delay=2, leave=False, disable=worker)):
             with shared_attention(self.unet, self._start_layer) if share and done >= self.start_step else nullcontext():
                 z = self._up(z, here) if way > 0 else self.road.step(z, self._predicted(z, here), here, here - 1)
         return z
