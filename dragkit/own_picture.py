@@ -22,8 +22,9 @@ from torch import Tensor
 from tqdm.auto import tqdm
 
 from .compose import beside, encode, paint
+from .models.ddim_inversion import inverted
 from .models.diffusion import Diffusion
-from .models.inversion import LR, STEPS, TUNING_LR, TUNING_STEPS, Inversion, Loss, check_model, inverted, search, tuning
+from .models.inversion import LR, STEPS, TUNING_LR, TUNING_STEPS, Inversion, Loss, check_model, search, tuning
 from .models.lora import BATCH, RANK, Lora
 from .models.lora import LR as LORA_LR
 from .models.lora import STEPS as LORA_STEPS

@@ -16,11 +16,12 @@ from dragkit import Edit, View, always
 from dragkit.loop import drag
 from dragkit.losses import MaskLoss, ShiftedPatchLoss
 from dragkit.methods import draggan, dragdiffusion, stabledrag
-from dragkit.models import diffusion
+from dragkit.models import denoiser
 from dragkit.models.ddim import road
 from dragkit.models.diffusion import Diffusion
 from dragkit.models.likeness import psnr
 from dragkit.models.lora import Lora
+from dragkit.models.memory import kept
 from dragkit.models.pixel_unet import SCHEDULE, decode, encode, network, scheduler
 from dragkit.models.unet import self_attentions, shared_attention, stages
 from dragkit.session import Session
@@ -68,7 +69,7 @@ def calls(module) -> list:
 
 def predicting(monkeypatch, rule) -> None:
     """Every model's network predicts `rule(z, t)`."""
-    monkeypatch.setattr(diffusion, "stages", lambda unet, z, t, text=None: iter([z, z, z, rule(z, t)]))
+    monkeypatch.setattr(denoiser, "stages", lambda unet, z, t, text=None: iter([z, z, z, rule(z, t)]))
 
 
 # The UNet, opened
@@ -325,7 +326,7 @@ class Mutual:
         return (out.transpose(1, 2).reshape(x.shape) + x) / attn.rescale_output_factor
 
 
-@pytest.mark.parametrize("start_layer, start_step", [(0, 0), (2, 0), (None, 0), (1, 3), (LAYERS, 0), (0, 99)])
+@pytest.mark.parametrize("start_layer, start_step", [(0, 0), (2, 0), (None, 0), (1, 3), (LAYERS, 0), (0, 7)])
 def test_finish_shares_attention_from_that_layer_and_step_on(start_layer, start_step):
     model = tiny(start_layer=start_layer, start_step=start_step)
     original, edited = latent(), latent(2)
@@ -741,6 +742,8 @@ def test_the_same_drag_is_the_same_again(method):
         ({"autocast": "int8"}, 'autocast is \'int8\'; choose "bfloat16", "float16" or None'),
         ({"start_layer": 5}, r"start_layer is 5; this UNet has 4 self-attention layers, so give 0 to 4 \(none\)"),
         ({"start_step": -1}, "start_step is -1"),
+        ({"start_step": 8}, r"start_step is 8; from level 7 there are 7 steps to the picture, so give 0 to 7 \(none\)"),
+        *(({name: True}, f"{name} is True") for name in ("strength", "feature_block", "guidance", "start_step", "start_layer", "refine")),
     ],
 )
 def test_settings_that_there_are_not_are_told(setting, message):
@@ -782,8 +785,87 @@ def test_too_little_memory_is_told(monkeypatch, part):
 
     monkeypatch.setattr(getattr(model.unet, part), "forward", full)
     for call in (lambda: model.view(latent()).anchor, lambda: model.finish(latent()), lambda: dk.invert(model, picture())):
-        with pytest.raises(torch.OutOfMemoryError, match=r"tiny needs .* weights take 0\.0 GB.* 16×16 .*Lower the size.*float16.*cpu.*9 GiB"):
+        with pytest.raises(torch.OutOfMemoryError, match=r"tiny needs .* weights take 0\.000\d* GB.* latents \(b c h w\) = \(\d, 12, 8, 8\) .* for feature_block 0 to 2.*Lower the size.*cpu.*9 GiB"):
             call()
+
+
+@pytest.mark.parametrize("words", ["DefaultCPUAllocator: can't allocate memory", "MPS backend out of memory"])
+def test_too_little_memory_is_told_on_every_device(monkeypatch, words):
+    model = tiny()
+
+    def full(*_):
+        raise RuntimeError(words)
+
+    monkeypatch.setattr(model.unet.conv_in, "forward", full)
+    with pytest.raises(torch.OutOfMemoryError, match=f"tiny needs more memory.*{words}"):
+        model.view(latent())
+
+
+def test_the_memory_that_is_told_is_what_a_look_keeps():
+    """Counted by hand in a real run, each storage once, the weights left out."""
+    model, z = tiny(), latent().requires_grad_()
+    weights = {p.untyped_storage().data_ptr() for p in model.unet.parameters()}
+    found, storages = [], {}
+    with torch.autograd.graph.saved_tensors_hooks(lambda x: storages.setdefault(x.untyped_storage().data_ptr(), x) is None or x, lambda x: x):
+        for _ in stages(model.unet, z[None], torch.ones(1)):
+            found.append(sum(x.untyped_storage().nbytes() for place, x in storages.items() if place not in weights))
+    told = kept(model.unet, (1, *z.shape), None, torch.device("cpu"), None)
+    assert len(told) == 4 and told == sorted(told) and told[0] > 0
+    np.testing.assert_allclose(told, found, rtol=0.1)
+
+
+class Interrupted:
+    """A model's network, interrupted at its `at`-th look."""
+
+    def __init__(self, monkeypatch, at: int) -> None:
+        self.looks, self.at, self.stages = 0, at, denoiser.stages
+        monkeypatch.setattr(denoiser, "stages", self)
+
+    def __call__(self, *arguments):
+        self.looks += 1
+        if self.looks == self.at:
+            raise KeyboardInterrupt
+        return self.stages(*arguments)
+
+
+def test_an_interrupted_inversion_is_one_to_a_lower_strength(monkeypatch):
+    model = tiny(refine=0, start_step=5)
+    whole = replace(model, strength=0.3, start_step=0).invert(picture())
+    Interrupted(monkeypatch, 4)  # the way to level 4
+    with pytest.warns(UserWarning, match=r"interrupted at level 3 of 7: kept as an inversion to strength 0\.3"):
+        found = dk.invert(model, picture())
+    assert torch.equal(found.latent, whole) and torch.equal(found.model.reference, whole)
+    assert (found.model.strength, found.model.level, found.model.start_step) == (0.3, 3, 3)
+    assert math.isnan(found.psnr) and "PSNR not measured" in repr(found) and "inversion_psnr" not in found.model.about
+
+
+def test_an_interrupt_on_the_way_back_keeps_the_whole_inversion(monkeypatch):
+    model = tiny(refine=0)
+    whole = model.invert(picture())
+    Interrupted(monkeypatch, 9)
+    with pytest.warns(UserWarning, match="the latent is whole, its PSNR is not known"):
+        found = dk.invert(model, picture())
+    assert torch.equal(found.latent, whole) and found.model.strength == 0.7 and math.isnan(found.psnr)
+
+
+def test_an_interrupt_before_the_first_level_leaves_nothing(monkeypatch):
+    Interrupted(monkeypatch, 1)
+    with pytest.raises(KeyboardInterrupt):
+        dk.invert(tiny(), picture())
+
+
+def test_a_trace_remembers_the_model_without_being_told():
+    found = dk.invert(tiny(), picture())
+    trace = dk.Trace(dk.drag(found.model, found.latent, Edit([(4, 4)], [(12, 4)]), **dragdiffusion() | {"steps": 1}))
+    assert trace.about == found.model.about and trace.about["inversion_psnr"] == round(found.psnr, 2)
+
+
+def test_a_lora_learns_in_the_models_precision():
+    half = Lora(tiny(autocast="bfloat16"), picture(), rank=2)
+    seen = []
+    half.unet.mid_block.attentions[0].to_q.register_forward_hook(lambda _, __, out: seen.append(out.dtype))
+    whole = Lora(tiny(), picture(), rank=2).step()
+    assert half.step() == pytest.approx(whole, rel=0.05) and seen == [torch.bfloat16]
 
 
 def test_half_precision_is_near_and_the_latent_stays_whole():

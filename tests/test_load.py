@@ -136,3 +136,14 @@ def test_a_safetensors_file_of_another_network_is_refused(data, tmp_path):
 def test_the_toy_needs_no_files(tmp_path, monkeypatch):
     monkeypatch.setattr(zoo, "DATA", tmp_path / "nowhere")
     assert dk.load("toy").name == "toy"
+
+
+@pytest.mark.parametrize("name, settings", [("lion", "feature_block, rows, space, truncation"), ("toy", "side, blobs"), ("lion-diffusion", "steps, strength")])
+def test_a_setting_that_there_is_not_is_told_those_there_are(name, settings):
+    with pytest.raises(ValueError, match=f"{name} has no setting 'hue'; it has: .*{settings}"):
+        dk.load(name, hue=1)
+
+
+def test_a_file_of_the_training_is_told_from_a_stylegan2s_by_its_names():
+    model = dk.load(zoo.bundled("lion-diffusion"), device="cpu", strength=0.5)
+    assert (model.name, model.size, model.level) == ("lion-diffusion", (64, 64), 25)

@@ -221,9 +221,10 @@ def test_a_picture_is_learnt_inverted_and_dragged(model):
 def test_a_lora_learns_with_the_prompt(model):
     """The first loss, from the noise and levels that it drew, with diffusers' own way to add noise."""
     learner, drawn = Lora(model, torch.rand(3, 64, 64), rank=2), []
-    learner.unet.register_forward_pre_hook(lambda _, inputs: drawn.append(inputs))
+    for part in (learner.unet.time_proj, learner.unet.conv_in):
+        part.register_forward_pre_hook(lambda _, inputs: drawn.append(inputs[0]))
     loss = learner.step()
-    (z, t, *_), ddim = drawn[0], diffusers.DDIMScheduler.from_config(NUMBERS)
+    (t, z), ddim = drawn, diffusers.DDIMScheduler.from_config(NUMBERS)
     random = torch.Generator().manual_seed(0)
     level, noise = torch.randint(1, 51, (4,), generator=random), torch.randn(4, 4, 8, 8, generator=random)
     assert t.tolist() == [1 + 20 * (k - 1) for k in level.tolist()]
@@ -322,6 +323,79 @@ def test_pickles_are_not_opened_but_how_to_convert_them_is_told(broken):
     told = r"as pickles \(.bin\), which dragkit does not open: unet/.*, text_encoder/.* missing. Convert it once: .*safe_serialization=True\)"
     with pytest.raises(ValueError, match=told):
         dk.load(broken, device="cpu")
+
+
+def test_half_precision_alone_is_told_what_to_do(broken):
+    (broken / "unet" / WEIGHTS).rename(broken / "unet" / "diffusion_pytorch_model.fp16.safetensors")
+    with pytest.raises(ValueError, match=f"in half precision alone: unet/{WEIGHTS} missing. They will do: copy"):
+        dk.load(broken, device="cpu")
+
+
+@pytest.mark.parametrize("name", ["unet/config.json", "scheduler/scheduler_config.json", "text_encoder/config.json"])
+def test_json_that_is_none_is_named(broken, name):
+    (broken / name).write_text('{"sample_size": ')
+    with pytest.raises(ValueError, match=f"{name} is no JSON"):
+        dk.load(broken, device="cpu")
+
+
+@pytest.mark.parametrize("name", [f"unet/{WEIGHTS}", "text_encoder/model.safetensors"])
+def test_weights_that_are_cut_short_are_named(broken, name):
+    path = broken / name
+    path.write_bytes(path.read_bytes()[:-100])
+    with pytest.raises(ValueError, match=f"{name} .* is damaged or cut short"):
+        dk.load(broken, device="cpu")
+
+
+@pytest.mark.parametrize("part, name", [("unet", WEIGHTS), ("vae", WEIGHTS), ("text_encoder", "model.safetensors")])
+def test_weights_that_are_missing_in_a_file_are_named(broken, part, name):
+    """The libraries would make them up, and only say so."""
+    weights = load_file(broken / part / name)
+    gone = next(key for key in weights if key.endswith("weight"))
+    save_file({key: value for key, value in weights.items() if key != gone}, broken / part / name, {"format": "pt"})
+    with pytest.raises(ValueError, match=f"{part} does not hold a whole .*: 1 weights are missing, such as "):
+        dk.load(broken, device="cpu")
+
+
+def test_weights_of_other_shapes_are_told(broken):
+    weights = load_file(broken / "unet" / WEIGHTS)
+    save_file(weights | {"conv_in.bias": torch.zeros(3)}, broken / "unet" / WEIGHTS, {"format": "pt"})
+    with pytest.raises(ValueError, match="unet does not hold a whole UNet2DConditionModel"):
+        dk.load(broken, device="cpu")
+
+
+def test_a_single_file_is_told_how_to_become_a_folder(tmp_path):
+    path = tmp_path / "v1-5.safetensors"
+    save_file({"model.diffusion_model.out.2.bias": torch.zeros(4)}, path)
+    with pytest.raises(ValueError, match=r"Stable Diffusion in a single file; make a folder of it, once: .*from_single_file"):
+        dk.load(path)
+
+
+def test_the_name_of_a_hub_is_no_folder():
+    with pytest.raises(ValueError, match=r"unknown model 'runwayml/stable-diffusion-v1-5': no such file or folder.*Nothing is downloaded"):
+        dk.load("runwayml/stable-diffusion-v1-5")
+
+
+@pytest.mark.parametrize(
+    "setting, message",
+    [
+        ({"strenght": 0.5}, "has no setting 'strenght'; it has: name, prompt, size, steps, strength"),
+        ({"prompt": 7}, "prompt is 7; give a text"),
+        ({"size": "512"}, "size is '512'; give the side"),
+        ({"size": True}, "size is True"),
+        ({"steps": True}, "steps is True"),
+    ],
+)
+def test_settings_that_there_are_not_are_told(folder, setting, message):
+    with pytest.raises(ValueError, match=message):
+        dk.load(folder, device="cpu", **setting)
+
+
+def test_a_lora_of_another_prompt_is_refused(folder, model, tmp_path):
+    picture = torch.rand(3, 64, 64)
+    dk.lora(model, picture, rank=2, steps=1, file=tmp_path / "lora.safetensors")
+    other = dk.load(folder, device="cpu", size=64, prompt="a horse")
+    with pytest.raises(ValueError, match="is a LoRA of another prompt"):
+        dk.lora(other, picture, rank=2, steps=2, file=tmp_path / "lora.safetensors")
 
 
 @pytest.mark.parametrize(

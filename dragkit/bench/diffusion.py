@@ -31,8 +31,9 @@ from tqdm.auto import tqdm
 from ..loop import drag
 from ..methods import dragdiffusion, stabledrag
 from ..models import load
+from ..models.ddim_inversion import inverted
 from ..models.diffusion import Diffusion
-from ..models.inversion import Inversion, inverted
+from ..models.inversion import Inversion
 from ..models.likeness import lpips_distance, psnr
 from ..models.lora import STEPS, Lora
 from ..models.zoo import DATA

@@ -28,7 +28,7 @@ from tqdm.auto import tqdm
 from ..loop import drag
 from ..methods import dragdiffusion, draggan, stabledrag
 from ..models import Model, load
-from ..models.inversion import inverted
+from ..models.ddim_inversion import inverted
 from ..models.lora import Lora
 from ..models.stylegan2 import StyleGAN2
 from ..models.stylegan2_network import Generator

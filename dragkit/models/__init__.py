@@ -6,16 +6,21 @@ from pathlib import Path
 from typing import Protocol
 
 import torch
+from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from ..records import Size, View
 from . import checkpoint, zoo
 from .checkpoint.convert import convert as convert
 from .checkpoint.convert import save as save
+from .checks import known
 from .pixel_unet import open_diffusion
 from .stable_diffusion import open_stable_diffusion
 from .stylegan2 import from_state_dict
 from .toy import Toy
+
+
+CONVERT = "diffusers.StableDiffusionPipeline.from_single_file(file, local_files_only=True).save_pretrained(folder)"
 
 
 class Model(Protocol):
@@ -53,11 +58,12 @@ def load(name_or_path: str | Path, device: str = "auto", **settings) -> Model:
             and ``size=512``. Of the toy: ``lookalike=1.0`` and others.
 
     Raises:
-        ValueError: an unknown name (the known ones are listed), or one of a network that paints no pictures.
+        ValueError: an unknown name or setting (the known ones are listed), or the name of a network that paints no pictures.
         CheckpointError: a ValueError, too: a file that is damaged, dangerous or no StyleGAN2.
         FileNotFoundError: a bundled file is gone, or a public one is not here; the message says where to get it.
     """
     if str(name_or_path) == "toy":
+        known("toy", settings, Toy.__dataclass_fields__)
         return Toy(**settings)
     path, name = _find(name_or_path)
     return _open(path, name, _device(device), settings)
@@ -77,8 +83,8 @@ def _find(name_or_path: str | Path) -> tuple[Path, str]:
     if entry := zoo.listed(path.name):
         return zoo.find(entry), entry["name"]
     raise ValueError(
-        f"unknown model {name!r}: no such file, and the bundled models are: {_generators()}; "
-        "dragkit.models.zoo.public() lists public ones, whose files you bring"
+        f"unknown model {name!r}: no such file or folder, and the bundled models are: {_generators()}; "
+        "dragkit.models.zoo.public() lists public ones, whose files you bring. Nothing is downloaded"
     )
 
 
@@ -87,16 +93,31 @@ def _generators() -> str:
 
 
 def _open(path: Path, name: str, device: str, settings: dict) -> Model:
-    if path.is_dir() or zoo.index().get(name, {}).get("network") == "diffusion":
-        opened = open_stable_diffusion if path.is_dir() else open_diffusion
+    kind = "pipeline" if path.is_dir() else _kind(path)
+    if kind == "single file":
+        raise ValueError(f"{path} is Stable Diffusion in a single file; make a folder of it, once: {CONVERT}")
+    if kind:
         try:
-            return opened(path, device, **{"name": name} | settings)
+            return (open_stable_diffusion if kind == "pipeline" else open_diffusion)(path, device, **{"name": name} | settings)
         except ModuleNotFoundError as error:
             raise ModuleNotFoundError(f'{name!r} is a diffusion model and needs the package {error.name!r}: pip install "dragkit[diffusion]"') from error
+    known(name, settings, zoo.SETTINGS)
     state, clamp = checkpoint.generator(checkpoint.read(path))
     card = zoo.card(path)
     chosen = {key: card[key] for key in zoo.SETTINGS if key in card}
     return from_state_dict(state, clamp=clamp, device=device, **{"name": name} | chosen | settings)
+
+
+def _kind(path: Path) -> str:
+    """Which diffusion model a file of safetensors holds, by its names; empty for none, and for other files."""
+    try:
+        with safe_open(path, "pt") as file:
+            names = set(file.keys())
+    except (SafetensorError, OSError):
+        return ""
+    if any(name.startswith("model.diffusion_model.") for name in names):
+        return "single file"
+    return "pixels" if {"conv_in.weight", "time_embedding.linear_1.weight"} <= names else ""
 
 
 def _device(device: str) -> str:

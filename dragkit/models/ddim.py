@@ -13,12 +13,16 @@ DragDiffusion's code does; so a step up and the same step down differ only in th
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import multiprocessing
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
+from tqdm.auto import tqdm
+
+from .checks import whole
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,6 +66,22 @@ class Road:
         x0 = (z - (1 - self.alphas[level]).sqrt() * noise) / self.alphas[level].sqrt()
         return self.mix(x0, noise, to)
 
+    def travel(self, predict: Callable[[Tensor, Tensor], Tensor], z: Tensor, level: int, to: int, refine: int = 0) -> Iterator[tuple[int, Tensor]]:
+        """The levels on the way from `level` to `to`, up or down, each with its latents (b c h w); a bar appears after two seconds.
+
+        Args:
+            predict: what the network predicts for latents (b c h w) at a time (1).
+            refine: times that each step up is corrected: the network looks at where it led to, and it is made anew from there.
+        """
+        way, worker = 1 if to > level else -1, multiprocessing.parent_process() is not None  # whose bar nobody looks at
+        for here in tqdm(range(level, to, way), "DDIM", unit="step", delay=2, leave=False, disable=worker):
+            there, noisier = z, max(here, here + way)
+            for _ in range(1 + refine if way > 0 else 1):
+                predicted = predict(there, self.times[noisier : noisier + 1])
+                there = self.climb(z, there, predicted, here, here + 1) if way > 0 else self.step(z, predicted, here, here - 1)
+            z = there
+            yield here + way, z
+
     def error(self, predict: Callable[[Tensor, Tensor], Tensor], x0: Tensor, noise: Tensor, level: Tensor) -> Tensor:
         """What training makes small: the mean squared error of the prediction for x₀ (b c h w), with `noise`, at `level` (b)."""
         a = self.alphas[level].view(-1, 1, 1, 1)
@@ -85,7 +105,7 @@ def road(scheduler: Any, steps: int, device: torch.device | str = "cpu") -> Road
     if ddim.config.prediction_type not in ("epsilon", "v_prediction"):
         raise ValueError(f"the scheduler's prediction_type is {ddim.config.prediction_type!r}; known are 'epsilon' and 'v_prediction'")
     most = ddim.config.num_train_timesteps
-    if not (isinstance(steps, int) and 1 <= steps <= most):
+    if not whole(steps, 1, most):
         raise ValueError(f"steps is {steps!r}; give a whole number from 1 to {most}, such as 50")
     ddim.set_timesteps(steps)
     times = ddim.timesteps.flip(0)

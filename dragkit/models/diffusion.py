@@ -7,10 +7,7 @@ between picture and latent, and in whether there is a text.
 
 from __future__ import annotations
 
-import math
-import multiprocessing
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import islice
@@ -19,12 +16,14 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
-from tqdm.auto import tqdm
 
 from ..records import Size, View
+from .checks import real, whole
 from .ddim import Road
-from .unet import self_attentions, shared_attention, stages
+from .denoiser import Denoiser, Rest
+from .unet import self_attentions, shared_attention
 
+SETTINGS = ("strength", "refine", "feature_block", "guidance", "start_step", "start_layer", "autocast")
 START_LAYER = 10 / 16  # of the self-attention layers: DragDiffusion's tenth of sixteen
 
 
@@ -76,28 +75,28 @@ class Diffusion:
     notes: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
-        most = len(self.unet.up_blocks)
-        if not (isinstance(self.strength, int | float) and 0 < self.strength <= 1):
+        most, layers = len(self.unet.up_blocks), len(self_attentions(self.unet))
+        if not (real(self.strength) and 0 < self.strength <= 1):
             raise ValueError(f"strength is {self.strength!r}; it lies in (0, 1]: 1 is pure noise, DragDiffusion takes 0.7")
         if not self.level:
             raise ValueError(f"strength {self.strength:g} of {self.road.steps} steps is no step at all; take at least {1 / self.road.steps:.2g}")
         grain = self.cell * 2 ** (most - 1)
-        if any(side % grain or not side for side in self.size):
+        if not all(whole(side, 1) and side % grain == 0 for side in self.size):
             raise ValueError(f"size is {self.size}; this network's pictures have sides that are multiples of {grain} px, such as {(8 * grain, 8 * grain)}")
-        if not isinstance(self.feature_block, int) or self.feature_block not in range(most + 1):
+        if not whole(self.feature_block, 0, most):
             raise ValueError(f"feature_block is {self.feature_block!r}; this UNet has 0 (its middle) and the decoder blocks 1 to {most}")
-        if not (isinstance(self.guidance, int | float) and 1 <= self.guidance < math.inf):
-            raise ValueError(f"guidance is {self.guidance!r}; give 1 (none) or more")
-        if self.guidance != 1 and self.text is None:
-            raise ValueError(f"guidance is {self.guidance:g}, but this model is told no text; it knows only guidance=1")
-        if self.autocast not in (None, "bfloat16", "float16"):
-            raise ValueError(f'autocast is {self.autocast!r}; choose "bfloat16", "float16" or None')
-        layers = len(self_attentions(self.unet))
-        if self.start_layer is not None and not (isinstance(self.start_layer, int) and 0 <= self.start_layer <= layers):
+        if self.start_layer is not None and not whole(self.start_layer, 0, layers):
             raise ValueError(f"start_layer is {self.start_layer!r}; this UNet has {layers} self-attention layers, so give 0 to {layers} (none)")
-        for name in ("start_step", "refine"):
-            if not (isinstance(getattr(self, name), int) and getattr(self, name) >= 0):
-                raise ValueError(f"{name} is {getattr(self, name)!r}; give a whole number from 0 on")
+        if not whole(self.start_step, 0, self.level):
+            raise ValueError(f"start_step is {self.start_step!r}; from level {self.level} there are {self.level} steps to the picture, so give 0 to {self.level} (none)")
+        if not whole(self.refine, 0):
+            raise ValueError(f"refine is {self.refine!r}; give a whole number from 0 on")
+        self.denoiser  # it checks the settings that are its own
+
+    @cached_property
+    def denoiser(self) -> Denoiser:
+        """The network under the text, the guidance and the precision."""
+        return Denoiser(self.unet, self.name, self.text, self.guidance, self.autocast)
 
     @property
     def level(self) -> int:
@@ -111,8 +110,7 @@ class Diffusion:
     @property
     def about(self) -> dict[str, Any]:
         """What a saved run remembers of the model."""
-        names = ("strength", "refine", "feature_block", "guidance", "start_step", "start_layer", "autocast")
-        return {"size": list(self.size), "steps of the road": self.road.steps, **{name: getattr(self, name) for name in names}, **self.notes}
+        return {"size": list(self.size), "steps of the road": self.road.steps, **{name: getattr(self, name) for name in SETTINGS}, **self.notes}
 
     def sample(self, seed: int) -> Tensor:
         """The latent (c h w) on the way from noise to a picture that the model makes up; the same for the same seed."""
@@ -125,11 +123,18 @@ class Diffusion:
         Raises:
             ValueError: a picture of another size.
         """
+        *_, (_, latent) = self.inverting(image)
+        return latent
+
+    @torch.no_grad()
+    def inverting(self, image: Tensor) -> Iterator[tuple[int, Tensor]]:
+        """The levels of :meth:`invert`, each with its latent (c h w): an inversion to a lower strength, for whoever stops there."""
         if tuple(image.shape) != (3, *self.size):
             raise ValueError(f"the picture has shape {tuple(image.shape)}; {self.name} inverts (3 {self.size[0]} {self.size[1]})")
-        with torch.no_grad():
+        with self.denoiser.told((1, *self._shape)):
             clean = self.encode(image[None].to(self.device))
-        return self.walk(clean, 0, self.level)[0]
+        for level, z in self.road.travel(self.denoiser.predict, clean, 0, self.level, self.refine):
+            yield level, z[0]
 
     def around(self, latent: Tensor, **notes: Any) -> Diffusion:
         """This model with `latent` as the original, whose self-attention :meth:`finish` takes along."""
@@ -154,27 +159,28 @@ class Diffusion:
         the UNet's rest, which runs once when the first of them is asked for.
         """
         latent = self._own(latent)
-        run = self._stages(latent[None], self.level)
-        with self._told_memory():
-            features = next(islice(run, self.feature_block, None))
-        rest = _Rest(self, run, features.requires_grad)
+        run = self.denoiser.stages(latent[None], self.road.times[self.level : self.level + 1])
+        features = next(islice(run, self.feature_block, None))
+        rest = Rest(self.denoiser, run, features.requires_grad)
 
         def anchor() -> Tensor:
             return self.road.step(latent[None], rest(), self.level, self.level - 1)[0]
 
         def picture() -> Tensor:
-            return self.decode(self.road.split(latent[None], rest(), self.level)[0])[0]
+            return self._painted(self.road.split(latent[None], rest(), self.level)[0])
 
-        return View(self._joined(features), anchor, self.size, picture)
+        return View(self.denoiser.joined(features), anchor, self.size, picture)
 
+    @torch.no_grad()
     def finish(self, latent: Tensor) -> Tensor:
         """The picture (3 H W) in 0..1: denoised, and where there is a `reference`, with its self-attention."""
         latent = self._own(latent)
-        with torch.no_grad():
-            if self.reference is None:
-                return self.decode(self.walk(latent[None], self.level, 0))[0]
-            pair = torch.stack([self.reference, latent])
-            return self.decode(self.walk(pair, self.level, 0, share=True)[1:])[0]
+        if self.reference is None:
+            return self._painted(self.walk(latent[None], self.level, 0))
+        pair, shared = torch.stack([self.reference, latent]), self.level - self.start_step
+        pair = self.walk(pair, self.level, shared)
+        with shared_attention(self.unet, self._start_layer):
+            return self._painted(self.walk(pair, shared, 0)[1:])
 
     @property
     def _shape(self) -> tuple[int, int, int]:
@@ -188,87 +194,17 @@ class Diffusion:
         return latent.to(self.device)
 
     @torch.no_grad()
-    def walk(self, z: Tensor, level: int, to: int, share: bool = False) -> Tensor:
-        """Latents (b c h w) from `level` to level `to`, 0 = clean; a progress bar appears after two seconds.
-
-        Args:
-            share: the latents are pairs, and the second of each takes the first one's self-attention (`start_step`, `start_layer`).
-        """
-        way, worker = 1 if to > level else -1, multiprocessing.parent_process() is not None  # whose bar nobody looks at
-        for done, here in enumerate(tqdm(range(level, to, way), "DDIM", unit="step", delay=2, leave=False, disable=worker)):
-            with shared_attention(self.unet, self._start_layer) if share and done >= self.start_step else nullcontext():
-                z = self._up(z, here) if way > 0 else self.road.step(z, self._predicted(z, here), here, here - 1)
+    def walk(self, z: Tensor, level: int, to: int) -> Tensor:
+        """Latents (b c h w) from `level` to level `to`, 0 = clean."""
+        for _, z in self.road.travel(self.denoiser.predict, z, level, to, self.refine):
+            pass
         return z
 
-    def _up(self, z: Tensor, level: int) -> Tensor:
-        """One step of the inversion, corrected `refine` times."""
-        there = z
-        for _ in range(1 + self.refine):
-            there = self.road.climb(z, there, self._predicted(there, level + 1), level, level + 1)
-        return there
-
-    def _predicted(self, z: Tensor, level: int) -> Tensor:
-        with self._told_memory():
-            *_, last = self._stages(z, level)
-        return self._guided(last)
-
-    def _stages(self, z: Tensor, level: int) -> Iterator[Tensor]:
-        """The UNet's stages in float32; under guidance for the empty prompt and the prompt, one after the other (2b c h w)."""
-        text = None if self.text is None else self.text[1:].expand(len(z), -1, -1)
-        if self.guidance != 1:
-            text = self.text.repeat_interleave(len(z), 0)
-            z = torch.cat([z, z])
-        run = stages(self.unet, z.contiguous(memory_format=torch.channels_last), self.road.times[level : level + 1], text)
-        half = self.autocast and getattr(torch, self.autocast)
-        while True:
-            with torch.autocast(self.device.type, half) if half else nullcontext():
-                stage = next(run, None)
-            if stage is None:
-                return
-            yield stage.float()
-
-    def _guided(self, predicted: Tensor) -> Tensor:
-        """ε̂ = ε̂(∅) + g (ε̂(text) - ε̂(∅))."""
-        if self.guidance == 1:
-            return predicted
-        empty, prompted = predicted.chunk(2)
-        return empty + self.guidance * (prompted - empty)
-
-    def _joined(self, features: Tensor) -> Tensor:
-        """(c h w); under guidance both prompts' features, weighted 1 - c and c with c = g / (2g - 1) (DragDiffusion's code)."""
-        if self.guidance == 1:
-            return features[0]
-        c = self.guidance / (2 * self.guidance - 1)
-        return torch.cat([(1 - c) * features[0], c * features[1]])
+    def _painted(self, clean: Tensor) -> Tensor:
+        """The picture (3 H W) of a clean latent (1 c h w)."""
+        with self.denoiser.told(clean.shape):
+            return self.decode(clean)[0]
 
     @cached_property
     def _start_layer(self) -> int:
         return round(START_LAYER * len(self_attentions(self.unet))) if self.start_layer is None else self.start_layer
-
-    @contextmanager
-    def _told_memory(self):
-        try:
-            yield
-        except torch.OutOfMemoryError as error:
-            weights = sum(p.numel() * p.element_size() for p in self.unet.parameters()) / 1e9
-            raise torch.OutOfMemoryError(
-                f"{self.name} needs more memory than the device has: its weights take {weights:.1f} GB, and a step at {self.size[1]}×{self.size[0]} "
-                f'much more than that for its activations. Lower the size, load with autocast="bfloat16", or use device="cpu" ({error})'
-            ) from error
-
-
-class _Rest:
-    """The prediction, made when it is first asked for, from where the features were read.
-
-    It keeps the gradient if the features have one, whoever asks: a picture that is looked at first must not cost the mask its pull.
-    """
-
-    def __init__(self, model: Diffusion, run: Iterator[Tensor], differentiable: bool) -> None:
-        self.model, self.run, self.differentiable, self.value = model, run, differentiable, None
-
-    def __call__(self) -> Tensor:
-        if self.value is None:
-            with self.model._told_memory(), torch.set_grad_enabled(self.differentiable):
-                *_, last = self.run
-                self.value = self.model._guided(last)
-        return self.value

@@ -34,8 +34,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .likeness import Loss, at_hand, psnr
+from .checks import real, whole
 from .diffusion import Diffusion
+from .likeness import Loss, at_hand, psnr
 from .stylegan2 import StyleGAN2
 
 STEPS, LR = 200, 0.2  # of a search; the rate in units of w's spread
@@ -69,12 +70,17 @@ class Inversion:
         return self.model.finish(self.latent)
 
     @property
+    def quality(self) -> str:
+        """The PSNR in words."""
+        return "PSNR not measured" if math.isnan(self.psnr) else f"{self.psnr:.1f} dB"
+
+    @property
     def _kind(self) -> str:
         return f"DDIM to strength {self.model.strength:g}" if isinstance(self.model, Diffusion) else "not begun"
 
     def __repr__(self) -> str:
         stages = ", ".join(f"{stage} {len(losses)} iterations" for stage, losses in self.losses.items())
-        return f"Inversion({self.model.name}, {self.psnr:.1f} dB: {stages or self._kind})"
+        return f"Inversion({self.model.name}, {self.quality}: {stages or self._kind})"
 
 
 def search(model: StyleGAN2, target: Tensor, *, steps: int = STEPS, lr: float = LR, loss: Loss | None = None) -> Iterator[Inversion]:
@@ -199,16 +205,6 @@ def spread(model: StyleGAN2) -> Tensor:
     return ((directions * deviations) @ directions.T).to(model.device)
 
 
-def inverted(model: Diffusion, target: Tensor) -> Inversion:
-    """DDIM inversion: the latent of `target` (3 H W) in 0..1 on a diffusion model, and the PSNR of what denoising makes of it.
-
-    The model it comes with takes the latent as its reference and remembers the PSNR.
-    """
-    target, latent = target.to(model.device), model.invert(target)
-    quality = psnr(replace(model, reference=None).finish(latent), target)
-    return Inversion(model.around(latent, inversion_psnr=round(quality, 2)), latent, target, quality)
-
-
 def check_model(model: StyleGAN2) -> None:
     """Raise ValueError where there is no w to search in."""
     if not isinstance(model, StyleGAN2):
@@ -222,7 +218,7 @@ def _check_target(model: StyleGAN2, target: Tensor) -> None:
 
 
 def _check_settings(steps: int, lr: float) -> None:
-    if not isinstance(steps, int) or steps < 1:
+    if not whole(steps, 1):
         raise ValueError(f"steps is {steps!r}; take a whole number from 1 up")
-    if not isinstance(lr, int | float) or not 0 < lr < math.inf:
+    if not (real(lr) and lr > 0):
         raise ValueError(f"lr is {lr!r}; give a learning rate above 0")

@@ -18,6 +18,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from .checks import real, whole
 from .diffusion import Diffusion
 
 RANK, STEPS, LR, BATCH = 16, 80, 5e-4, 4
@@ -33,9 +34,9 @@ class Lora:
 
     def __init__(self, model: Diffusion, target: Tensor, rank: int = RANK, lr: float = LR, batch: int = BATCH) -> None:
         for name, value in (("rank", rank), ("batch", batch)):
-            if not isinstance(value, int) or value < 1:
+            if not whole(value, 1):
                 raise ValueError(f"{name} is {value!r}; give a whole number from 1 on")
-        if not (isinstance(lr, int | float) and 0 < lr < float("inf")):
+        if not (real(lr) and lr > 0):
             raise ValueError(f"lr is {lr!r}; give a learning rate above 0, such as {LR:g}")
         from peft import LoraConfig, inject_adapter_in_model
 
@@ -44,6 +45,7 @@ class Lora:
         with torch.random.fork_rng():
             torch.manual_seed(0)
             self.unet = inject_adapter_in_model(config, shared(model.unet))
+        self.denoiser = replace(model.denoiser, unet=self.unet, guidance=1.0)
         self.weights = {name: p for name, p in self.unet.named_parameters() if p.requires_grad}
         self.optimiser = torch.optim.AdamW(self.weights.values(), lr, weight_decay=1e-2)
         with torch.no_grad():
@@ -54,16 +56,12 @@ class Lora:
         random = torch.Generator().manual_seed(self.steps)
         level = torch.randint(1, self.base.road.steps + 1, (self.batch,), generator=random).to(self.base.device)
         noise = torch.randn(self.batch, *self.clean.shape[1:], generator=random).to(self.clean)
-        loss = self.base.road.error(self._predict, self.clean.expand_as(noise), noise, level)
+        loss = self.base.road.error(self.denoiser.predict, self.clean.expand_as(noise), noise, level)
         self.optimiser.zero_grad()
         loss.backward()
         self.optimiser.step()
         self.steps += 1
         return loss.item()
-
-    def _predict(self, z: Tensor, t: Tensor) -> Tensor:
-        text = () if self.base.text is None else (self.base.text[1:].expand(len(z), -1, -1),)
-        return self.unet(z.contiguous(memory_format=torch.channels_last), t, *text).sample
 
     def model(self) -> Diffusion:
         """The given model with W + BA for W, and without a reference: what was inverted before was inverted without the LoRA."""
@@ -79,7 +77,7 @@ class Lora:
         """Write A and B of every layer, and what they belong to."""
         from safetensors.torch import save_file
 
-        about = {"picture": fingerprint(self.target), "network": fingerprint_of(self.base), "rank": str(self.rank), "steps": str(self.steps)}
+        about = _about(self.base, self.target, self.rank) | {"steps": str(self.steps)}
         path.parent.mkdir(parents=True, exist_ok=True)
         save_file({name: w.detach().cpu().contiguous() for name, w in self.weights.items()}, path, about)
 
@@ -88,7 +86,7 @@ class Lora:
         """The LoRA in a file that :meth:`save` wrote; further steps begin with fresh moments of AdamW.
 
         Raises:
-            ValueError: the file holds no LoRA, or one of another model or picture.
+            ValueError: the file holds no LoRA, or one of another model, picture, prompt or rank.
             FileNotFoundError: there is none.
         """
         from safetensors import SafetensorError, safe_open
@@ -98,7 +96,7 @@ class Lora:
                 about, weights = file.metadata() or {}, {name: file.get_tensor(name) for name in file.keys()}
         except SafetensorError as error:
             raise ValueError(f"{path} is no LoRA that dragkit saved ({error})") from error
-        for what, now in (("network", fingerprint_of(model)), ("picture", fingerprint(target)), ("rank", str(rank))):
+        for what, now in _about(model, target, rank).items():
             if about.get(what) != now:
                 raise ValueError(f"{path} is a LoRA of another {what}; choose another file, or remove this one to learn anew")
         lora = cls(model, target, rank, lr, batch)
@@ -107,6 +105,12 @@ class Lora:
                 lora.weights[name].copy_(weight)
         lora.steps = int(about["steps"])
         return lora
+
+
+def _about(model: Diffusion, target: Tensor, rank: int) -> dict[str, str]:
+    """What a LoRA belongs to."""
+    prompt = str(model.notes.get("prompt", ""))
+    return {"network": fingerprint_of(model), "picture": fingerprint(target), "prompt": prompt, "rank": str(rank)}
 
 
 def shared(unet: nn.Module) -> nn.Module:

@@ -13,8 +13,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from .checks import known
 from .ddim import road
-from .diffusion import Diffusion
+from .diffusion import SETTINGS, Diffusion
 
 if TYPE_CHECKING:
     from diffusers import DDIMScheduler, UNet2DModel
@@ -64,16 +65,25 @@ def save_network(unet: UNet2DModel, path: Path) -> None:
 
 
 def open_network(path: Path, device: str = "cpu") -> UNet2DModel:
-    """The UNet in a file that ``python -m dragkit.training.diffusion`` wrote, as float32; frozen."""
+    """The UNet in a file that ``python -m dragkit.training.diffusion`` wrote, as float32; frozen.
+
+    Raises:
+        ValueError: it holds another network, or is damaged.
+    """
+    from safetensors import SafetensorError
     from safetensors.torch import load_file
 
     unet = network()
-    unet.load_state_dict({name: value.float() for name, value in load_file(path).items()})
+    try:
+        unet.load_state_dict({name: value.float() for name, value in load_file(path).items()})
+    except (SafetensorError, RuntimeError) as error:
+        raise ValueError(f"{path} does not hold a network that python -m dragkit.training.diffusion wrote ({error})") from error
     return unet.to(device, memory_format=torch.channels_last).eval().requires_grad_(False)
 
 
-def open_diffusion(path: Path, device: str = "cpu", steps: int = 50, **settings) -> Diffusion:
-    """The bundled diffusion model; `settings` are those of :class:`Diffusion`."""
+def open_diffusion(path: Path, device: str = "cpu", *, name: str = "diffusion", steps: int = 50, **settings) -> Diffusion:
+    """The bundled diffusion model, or another of its kind; `settings` are those of :class:`Diffusion`."""
+    known(name, settings, ("name", "steps", *SETTINGS))
     unet = open_network(path, device)
     side = FOLD * unet.config.sample_size
-    return Diffusion(unet, road(scheduler(), steps, device), encode, decode, (side, side), FOLD, **settings)
+    return Diffusion(unet, road(scheduler(), steps, device), encode, decode, (side, side), FOLD, name, **settings)

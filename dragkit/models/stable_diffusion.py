@@ -12,8 +12,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from .checks import known, whole
 from .ddim import road
-from .diffusion import Diffusion
+from .diffusion import SETTINGS, Diffusion
 
 NEEDED = {  # part of the pipeline → its files
     "unet": ("config.json", "diffusion_pytorch_model.safetensors"),
@@ -27,7 +28,7 @@ CONVERT = "diffusers.StableDiffusionPipeline.from_pretrained(folder, local_files
 
 
 def open_stable_diffusion(
-    folder: Path, device: str = "cpu", *, prompt: str = "", size: int | None = None, steps: int = 50, **settings: Any
+    folder: Path, device: str = "cpu", *, name: str = "stable diffusion", prompt: str = "", size: int | None = None, steps: int = 50, **settings: Any
 ) -> Diffusion:
     """The model in a diffusers folder.
 
@@ -38,16 +39,20 @@ def open_stable_diffusion(
         settings: those of :class:`Diffusion`; `feature_block` is 3 here, as DragDiffusion has it.
 
     Raises:
-        ValueError: the folder is no such pipeline; what is missing is named.
+        ValueError: the folder is no such pipeline, or a part of it is damaged; what is missing is named.
     """
+    known(name, settings, ("name", "prompt", "size", "steps", *SETTINGS))
+    if not isinstance(prompt, str):
+        raise ValueError(f"prompt is {prompt!r}; give a text, such as prompt='a lion'")
+    if size is not None and not whole(size, 1):
+        raise ValueError(f"size is {size!r}; give the side of the pictures in pixels, such as size=512")
     _check(folder)
     from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel
     from transformers import CLIPTextModel, CLIPTokenizer
 
-    here = {"local_files_only": True, "use_safetensors": True}
-    unet = UNet2DConditionModel.from_pretrained(folder / "unet", **here)
-    vae = AutoencoderKL.from_pretrained(folder / "vae", **here).to(device).eval().requires_grad_(False)
-    words = CLIPTextModel.from_pretrained(folder / "text_encoder", **here).float()  # else in the precision of the file
+    unet = _part(UNet2DConditionModel, folder / "unet")
+    vae = _part(AutoencoderKL, folder / "vae").to(device).eval().requires_grad_(False)
+    words = _part(CLIPTextModel, folder / "text_encoder").float()  # else in the precision of the file
     tokens = CLIPTokenizer.from_pretrained(folder / "tokenizer", local_files_only=True)
     scheduler = DDIMScheduler.from_pretrained(folder / "scheduler", local_files_only=True)
     cell = 2 ** (len(vae.config.block_out_channels) - 1)
@@ -63,8 +68,19 @@ def open_stable_diffusion(
         return vae.decode(latent / vae.config.scaling_factor).sample.add(1).div(2).clamp(0, 1)
 
     unet = unet.to(device, memory_format=torch.channels_last).eval().requires_grad_(False)
-    settings = {"name": folder.name, "feature_block": 3, "notes": {"prompt": prompt}} | settings
-    return Diffusion(unet, road(scheduler, steps, device), encode, decode, (side, side), cell, text=text, **settings)
+    settings = {"feature_block": 3, "notes": {"prompt": prompt}} | settings
+    return Diffusion(unet, road(scheduler, steps, device), encode, decode, (side, side), cell, name, text, **settings)
+
+
+def _part(kind: Any, folder: Path) -> Any:
+    """One network of the pipeline, every weight of it from the file."""
+    try:
+        network, info = kind.from_pretrained(folder, local_files_only=True, use_safetensors=True, output_loading_info=True)
+    except (RuntimeError, ValueError, OSError, KeyError, TypeError) as error:
+        raise ValueError(f"{folder} does not hold a whole {kind.__name__}; fetch this part of the pipeline again ({error})") from error
+    if missing := sorted(info["missing_keys"]):
+        raise ValueError(f"{folder} does not hold a whole {kind.__name__}: {len(missing)} weights are missing, such as {missing[0]}; fetch this part of the pipeline again")
+    return network
 
 
 def _check(folder: Path) -> None:
@@ -77,9 +93,16 @@ def _check(folder: Path) -> None:
     pickled = [name for name in missing if name.endswith(".safetensors") and any((folder / name).parent.glob("*.bin"))]
     if pickled:
         raise ValueError(f"{folder} holds its weights as pickles (.bin), which dragkit does not open: {', '.join(pickled)} missing. Convert it once: {CONVERT}")
+    if half := [name for name in missing if (folder / name).with_suffix(".fp16.safetensors").is_file()]:
+        raise ValueError(f"{folder} holds its weights in half precision alone: {', '.join(half)} missing. They will do: copy each .fp16.safetensors to that name")
     if missing:
         raise ValueError(f"{folder} is not a whole pipeline; missing: {', '.join(missing)}")
-    config = json.loads((folder / "unet" / "config.json").read_text(encoding="utf-8"))
+    for part in NEEDED:
+        for path in (folder / part).glob("*.json"):
+            _json(path)
+    for name in (f"{part}/{name}" for part, names in NEEDED.items() for name in names if name.endswith(".safetensors")):
+        _whole(folder / name)
+    config = _json(folder / "unet" / "config.json")
     kind = config.get("_class_name")
     more = [name for name in MORE if config.get(name)] + (["in_channels"] if config.get("in_channels") != 4 else [])
     if kind != "UNet2DConditionModel" or more:
@@ -87,3 +110,21 @@ def _check(folder: Path) -> None:
             f"{folder}: its UNet is a {kind} with other inputs than noise, time and text ({', '.join(more) or 'its kind'}); dragkit knows "
             "Stable Diffusion 1 and 2, not XL or later, no inpainting"
         )
+
+
+def _json(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{path} is no JSON ({error}); fetch this file of the pipeline again") from error
+
+
+def _whole(path: Path) -> None:
+    """Raise ValueError where a file of weights is cut short; only its beginning is read."""
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, "pt"):
+            pass
+    except SafetensorError as error:
+        raise ValueError(f"{path} ({path.stat().st_size} bytes) is damaged or cut short ({error}); fetch this file of the pipeline again") from error

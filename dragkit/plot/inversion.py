@@ -28,7 +28,7 @@ def inversion(found, before=None) -> Photo:
         if not hasattr(one, "psnrs") or not (one.losses or hasattr(one.model, "road")):
             raise ValueError(f"{one!r} holds no inversion; give what dragkit.invert or dragkit.tune returned")
     shown = {"found": found} if before is None else {"found": before, "tuned": found}
-    pictures = {"target": found.target} | {f"{name}, {one.psnr:.1f} dB": one.image for name, one in shown.items()}
+    pictures = {"target": found.target} | {f"{name}, {one.quality}": one.image for name, one in shown.items()}
     pictures[f"difference x {TIMES}"] = ((found.image - found.target) * TIMES + 0.5).clamp(0, 1)
     curves = bool(found.losses)  # of a diffusion model there are none
     figure = Photo(figsize=(2.2 * len(pictures) + (3.9 if curves else 0.5), 2.7), layout="constrained")
