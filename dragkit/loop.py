@@ -67,9 +67,9 @@ def drag(
         arrive: stop distance in pixels; `edit.arrive` comes first.
         trust: the gate, such as ``above(0.9)``; ``None`` trusts every handle.
         resume: go on from this step of an earlier run, with its moments, whatever pieces made it; the
-            tracker looks where it looked then, so the same pieces repeat the run exactly (a tracker whose
-            memory changes starts its memory afresh). Another tracker's confidence has another scale, so
-            with one the gate takes its confidence at this step for that of step 1.
+            tracker looks where it looked then, with what it remembered then, so the same pieces repeat the run exactly. Another
+            tracker begins with step 0, as one does whose targets are others now or whose run was opened from a file. Its confidence has
+            another scale, so with another one the gate takes the confidence at this step for that of step 1.
 
     Raises:
         ValueError: at once, if the edit does not fit the picture, if lr, arrive, the tracker or the losses
@@ -136,8 +136,9 @@ def _check_resume(resume: Step, latent: Tensor, edit: Edit) -> None:
 def _steps(model, latent, edit, tracker, losses, lr, steps, arrive, trust, resume):
     with torch.no_grad():
         start = model.view(latent)
-    memory = tracker.start(start, edit)
-    w, adam, near, index, first = _begin(latent, edit, lr, resume, tracker_name(tracker))
+    memory = tracker.start(start, replace(edit, arrive=arrive))
+    w, adam, near, index, first, memory = _begin(latent, edit, lr, resume, tracker_name(tracker), memory)
+    about = getattr(model, "about", {})
     while True:
         view = model.view(w)  # look
         track = _found(tracker.find(view, memory, near), index)  # find
@@ -145,9 +146,9 @@ def _steps(model, latent, edit, tracker, losses, lr, steps, arrive, trust, resum
         track = gated(track, trust, first)
         terms = {loss.name: loss(view, track, start, edit) for loss in losses}  # compare
         values = {name: term.item() for name, term in terms.items()}
-        arrived = (edit.targets - track.points).norm(dim=1) <= arrive
         moments = _copy(dict(enumerate(adam.state.values())))
-        yield Step(index, w.detach().clone(), edit, view, track, values, arrived, moments, near, first, tracker_name(tracker))
+        arrived = has_arrived(track, edit, arrive)
+        yield Step(index, w.detach().clone(), edit, view, track, values, arrived, moments, near, first, tracker_name(tracker), memory, about)
         if arrived.all() or index >= steps:
             return
         _update(adam, sum(terms.values()), f"step {index} ({values})")
@@ -160,15 +161,24 @@ def tracker_name(tracker: Tracker) -> str:
     return re.sub(r" at 0x[0-9a-fA-F]+", "", repr(tracker))
 
 
-def _begin(latent, edit, lr, resume, tracker):
-    """The latent, its Adam, where to look first, the index, and step 1's confidence: from the start or from a step."""
+def _begin(latent, edit, lr, resume, tracker, memory):
+    """The latent, its Adam, where to look first, the index, step 1's confidence and what to look for: from the start or from a step."""
     w = (resume.latent if resume else latent).detach().to(latent).clone().requires_grad_()
     adam = torch.optim.Adam([w], lr)
     if resume is None:
-        return w, adam, edit.handles, 0, None
+        return w, adam, edit.handles, 0, None, memory
     adam.load_state_dict(adam.state_dict() | {"state": _copy(resume.optimiser)})
-    first = resume.first.to(latent.device) if resume.tracker == tracker else None
-    return w, adam, resume.near.to(latent.device), resume.index, first
+    same = resume.tracker == tracker
+    first = resume.first.to(latent.device) if same else None
+    if same and resume.memory is not None and torch.equal(resume.edit.targets.cpu(), edit.targets.cpu()):
+        memory = resume.memory
+    return w, adam, resume.near.to(latent.device), resume.index, first, memory
+
+
+def has_arrived(track: TrackResult, edit: Edit, arrive: float) -> Tensor:
+    """(n) bool: within `arrive` px of the target; where the points are goals, the content must have followed, too."""
+    near = (edit.targets - track.points).norm(dim=1) <= arrive
+    return near if track.goals is None else near & track.goals.settled
 
 
 def gated(track: TrackResult, trust: Gate | None, first: Tensor) -> TrackResult:

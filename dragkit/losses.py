@@ -145,17 +145,17 @@ class MaskLoss:
         weight: λ (DragGAN 20).
         reduction: "mean" over the whole map as in the official code; "sum" as in the paper's equation, over
             the map enlarged to the picture: each cell counts for the pixels it covers; "cells" as in DragDiffusion's code: the
-            sum over the map as it is.
+            sum over the map as it is; "outside" as in FreeDrag's for GANs: the mean over the cells of which nothing may move.
         resize: of the mask to the map: "area" averages, "nearest" takes one pixel of each cell (DragDiffusion's code).
     """
 
     weight: float = 20
-    reduction: Literal["mean", "sum", "cells"] = "mean"
+    reduction: Literal["mean", "sum", "cells", "outside"] = "mean"
     resize: Literal["area", "nearest"] = "area"
     name: ClassVar[str] = "mask"
 
     def __post_init__(self) -> None:
-        _known(self.reduction, "mean", "sum", "cells")
+        _known(self.reduction, "mean", "sum", "cells", "outside")
         if self.resize not in ("area", "nearest"):
             raise ValueError(f'unknown resize {self.resize!r}; choose "area" or "nearest"')
 
@@ -163,9 +163,13 @@ class MaskLoss:
         if edit.mask is None:
             return view.features.new_zeros(())
         still = 1 - to_grid(edit.mask, view.anchor, self.resize)
+        if self.reduction == "outside":
+            still = (still == 1).to(still)
         error = ((view.anchor - start.anchor.detach()) * still).abs()
         if self.reduction == "mean":
             return self.weight * error.mean()
+        if self.reduction == "outside":
+            return self.weight * error.sum() / (still.sum() * len(error)).clamp_min(1)
         height, width = view.size
         return self.weight * error.sum() * (height * width / still.numel() if self.reduction == "sum" else 1)
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Literal
 
-from .losses import MaskLoss, ShiftedPatchLoss, above, always
-from .trackers import Discriminative, NearestNeighbor
+from .losses import MaskLoss, ShiftedPatchLoss, TemplatePatchLoss, above, always
+from .trackers import Discriminative, LineSearch, NearestNeighbor
 
 
 def draggan(profile: Literal["official", "paper"] = "official") -> dict[str, Any]:
@@ -92,3 +92,42 @@ def stabledrag(profile: str | None = None, base: Callable[..., dict[str, Any]] =
     else:
         tracker = Discriminative()
     return pieces | {"tracker": tracker, "trust": above(0.8)}
+
+
+def freedrag(profile: Literal["measured", "official"] = "measured", base: Callable[..., dict[str, Any]] = draggan) -> dict[str, Any]:
+    """FreeDrag (Ling et al., CVPR 2024): no point tracking, but an adaptive template and a line search.
+
+    ``freedrag()`` is FreeDrag-GAN, ``freedrag(base=dragdiffusion)`` FreeDrag-Diff.
+
+    ==================  =======================  ========================  ===========================
+    setting             "official", GAN          "official", diffusion     "measured": our choice
+    ==================  =======================  ========================  ===========================
+    expected loss l     0.3                      1                         measured on the first view
+    patch               3 × 3, 3 px apart        9 × 9, 2 px apart         3 × 3, 2 px apart
+    farthest hop        12 px of 512             10 px of 512              12 px of 512
+    done below          0.25 l                   0.5 l                     0.25 l
+    stop                1 px                     2 cells of its grid: 4 px 1 px
+    mask term, λ = 10   mean outside the mask    mean                      mean
+    learning rate       2e-3                     1e-2                      2e-3 and 1e-2
+    most steps          2000                     300                       300
+    ==================  =======================  ========================  ===========================
+
+    The official code has l and the hop by model: 0.3 and 12 px for faces, cats, cars and churches; 0.4 and 16 px for lions, dogs,
+    elephants and giraffes, which is ``freedrag("official") | {"tracker": LineSearch(1, 3, 16, expected=0.4)}``. They are in units of
+    those models' features; another model's are others.
+
+    Raises:
+        ValueError: an unknown profile or base.
+    """
+    if profile not in ("measured", "official"):
+        raise ValueError(f'unknown profile {profile!r}; choose "measured" or "official"')
+    if base not in (draggan, dragdiffusion):
+        raise ValueError(f"base is {base!r}; choose draggan or dragdiffusion")
+    tracker, stop, steps, reduction = LineSearch(), 1.0, 300, "mean"
+    if profile == "official" and base is draggan:
+        tracker, steps, reduction = LineSearch(1, 3, 12, expected=0.3), 2000, "outside"
+    elif profile == "official":
+        tracker, stop = LineSearch(4, 2, 10, expected=1.0, enough=0.5), 4.0
+    losses = (TemplatePatchLoss(), MaskLoss(10, reduction, "nearest" if profile == "official" and base is dragdiffusion else "area"))
+    lr = 2e-3 if base is draggan else 1e-2
+    return {"tracker": tracker, "losses": losses, "lr": lr, "steps": steps, "arrive": stop, "trust": always}

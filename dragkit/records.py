@@ -130,6 +130,27 @@ class View:
 
 
 @dataclass(frozen=True, eq=False)
+class Goals:
+    """What a tracker adds to its answer whose points are goals: where the content shall be next, not where it was seen.
+
+    Attributes:
+        candidates: (n m 2) the places that the goals were chosen from, in pixels.
+        cases: (n) why they were chosen so, by the tracker's own words.
+        settled: (n) bool, the content has followed: with a goal near its target, the handle has arrived.
+        drift: (n) how far the template has come from the first one, ‖T - T₀‖₁ / ‖T₀‖₁.
+    """
+
+    candidates: Tensor
+    cases: tuple[str, ...]
+    settled: Tensor
+    drift: Tensor
+
+    def to(self, device: torch.device | str) -> Goals:
+        """The same with its tensors on `device`."""
+        return Goals(self.candidates.to(device), self.cases, self.settled.to(device), self.drift.to(device))
+
+
+@dataclass(frozen=True, eq=False)
 class TrackResult:
     """A tracker's answer for one view.
 
@@ -140,6 +161,7 @@ class TrackResult:
         memory: what to look for next time; only the tracker that made it knows its type.
         maps: by name, what the scores were made of, each (n k k) like them.
         stride: pixels between neighbours in `scores`.
+        goals: of a tracker whose points are goals; None where they are sightings.
         threshold: (n) the gate's: the least confidence that is trusted; `drag` fills it in.
     """
 
@@ -150,6 +172,7 @@ class TrackResult:
     maps: Mapping[str, Tensor] = field(default_factory=dict, repr=False)
     threshold: Tensor | None = None
     stride: float = 1
+    goals: Goals | None = None
 
     @property
     def trusted(self) -> Tensor:
@@ -165,11 +188,14 @@ class Step:
         index: number of updates made so far; step 0 is the start.
         latent, edit, view, track: the latent, what is asked for, the look at it and the tracker's answer.
         losses: the value of each loss term by its name.
-        arrived: (n) bool, the tracker's claim: its point lies within the stop distance of the target.
+        arrived: (n) bool, the tracker's claim: its point lies within the stop distance of the target, and where it is a goal, the
+            content has followed.
         optimiser: Adam's moments,
         near: (n 2) where the tracker looked,
+        memory: what it looked for, and
         first: (n) the confidence at step 1, of which the gate makes its threshold, and
         tracker: which tracker it was, as it prints: all that a run needs to go on exactly where it was.
+        about: what the model tells of itself, such as a diffusion model's strength and LoRA.
     """
 
     index: int
@@ -183,6 +209,8 @@ class Step:
     near: Tensor = field(repr=False)
     first: Tensor = field(repr=False)
     tracker: str = field(repr=False)
+    memory: Any = field(default=None, repr=False)
+    about: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     @property
     def points(self) -> Tensor:

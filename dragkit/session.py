@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from tqdm.auto import tqdm
 
-from .loop import Gate, Tracker, drag, gated, tracker_name
+from .loop import Gate, Tracker, drag, gated, has_arrived, tracker_name
 from .records import Edit, Step, View
 from .trace import Frame, Trace
 
@@ -109,8 +109,7 @@ class Session:
     def save(self, path: str | Path) -> Path:
         """Write the session as readable JSON and, beside it, its arrays (.npz); returns the path."""
         name = getattr(self.model, "name", type(self.model).__name__)
-        about = {"about": self.model.about} if hasattr(self.model, "about") else {}
-        return self.trace.save(path, model=name, **about, method={k: _words(v) for k, v in self.method.items()})
+        return self.trace.save(path, model=name, method={k: _words(v) for k, v in self.method.items()})
 
     @classmethod
     def load(cls, path: str | Path, model, **method: Any) -> Session:
@@ -160,17 +159,17 @@ def retrack(model, trace: Trace, tracker: Tracker, trust: Gate | None = None, ar
     for frame in tqdm(trace, f"retrack {type(tracker).__name__}", unit="frame", delay=2, leave=False):
         view = _recorded(model, frame, device)
         if track is None:
-            memory, near = tracker.start(view, edit), edit.handles
+            memory, near = tracker.start(view, replace(edit, arrive=edit.arrive or arrive)), edit.handles
         else:
             memory, near = track.memory, track.points
         track = tracker.find(view, memory, near)
         first = track.confidence if first is None or frame.index <= 1 else first
         track = gated(track, trust, first)
-        arrived = (edit.targets - track.points).norm(dim=1) <= (edit.arrive or arrive)
+        arrived = has_arrived(track, edit, edit.arrive or arrive)
         again.append(replace(
             frame, points=track.points.cpu(), confidence=track.confidence.cpu(), scores=track.scores.cpu(), near=near.cpu(),
             maps={name: m.cpu() for name, m in track.maps.items()}, arrived=arrived.cpu(), first=first.cpu(), threshold=None if trust is None else track.threshold.cpu(),
-            tracker=tracker_name(tracker), stride=track.stride,
+            tracker=tracker_name(tracker), stride=track.stride, goals=track.goals and track.goals.to("cpu"), memory=memory,
         ))  # fmt: skip
     return again
 

@@ -15,7 +15,7 @@ from torch import Tensor
 from tqdm.auto import tqdm
 
 from .compose import paint
-from .records import Edit, Step, describe, trusted
+from .records import Edit, Goals, Step, describe, trusted
 
 FORMAT = 2  # of saved runs; since 2 they keep gate and tracker
 STALLED = 30  # steps without coming nearer after which a handle counts as lost; our choice
@@ -25,7 +25,7 @@ STALLED = 30  # steps without coming nearer after which a handle counts as lost;
 class Frame:
     """A `Step` without its view: what a `Trace` keeps, light enough for every step.
 
-    `image` is uint8 (H W 3); all else is as in `Step` and its `TrackResult`, without the tracker's memory.
+    `image` is uint8 (H W 3); all else is as in `Step` and its `TrackResult`. The tracker's `memory` is not saved with a trace.
     A frame can be passed as ``drag(…, resume=frame)``.
     """
 
@@ -45,6 +45,8 @@ class Frame:
     maps: dict[str, Tensor] = field(repr=False)
     threshold: Tensor | None = field(repr=False)
     stride: float = 1
+    goals: Goals | None = field(default=None, repr=False)
+    memory: Any = field(default=None, repr=False)
 
     @classmethod
     def of(cls, step: Step) -> Frame:
@@ -56,7 +58,7 @@ class Frame:
             step.index, step.latent.cpu(), step.edit.to("cpu"), track.points.cpu(), track.confidence.cpu(), track.scores.cpu(),
             dict(step.losses), step.arrived.cpu(), image, optimiser, step.near.cpu(), step.first.cpu(), step.tracker,
             {name: m.cpu() for name, m in track.maps.items()}, None if track.threshold is None else track.threshold.cpu(),
-            track.stride,
+            track.stride, None if track.goals is None else track.goals.to("cpu"), step.memory,
         )  # fmt: skip
 
     @property
@@ -95,13 +97,14 @@ class Trace:
 
     def __init__(self, steps: Iterator[Step] | list[Frame] = ()) -> None:
         self.frames: list[Frame] = []
-        self.about: dict[str, Any] = {}  # of the model, as the file that it was loaded from told
+        self.about: dict[str, Any] = {}  # what the model told of itself
         for step in steps:
             self.append(step)
 
     def append(self, step: Step | Frame) -> Frame:
         """Keep one step; returns its light record."""
         frame = step if isinstance(step, Frame) else Frame.of(step)
+        self.about = self.about or dict(getattr(step, "about", {}))
         self.frames.append(frame)
         return frame
 
@@ -197,6 +200,8 @@ class Trace:
             arrays |= {f"scores{i}": np.asarray(f.scores)} | {f"map{i}/{name}": np.asarray(m) for name, m in f.maps.items()}
             if f.threshold is not None:
                 arrays[f"threshold{i}"] = np.asarray(f.threshold)
+            if f.goals is not None:
+                arrays |= {f"goals{i}/{name}": np.asarray(value) for name, value in vars(f.goals).items()}
         for i, name in enumerate(MOMENTS):
             arrays[name] = np.stack([_moments(f)[i] for f in self.frames])
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -249,9 +254,14 @@ def _frame(edit: Edit, step: dict[str, Any], arrays: dict[str, np.ndarray], i: i
     state = {name: tensor(name) for name in MOMENTS}
     maps = {name.partition("/")[2]: torch.from_numpy(m) for name, m in arrays.items() if name.startswith(f"map{i}/")}
     threshold = arrays.get(f"threshold{i}")
+    goals = {name.partition("/")[2]: a for name, a in arrays.items() if name.startswith(f"goals{i}/")}
     return Frame(
         step["index"], tensor("latent"), edit, torch.tensor(step["points"]), tensor("confidence"), torch.from_numpy(arrays[f"scores{i}"]),
         step["losses"], torch.tensor(step["arrived"]), arrays["image"][i], {0: state} if state["step"] else {}, tensor("near"),
         tensor("first"), step["tracker"], maps, None if threshold is None else torch.from_numpy(threshold),
-        step.get("stride", 1),
+        step.get("stride", 1), _goals(**goals) if goals else None,
     )  # fmt: skip
+
+
+def _goals(cases: np.ndarray, **tensors: np.ndarray) -> Goals:
+    return Goals(cases=tuple(cases.tolist()), **{name: torch.from_numpy(value) for name, value in tensors.items()})

@@ -5,4 +5,5 @@ says *what* to look for, `near` (n 2) *where*.
 """
 
 from .discriminative import Discriminative as Discriminative
+from .line_search import LineSearch as LineSearch
 from .nearest import NearestNeighbor as NearestNeighbor
