@@ -3,6 +3,7 @@ r"""The loop that every method shares: look, find, compare, update."""
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any, Protocol
@@ -71,7 +72,11 @@ def drag(
             tracker begins with step 0, as one does whose targets are others now or whose run was opened from a file. Its confidence has
             another scale, so with another one the gate takes the confidence at this step for that of step 1.
 
+    Warns:
+        UserWarning: a handle lies where the mask lets nothing move.
+
     Raises:
+        TypeError: the latent is no tensor.
         ValueError: at once, if the edit does not fit the picture, if lr, arrive, the tracker or the losses
             cannot work (a loss that stops pulling handles before they can arrive, two of one name, none at
             all), if a radius is below one pixel, or if `resume` is a step of another edit or model; at the first
@@ -79,7 +84,10 @@ def drag(
         FloatingPointError: a loss is not finite, and every step up to that one has been yielded; or the
             tracker's points are not, and every step before has.
     """
+    if not isinstance(latent, Tensor):
+        raise TypeError(f"latent is {latent!r}; give a tensor, such as model.sample(7), or the .latent of what dragkit.invert found")
     edit = edit.fit(model.size).to(latent.device)
+    _warn_of_held(edit)
     arrive = edit.arrive or arrive
     if not (isinstance(lr, int | float) and 0 < lr < float("inf")):
         raise ValueError(f"lr is {lr!r}; give a learning rate above 0, such as lr=1e-3")
@@ -89,6 +97,15 @@ def drag(
     if resume is not None:
         _check_resume(resume, latent, edit)
     return _steps(model, latent, edit, tracker, losses, lr, steps, arrive, trust, resume)
+
+
+def _warn_of_held(edit: Edit) -> None:
+    for i in edit.held.nonzero()[:, 0].tolist():
+        x, y = edit.handles[i].tolist()
+        warnings.warn(
+            f"handle {i} at ({x:g}, {y:g}) lies where the mask lets nothing move, so it is pulled and held at once; free it in the mask, or take it away",
+            stacklevel=3,
+        )
 
 
 def _check(size: Size, tracker: Tracker, losses: Sequence[LossTerm], arrive: float) -> None:

@@ -84,8 +84,10 @@ def stabledrag(profile: str | None = None, base: Callable[..., dict[str, Any]] =
     Its ablations: ``draggan() | {"tracker": Discriminative()}``, ``draggan() | {"trust": above(0.8)}``.
 
     Raises:
-        ValueError: an unknown profile.
+        ValueError: an unknown profile, or a base that is no method.
     """
+    if not callable(base):
+        raise ValueError("base is called already; give the method itself, such as stabledrag(base=dragdiffusion)")
     pieces = base(profile) if profile else base()
     if stride := getattr(pieces["tracker"], "stride", None):
         tracker = Discriminative(pieces["tracker"].radius, label=2 / stride, region=24 // stride, stride=stride)

@@ -67,6 +67,14 @@ class Edit:
             )
         return self
 
+    @property
+    def held(self) -> Tensor:
+        """(n) bool: handles that lie where the mask lets nothing move."""
+        if self.mask is None:
+            return torch.zeros(len(self.handles), dtype=torch.bool)
+        columns, rows = self.handles.round().long().unbind(1)
+        return self.mask[rows, columns] == 0
+
     def to(self, device: torch.device | str) -> Edit:
         """The same edit with its tensors on `device`; itself where they are there already."""
         tensors = [t for t in (self.handles, self.targets, self.mask) if t is not None]

@@ -690,6 +690,7 @@ def test_a_drag_moves_the_latent_and_a_saved_session_remembers_how(tmp_path):
     text = json.loads(session.save(tmp_path / "run").read_text())
     chosen = {"size": [SIDE, SIDE], "steps of the road": 10, "strength": 0.7, "refine": 1, "feature_block": 2}
     chosen |= {"guidance": 1, "start_step": 0, "start_layer": None, "autocast": None}
+    assert text["about"].pop("picture") == "the predicted x̂₀, a preview"
     assert text["about"] == chosen | {"lora": "rank 2, 2 steps", "inversion_psnr": round(found.psnr, 2)}
     assert text["model"] == "tiny" and [step["stride"] for step in text["steps"]] == [2, 2, 2]
     again = Session.load(tmp_path / "run", found.model, **dragdiffusion("official"))

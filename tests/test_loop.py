@@ -245,3 +245,17 @@ def test_pieces_that_cannot_work_are_refused_at_once(wrong):
     latent = model.sample(0)
     with pytest.raises(ValueError, match=next(iter(wrong))):
         drag(model, latent, Edit(latent[:1], latent[:1] + 9), **draggan() | wrong)
+
+
+def test_a_handle_that_the_mask_holds_is_warned_of():
+    mask = torch.ones(128, 128)
+    mask[60:70, 40:50] = 0  # rows are y
+    edit = Edit([(45, 65), (65, 45)], [(50, 65), (65, 50)], mask)
+    assert edit.held.tolist() == [True, False] and Edit([(1, 1)], [(2, 2)]).held.tolist() == [False]
+    with pytest.warns(UserWarning, match=r"handle 0 at \(45, 65\) lies where the mask lets nothing move"):
+        drag(Toy(), Toy().sample(0), edit, **draggan())
+
+
+def test_a_latent_that_is_none_is_told_where_to_get_one():
+    with pytest.raises(TypeError, match=r"latent is 'lion'; give a tensor, such as model.sample\(7\), or the .latent of what dragkit.invert found"):
+        drag(Toy(), "lion", Edit([(1, 1)], [(2, 2)]), **draggan())

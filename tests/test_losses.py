@@ -204,3 +204,14 @@ def test_at_the_start_nothing_has_moved_yet():
     now = view([[[1, 2], [3, 4]]])
     value = MaskLoss()(now, track((0, 0)), now, masked([[0, 0], [0, 1]]))
     assert value.item() == 0
+
+
+def test_the_mask_term_of_freedrag_is_the_mean_over_cells_of_which_nothing_may_move():
+    now, start = (View(f, f, (4, 4), lambda: None) for f in torch.randn(2, 3, 2, 2))
+    mask = torch.zeros(4, 4)
+    mask[0, 0] = 1  # a quarter of the first cell
+    edit = Edit([(0, 0)], [(2, 2)], mask)
+    expected = (now.features - start.features).abs().flatten(1)[:, 1:].mean()
+    torch.testing.assert_close(MaskLoss(10, "outside")(now, None, start, edit), 10 * expected)
+    free = Edit([(0, 0)], [(2, 2)], torch.ones(4, 4))
+    assert MaskLoss(10, "outside")(now, None, start, free) == 0

@@ -5,7 +5,9 @@ import torch
 from torch.nn import functional as F
 
 from dragkit import Edit, View, always
-from dragkit.methods import draggan
+from dragkit.losses import MaskLoss, TemplatePatchLoss
+from dragkit.methods import draggan, dragdiffusion, freedrag, stabledrag
+from dragkit.trackers import LineSearch
 
 
 def numbers(method: dict) -> tuple:
@@ -69,3 +71,32 @@ def test_both_profiles_equal_a_plain_transcription_on_the_enlarged_map(profile):
     errors = torch.stack([(large[1][:, y + dy + 1, x + dx] - large[1][:, y + dy, x + dx]).abs() for dx, dy in patch])
     expected = errors.sum() if profile == "paper" else errors.mean()
     assert motion(view, track, start, edit).item() == pytest.approx(expected.item(), rel=1e-4)
+
+
+def test_a_base_that_is_called_already_is_told():
+    with pytest.raises(ValueError, match=r"base is called already; give the method itself, such as stabledrag\(base=dragdiffusion\)"):
+        stabledrag(base=dragdiffusion())
+
+
+@pytest.mark.parametrize(
+    "base, tracker, mask, rest",
+    [
+        (draggan, LineSearch(1, 3, 12, expected=0.3, enough=0.25), MaskLoss(10, "outside"), {"lr": 2e-3, "steps": 2000, "arrive": 1.0}),
+        (dragdiffusion, LineSearch(4, 2, 10, expected=1.0, enough=0.5), MaskLoss(10, "mean", "nearest"), {"lr": 1e-2, "steps": 300, "arrive": 4.0}),
+    ],
+)
+def test_freedrag_as_in_the_official_code(base, tracker, mask, rest):
+    assert freedrag("official", base) == {"tracker": tracker, "losses": (TemplatePatchLoss("mean"), mask), "trust": always} | rest
+
+
+def test_one_setting_of_freedrag_serves_every_model():
+    gan, diffusion = freedrag(), freedrag(base=dragdiffusion)
+    assert gan["tracker"] == diffusion["tracker"] and gan["tracker"].expected is None
+    assert {k for k in gan if gan[k] != diffusion[k]} == {"lr"}
+
+
+def test_what_is_no_freedrag_is_told():
+    with pytest.raises(ValueError, match="unknown profile 'paper'; choose \"measured\" or \"official\""):
+        freedrag("paper")
+    with pytest.raises(ValueError, match="choose draggan or dragdiffusion"):
+        freedrag(base=stabledrag)

@@ -110,7 +110,8 @@ class Diffusion:
     @property
     def about(self) -> dict[str, Any]:
         """What a saved run remembers of the model."""
-        return {"size": list(self.size), "steps of the road": self.road.steps, **{name: getattr(self, name) for name in SETTINGS}, **self.notes}
+        shown = {"picture": "the predicted x̂₀, a preview"}  # of a step; `finish` makes the whole one
+        return shown | {"size": list(self.size), "steps of the road": self.road.steps, **{name: getattr(self, name) for name in SETTINGS}, **self.notes}
 
     def sample(self, seed: int) -> Tensor:
         """The latent (c h w) on the way from noise to a picture that the model makes up; the same for the same seed."""

@@ -61,7 +61,7 @@ def features(views: View | Sequence[View], names: Sequence[str] | None = None) -
         axes.set(xlabel="x (px)", title=name)
     figure.axes[0].set_ylabel("y (px)")
     share = f"{100 * palette.share:.0f} % of the first view's variance"
-    figure.suptitle(f"features, PCA to RGB: {share}", fontsize=10)
+    figure.suptitle("features, PCA to RGB:" + ("\n" if len(views) == 1 else " ") + share, fontsize=10)
     return figure
 
 

@@ -79,7 +79,8 @@ class Screen(Controls):
     def _words(self) -> str:
         if len(self.trace) < 2:
             return "Press Run and watch." if self.session else ""
-        words = " · ".join(str(self.frame).split("  ")).strip(" ·")
+        preview = self.trace.about.get("picture")  # of a diffusion model
+        words = " · ".join(str(self.frame).split("  ")).strip(" ·") + (f" · shown: {preview}" if preview else "")
         if self.running:
             return f"step {words} · {self.surface.rate:.0f} shown/s"
         return f"step {words}" + (f" — {self.trace.why()}" if self.at == len(self.trace) - 1 else "")
