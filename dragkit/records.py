@@ -235,10 +235,10 @@ class Step:
 
 
 def describe(index: int, losses: Mapping[str, float], confidence: Tensor, arrived: Tensor) -> str:
-    """One line about a step: ``17  loss 0.031  sure 0.93  arrived 0/1``; sure = the least sure handle."""
-    sure = confidence.min().item()
+    """One line about a step: ``17  loss 0.031  sure 0.93  arrived 0/1``; sure = the least sure handle, – where nobody measured it."""
+    sure = f"{least:.2f}" if np.isfinite(least := confidence.min().item()) else "–"
     arrivals = f"{int(arrived.sum())}/{len(arrived)}"
-    return f"{index:3d}  loss {sum(losses.values()):.3g}  sure {sure:.2f}  arrived {arrivals}"
+    return f"{index:3d}  loss {sum(losses.values()):.3g}  sure {sure}  arrived {arrivals}"
 
 
 def trusted(confidence: Tensor, threshold: Tensor | None) -> Tensor:

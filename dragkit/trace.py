@@ -80,9 +80,14 @@ class Frame:
             look: `size` in pixels and more, as in :func:`dragkit.compose.paint`.
         """
         if handle is not None:
-            look |= {"scores": self.scores[handle].numpy(), "near": self.near[handle].numpy(), "stride": self.stride}
+            look |= self.window(handle)
         points, targets = self.points.numpy(), self.edit.targets.numpy()
         return paint(self.image, points, targets, path=path, mask=self.edit.mask, **look)
+
+    def window(self, handle: int) -> dict[str, Any]:
+        """The score window of a handle, for :func:`dragkit.compose.paint`."""
+        candidates = None if self.goals is None else self.goals.candidates[handle].numpy()
+        return {"scores": self.scores[handle].numpy(), "near": self.near[handle].numpy(), "stride": self.stride, "candidates": candidates}
 
     def __str__(self) -> str:
         return describe(self.index, self.losses, self.confidence, self.arrived)

@@ -318,3 +318,14 @@ def test_the_mask_holds_too():
     method = freedrag() | {"lr": 0.5, "steps": 20}
     *_, last = drag(toy, latent, Edit(latent[:1], latent[:1] + 8, mask), **method)
     assert MaskLoss.name in last.losses and last.losses["mask"] >= 0
+
+
+def test_the_widgets_draw_candidates_and_the_templates_drift():
+    from dragkit.widgets import views
+
+    toy, latent = Toy(), Toy().sample(0)
+    trace = dk.Trace(drag(toy, latent, Edit(latent[:1], latent[:1] + 9), **freedrag() | {"lr": 0.5, "steps": 8}))
+    panel = views.panels(trace)[-1]
+    assert panel.title.startswith("template's drift") and panel.lines[""][1].max() > 0
+    drawn, without = views.picture(trace, 3, handle=0), replace(trace[3], goals=None).paint(trace.path(3), 0)
+    assert (np.asarray(drawn) != np.asarray(without)).any()

@@ -32,18 +32,20 @@ def run_panels(
     losses: Mapping[str, Sequence[float]],
     *,
     confidence: np.ndarray | None = None,
+    drift: np.ndarray | None = None,
     threshold: np.ndarray | None = None,
     trusted: np.ndarray | None = None,
     handle: int = 0,
     arrive: float | None = None,
     past: Sequence[Way] = (),
 ) -> list[Panel]:
-    """Distance to target, losses and, where it is given, confidence.
+    """Distance to target, losses and, where it is given, the template's drift or else the confidence.
 
     Args:
         steps: (s) the steps' numbers.
         distance: (s n) from each handle to its target, in pixels.
         losses: the values (s) of each term by its name.
+        drift: (s n) how far the template has come from the first, of trackers whose points are goals.
         confidence, threshold, trusted: (s n) each; a threshold that is not finite is not drawn.
         handle: whose spans without trust are shaded; where its trust switched there is a triangle.
         arrive: the stop distance in pixels, shown as a band.
@@ -55,7 +57,9 @@ def run_panels(
         Panel("distance to target (px)", _handles(steps, distance), past=before, band=arrive, words=words),
         Panel("loss", {name: (steps, values) for name, values in losses.items()}, palette=SERIES[1:] + SERIES[:1]),
     ]
-    if confidence is not None:
+    if drift is not None:
+        panels.append(Panel("template's drift (share of the first)", _handles(steps, drift), named=False))
+    elif confidence is not None:
         panels.append(timeline(steps, confidence, threshold, trusted, handle))
     return panels
 

@@ -22,6 +22,7 @@ def paint(
     scores: np.ndarray | None = None,
     near: np.ndarray | None = None,
     stride: float = 1,
+    candidates: np.ndarray | None = None,
     selected: int | None = None,
     size: int = 384,
     bold: float = 1,
@@ -35,6 +36,7 @@ def paint(
         mask: (H W), 1 = may move; what must stay is veiled.
         scores, near: one score window (k k) and its centre (2): drawn in place and magnified in a corner.
         stride: pixels of `image` between neighbours in the window.
+        candidates: (m 2) places that a goal was chosen from, drawn into the magnified window.
         selected: number of the pair that gets a halo.
         bold: how much larger points and lines are than usual, for pictures that are shown small.
     """
@@ -58,7 +60,8 @@ def paint(
     for i, spot in enumerate(spots):
         dot(draw, spot, unit, i if len(points) > 1 else None, i == selected)
     if scores is not None:
-        lens(canvas, scores, window, ends if len(ends) else spots)
+        inner = None if candidates is None else (np.asarray(candidates, float) - near) / stride
+        lens(canvas, scores, window, ends if len(ends) else spots, inner)
     return canvas.reduce(times) if times > 1 else canvas
 
 

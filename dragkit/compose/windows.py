@@ -8,7 +8,7 @@ from functools import lru_cache
 import numpy as np
 from PIL import Image, ImageDraw
 
-from .marks import BLACK, GREY, INK, UNIT, WHITE, best, font, plus, runner_up
+from .marks import BLACK, GREY, INK, UNIT, WHITE, best, disc, font, plus, runner_up
 
 SHARP = 500  # smaller pictures are drawn at twice their size, then shrunk: smooth lines
 Cell = tuple[int, int]  # (row, column) of a score window
@@ -67,8 +67,11 @@ def place(canvas: Image.Image, scores: np.ndarray, near: np.ndarray, scale: floa
     return np.array([*corner, *(corner + side)])
 
 
-def lens(canvas: Image.Image, scores: np.ndarray, window: np.ndarray, away: np.ndarray) -> None:
-    """Magnify the score window in the corner that is farthest from the points in `away`; best ringed, runner-up in a diamond."""
+def lens(canvas: Image.Image, scores: np.ndarray, window: np.ndarray, away: np.ndarray, candidates: np.ndarray | None = None) -> None:
+    """Magnify the score window in the corner that is farthest from the points in `away`; best ringed, runner-up in a diamond.
+
+    With `candidates` (m 2), in cells from the window's middle, those are shown instead: what was chosen is one of them.
+    """
     draw, unit = ImageDraw.Draw(canvas), canvas.height / UNIT
     x, y, cell = _corner(canvas.size, len(scores), away)
     side = cell * len(scores)
@@ -83,7 +86,12 @@ def lens(canvas: Image.Image, scores: np.ndarray, window: np.ndarray, away: np.n
     for outline, grow in ((BLACK, round(2.5 * unit)), (WHITE, round(2 * unit))):
         for frame in (window, box):
             draw.rectangle([*(frame[:2] - np.int64(grow)), *(frame[2:] + np.int64(grow))], outline=outline, width=round(2 * unit) or 1)
-    _peaks(draw, scores, (x, y), cell, unit)
+    if candidates is None:
+        return _peaks(draw, scores, (x, y), cell, unit)
+    for spot in (candidates + len(scores) / 2) * cell + (x, y):
+        if (spot >= (x, y)).all() and (spot <= (x + side, y + side)).all():
+            disc(draw, spot, 2.6 * unit, BLACK)
+            disc(draw, spot, 1.8 * unit, WHITE)
 
 
 def under(

@@ -22,7 +22,7 @@ def picture(trace: Trace, at: int, handle: int | None = None, name: str | None =
     """The step at position `at` with handles, targets, paths, mask and a score window: of `handle`, the map `name` if it has it."""
     frame, look = trace[at], {}
     if handle is not None:
-        look = {"scores": chosen(frame, handle, name), "near": frame.near[handle].numpy(), "stride": frame.stride}
+        look = frame.window(handle) | {"scores": chosen(frame, handle, name)}
     return frame.paint(trace.path(at), size=size, **look)
 
 
@@ -41,6 +41,8 @@ def panels(trace: Trace, session: Session | None = None, handle: int | None = No
     arrive = frames[0].edit.arrive or (session.method.get("arrive", 1.0) if session else None)
     losses = {name: [f.losses.get(name, np.nan) for f in frames] for name in frames[-1].losses}
     sure = {"confidence": confidence(trace), "threshold": threshold(trace), "trusted": np.stack([f.trusted.numpy() for f in frames])}
+    if frames[-1].goals is not None:
+        sure["drift"] = np.stack([np.full(len(f.points), np.nan) if f.goals is None else f.goals.drift.numpy() for f in frames])
     steps, distance = way(trace)
     return run_panels(steps, distance, losses, **sure, handle=handle or 0, arrive=arrive, past=[way(t) for t in past])
 
