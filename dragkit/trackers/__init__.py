@@ -5,5 +5,9 @@ says *what* to look for, `near` (n 2) *where*.
 """
 
 from .discriminative import Discriminative as Discriminative
+from .estimators import Raft as Raft
+from .estimators import dis as dis
+from .flow import OpticalFlow as OpticalFlow
+from .flow import Particles as Particles
 from .line_search import LineSearch as LineSearch
 from .nearest import NearestNeighbor as NearestNeighbor
