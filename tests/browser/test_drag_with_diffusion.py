@@ -1,0 +1,64 @@
+"""The diffusion notebook in a real JupyterLab: run all of it, drag on, scrub the recorded run.
+
+The screenshots are kept as runs/diffusion_*.png.
+"""
+
+import shutil
+from pathlib import Path
+
+import nbformat
+import numpy as np
+import pytest
+from person import Lab, wait
+
+pytestmark = pytest.mark.slow
+ROOT = Path(__file__).parents[2]
+NAME = "notebooks/drag_with_diffusion.ipynb"
+
+
+@pytest.fixture
+def opened(lab, page):
+    folder, url = lab
+    for part in ("notebooks", "data/pictures"):
+        (folder / part).mkdir(parents=True)
+    shutil.copy(ROOT / "data/pictures/levels.png", folder / "data/pictures")
+    notebook = nbformat.read(ROOT / NAME, as_version=4)
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            cell.update(outputs=[], execution_count=None)
+    nbformat.write(notebook, folder / NAME)
+    return Lab(page, url(NAME), folder / NAME)
+
+
+def shot(lab, name, at):
+    (ROOT / "runs").mkdir(exist_ok=True)
+    at.scroll_into_view_if_needed()
+    lab.page.screenshot(path=ROOT / "runs" / f"diffusion_{name}.png")
+
+
+def test_run_all_drag_on_and_scrub(opened):
+    lab = opened
+    lab.command("notebook:run-all-cells")
+    wait(lambda: all(o for o, c in zip(lab.outputs(), nbformat.read(lab.file, 4).cells) if c.cell_type == "code"), 300)
+    assert not [o for outputs in lab.outputs() for o in outputs if o["output_type"] == "error"]
+    images = lab.page.locator(".jp-OutputArea img, .jp-RenderedMarkdown img")
+    for i in range(images.count()):
+        shot(lab, i, images.nth(i))
+        assert images.nth(i).evaluate("i => i.naturalWidth") > 100
+
+    status = lab.page.locator(".dk [role=status]")
+    assert any("shown: the predicted x̂₀, a preview" in text for text in status.all_inner_texts())
+    lab.canvas(0).scroll_into_view_if_needed()
+    wait(lambda: np.ptp(lab.pixels(1)) > 50)
+    before, picture = lab.pixels(1), lab.pixels(0)
+    lab.pull((64, 30), (64, 36), (70, 40))  # a second pair
+    wait(lambda: (lab.pixels(0) != picture).any())
+    lab.button("Run").scroll_into_view_if_needed()
+    lab.button("Run").click()
+    frames = set()
+    wait(lambda: frames.add(lab.pixels(1).tobytes()) or len(frames) > 5)
+    assert (lab.pixels(1) != before).any()
+    lab.button("Stop").click()
+    wait(lambda: lab.button("Stop").is_disabled())
+    shot(lab, "studio", lab.canvas(0))
+    assert not lab.page.locator(".dk [role=alert]").count()
