@@ -83,7 +83,7 @@ class Session:
         if not -len(self.trace) <= index < len(self.trace):
             raise IndexError(f"step {index} is not in the trace; it has steps 0 to {len(self.trace) - 1}")
         self.past.append(self.trace)
-        self.trace = Trace(self.trace.frames[: index % len(self.trace) + 1])
+        self.trace = self.trace.until(index % len(self.trace))
         self._run = None
         return self
 
@@ -155,6 +155,7 @@ def retrack(model, trace: Trace, tracker: Tracker, trust: Gate | None = None, ar
     if not len(trace) or trace[0].index:
         raise ValueError("retrack needs a run from its start: trackers learn on step 0" + (f", this trace begins at step {trace[0].index}" if len(trace) else ""))
     device, again, track, first = getattr(model, "device", "cpu"), Trace(), None, None
+    again.about = dict(trace.about)
     edit = trace[0].edit.to(device)
     for frame in tqdm(trace, f"retrack {type(tracker).__name__}", unit="frame", delay=2, leave=False):
         view = _recorded(model, frame, device)

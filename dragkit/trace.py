@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -96,15 +97,20 @@ class Frame:
 class Trace:
     """The light record of a run: a list of `Frame`, one per step.
 
-    ``trace.append(step)`` takes a `Step` of `drag`; ``Trace(drag(…))`` takes a whole run. It can be saved
-    and loaded, drawn (:mod:`dragkit.plot`), played (:class:`dragkit.Player`) and exported.
+    ``trace.append(step)`` takes a `Step` of `drag`; ``Trace(drag(…))`` takes a whole run, and an interrupt
+    keeps the steps made so far. It can be saved and loaded, drawn (:mod:`dragkit.plot`), played (:class:`dragkit.Player`) and exported.
     """
 
     def __init__(self, steps: Iterator[Step] | list[Frame] = ()) -> None:
         self.frames: list[Frame] = []
         self.about: dict[str, Any] = {}  # what the model told of itself
-        for step in steps:
-            self.append(step)
+        try:
+            for step in steps:
+                self.append(step)
+        except KeyboardInterrupt:
+            if not self.frames:
+                raise
+            warnings.warn(f"interrupted: the trace keeps steps {self.frames[0].index} to {self.frames[-1].index}; drag(…, resume=trace[-1]) goes on from there", stacklevel=2)
 
     def append(self, step: Step | Frame) -> Frame:
         """Keep one step; returns its light record."""
@@ -112,6 +118,12 @@ class Trace:
         self.about = self.about or dict(getattr(step, "about", {}))
         self.frames.append(frame)
         return frame
+
+    def until(self, index: int) -> Trace:
+        """The beginning of the run, up to and with the frame at position `index`."""
+        beginning = Trace(self.frames[: index + 1])
+        beginning.about = dict(self.about)
+        return beginning
 
     def __len__(self) -> int:
         return len(self.frames)

@@ -24,7 +24,7 @@ from dragkit.models.lora import Lora
 from dragkit.models.memory import kept
 from dragkit.models.pixel_unet import SCHEDULE, decode, encode, network, scheduler
 from dragkit.models.unet import self_attentions, shared_attention, stages
-from dragkit.session import Session
+from dragkit.session import Session, retrack
 from dragkit.trackers import Discriminative, NearestNeighbor
 
 diffusers = pytest.importorskip("diffusers")
@@ -859,6 +859,9 @@ def test_a_trace_remembers_the_model_without_being_told():
     found = dk.invert(tiny(), picture())
     trace = dk.Trace(dk.drag(found.model, found.latent, Edit([(4, 4)], [(12, 4)]), **dragdiffusion() | {"steps": 1}))
     assert trace.about == found.model.about and trace.about["inversion_psnr"] == round(found.psnr, 2)
+    session = Session(found.model, found.latent, Edit([(4, 4)], [(12, 4)]), **dragdiffusion())
+    session.run(2)
+    assert session.rewind(1).trace.about == retrack(found.model, session.trace, NearestNeighbor(3, stride=1)).about == trace.about
 
 
 def test_a_lora_learns_in_the_models_precision():

@@ -397,3 +397,21 @@ def test_a_gif_is_named_so(whole, tmp_path):
 def test_a_run_ends_after_its_steps_without_a_progress_bar_too(monkeypatch):
     monkeypatch.setattr("dragkit.session.tqdm", lambda **settings: tqdm(**settings, disable=True))
     assert len(Session(TOY, LATENT, EDIT, **METHOD).run(2)) == 3
+
+
+def test_an_interrupted_trace_keeps_its_steps_and_can_go_on():
+    toy, latent = Toy(), Toy().sample(0)
+    edit, method = Edit(latent[:1], latent[:1] + 12), draggan() | {"lr": 0.5, "steps": 8}
+
+    def stopped(after):
+        for step in drag(toy, latent, edit, **method):
+            if step.index == after:
+                raise KeyboardInterrupt
+            yield step
+
+    with pytest.warns(UserWarning, match=r"the trace keeps steps 0 to 4; drag\(…, resume=trace\[-1\]\) goes on"):
+        trace = Trace(stopped(5))
+    *_, last = drag(toy, latent, edit, **method, resume=trace[-1])
+    assert torch.equal(last.latent, Trace(drag(toy, latent, edit, **method))[-1].latent)
+    with pytest.raises(KeyboardInterrupt):
+        Trace(stopped(0))
