@@ -147,3 +147,13 @@ def test_a_setting_that_there_is_not_is_told_those_there_are(name, settings):
 def test_a_file_of_the_training_is_told_from_a_stylegan2s_by_its_names():
     model = dk.load(zoo.bundled("lion-diffusion"), device="cpu", strength=0.5)
     assert (model.name, model.size, model.level) == ("lion-diffusion", (64, 64), 25)
+
+
+def test_a_device_that_there_is_not_is_told(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+    with pytest.raises(ValueError, match="device is 'gpu'; choose \"cuda\", \"mps\", \"cpu\" or \"auto\""):
+        dk.load("lion", device="gpu")
+    for device in ("cuda:0", "mps"):
+        with pytest.raises(ValueError, match=f"device is '{device}', which this machine or this build of torch does not have"):
+            dk.load("lion", device=device)

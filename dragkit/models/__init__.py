@@ -122,6 +122,11 @@ def _kind(path: Path) -> str:
 
 def _device(device: str) -> str:
     if device != "auto":
+        kind = str(device).partition(":")[0]
+        if kind not in ("cuda", "mps", "cpu"):
+            raise ValueError(f'device is {device!r}; choose "cuda", "mps", "cpu" or "auto"')
+        if kind != "cpu" and not (torch.cuda if kind == "cuda" else torch.backends.mps).is_available():
+            raise ValueError(f'device is {device!r}, which this machine or this build of torch does not have; choose "cpu" or "auto"')
         return device
     if torch.cuda.is_available():
         return "cuda"
