@@ -235,7 +235,7 @@ def test_an_interrupt_before_anything_is_found_is_an_interrupt(monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         dk.invert(GAN, torch.rand(3, 16, 16))
     found = inversion.Inversion(GAN, GAN.sample(0), torch.rand(3, 16, 16))
-    assert dk.tune(found) is found and repr(found) == "Inversion(stylegan2, nan dB: not begun)"
+    assert dk.tune(found) is found and repr(found) == "Inversion(stylegan2, PSNR not measured: not begun)"
 
 
 def test_a_notebook_gets_a_live_picture(monkeypatch):
