@@ -14,6 +14,7 @@ import sys
 import time
 import warnings
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -84,8 +85,13 @@ def invert(
     return found
 
 
-def finding(model: StyleGAN2, image: Picture, *, fit: Literal["crop", "pad"] = "crop", **settings: Any) -> Iterator[Inversion]:
-    """The iterations of :func:`invert`, for whoever shows and stops them: what a widget does. Errors are raised at once."""
+def finding(model: StyleGAN2 | Diffusion, image: Picture, *, fit: Literal["crop", "pad"] = "crop", **settings: Any) -> Iterator[Inversion]:
+    """The iterations of :func:`invert`, for whoever shows and stops them: what a widget does; of a diffusion model there is one, the whole.
+
+    What does not fit the model is told at once.
+    """
+    if isinstance(model, Diffusion):
+        return map(partial(inverted, model), [read_picture(image, model.size[0], fit)])
     check_model(model)
     return search(model, read_picture(image, model.size[0], fit), **settings)
 

@@ -9,6 +9,9 @@ import torch
 from PIL import Image
 
 import dragkit as dk
+from dragkit.models.ddim import road
+from dragkit.models.diffusion import Diffusion
+from dragkit.models.pixel_unet import decode, encode, scheduler
 from dragkit.models.stylegan2 import from_state_dict
 from dragkit.models.stylegan2_network import Generator
 from dragkit.widgets import upload as upload_module
@@ -94,8 +97,40 @@ def test_a_file_that_is_no_picture_is_told_and_the_next_one_is_read(model):
     assert "Probably not" in picker.notice.line.value  # noise is none of this model's pictures
 
 
-def test_a_model_without_w_has_no_such_button():
+def test_a_model_that_can_invert_nothing_has_no_such_button():
     assert dk.Picker(dk.load("toy")).upload.box.layout.display == "none"
+
+
+@pytest.fixture
+def diffusion():
+    """A small random diffusion model for pictures of 16 px."""
+    diffusers = pytest.importorskip("diffusers")
+    torch.manual_seed(0)
+    unet = diffusers.UNet2DModel(
+        in_channels=12, out_channels=12, sample_size=8, block_out_channels=(8, 16), layers_per_block=1, norm_num_groups=4, attention_head_dim=4,
+        down_block_types=("DownBlock2D", "AttnDownBlock2D"), up_block_types=("AttnUpBlock2D", "UpBlock2D"),
+    )  # fmt: skip
+    return Diffusion(unet.eval().requires_grad_(False), road(scheduler(), 10), encode, decode, (16, 16), 2)
+
+
+def test_a_diffusion_model_inverts_a_chosen_picture_which_the_studio_drags(diffusion):
+    target, told = torch.rand(3, 16, 16, generator=torch.Generator().manual_seed(1)).mul(255).round() / 255, []
+    studio = dk.Studio(diffusion, edit=dk.Edit([(4, 4)], [(12, 4)]), **dk.methods.dragdiffusion())
+    assert studio.picker.upload.box.layout.display == ""
+    studio.picker.on_change(lambda: told.append(1))
+    choose(studio.picker, png(target))
+    assert studio.picker.upload.enough.layout.display == "none" and studio.picker.upload.file.layout.display == "none"
+    studio.picker.upload.runner._thread.join(20)
+    assert torch.equal(studio.picker.latent, diffusion.invert(target)) and told == [1]
+    assert "Found with" in studio.picker.notice.line.value and studio.picker.upload.file.layout.display == ""
+    trace = studio.run(2)
+    assert torch.equal(trace[0].latent, studio.picker.latent) and not torch.equal(trace[-1].latent, trace[0].latent)
+
+
+def test_a_file_that_no_diffusion_model_can_read_is_told(diffusion):
+    picker = dk.Picker(diffusion)
+    choose(picker, b"hello")
+    assert "no picture" in str(picker.last_error) and picker.notice.alarmed and not picker.upload.runner.busy
 
 
 def test_a_studio_drags_what_was_found(model):

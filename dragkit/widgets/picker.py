@@ -115,7 +115,8 @@ class Picker(Shown):
         self.seed_box.observe(self._seeded, "value")
         dice = button("Random", "random", "Show a picture of a random seed", self._random)
         self.upload = Upload(self.model, self.notice, self._preview, self._found)
-        self.upload.box.layout.display = "" if hasattr(self.model, "generator") else "none"  # without w there is nothing to search in
+        possible = hasattr(self.model, "generator") or hasattr(self.model, "invert")  # w to search in, or a way to noise
+        self.upload.box.layout.display = "" if possible else "none"
         tips = ["Click a handle, then its target", "Paint what may move", "Erase: what is not painted must stay"]
         self.mode = W.ToggleButtons(options=[POINTS, PAINT, ERASE], tooltips=tips)
         self.mode.style.button_width = f"{(size - 130) // 3 - 6}px"

@@ -18,15 +18,15 @@ class Upload:
     """``Upload(model, notice, show, found)``: `box` holds the button, how to fit a picture that is not square, and Enough.
 
     Args:
-        model: a StyleGAN2, in which the picture is looked for; it is not changed.
+        model: a StyleGAN2, in which the picture is looked for, or a diffusion model, which inverts it; it is not changed.
         notice: where progress, doubts and errors are told.
         show: called with the best so far, now and then.
-        found: called with the last one, once; also after Enough.
+        found: called with the last one, once; also after Enough, which a search has alone: half an inversion is one to another strength.
     """
 
     def __init__(self, model, notice: Notice, show: Callable, found: Callable) -> None:
         self.model, self.notice, self.show, self.found = model, notice, show, found
-        self.runner, self.best = Runner(self._rest), None
+        self.runner, self.best, self.searches = Runner(self._rest), None, hasattr(model, "generator")
         self.file = W.FileUpload(accept="image/*", description="Your picture", tooltip="Find the latent of a picture of yours (a file of at most some 8 MB), to drag it")
         self.file.layout = W.Layout(width="auto", flex="1 1 auto")
         self.fit = W.Dropdown(options=["crop", "pad"], tooltip="A picture that is not square: crop it to its middle, or pad it with borders")
@@ -42,14 +42,16 @@ class Upload:
             return
         (file,) = change["new"]
         self.file.value = ()  # so that the same file can be chosen again
-        iterations = finding(self.model, bytes(file["content"]), fit=self.fit.value, steps=STEPS)
+        settings = {"steps": STEPS} if self.searches else {}
+        iterations = finding(self.model, bytes(file["content"]), fit=self.fit.value, **settings)
         self._switch(searching=True)
+        self.notice.say("Looking for your picture …")
         self.runner.start(lambda: self._search(iterations))
 
     def _search(self, iterations) -> None:
         self.best, last = None, 0.0
         for step, self.best in enumerate(iterations):
-            if time.monotonic() - last > PAUSE:
+            if self.searches and time.monotonic() - last > PAUSE:
                 self.show(self.best)
                 self.notice.say(f"Looking for your picture: {step + 1} of {STEPS}, {self.best.psnr:.1f} dB")
                 last = time.monotonic()
@@ -61,7 +63,7 @@ class Upload:
         try:
             if self.best:
                 self.found(self.best)
-                whole = len(self.best.losses["search"]) == STEPS
+                whole = len(self.best.losses.get("search", ())) == STEPS
                 self.notice.say((whole and doubt(self.best)) or f"Found with {self.best.psnr:.1f} dB. Check the points: they stay where they were.")
             if error:
                 raise error
@@ -69,5 +71,5 @@ class Upload:
             self._switch(searching=False)
 
     def _switch(self, searching: bool) -> None:
-        self.enough.layout.display = "" if searching else "none"
+        self.enough.layout.display = "" if searching and self.searches else "none"
         self.file.layout.display = self.fit.layout.display = "none" if searching else ""
