@@ -34,7 +34,7 @@ from PIL import Image
 from torch import Tensor
 from tqdm.auto import tqdm
 
-from ..models.ddim import road
+from ..models.ddim import Road, road
 from ..models.pixel_unet import SCHEDULE, decode, encode, network, save_network, scheduler
 from . import pairs
 
@@ -43,11 +43,15 @@ SAVE_SECONDS = 240
 HALF_LIFE = 4000  # of the averaged weights, in pictures
 
 
-def loss(unet: UNet2DModel, x: Tensor, noise: Tensor, t: Tensor, alphas: Tensor) -> Tensor:
+def every_time(device: str = "cpu") -> Road:
+    """The road of training: each of the scheduler's times is a level."""
+    alphas = scheduler().alphas_cumprod
+    return Road(torch.arange(len(alphas), device=device), alphas.to(device), SCHEDULE["prediction_type"])
+
+
+def loss(unet: UNet2DModel, levels: Road, x: Tensor, noise: Tensor, t: Tensor) -> Tensor:
     """L of clean latents x (b 12 h w) at times t (b)."""
-    a = alphas[t].view(-1, 1, 1, 1)
-    z, v = a.sqrt() * x + (1 - a).sqrt() * noise, a.sqrt() * noise - (1 - a).sqrt() * x
-    return (unet(z.contiguous(memory_format=torch.channels_last), t).sample - v).square().mean()
+    return levels.error(lambda z, t: unet(z.contiguous(memory_format=torch.channels_last), t).sample, x, noise, t)
 
 
 class Trainer:
@@ -57,7 +61,7 @@ class Trainer:
         self.unet = network().to(device, memory_format=torch.channels_last)
         self.ema = copy.deepcopy(self.unet).eval().requires_grad_(False)
         self.optimiser = torch.optim.AdamW(self.unet.parameters(), lr, betas=(0.9, 0.99), weight_decay=1e-2)
-        self.alphas = scheduler().alphas_cumprod.to(device)
+        self.levels = every_time(device)
         self.lr, self.device, self.images, self.seconds, self.history = lr, device, 0, 0.0, []
         self.workers, self.pool = workers, ThreadPoolExecutor(workers, initializer=torch.set_num_threads, initargs=(1,))
 
@@ -65,7 +69,7 @@ class Trainer:
         """Learn from uint8 `pictures` (b 3 64 64) when the part `done` of the run is over; returns L."""
         torch.manual_seed(self.images)  # so that a resumed run draws what an unbroken one would have
         x = encode(pictures.to(self.device).float() / 255)
-        noise, t = torch.randn_like(x), torch.randint(len(self.alphas), (len(x),), device=self.device)
+        noise, t = torch.randn_like(x), torch.randint(len(self.levels.times), (len(x),), device=self.device)
         shares = zip(*(part.chunk(self.workers) for part in (x, noise, t)))
         losses, gradients = zip(*self.pool.map(lambda share: self._gradients(*share), shares))
         for parameter, *parts in zip(self.unet.parameters(), *gradients):
@@ -81,7 +85,7 @@ class Trainer:
     def _gradients(self, x: Tensor, noise: Tensor, t: Tensor) -> tuple[float, tuple[Tensor, ...]]:
         half = torch.autocast("cuda", torch.bfloat16) if self.device.startswith("cuda") else nullcontext()
         with half:
-            value = loss(self.unet, x, noise, t, self.alphas)
+            value = loss(self.unet, self.levels, x, noise, t)
         return value.item(), torch.autograd.grad(value, list(self.unet.parameters()))
 
     def _average(self, batch: int) -> None:
@@ -110,8 +114,8 @@ def sheet(unet: UNet2DModel, pictures: np.ndarray, count: int, steps: int = 25) 
     """`count` samples, 16 a row, over as many renders."""
     way, device = road(scheduler(), steps, unet.device), unet.device
     z = torch.randn(count, unet.config.in_channels, SIZE // 2, SIZE // 2, generator=torch.Generator().manual_seed(0)).to(device)
-    for level in range(steps, 0, -1):
-        z = way.step(z, unet(z, way.times[level]).sample, level, level - 1)
+    for _, z in way.travel(lambda z, t: unet(z, t).sample, z, steps, 0):
+        pass
     made = decode(z).mul(255).round().byte().cpu().numpy()
     tiles = np.concatenate([made, pictures[:count]])
     tiles = tiles.reshape(-1, 16, 3, SIZE, SIZE).transpose(0, 3, 1, 4, 2)
