@@ -8,7 +8,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import save_file
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
 from torch.nn import functional as F
 
 import dragkit as dk
@@ -445,6 +446,18 @@ def test_a_lora_of_something_else_is_refused(tmp_path):
             dk.lora(model, picture(), file=tmp_path / "broken.safetensors")
 
 
+def test_a_lora_that_speaks_of_no_prompt_belongs_to_a_model_without_a_text(tmp_path):
+    """As files were before prompts were kept."""
+    file = tmp_path / "mine.safetensors"
+    learnt = dk.lora(tiny(), picture(), rank=2, steps=1, file=file)
+    with safe_open(file, "pt") as opened:
+        about = {name: value for name, value in opened.metadata().items() if name != "prompt"}
+    save_file(load_file(file), file, about)
+    assert same_weights(dk.lora(tiny(), picture(), rank=2, steps=1, file=file), learnt)
+    with pytest.raises(ValueError, match="is a LoRA of another prompt"):
+        dk.lora(tiny(notes={"prompt": "a lion"}), picture(), rank=2, steps=1, file=file)
+
+
 def test_an_interrupted_lora_keeps_what_it_learnt(monkeypatch, tmp_path, capsys):
     real = Lora.step
 
@@ -800,6 +813,19 @@ def test_too_little_memory_is_told_on_every_device(monkeypatch, words):
     monkeypatch.setattr(model.unet.conv_in, "forward", full)
     with pytest.raises(torch.OutOfMemoryError, match=f"tiny needs more memory.*{words}"):
         model.view(latent())
+
+
+def test_too_little_memory_for_the_picture_is_told_and_other_errors_stay_what_they_are():
+    def full(words):
+        def decoder(_):
+            raise RuntimeError(words)
+
+        return replace(tiny(), decode=decoder)
+
+    with pytest.raises(torch.OutOfMemoryError, match="tiny needs more memory"):
+        full("DefaultCPUAllocator: not enough memory").finish(latent())
+    with pytest.raises(RuntimeError, match="^shapes do not fit$"):
+        full("shapes do not fit").finish(latent())
 
 
 def test_the_memory_that_is_told_is_what_a_look_keeps():

@@ -115,7 +115,10 @@ def test_features_keep_their_colours_along_a_run(stable):
     assert together[0].images[0].get_extent() == [-0.5, 127.5, 127.5, -0.5]
     corner = [axes.images[0].get_array()[0, 0] for axes in together]
     assert (corner[0] == corner[1]).all(), "the background has not moved"
-    assert len(dk.plot.features(views[0]).axes) == 1
+    alone = dk.plot.features(views[0])
+    alone.draw_without_rendering()
+    title = alone._suptitle.get_window_extent()
+    assert len(alone.axes) == 1 and 0 <= title.x0 and title.x1 <= alone.bbox.width, "the title is not cut"
 
 
 @pytest.mark.parametrize(

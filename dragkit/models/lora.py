@@ -97,7 +97,7 @@ class Lora:
         except SafetensorError as error:
             raise ValueError(f"{path} is no LoRA that dragkit saved ({error})") from error
         for what, now in _about(model, target, rank).items():
-            if about.get(what) != now:
+            if about.get(what, "") != now:  # files of models without a text may not speak of a prompt
                 raise ValueError(f"{path} is a LoRA of another {what}; choose another file, or remove this one to learn anew")
         lora = cls(model, target, rank, lr, batch)
         with torch.no_grad():
