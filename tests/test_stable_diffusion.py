@@ -366,7 +366,7 @@ def test_weights_of_other_shapes_are_told(broken):
 def test_a_single_file_is_told_how_to_become_a_folder(tmp_path):
     path = tmp_path / "v1-5.safetensors"
     save_file({"model.diffusion_model.out.2.bias": torch.zeros(4)}, path)
-    with pytest.raises(ValueError, match=r"Stable Diffusion in a single file; make a folder of it, once: .*from_single_file"):
+    with pytest.raises(ValueError, match=r"Stable Diffusion in a single file; make a folder of it, once: .*from_single_file.* may fetch the small configuration files"):
         dk.load(path)
 
 

@@ -20,7 +20,7 @@ from .stylegan2 import from_state_dict
 from .toy import Toy
 
 
-CONVERT = "diffusers.StableDiffusionPipeline.from_single_file(file, local_files_only=True).save_pretrained(folder)"
+CONVERT = "diffusers.StableDiffusionPipeline.from_single_file(file).save_pretrained(folder)"
 
 
 class Model(Protocol):
@@ -95,7 +95,7 @@ def _generators() -> str:
 def _open(path: Path, name: str, device: str, settings: dict) -> Model:
     kind = "pipeline" if path.is_dir() else _kind(path)
     if kind == "single file":
-        raise ValueError(f"{path} is Stable Diffusion in a single file; make a folder of it, once: {CONVERT}")
+        raise ValueError(f"{path} is Stable Diffusion in a single file; make a folder of it, once: {CONVERT} (diffusers may fetch the small configuration files for it)")
     if kind:
         try:
             return (open_stable_diffusion if kind == "pipeline" else open_diffusion)(path, device, **{"name": name} | settings)
