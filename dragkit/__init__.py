@@ -23,7 +23,9 @@ from .session import Session as Session
 from .trace import Frame as Frame
 from .trace import Trace as Trace
 from .trackers import Discriminative as Discriminative
+from .trackers import LineSearch as LineSearch
 from .trackers import NearestNeighbor as NearestNeighbor
+from .trackers import OpticalFlow as OpticalFlow
 
 _LATER = {name: "widgets" for name in ("Compare", "Features", "Picker", "Player", "Studio")} | {"plot": ""}  # need the notebook's packages
 

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 import torch
 
-from dragkit.bench import lions, stabledrag, tracking
+from dragkit.bench import families, lions, stabledrag, tracking
 from dragkit.bench.metrics import has_lookalike
 from dragkit.models import load
 from dragkit.records import View
@@ -97,3 +97,30 @@ def test_the_report_tells_every_method_and_subset():
     assert len(stabledrag.dial(results).axes) == 2
     with pytest.raises(ValueError, match="no dial to draw"):
         stabledrag.dial(results[results["method"].isin(stabledrag.METHODS)])
+
+
+def test_the_families_share_a_protocol_and_are_reported():
+    methods = families.methods()
+    assert list(methods)[:3] == ["DragGAN", "StableDrag", "FreeDrag"] and len(methods) == 7
+    assert {m["steps"] for m in methods.values()} == {150} and {m["lr"] for m in methods.values()} == {2e-3}
+    assert all(methods[name]["losses"] == methods["DragGAN"]["losses"] for name in methods if name not in families.GOALS)
+    rows = [
+        {"task": f"lion {i}, {count}", "method": method, "count": count, "mean_distance": number + i, "tracker_error": 10.0 * number,
+         "change_outside": 1.0, "handles": 1, "arrived": 1, "steps": 9, "seconds": 2.5, "error": None}
+        for number, method in enumerate(methods, 1)
+        for count in ("1", "5", "all")
+        for i in range(4)
+    ]  # fmt: skip
+    text = families.report(pd.DataFrame(rows))
+    assert "1.40" in text  # (2 + 1.5) / (1 + 1.5)
+    error = text.split("tracker's points")[1].split("###")[0]
+    assert "StableDrag" in error and "FreeDrag" not in error  # a goal is where it shall be
+    left, right = families.figure(pd.DataFrame(rows)).axes
+    assert [t.get_text() for t in left.get_yticklabels()] == list(methods)
+    assert len(left.containers) == 3 * 7 and len(right.containers) == 3 * 5
+
+
+def test_raft_joins_the_families_by_its_file(tmp_path):
+    (tmp_path / "raft.pth").write_bytes(b"")
+    added = families.methods(tmp_path / "raft.pth").keys() - families.methods().keys()
+    assert added == {"RAFT, frame", "RAFT, reference"}

@@ -33,13 +33,14 @@ from ..models.landmarks import landmark_network
 from ..models.toy import Toy
 from ..models.zoo import DATA
 from ..records import Edit, View
-from ..trackers import Discriminative, NearestNeighbor
+from ..trackers import Discriminative, NearestNeighbor, OpticalFlow
 from . import lions
 from .metrics import bootstrap, has_lookalike
 
 LOST = 5  # px; a point that ends farther from the truth is lost
 FRAMES = 24
 TRACKERS = {"nearest": NearestNeighbor(), "learned": Discriminative(), "learned, ridge": Discriminative(solver="ridge")}
+FLOWS = {"DIS, frame": OpticalFlow(), "DIS, reference": OpticalFlow(policy="reference"), "DIS, frame, refined": OpticalFlow(refine=12)}  # of the pictures
 RESULTS = DATA / "results" / "tracking.csv"
 REACH = 80  # of the windows on the toy, for a 512-px picture: 20 px, so that the twin is in them
 
@@ -133,10 +134,10 @@ def _lion(scene: str, model: Model, latents: list[Tensor], names: tuple[str, ...
 def measure(count: int) -> pd.DataFrame:
     """All films with all trackers; on lions with DragGAN's window and with one four times as wide, which look-alikes are in."""
     lion = load("lion", device="cpu")
-    toys = {"nearest": NearestNeighbor(REACH), "learned": Discriminative(REACH), "learned, alone": Discriminative(REACH, fusion=1)}
+    toys = {"nearest": NearestNeighbor(REACH), "learned": Discriminative(REACH), "learned, alone": Discriminative(REACH, fusion=1)} | FLOWS
     wide = {name + ", wide window": replace(tracker, radius=48) for name, tracker in TRACKERS.items()}
     films = tqdm(chain(walks(lion, count), drags(lion, count)), "lions", 2 * count, unit="film")
-    return pd.concat([results(toy_films(), toys), results(films, TRACKERS | wide)])
+    return pd.concat([results(toy_films(), toys), results(films, TRACKERS | wide | FLOWS)])
 
 
 def report(results: pd.DataFrame) -> str:
