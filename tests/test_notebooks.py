@@ -1,65 +1,76 @@
-"""Every notebook runs from top to bottom, and what is committed reads well without a kernel.
-
-``python tests/test_notebooks.py`` runs all of them and writes their outputs back.
-"""
+"""Every notebook runs from top to bottom, open and solved, and what is committed reads well without a kernel."""
 
 import base64
 import json
-import os
 import re
-from pathlib import Path
 
 import nbformat
 import pytest
-from nbclient import NotebookClient
 
-ROOT = Path(__file__).parent.parent
-NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
-QUIET = {"OMP_WAIT_POLICY": "PASSIVE", "PYTHONPATH": str(ROOT)}
-LIVE = "application/vnd.jupyter.widget-view+json"
+from dragkit.course import FOLD, LIVE, execute, exercises, paths, solved
 
-
-def execute(path: Path, folder: Path) -> nbformat.NotebookNode:
-    """Run a notebook in `folder`; a cell that raises raises here. Progress bars leave nothing behind."""
-    notebook = nbformat.read(path, as_version=4)
-    client = NotebookClient(
-        notebook,
-        timeout=300,
-        store_widget_state=False,
-        record_timing=False,
-        resources={"metadata": {"path": str(folder)}},
-    )
-    client.execute(env=os.environ | QUIET)
-    for cell in notebook.cells:
-        if cell.cell_type == "code":
-            cell.outputs = [o for o in cell.outputs if not is_bar(o.get("data", {}))]
-    return notebook
+NOTEBOOKS = paths()
+LESSONS = [path for path in NOTEBOOKS if list(exercises(nbformat.read(path, as_version=4)))]
 
 
-def is_bar(data: dict) -> bool:
-    return LIVE in data and "%|" in data.get("text/plain", "")
-
-
-def cells(path: Path, kind: str) -> list[nbformat.NotebookNode]:
+def cells(path, kind) -> list[nbformat.NotebookNode]:
     return [c for c in nbformat.read(path, as_version=4).cells if c.cell_type == kind]
 
 
-def bundles(path: Path) -> list[dict]:
+def bundles(path) -> list[dict]:
     """The data of every output."""
     return [o.data for c in cells(path, "code") for o in c.outputs if "data" in o]
 
 
+def verdicts(notebook):
+    """What the checks said, in order."""
+    texts = [o.data.get("text/markdown", "") for c in notebook.cells if c.cell_type == "code" for o in c.outputs if "data" in o]
+    return [text for text in texts if text.startswith(("✔", "✘"))]
+
+
 every_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
+every_lesson = pytest.mark.parametrize("path", LESSONS, ids=lambda p: p.stem)
 
 
 def test_there_is_a_quickstart():
-    assert (ROOT / "notebooks/00_quickstart.ipynb") in NOTEBOOKS
+    assert [path.stem for path in NOTEBOOKS][0].startswith("00")
 
 
 @pytest.mark.slow
 @every_notebook
-def test_it_runs_from_top_to_bottom(path, tmp_path):
-    execute(path, tmp_path)
+def test_it_runs_from_top_to_bottom_and_open_exercises_say_so(path, tmp_path):
+    notebook = execute(path, tmp_path)
+    assert all("not yet" in verdict for verdict in verdicts(notebook))
+
+
+@pytest.mark.slow
+@every_lesson
+def test_solved_it_runs_and_every_check_passes(path, tmp_path):
+    notebook = execute(path, tmp_path, solution=True)
+    said = verdicts(notebook)
+    assert len(said) >= len(list(exercises(nbformat.read(path, as_version=4)))) and all("right" in verdict for verdict in said), said
+
+
+@every_lesson
+def test_every_exercise_has_a_card_a_check_hints_and_a_solution(path):
+    notebook = nbformat.read(path, as_version=4)
+    for stub, answer in exercises(notebook):
+        at = notebook.cells.index(stub)
+        assert "Difficulty" in notebook.cells[at - 1].source and "minutes" in notebook.cells[at - 1].source
+        assert notebook.cells[at + 1].source.startswith("check.")
+        folds = dict(FOLD.findall(notebook.cells[at + 2].source))
+        assert "Hint" in folds and any(name.startswith("Help") for name in folds)
+        assert answer != stub.source and "def " in answer
+
+
+def test_a_notebook_whose_stubs_and_solutions_do_not_match_is_told():
+    stub = nbformat.v4.new_code_cell("def f(): ...", metadata={"tags": ["exercise"]})
+    fold = nbformat.v4.new_markdown_cell("<details><summary>Solution</summary>\n\n```python\ndef f(): return 1\n```\n\n</details>")
+    book = nbformat.v4.new_notebook(cells=[stub, fold])
+    assert solved(book).cells[0].source == "def f(): return 1" and book.cells[0].source == "def f(): ..."
+    for cells in ([stub], [fold], [stub, stub, fold]):
+        with pytest.raises(ValueError, match="no (solution|exercise)"):
+            solved(nbformat.v4.new_notebook(cells=cells))
 
 
 @every_notebook
@@ -72,8 +83,8 @@ def test_it_is_committed_as_it_ran(path):
 
 @every_notebook
 def test_it_is_small_and_its_pictures_are_still(path):
-    assert len(nbformat.read(path, as_version=4).cells) <= 20
-    assert path.stat().st_size <= (1_000_000 if path.stem == "drag_with_diffusion" else 500_000)
+    assert len(nbformat.read(path, as_version=4).cells) <= 25
+    assert path.stat().st_size <= (1_000_000 if path.stem == "drag_with_diffusion" else 600_000)
     kinds = {kind for data in bundles(path) for kind in data if kind.startswith(("image", "video"))}
     assert kinds <= {"image/png", "image/jpeg"}
 
@@ -97,12 +108,7 @@ def test_it_names_no_place_on_this_machine(path):
 @every_notebook
 def test_its_texts_and_cells_are_short(path):
     for cell in cells(path, "markdown"):
-        assert len(cell.source.split()) <= 60, cell.source[:60]
+        assert len(FOLD.sub("", cell.source).split()) <= 60, cell.source[:60]
     for cell in cells(path, "code"):
         assert len(cell.source.splitlines()) <= 20, cell.source[:60]
 
-
-if __name__ == "__main__":
-    for path in NOTEBOOKS:
-        nbformat.write(execute(path, path.parent), path)
-        print(path.relative_to(ROOT))

@@ -214,3 +214,14 @@ def test_a_score_window_with_a_stride_lies_where_it_was_read(trace, stride):
     axes = dk.plot.scores(frame).axes[0]
     assert axes.get_xlim() == (20 - 3.5 * stride, 20 + 3.5 * stride)
     assert [line.get_xydata().tolist() for line in axes.lines if line.get_label() == "best"] == [[[20 + 2 * stride, 30]]]
+
+
+def test_curves_and_maps_by_name():
+    axes = dk.plot.curves({"a": [1, 2], "b": torch.tensor([3.0, 4])}, x="step", y="error (px)").axes[0]
+    assert [line.get_label() for line in axes.lines] == ["a", "b"] and list(axes.lines[1].get_ydata()) == [3, 4]
+    left, right, bar = dk.plot.maps({"a": torch.zeros(2, 3), "b": torch.ones(2, 3)}, unit="L2").axes
+    assert left.images[0].get_clim() == right.images[0].get_clim() == (0, 1) and bar.get_ylabel() == "L2"
+    with pytest.raises(ValueError, match="no curve to draw"):
+        dk.plot.curves({}, x="step", y="")
+    with pytest.raises(ValueError, match="by name"):
+        dk.plot.maps({"a": torch.zeros(3)})

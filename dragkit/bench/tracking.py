@@ -47,12 +47,13 @@ REACH = 80  # of the windows on the toy, for a 512-px picture: 20 px, so that th
 
 @dataclass(frozen=True, eq=False)
 class Film:
-    """Views in a row, where the points are in each of them, truth (frames n 2), and which have a look-alike (n)."""
+    """Views in a row, where the points are in each of them, truth (frames n 2), which have a look-alike (n), and what they are called."""
 
     scene: str
     views: list[View]
     truth: Tensor
     lookalike: Tensor
+    names: tuple[str, ...] = ()
 
 
 def follow(tracker: Tracker, film: Film) -> Tensor:
@@ -128,7 +129,7 @@ def _lion(scene: str, model: Model, latents: list[Tensor], names: tuple[str, ...
     places = [network.names.index(name) for name in names]
     truth = torch.stack([network(view.image)[places] for view in views])
     truth = truth.clamp(0, lions.SIZE - 1)  # a guess may lie just beyond the border
-    return Film(scene, views, truth, has_lookalike(views[0], truth[0]))
+    return Film(scene, views, truth, has_lookalike(views[0], truth[0]), names)
 
 
 def measure(count: int) -> pd.DataFrame:

@@ -15,3 +15,5 @@ from .runs import confidence as confidence
 from .runs import filmstrip as filmstrip
 from .runs import losses as losses
 from .runs import step as step
+from .simple import curves as curves
+from .simple import maps as maps

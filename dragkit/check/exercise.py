@@ -1,0 +1,197 @@
+"""What checks an answer: the right function beside the student's on the same cases, and the wrong ones that people write.
+
+The verdict never raises: a notebook whose exercises are open still runs to its end.
+"""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from copy import deepcopy
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from matplotlib.axes import Axes
+from torch import Tensor
+
+from ..plot.figures import Photo
+
+Answer = Callable[..., Any]
+Values = dict[str, Any]  # what an answer gave, by name: tensors, or words that must be the same
+NEAR = 1e-3  # of the right answer's largest number
+
+
+@dataclass(frozen=True, eq=False)
+class Verdict:
+    """What a check says: `passed`, in `words`, and as a `picture` of the right answer beside the student's."""
+
+    passed: bool
+    words: str
+    picture: Photo | None = None
+
+    def __repr__(self) -> str:
+        return self.words
+
+    def _ipython_display_(self) -> None:
+        from IPython.display import Markdown, display
+
+        mark = "✔" if self.passed else "✘"
+        display(Markdown(f"{mark} {self.words}"))
+        if self.picture is not None:
+            display(self.picture)
+
+
+@dataclass(frozen=True, eq=False)
+class Exercise:
+    """One question to write a function for; call it with yours: ``check.sample(sample)``.
+
+    Args:
+        name: what the function is called.
+        asks: what it must do, in a sentence or two.
+        answer: the right function.
+        cases: makes the arguments, always the same; the first are the ones that are drawn.
+        mistakes: sentence → the wrong function that it explains.
+        draw: ``draw(axes, case, value)`` for the first of an answer's values.
+        run: ``run(function, case)`` → what is compared, where it is not just what the function returns: a tensor, or several by name.
+        forbidden: functions that would answer instead of the student.
+    """
+
+    name: str
+    asks: str
+    answer: Answer
+    cases: Callable[[], Sequence[tuple]]
+    mistakes: Mapping[str, Answer]
+    draw: Callable[[Axes, tuple, Any], None] | None = None
+    run: Callable[[Answer, tuple], Any] = field(default=lambda function, case: function(*case))
+    forbidden: tuple[Answer, ...] = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "__doc__", f"{self.asks}\n\nAsk with your function: check.{self.name}({self.name})")
+
+    def __call__(self, function: Answer) -> Verdict:
+        """The verdict on `function`; it is called on a dozen small cases, and what it raises is told, not raised."""
+        if not callable(function):
+            return self._no(f"give the function itself, check.{self.name}({self.name}), not what it returned ({type(function).__name__})")
+        found, called = [], set()
+        for case in self.cases():
+            with _watched({f.__code__: f.__name__ for f in (*self.forbidden, self.answer)}, called):
+                try:
+                    found.append(self._values(function, case))
+                except Exception as error:
+                    return self._no(_told(error, function))
+        right = [self._values(self.answer, case) for case in self.cases()]
+        if all(value is None for values in found for value in values.values()):
+            return Verdict(False, f"**{self.name}**: not yet. It returns nothing so far.")
+        return self._judged(right, found, called)
+
+    def or_ours(self, function: Answer) -> Answer:
+        """Your function where it is right, else ours: the lesson goes on either way."""
+        return function if callable(function) and self(function).passed else self.answer
+
+    def _judged(self, right: list[Values], found: list[Values], called: set[str]) -> Verdict:
+        if (off := _first(right, found)) is None:
+            if called:
+                return self._no(f"all numbers are right, but they come from `{called.pop()}`. The point of this one is to write it yourself")
+            return Verdict(True, f"**{self.name}**: right, in {len(right)} cases of {len(right)}.", self._picture(0, right, found))
+        words = self._mistake(found) or _difference(*off[1:])
+        return Verdict(False, f"**{self.name}**: not yet. {words}", self._picture(off[0], right, found))
+
+    def _mistake(self, found: list[Values]) -> str | None:
+        """The sentence of the mistake that gives just these values."""
+        for words, wrong in self.mistakes.items():
+            if _first([self._values(wrong, case) for case in self.cases()], found) is None:
+                return words
+        return None
+
+    def _values(self, function: Answer, case: tuple) -> Values:
+        value = self.run(function, deepcopy(case))  # so that an answer that changes its arguments does not change ours
+        return dict(value) if isinstance(value, Mapping) else {"": value}
+
+    def _no(self, words: str) -> Verdict:
+        return Verdict(False, f"**{self.name}**: not yet; {words}.")
+
+    def _picture(self, number: int, right: list[Values], found: list[Values]) -> Photo | None:
+        if self.draw is None:
+            return None
+        figure = Photo(figsize=(6, 2.9), layout="constrained")
+        for axes, title, values in zip(figure.subplots(1, 2, sharex=True, sharey=True), ("target", "yours"), (right, found)):
+            try:
+                self.draw(axes, self.cases()[number], next(iter(values[number].values())))
+            except Exception:  # what is of another shape cannot be drawn; the words tell
+                axes.text(0.5, 0.5, "cannot be drawn", ha="center", transform=axes.transAxes)
+            axes.set_title(title, fontsize=10)
+        return figure
+
+
+def _first(right: list[Values], found: list[Values]) -> tuple[int, str, Any, Any] | None:
+    """The first case that differs: its number, the value's name, what is right and what was found."""
+    for number, (ours, theirs) in enumerate(zip(right, found)):
+        for name, value in ours.items():
+            if not _same(value, theirs.get(name)):
+                return number, name, value, theirs.get(name)
+    return None
+
+
+def _same(right: Any, found: Any) -> bool:
+    if not _numbers(right):
+        return right == found
+    try:
+        right, found = _tensor(right), _tensor(found)
+    except (TypeError, ValueError, RuntimeError):
+        return False
+    return right.shape == found.shape and bool(torch.allclose(found, right, rtol=0, atol=NEAR * max(right.abs().max().item(), 1e-6)))
+
+
+def _difference(name: str, right: Any, found: Any) -> str:
+    """In words, how an answer differs."""
+    what = f"Its {name}" if name else "What it returns"
+    if not _numbers(right):
+        return f"{what} is {found!r} where it should be {right!r}."
+    try:
+        right, found = _tensor(right), _tensor(found)
+    except (TypeError, ValueError, RuntimeError):
+        return f"{what} is {type(found).__name__}; it should be numbers of shape {tuple(_tensor(right).shape)}."
+    if right.shape != found.shape:
+        return f"{what} has shape {tuple(found.shape)}; it should be {tuple(right.shape)}."
+    off = (found - right).abs()
+    if right.numel() == 1:
+        return f"{what} is {found.item():.4g} where it should be {right.item():.4g}."
+    share = (off > NEAR * right.abs().max()).float().mean().item()
+    return f"{what} differs in {100 * share:.0f} % of its numbers, by up to {off.max().item():.3g}."
+
+
+def _numbers(value: Any) -> bool:
+    return isinstance(value, Tensor | int | float) or isinstance(value, list | tuple) and all(map(_numbers, value))
+
+
+def _tensor(value: Any) -> Tensor:
+    if isinstance(value, list | tuple) and value and isinstance(value[0], Tensor):
+        value = torch.stack(list(value))
+    return torch.as_tensor(value).detach().cpu().double()
+
+
+def _told(error: Exception, function: Answer) -> str:
+    """What a student's function raised, and in which of its lines."""
+    name = getattr(getattr(function, "__code__", None), "co_filename", None)
+    lines = [f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename == name]
+    where = f" in line {lines[-1] - function.__code__.co_firstlineno + 1} of the function" if lines else ""
+    return f"it raises {type(error).__name__}{where}: {error}"
+
+
+@contextmanager
+def _watched(codes: Mapping[Any, str], called: set[str]) -> Iterator[None]:
+    """Note in `called` which functions run meanwhile, by their code."""
+
+    def note(frame, event: str, _: Any) -> None:
+        if event == "call" and frame.f_code in codes:
+            called.add(codes[frame.f_code])
+
+    before = sys.getprofile()
+    sys.setprofile(note)
+    try:
+        yield
+    finally:
+        sys.setprofile(before)

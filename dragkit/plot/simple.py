@@ -1,0 +1,60 @@
+"""The two figures that a lesson needs again and again: curves and maps, by name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from torch import Tensor
+
+from .figures import COLOURS, Plot, tidy
+
+
+def curves(named: Mapping[str, Sequence[float] | Tensor], x: str, y: str, title: str = "", at: Sequence[float] | None = None) -> Plot:
+    """Curves under their names on one pair of axes, which are called `x` and `y`: say the units.
+
+    Args:
+        at: where the values stand on the x axis; default: 0, 1, 2, …
+
+    Raises:
+        ValueError: there is no curve.
+    """
+    if not named:
+        raise ValueError('there is no curve to draw; give a dict of name and values, such as {"error": [3, 2, 1]}')
+    figure = Plot(figsize=(6, 2.8), layout="constrained")
+    axes = figure.add_subplot(xlabel=x, ylabel=y, title=title)
+    for i, (name, values) in enumerate(named.items()):
+        values = _array(values)
+        axes.plot(np.arange(len(values)) if at is None else at, values, color=COLOURS[i % len(COLOURS)], label=name)
+    tidy(axes)
+    return figure
+
+
+def maps(named: Mapping[str, Tensor | np.ndarray], unit: str = "", same: bool = True) -> Plot:
+    """Maps (h w) side by side under their names, with a colour bar in `unit`; axes in cells.
+
+    Args:
+        same: one scale for all, so that they can be compared; else each its own.
+
+    Raises:
+        ValueError: there is no map, or one has another number of axes.
+    """
+    arrays = {name: _array(values) for name, values in named.items()}
+    if not arrays or any(array.ndim != 2 for array in arrays.values()):
+        raise ValueError(f"maps are tensors (h w) by name; got {({name: array.shape for name, array in arrays.items()})}")
+    figure = Plot(figsize=(0.8 + 2.6 * len(arrays), 2.7), layout="constrained")
+    low, high = (f([f(array[np.isfinite(array)]) for array in arrays.values()]) for f in (min, max))
+    scale = {"vmin": low, "vmax": high} if same else {}
+    many = figure.subplots(1, len(arrays), squeeze=False)[0]
+    for axes, (name, array) in zip(many, arrays.items()):
+        image = axes.imshow(array, cmap="viridis", **scale)
+        axes.set_title(name, fontsize=10)
+        axes.set(xlabel="x (cells)")
+        if not same or axes is many[-1]:
+            figure.colorbar(image, ax=axes if not same else many, label=unit, shrink=0.8)
+    many[0].set_ylabel("y (cells)")
+    return figure
+
+
+def _array(values: Sequence[float] | Tensor | np.ndarray) -> np.ndarray:
+    return values.detach().cpu().numpy() if isinstance(values, Tensor) else np.asarray([v.item() if isinstance(v, Tensor) else v for v in values])
