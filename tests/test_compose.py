@@ -266,3 +266,10 @@ def test_a_window_with_a_stride_is_read_where_it_was_painted():
     dark, bright = (tuple(shade[:3]) for shade in (c.colours(scores)[0, 0], c.colours(scores)[1, 5]))
     assert near(at(picture, 36, 26), bright) and near(at(picture, 28, 26), dark) and near(at(picture, 25.5, 30), dark)
     assert not near(at(picture, 20, 30), dark)
+
+
+def test_a_window_in_which_nothing_was_compared_is_not_drawn():
+    image, point = np.full((64, 64, 3), 200, np.uint8), np.array([[20.0, 30]])
+    plain = c.paint(image, point, point)
+    assert np.array_equal(plain, c.paint(image, point, point, scores=np.full((1, 1), np.nan), near=point[0]))
+    assert not np.array_equal(plain, c.paint(image, point, point, scores=np.ones((3, 3)), near=point[0]))

@@ -6,3 +6,6 @@ Each is a question that says what it asks: ``check.sample?``
 from .points import sample as sample
 from .nearest import distances as distances
 from .nearest import nearest as nearest
+from .line_search import case as case
+from .line_search import follow as follow
+from .line_search import share as share

@@ -48,6 +48,8 @@ def paint(
     points, targets = (np.zeros((0, 2)) if p is None else np.asarray(p, float) for p in (points, targets))
     unit = bold * canvas.height / UNIT
     spots, ends = ((p + 0.5) * scale for p in (points, targets))
+    if scores is not None and not np.isfinite(scores).any():
+        scores = None  # a tracker that compares nothing, such as optical flow
     if scores is not None:
         window = place(canvas, scores, near, scale, stride)
     draw = ImageDraw.Draw(canvas)
