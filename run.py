@@ -28,7 +28,7 @@ STAMP = VENV / "dragkit-stamp.txt"
 QUICKSTART = "notebooks/00_quickstart.ipynb"
 COMMANDS = {
     "lab": ["jupyterlab", "--ServerApp.root_dir=.", f"--ServerApp.file_to_run={QUICKSTART}"],
-    "test": ["pytest"],
+    "test": ["pytest", "-n", "auto", "--maxprocesses", "4", "--dist", "loadfile"],
     "setup": ["pip", "check"],
 }
 

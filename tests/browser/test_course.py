@@ -1,0 +1,86 @@
+"""Every lesson as a new student meets it: run all, answer wrong and then right, use its widget by keyboard and mouse.
+
+The screenshots are kept as runs/course_*.png.
+"""
+
+import shutil
+from pathlib import Path
+
+import nbformat
+import pytest
+from person import NOTEBOOK_WIDGET, Lab, wait
+
+from dragkit.course import FOLDER, exercises, paths
+
+pytestmark = pytest.mark.slow
+ROOT = FOLDER.parent
+LESSONS = [path for path in paths() if list(exercises(nbformat.read(path, as_version=4)))]
+
+
+class Lesson(Lab):
+    """A lesson in JupyterLab, all of it run."""
+
+    def __init__(self, page, url, file):
+        super().__init__(page, url, file)
+        self.notebook = nbformat.read(file, as_version=4)
+        last = max(i for i, c in enumerate(self.notebook.cells) if c.cell_type == "code")
+        self.page.evaluate("() => {window.jupyterapp.commands.execute('notebook:run-all-cells')}")
+        self.page.wait_for_function(f"{NOTEBOOK_WIDGET}.content.widgets[{last}].model.sharedModel.execution_count > 0", timeout=240_000)
+        self.idle()
+
+    def write(self, i, source):
+        """Write another source into cell `i` and run it."""
+        self.page.evaluate("([i, s]) => {window.jupyterapp.shell.currentWidget.content.widgets[i].model.sharedModel.setSource(s)}", [i, source])
+        self.run_cell(i)
+
+    def says(self, i):
+        """The text of a cell's outputs."""
+        return " ".join(str(o.get("data", {}).get("text/markdown", "")) for o in self.outputs()[i])
+
+    def shot(self, name, at):
+        (ROOT / "runs").mkdir(exist_ok=True)
+        at.scroll_into_view_if_needed()
+        self.page.screenshot(path=ROOT / "runs" / f"course_{name}.png")
+
+
+@pytest.fixture
+def lesson(lab, page, request):
+    folder, url = lab
+    shutil.copytree(ROOT / "data/pictures", folder / "data/pictures")
+    name = f"notebooks/{request.param.name}"
+    (folder / "notebooks").mkdir()
+    notebook = nbformat.read(request.param, as_version=4)
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            cell.update(outputs=[], execution_count=None)
+    nbformat.write(notebook, folder / name)
+    return Lesson(page, url(name), folder / name)
+
+
+@pytest.mark.parametrize("lesson", LESSONS, ids=lambda p: p.stem, indirect=True)
+def test_a_student_answers_wrong_then_right_and_looks_inside(lesson):
+    assert not [o for outputs in lesson.outputs() for o in outputs if o["output_type"] == "error"]
+    stub, solution = next(exercises(lesson.notebook))
+    i = lesson.notebook.cells.index(stub)
+    assert "not yet" in lesson.says(i + 1)
+    lesson.write(i, f"{stub.source.split('(')[0].split()[-1]} = lambda *given: 0")
+    lesson.run_cell(i + 1)
+    assert "not yet" in lesson.says(i + 1) and "returns nothing" not in lesson.says(i + 1)
+    lesson.write(i, solution)
+    lesson.run_cell(i + 1)
+    assert "right" in lesson.says(i + 1)
+    stem = Path(lesson.file).stem
+    lesson.shot(f"{stem}_check", lesson.page.locator(".jp-Notebook-cell").nth(i + 1))
+
+    widget = lesson.page.locator(".dk").last
+    lesson.shot(f"{stem}_widget", widget)
+    status = lambda: " ".join(widget.locator("[role=status]").all_inner_texts())
+    before, handle = status(), widget.locator(".noUi-handle").first
+    handle.focus()
+    lesson.page.keyboard.press("ArrowLeft")
+    wait(lambda: status() != before)
+    canvas = widget.locator("canvas").first
+    canvas.click()
+    box = canvas.bounding_box()
+    lesson.page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2, steps=3)
+    assert not widget.locator("[role=alert]").count()
