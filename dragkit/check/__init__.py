@@ -3,9 +3,16 @@
 Each is a question that says what it asks: ``check.sample?``
 """
 
+from .points import cell as cell
+from .points import patch as patch
 from .points import sample as sample
 from .nearest import distances as distances
 from .nearest import nearest as nearest
 from .line_search import case as case
 from .line_search import follow as follow
 from .line_search import share as share
+from .generators import mix as mix
+from .generators import truncate as truncate
+from .generators import view as view
+from .pulling import direction as direction
+from .pulling import pull as pull

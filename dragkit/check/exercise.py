@@ -142,7 +142,8 @@ def _same(right: Any, found: Any) -> bool:
         right, found = _tensor(right), _tensor(found)
     except (TypeError, ValueError, RuntimeError):
         return False
-    return right.shape == found.shape and bool(torch.allclose(found, right, rtol=0, atol=NEAR * max(right.abs().max().item(), 1e-6)))
+    scale = max(right.nan_to_num().abs().max().item(), 1e-6)
+    return right.shape == found.shape and bool(torch.allclose(found, right, rtol=0, atol=NEAR * scale, equal_nan=True))
 
 
 def _difference(name: str, right: Any, found: Any) -> str:

@@ -1,4 +1,4 @@
-"""Lesson 1: reading a map between its cells."""
+"""Lesson 1: from pixels to cells, reading a map between its cells, and cutting a patch out of it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from torch.nn import functional as F
 
 from ..geometry import sample as package_sample
 from .exercise import Exercise
-from .looks import bars
+from .looks import bars, heat
 
 
 def _sample(features: Tensor, x: float, y: float) -> Tensor:
@@ -45,4 +45,50 @@ sample = Exercise(
     },
     draw=bars,
     forbidden=(package_sample, F.grid_sample),
+)
+
+
+def _cell(x: float, width: int, cells: int) -> float:
+    return (x + 0.5) * cells / width - 0.5
+
+
+cell = Exercise(
+    "cell",
+    "cell(x, width, cells): where pixel x of a picture `width` px wide lies on a map of `cells` cells that covers the same picture; whole numbers are centres.",
+    _cell,
+    lambda: [(x, width, cells) for width, cells in ((128, 64), (512, 128), (60, 20), (32, 32)) for x in (0, 1, 7.25, 19.5, 31)],
+    {
+        "The halves are missing: pixel 0's centre lies half a pixel inside the picture, cell 0's half a cell.": lambda x, w, c: x * c / w,
+        "The half cell is not taken off again: cell 0's centre is at 0, not at 1/2.": lambda x, w, c: (x + 0.5) * c / w,
+        "That maps the first centre to the first and the last to the last (align_corners); a map covers the picture from edge to edge.": lambda x, w, c: x * (c - 1) / (w - 1),
+        "The scale is upside down: a picture has more pixels than its map has cells.": lambda x, w, c: (x + 0.5) * w / c - 0.5,
+        "Do not round: places lie between the cells, too.": lambda x, w, c: round(_cell(x, w, c)),
+    },
+)
+
+
+def _patch(features: Tensor, point: tuple[int, int], radius: int) -> Tensor:
+    x, y = point
+    return features[:, y - radius : y + radius + 1, x - radius : x + radius + 1]
+
+
+def _corners() -> list[tuple[Tensor, tuple[int, int], int]]:
+    """Maps (2 20 30), and points that fit in either order, so that a swap is seen and not raised."""
+    generator = torch.Generator().manual_seed(2)
+    maps = torch.rand(8, 2, 20, 30, generator=generator)
+    return [(features, (5 + k, 14 - k), 2 + k % 3) for k, features in enumerate(maps)]
+
+
+patch = Exercise(
+    "patch",
+    "patch(features, point, radius): the square (c k k), k = 2 radius + 1, of features (c h w) around point = (x, y), whole numbers.",
+    _patch,
+    _corners,
+    {
+        "x and y are swapped: the second index of a map is the row, y.": lambda f, p, r: _patch(f, p[::-1], r),
+        "It is cut in the right place and then turned: rows are y, columns x.": lambda f, p, r: _patch(f, p, r).transpose(1, 2),
+        "It is one too small: a slice ends before its last number.": lambda f, p, r: _patch(f, p, r)[:, :-1, :-1],
+        "It begins at the point; the point belongs into its middle.": lambda f, p, r: _patch(f, (p[0] + r, p[1] + r), r),
+    },
+    draw=lambda axes, case, value: heat(axes, case, value[0]),
 )

@@ -73,7 +73,7 @@ def pictures(named: Mapping[str, Tensor | np.ndarray]) -> Photo:
     """
     if not named:
         raise ValueError("there are no pictures to show; give a dict of name and picture")
-    figure = Photo(figsize=(0.5 + 2.2 * len(named), 2.6), layout="constrained")
+    figure = Photo(figsize=(0.5 + 2.2 * len(named), 2.8), layout="constrained")
     for axes, (name, picture) in zip(figure.subplots(1, len(named), squeeze=False)[0], named.items()):
         pixels = picture.detach().cpu().movedim(0, -1).numpy() if isinstance(picture, Tensor) else np.asarray(picture)
         if pixels.ndim != 3 or pixels.shape[2] != 3:

@@ -1,0 +1,94 @@
+"""Lesson 4: the direction of a pull, and the shifted-patch loss with its stop-gradient."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from matplotlib.axes import Axes
+from torch import Tensor
+
+from ..geometry import disc, sample
+from .exercise import Exercise, Values
+from .looks import heat
+
+Read = Callable[[Tensor, Tensor], Tensor]  # features (c h w), points (q 2) in cells → (q c)
+
+
+def _direction(point: Tensor, target: Tensor) -> Tensor:
+    way = target - point
+    return way / way.norm().clamp_min(1e-8)
+
+
+def _pairs() -> list[tuple[Tensor, Tensor]]:
+    """Ways of many lengths, and none at all."""
+    generator = torch.Generator().manual_seed(6)
+    ways = 20 * torch.randn(9, 2, generator=generator)
+    point = torch.tensor([30.0, 50.0])
+    return [(point, point + way) for way in ways] + [(point, point)]
+
+
+def _arrow(axes: Axes, case: tuple, value: Tensor) -> None:
+    axes.plot([0, float(value[0])], [0, float(value[1])], "-o", color="#d55e00", markevery=[1])
+    axes.set(xlabel="x", ylabel="y (down)", xlim=(-1.3, 1.3), ylim=(1.3, -1.3), aspect="equal")
+
+
+direction = Exercise(
+    "direction",
+    "direction(point, target): the unit vector (2) from the point to the target; zeros where they are the same.",
+    _direction,
+    _pairs,
+    {
+        "It is not of length 1: divide by its length.": lambda p, t: t - p,
+        "It points away from the target.": lambda p, t: _direction(t, p),
+        "x and y are swapped.": lambda p, t: _direction(p, t).flip(0),
+        "At the target there is no direction, and 0/0 is no number: guard the division.": lambda p, t: (t - p) / (t - p).norm(),
+        "That is the L1 length, |x| + |y|; a unit vector has the L2 length 1.": lambda p, t: (t - p) / (t - p).abs().sum().clamp_min(1e-8),
+    },
+    draw=_arrow,
+)
+
+
+def _pull(features: Tensor, patch: Tensor, d: Tensor, read: Read) -> Tensor:
+    return (read(features, patch + d) - read(features, patch).detach()).abs().mean()
+
+
+def _read(features: Tensor, points: Tensor) -> Tensor:
+    return sample(features, points, tuple(features.shape[1:]))
+
+
+def _patches() -> list[tuple[Tensor, Tensor, Tensor, Read]]:
+    """Maps (3 16 20), a small disc around some cell, and a direction."""
+    generator = torch.Generator().manual_seed(7)
+    maps, angles = torch.rand(6, 3, 16, 20, generator=generator), 6.28 * torch.rand(6, generator=generator)
+    return [(features, disc(2) + torch.tensor([8.0 + k, 7.0]), torch.stack([angle.cos(), angle.sin()]), _read) for k, (features, angle) in enumerate(zip(maps, angles))]
+
+
+def _graded(function: Callable[..., Tensor], case: tuple) -> Values:
+    """The loss, and its gradient with respect to the features (c h w)."""
+    features = case[0].clone().requires_grad_()
+    value = function(features, *case[1:])
+    if not isinstance(value, Tensor) or not value.requires_grad or value.numel() != 1:
+        return {"gradient": None if value is None else torch.zeros_like(features), "value": value}
+    return {"gradient": torch.autograd.grad(value, features)[0], "value": value.detach()}
+
+
+pull = Exercise(
+    "pull",
+    "pull(features, patch, d, read): the mean of |F(q + d) - sg F(q)| over the patch's points q (n 2) and the channels; read(features, points) gives (n c), "
+    "sg is the stop-gradient.",
+    _pull,
+    _patches,
+    {
+        "The stop-gradient is missing: F(q) is what the patch shall look like, so no gradient may reach it (detach).": lambda f, q, d, read: (
+            read(f, q + d) - read(f, q)).abs().mean(),
+        "The stop-gradient is on the wrong side: the shifted patch must feel the pull.": lambda f, q, d, read: (read(f, q + d).detach() - read(f, q)).abs().mean(),
+        "Both sides are detached, so nothing is pulled.": lambda f, q, d, read: (read(f, q + d) - read(f, q)).abs().mean().detach(),
+        "The patch is shifted away from the target: q + d.": lambda f, q, d, read: _pull(f, q, -d, read),
+        "That is the sum; the official code takes the mean over patch and channels.": lambda f, q, d, read: _pull(f, q, d, read) * len(q) * len(f),
+        "That is the square; the loss is L1, the absolute value.": lambda f, q, d, read: (read(f, q + d) - read(f, q).detach()).square().mean(),
+        "The absolute value is missing: differences of both signs cancel.": lambda f, q, d, read: (read(f, q + d) - read(f, q).detach()).mean(),
+    },
+    draw=lambda axes, case, value: heat(axes, case, value.abs().sum(0)),
+    run=_graded,
+)  # fmt: skip
