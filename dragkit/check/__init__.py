@@ -16,3 +16,10 @@ from .generators import truncate as truncate
 from .generators import view as view
 from .pulling import direction as direction
 from .pulling import pull as pull
+from .masking import hold as hold
+from .masking import to_cells as to_cells
+from .gate import reference as reference
+from .gate import threshold as threshold
+from .learning import gradient_step as gradient_step
+from .learning import label as label
+from .learning import ridge as ridge

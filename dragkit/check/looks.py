@@ -11,13 +11,13 @@ from torch import Tensor
 
 def heat(axes: Axes, case: tuple, value: Tensor) -> None:
     """A map (h w), from its least to its greatest."""
-    axes.imshow(torch.as_tensor(value).detach(), cmap="viridis")
+    axes.imshow(torch.as_tensor(value).detach().numpy(), cmap="viridis")
     axes.set(xlabel="x", ylabel="y")
 
 
 def dot(axes: Axes, case: tuple, value: Any) -> None:
     """A point (x, y) on the first map of the case, features (c h w)."""
-    axes.imshow(torch.as_tensor(case[0])[0].detach(), cmap="gray")
+    axes.imshow(torch.as_tensor(case[0])[0].detach().numpy(), cmap="gray")
     x, y = (float(v) for v in value)
     axes.plot([x], [y], "o", ms=9, mfc="none", mec="#d55e00", mew=2.5)
     axes.set(xlabel="x", ylabel="y")

@@ -57,7 +57,7 @@ def _nearest(distances: Tensor, near: Point) -> Point:
 def _on_window(axes, case: tuple, value: Point) -> None:
     window, (x, y) = case[0], case[1]
     radius = len(window) // 2
-    axes.imshow(window, extent=(x - radius - 0.5, x + radius + 0.5, y + radius + 0.5, y - radius - 0.5), cmap="viridis")
+    axes.imshow(window.numpy(), extent=(x - radius - 0.5, x + radius + 0.5, y + radius + 0.5, y - radius - 0.5), cmap="viridis")
     axes.plot([float(value[0])], [float(value[1])], "o", ms=9, mfc="none", mec="#d55e00", mew=2.5)
     axes.set(xlabel="x", ylabel="y")
 

@@ -1,0 +1,69 @@
+"""Lesson 6: the mask on the map's grid, and the term that holds still what it does not free."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from .exercise import Exercise
+from .looks import heat
+from .pulling import _graded
+
+
+def _to_cells(mask: Tensor, cells: int) -> Tensor:
+    size = len(mask) // cells
+    return mask.reshape(cells, size, cells, size).mean((1, 3))
+
+
+def _masks() -> list[tuple[Tensor, int]]:
+    """Ellipses off the diagonal, in pictures of 24 px."""
+    y, x = torch.meshgrid(torch.arange(24.0), torch.arange(24.0), indexing="ij")
+    masks = [((x - 8 - k) ** 2 / 30 + (y - 14 + k) ** 2 / 12 <= 1).float() for k in range(4)]
+    return [(mask, cells) for mask, cells in zip(masks, (12, 8, 6, 12))]
+
+
+to_cells = Exercise(
+    "to_cells",
+    "to_cells(mask, cells): the mask (H H) of 0 and 1 on a map of cells x cells: for each cell the share of its pixels that may move.",
+    _to_cells,
+    _masks,
+    {
+        "That is one pixel of each cell; a cell that is half free is 0.5, so average its pixels.": lambda m, n: m[:: len(m) // n, :: len(m) // n],
+        "Rows and columns are swapped.": lambda m, n: _to_cells(m, n).T,
+        "Do not round: a cell on the mask's border is neither 0 nor 1.": lambda m, n: (_to_cells(m, n) > 0.5).float(),
+        "A cell is not free because one of its pixels is: that is the maximum.": lambda m, n: F.max_pool2d(m[None], len(m) // n)[0],
+        "That is the number of free pixels; their share is at most 1.": lambda m, n: _to_cells(m, n) * (len(m) // n) ** 2,
+        "It is turned around: 1 means that the cell may move.": lambda m, n: 1 - _to_cells(m, n),
+    },
+    draw=heat,
+)
+
+
+def _hold(features: Tensor, first: Tensor, mask: Tensor) -> Tensor:
+    return ((features - first) * (1 - mask)).abs().mean()
+
+
+def _changes() -> list[tuple[Tensor, Tensor, Tensor]]:
+    """Maps (3 12 12) now and at the start, and masks with values between 0 and 1."""
+    generator = torch.Generator().manual_seed(8)
+    now, start = torch.randn(2, 4, 3, 12, 12, generator=generator)
+    return [(a, b, _to_cells(mask, 12)) for a, b, (mask, _) in zip(now, start, _masks())]
+
+
+hold = Exercise(
+    "hold",
+    "hold(features, first, mask): the mean over the whole map (c h w) of |(F - F_0)(1 - M)|; mask (h w), 1 = may move.",
+    _hold,
+    _changes,
+    {
+        "It holds what may move: M is 1 where the picture is free.": lambda f, s, m: ((f - s) * m).abs().mean(),
+        "The absolute value is missing or comes too late: what grows here and shrinks there cancels. Take it of every number, then the mean.": lambda f, s, m: ((f - s) * (1 - m)).mean(),
+        "That is the square; the term is L1, the absolute value.": lambda f, s, m: ((f - s) * (1 - m)).square().mean(),
+        "That is the mean over what is held alone (FreeDrag's choice); DragGAN's code takes it over the whole map.": lambda f, s, m: (
+            ((f - s) * (1 - m)).abs().sum() / ((1 - m).sum() * len(f))),
+        "The value is right, but no gradient reaches the features of now: detach the first ones alone.": lambda f, s, m: _hold(f.detach(), s, m),
+    },
+    draw=lambda axes, case, value: heat(axes, case, value.abs().sum(0)),
+    run=_graded,
+)  # fmt: skip
