@@ -6,3 +6,4 @@ Each is a question that says what it asks: ``check.sample?``
 from .points import sample as sample
 from .nearest import distances as distances
 from .nearest import nearest as nearest
+from .project import tracker as tracker
