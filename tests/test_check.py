@@ -121,14 +121,15 @@ class InItself:
         return replace(Patch().find(view, self.template, near), memory=None)
 
 
+SHELF = []
+
+
 class InAList(Own):
     """Keeps its template where nobody sees it change."""
 
-    shelf = [None]
-
     def start(self, view, edit):
-        self.shelf[0] = super().start(view, edit)
-        return self.shelf
+        SHELF[:] = [super().start(view, edit)]
+        return SHELF
 
     def find(self, view, memory, near):
         return replace(super().find(view, memory[0], near), memory=memory)

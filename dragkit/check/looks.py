@@ -50,9 +50,9 @@ def ways(view: View, named: Mapping[str, Tensor]) -> Photo:
     axes.imshow(view.image.permute(1, 2, 0))
     for name, points in named.items():
         colour, wide = ("#56b4e9", 6) if name == next(iter(named)) else ("#d55e00", 2)
-        for i in range(points.shape[1]):
-            axes.plot(*points[:, i].T, "-", color=colour, lw=wide, label=name if i == 0 else None)
-            axes.plot(*points[-1, i], "o", color=colour, ms=wide + 4)
+        for i, way in enumerate(points.detach().numpy().swapaxes(0, 1)):
+            axes.plot(*way.T, "-", color=colour, lw=wide, label=name if i == 0 else None)
+            axes.plot(*way[-1], "o", color=colour, ms=wide + 4)
     axes.set(xlabel="x (px)", ylabel="y (px)", xlim=(-0.5, view.size[1] - 0.5), ylim=(view.size[0] - 0.5, -0.5))
     axes.legend(fontsize=8)
     return figure
