@@ -1,6 +1,6 @@
 """Set dragkit up and start it, on Linux, macOS and Windows, with nothing but Python and git.
 
-    python3 run.py lab  [options of jupyter lab]   set up, then open the quickstart notebook
+    python3 run.py lab  [options of jupyter lab]   set up, then open the course's first notebook
     python3 run.py test [options of pytest]        set up, then run the tests
     python3 run.py setup                           set up, and check that all fits
 
@@ -25,9 +25,9 @@ ROOT = Path(__file__).resolve().parent
 VENV = ROOT / ".venv"
 PYTHON = VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 STAMP = VENV / "dragkit-stamp.txt"
-QUICKSTART = "notebooks/00_quickstart.ipynb"
+TOUR = "notebooks/00_tour.ipynb"
 COMMANDS = {
-    "lab": ["jupyterlab", "--ServerApp.root_dir=.", f"--ServerApp.file_to_run={QUICKSTART}"],
+    "lab": ["jupyterlab", "--ServerApp.root_dir=.", f"--ServerApp.file_to_run={TOUR}"],
     "test": ["pytest", "-n", "auto", "--maxprocesses", "4", "--dist", "loadfile"],
     "setup": ["pip", "check"],
 }

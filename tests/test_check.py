@@ -1,10 +1,15 @@
 """The course's checks: right answers pass, each known mistake is named, and nobody passes without an answer."""
 
+from copy import deepcopy
+from dataclasses import replace
+
 import pytest
 import torch
 
+import dragkit as dk
 from dragkit import check, geometry
 from dragkit.check.exercise import Exercise
+from dragkit.check.project import Patch
 
 EXERCISES = {name: e for name, e in vars(check).items() if isinstance(e, Exercise)}
 every = pytest.mark.parametrize("exercise", EXERCISES.values(), ids=EXERCISES)
@@ -90,3 +95,136 @@ def test_shapes_and_sizes_of_errors_are_told():
 def test_an_answer_that_changes_its_arguments_does_not_change_ours():
     check.sample(lambda features, x, y: features.zero_()[:, 0, 0])
     assert check.sample(renamed(check.sample.answer)).passed
+
+
+# --- the project's contract ------------------------------------------------------------------------------
+
+
+class Own(Patch):
+    """A good tracker whose answer is spoilt by `change(result, view, near)`."""
+
+    def __init__(self, change=lambda found, view, near: found):
+        super().__init__()
+        object.__setattr__(self, "change", change)
+
+    def find(self, view, memory, near):
+        return self.change(super().find(view, memory, near), view, near)
+
+
+class InItself:
+    """Keeps its template in itself."""
+
+    def start(self, view, edit):
+        self.template = Patch().start(view, edit)
+
+    def find(self, view, memory, near):
+        return replace(Patch().find(view, self.template, near), memory=None)
+
+
+SHELF = []
+
+
+class InAList(Own):
+    """Keeps its template where nobody sees it change."""
+
+    def start(self, view, edit):
+        SHELF[:] = [super().start(view, edit)]
+        return SHELF
+
+    def find(self, view, memory, near):
+        return replace(super().find(view, memory[0], near), memory=memory)
+
+
+class Faster(Own):
+    """Goes on at the speed it remembers in itself."""
+
+    def find(self, view, memory, near):
+        found = super().find(view, memory, near + vars(self).get("speed", 0))
+        object.__setattr__(self, "speed", found.points - near)
+        return found
+
+
+class InMemory(Own):
+    """Changes what `start` returned."""
+
+    def find(self, view, memory, near):
+        found = super().find(view, memory, near)
+        memory.copy_(self.read(view, near + 3))
+        return found
+
+
+class Short(Own):
+    """Forgets the confidence."""
+
+    def find(self, view, memory, near):
+        return dk.TrackResult(near, scores=torch.zeros(3, 1, 1), memory=memory)
+
+
+class Far(Own):
+    """Reads where there is nothing."""
+
+    def find(self, view, memory, near):
+        return memory[99]
+
+
+def shifted(found, view, near):
+    near += 1
+    return found
+
+
+def spoilt(found, view, near):
+    view.features.zero_()
+    return found
+
+
+def attached(found, view, near):
+    return replace(found, points=found.points + torch.zeros(1, requires_grad=True))
+
+
+BROKEN = {
+    "are (y, x)": Own(lambda f, v, n: replace(f, points=f.points.flip(1))),
+    "cells of the feature map": Own(lambda f, v, n: replace(f, points=(f.points - 0.5) / 2)),
+    "counted from `near`": Own(lambda f, v, n: replace(f, points=f.points - n)),
+    "it finds handle": Own(lambda f, v, n: replace(f, points=f.points + 5)),
+    "It stays where it was told": Own(lambda f, v, n: replace(f, points=n)),
+    "It loses handle": Own(lambda f, v, n: replace(f, points=5 * (f.points / 5).round())),
+    "`self.template` changes": InItself(),
+    "`self.speed` changes": Faster(),
+    "kept outside the memory": InAList(),
+    "Asked the same twice": InMemory(),
+    "`near`, which was passed in": Own(shifted),
+    "`view.features`, which was passed in": Own(spoilt),
+    "`points` is a tensor of shape (2, 3)": Own(lambda f, v, n: replace(f, points=f.points.T)),
+    "`points` is a list": Own(lambda f, v, n: replace(f, points=f.points.tolist())),
+    "`confidence` is None": Own(lambda f, v, n: replace(f, confidence=None)),
+    "`confidence` is a tensor of shape (1,)": Own(lambda f, v, n: replace(f, confidence=f.confidence[:1])),
+    "`scores` is a tensor of shape (3, 81)": Own(lambda f, v, n: replace(f, scores=f.scores.flatten(1))),
+    "`scores` is a tensor of shape (3, 9, 8)": Own(lambda f, v, n: replace(f, scores=f.scores[:, :, 1:])),
+    "carries gradients": Own(attached),
+    "no memory back": Own(lambda f, v, n: replace(f, memory=None)),
+    "outside the picture": Own(lambda f, v, n: replace(f, points=f.points - 1)),
+    "returns a tensor": Own(lambda f, v, n: f.points),
+    "`find` raises TypeError": Short(),
+    "That is the class": Patch,
+    "It has no `find`": type("Half", (), {"start": lambda self, view, edit: None})(),
+    "`find` raises IndexError": Far(),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("words", BROKEN)
+def test_what_a_tracker_breaks_is_named(words):
+    said = [check.tracker(deepcopy(BROKEN[words])) for _ in range(2)]
+    assert not said[0].passed and "not yet" in said[0].words and words in said[0].words, said[0].words
+    assert said[0].words == said[1].words
+
+
+@pytest.mark.parametrize("mine", [Patch(), dk.NearestNeighbor(), dk.Discriminative(), Own()], ids=lambda t: type(t).__name__)
+def test_trackers_that_keep_the_contract_pass(mine):
+    verdict = check.tracker(mine)
+    assert verdict.passed and "right" in verdict.words and verdict.picture is not None, verdict.words
+    assert check.tracker.or_ours(mine) is mine
+
+
+def test_a_tracker_that_does_not_pass_is_stood_in_for():
+    assert check.tracker.or_ours(BROKEN["are (y, x)"]) == Patch()
+    assert check.tracker.__doc__ and "TrackResult" in check.tracker.__doc__

@@ -26,7 +26,7 @@ MAY_IMPORT = {  # a part may also import its own files
     "plot": "records trace session compose",
     "widgets": "records trace session plot compose own_picture",
     "bench": "loop methods models records geometry losses trackers trace session compose worlds",
-    "check": "losses trackers geometry records plot",
+    "check": "losses trackers geometry records plot loop methods models",
     "course": "",
 }
 

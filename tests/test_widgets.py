@@ -557,6 +557,62 @@ def test_step_back_and_on_and_slow_motion(stable):
     assert t.play.interval == 400
 
 
+def within(box):
+    """A widget and all that is in it."""
+    return [box, *(part for child in getattr(box, "children", ()) for part in within(child))]
+
+
+def press(surface, key):
+    surface.canvas._handle_frontend_event(None, {"event": "key_down", "key": key, "shift_key": False, "ctrl_key": False, "meta_key": False}, [])
+
+
+def test_slides_show_all_twice_as_large_with_little_to_press(stable):
+    player = dk.Player(stable, slides=True)
+    assert player.surface.size == 640
+    assert player.chart.size == 2 * player.chart_size[1]
+    parts, t, w = within(player.box), player.transport, player.windows
+    assert "dk-slides" in player.box._dom_classes
+    assert all(part in parts for part in (t.play, t.back, t.on, t.slider))
+    assert not [part for part in (t.speed, w.handle, w.map, w.beside, player.files.line) if part in parts]
+    assert player.still().height >= 640
+    x, y = step_place(player, 5)
+    poke(player.chart, "mouse_down", 2 * x, 2 * y)
+    wait(lambda: player.frame is stable[5])
+    assert player.last_error is None
+
+
+def test_slides_of_several_runs_stand_beside_their_curves(stable):
+    both = dk.Compare(stable, dk.Trace(stable.frames[:4]), slides=True)
+    assert "dk-slides" in both.box._dom_classes
+    assert both.transport.speed not in within(both.box)
+    wide, high = both.still().size
+    assert wide > 2 * 480 + 2 * both.chart_size[0] and high < 700
+    poke(both.chart, "mouse_down", *(2 * v for v in step_place(both, 4)))
+    wait(lambda: both.transport.slider.value == 4)
+    assert both.last_error is None
+
+
+@pytest.mark.parametrize("slides", [False, True])
+def test_keys_on_the_pictures_step_and_play(stable, slides):
+    player, both = dk.Player(stable, slides=slides), dk.Compare(stable, stable, slides=slides)
+    for widget, surface in ((player, player.surface), (player, player.chart), (both, both.surfaces["run 1"]), (both, both.chart)):
+        for key, at in (("Home", 0), ("ArrowRight", 1), ("ArrowRight", 2), ("ArrowLeft", 1), ("x", 1), ("End", len(stable) - 1)):
+            press(surface, key)
+            wait(lambda widget=widget, at=at: widget.at == at)
+        press(surface, " ")
+        assert widget.transport.play.playing
+        press(surface, " ")
+        assert not widget.transport.play.playing
+        assert widget.last_error is None
+
+
+def test_tab_gets_out_of_a_picture(stable, monkeypatch):
+    player, left = dk.Player(stable), []
+    monkeypatch.setattr(player.surface.canvas, "blur", lambda: left.append(True))
+    press(player.surface, "Tab")
+    assert left == [True]
+
+
 def test_saving_never_overwrites_another_run(model, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     first, second = (dk.Player(dk.Session(model, model.sample(i), PAIR, **FAST)) for i in (0, 1))

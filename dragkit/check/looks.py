@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import torch
 from matplotlib.axes import Axes
 from torch import Tensor
+
+from ..plot.figures import Photo
+from ..records import View
 
 
 def heat(axes: Axes, case: tuple, value: Tensor) -> None:
@@ -37,3 +41,18 @@ def way(axes: Axes, case: tuple, value: Any) -> None:
     axes.plot(*points[0], "o", ms=9, mfc="none", mec="#d55e00", mew=2)
     axes.plot(*points[-1], "o", color="#d55e00")
     axes.set(xlabel="x (px)", ylabel="y (px)")
+
+
+def ways(view: View, named: Mapping[str, Tensor]) -> Photo:
+    """Points on their ways (frames n 2), by name, over the last picture: the first name's broad and blue, the others' orange on top."""
+    figure = Photo(figsize=(3.6, 3.6), layout="constrained")
+    axes = figure.subplots()
+    axes.imshow(view.image.permute(1, 2, 0))
+    for name, points in named.items():
+        colour, wide = ("#56b4e9", 6) if name == next(iter(named)) else ("#d55e00", 2)
+        for i, way in enumerate(points.detach().numpy().swapaxes(0, 1)):
+            axes.plot(*way.T, "-", color=colour, lw=wide, label=name if i == 0 else None)
+            axes.plot(*way[-1], "o", color=colour, ms=wide + 4)
+    axes.set(xlabel="x (px)", ylabel="y (px)", xlim=(-0.5, view.size[1] - 0.5), ylim=(view.size[0] - 0.5, -0.5))
+    axes.legend(fontsize=8)
+    return figure

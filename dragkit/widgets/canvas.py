@@ -45,7 +45,7 @@ class Surface:
         size: height on the page in CSS pixels; drawn twice as fine.
         touched: called as ``touched(kind, x, y)`` in picture pixels; kind is "press", "move", "release" or, where
             the mouse leaves, "out".
-        key: called with the name of a key that was pressed after a click on the canvas.
+        key: called with the name of a key that was pressed while the canvas has the focus.
         style: "dk-pick" takes fingers for itself, "dk-look" and "dk-seek" leave the page to them.
     """
 
@@ -114,8 +114,14 @@ class Surface:
         canvas.on_touch_start(finger(press))
         canvas.on_touch_move(finger(move))
         canvas.on_touch_end(finger(release))
-        if key:
-            canvas.on_key_down(lambda name, *_: key(name))
+
+        def press_key(name: str, *_) -> None:
+            if name == "Tab":
+                canvas.blur()  # a canvas swallows every key, so the focus would never get out: the next Tab goes on
+            elif key:
+                key(name)
+
+        canvas.on_key_down(press_key)
 
 
 class Throttle:

@@ -7,15 +7,16 @@ from typing import Any
 
 import ipywidgets as W
 from PIL import Image, ImageDraw
+from PIL.ImageOps import contain
 
-from ..compose import beside, chart, font, legend, step_at
+from ..compose import beside, chart, font, step_at
 from ..session import retrack
 from ..trace import Frame, Trace
 from . import views
 from .canvas import Surface, Throttle
 from .shown import Notice, Shown, card, guard, row
 from .transport import Transport
-from .windows import Windows
+from .windows import TIGHT, Windows
 
 
 class Compare(Shown):
@@ -27,27 +28,29 @@ class Compare(Shown):
     Args:
         traces: the runs.
         names: one each; default: "run 0", "run 1", …
-        size: height of each picture on the page, in CSS pixels.
+        size: height of each picture on the page, in CSS pixels; default 300, and 480 on slides.
+        slides: for a lecture hall: all twice as large, and no more to press than play, step and slider.
 
     Raises:
         ValueError: fewer than two runs, one without steps, or names that do not fit.
     """
 
-    def __init__(self, *traces: Trace, names: Sequence[str] | None = None, size: int = 300) -> None:
+    def __init__(self, *traces: Trace, names: Sequence[str] | None = None, size: int | None = None, slides: bool = False) -> None:
         names = [f"run {i}" for i in range(len(traces))] if names is None else list(names)
         if len(traces) < 2 or not all(len(t) for t in traces):
             raise ValueError(f"Compare needs two runs or more with at least one step each; got {len(traces)} with {[len(t) for t in traces]} steps")
         if len(set(names)) != len(traces):
             raise ValueError(f"{len(traces)} runs but the names {names}; give each a name of its own")
-        self.runs, self.size, self._at = dict(zip(names, traces)), size, 0
+        self.slides, self.times, self.size = slides, 2 if slides else 1, size or (480 if slides else 300)
+        self.runs, self._at = dict(zip(names, traces)), 0
         self.steps = sorted({f.index for t in traces for f in t})
-        self.notice = Notice(size)
+        self.notice = Notice(self.size)
         self._pulled, self._over, self._soon = False, "", Throttle(self._draw)
         self._build()
         self.seek(-1)
 
     @classmethod
-    def trackers(cls, model, trace: Trace, trackers: Mapping[str, Any], *, size: int = 300, **look: Any) -> Compare:
+    def trackers(cls, model, trace: Trace, trackers: Mapping[str, Any], *, size: int | None = None, slides: bool = False, **look: Any) -> Compare:
         """What would the other one have said here? Every tracker on the frames of one recorded run.
 
         ``Compare.trackers(model, trace, {"nearest": NearestNeighbor(), "learned": Discriminative()})``. The pictures
@@ -55,7 +58,7 @@ class Compare(Shown):
         (`trust`, `arrive`) and shows a progress bar where it takes longer than two seconds.
         """
         runs = [retrack(model, trace, tracker, **look) for tracker in trackers.values()]
-        return cls(*runs, names=list(trackers), size=size)
+        return cls(*runs, names=list(trackers), size=size, slides=slides)
 
     @property
     def at(self) -> int:
@@ -85,13 +88,14 @@ class Compare(Shown):
         return views.picture(trace, trace.frames.index(frame), handle, self.windows.map.value, size)
 
     def chart_picture(self) -> Image.Image:
-        """The curves, twice as large as on the page."""
+        """The curves, twice as large as on the page, or as large as on a slide."""
         return chart(self._panels(), self.steps[self._at], self.chart_size)
 
     def still(self) -> Image.Image:
         """The pictures side by side with their names, over the curves."""
-        pictures = [beside(_title(name, p.width), p, gap=0, stacked=True) for name, p in ((n, self.picture(n, self.size)) for n in self.runs)]
-        return beside(beside(*pictures), legend(384, looked=False).reduce(2), self.chart_picture().reduce(2), stacked=True)
+        pictures = [beside(_title(name, p.width, self.times), p, gap=0, stacked=True) for name, p in ((n, self.picture(n, self.size)) for n in self.runs)]
+        column = beside(beside(*pictures), contain(self.windows.key, (2 * TIGHT, 22 * self.times)), stacked=True)
+        return beside(column, self.chart_picture().reduce(2 // self.times), stacked=not self.slides)
 
     def __repr__(self) -> str:
         return f"Compare({', '.join(f'{name}: {trace!r}' for name, trace in self.runs.items())})"
@@ -100,21 +104,27 @@ class Compare(Shown):
         self.surfaces, self.lines, columns = {}, {}, []
         for name, trace in self.runs.items():
             shape = trace[0].image.shape[:2]
-            surface = Surface(shape, self.size, lambda *mouse, name=name: self._pointed(name, *mouse), style="dk-look")
+            surface = Surface(shape, self.size, lambda *mouse, name=name: self._pointed(name, *mouse), self._pressed, style="dk-look")
             width = round(self.size * shape[1] / shape[0])
             label = W.Label(name, layout=W.Layout(width=f"{width}px"), style={"font_weight": "bold"})
             self.surfaces[name], self.lines[name] = surface, Notice(width)
             columns.append(W.VBox([label, surface.canvas, self.lines[name].line]))
         wide = sum(int(c.children[0].layout.width[:-2]) for c in columns) + 12 * (len(columns) - 1)
-        self.chart_size = (max(wide, 600), 210)
-        self.chart = Surface(self.chart_size[::-1], self.chart_size[1], self._charted, style="dk-seek")
-        self.transport = Transport(400, self._sought, lambda: self._at)
-        self.windows = Windows(self.size, 384, self._draw, self._say)
+        self.chart_size = (5 * self.size // 8, 5 * self.size // 8) if self.slides else (max(wide, 600), 210)  # shown `times` as large
+        self.chart = Surface(self.chart_size[::-1], self.times * self.chart_size[1], self._charted, self._pressed, style="dk-seek")
+        self.transport = Transport(400 * self.times, self._sought, lambda: self._at, self.times)
+        self.windows = Windows(self.size, 384 if self.times == 1 else 2 * TIGHT, self._draw, self._say, self.slides)
         self.windows.fill(max((t[0] for t in self.runs.values()), key=lambda f: len(f.maps)))
         t, w = self.transport, self.windows
         pictures = W.HBox(columns, layout=W.Layout(flex_flow="row wrap", grid_gap="12px"))
-        self.box = card(pictures, w.legend, row(t.play, t.slider, t.back, t.on, t.speed, width=self.chart_size[0] + 60),
-                        row(w.handle, w.map, width=self.chart_size[0]), self.chart.canvas, self.notice.line)  # fmt: skip
+        line = lambda *parts: row(*parts, width=max(wide, 600) + 60)
+        lines = [line(t.play, t.back, t.on, t.slider)] if self.slides else [line(t.play, t.slider, t.back, t.on, t.speed), line(w.handle, w.map)]
+        parts = [pictures, w.legend, *lines]
+        if self.slides:  # the curves beside the pictures: a projector is wide and not high
+            parts = [W.HBox([W.VBox(parts), self.chart.canvas], layout=W.Layout(flex_flow="row wrap", grid_gap="24px"))]
+        else:
+            parts.append(self.chart.canvas)
+        self.box = card(*parts, self.notice.line, slides=self.slides)
 
     def _panels(self) -> list:
         return views.side_by_side(self.runs, min(self.windows.handle.value or 0, *(len(t[0].points) - 1 for t in self.runs.values())))
@@ -142,6 +152,10 @@ class Compare(Shown):
         self.windows.at("picture", kind, x, y)
 
     @guard
+    def _pressed(self, key: str) -> None:
+        self.transport.key(key)
+
+    @guard
     def _charted(self, kind: str, x: float, y: float) -> None:
         self._pulled = kind == "press" or (self._pulled and kind == "move")
         step = step_at(x + 0.5, y + 0.5, self._panels(), self.chart_size) if self._pulled else None
@@ -154,7 +168,7 @@ class Compare(Shown):
         self._soon()
 
 
-def _title(name: str, width: int) -> Image.Image:
-    sheet = Image.new("RGB", (width, 24), "white")
-    ImageDraw.Draw(sheet).text((2, 3), name, (32, 33, 36), font(15))
+def _title(name: str, width: int, times: int) -> Image.Image:
+    sheet = Image.new("RGB", (width, 24 * times), "white")
+    ImageDraw.Draw(sheet).text((2, 3), name, (32, 33, 36), font(15 * times))
     return sheet

@@ -22,16 +22,16 @@ class Controls(Shown):
         self.stop_button = button("Stop", "stop", "Stop after the present step; nothing is lost", self._halt)
         self.step_button = button("Step", "plus", "Make a single step", self._one)
         self.branch_button = button("Branch here", "code-fork", "Go on from the step that is shown; the run so far is kept", self._branch)
-        self.transport = Transport(size, self._sought, lambda: self.at)
-        self.windows = Windows(size, size, self._chose, self._say)
+        self.transport = Transport(size, self._sought, lambda: self.at, self.times)
+        self.windows = Windows(size, size, self._chose, self._say, self.slides)
         self.files = Files(size, self._save, self._open, self._gif)
         line = lambda *parts: row(*parts, width=size)
         t, w = self.transport, self.windows
         self.runs = line(self.run_button, self.stop_button, self.step_button, self.branch_button)
-        self.below = [self.surface.canvas, w.legend, self.notice.line, line(t.play, t.slider), line(t.back, t.on, t.speed),
-                      line(w.handle, w.map, w.beside), self.files.line]  # fmt: skip
+        lines = [line(t.play, t.slider), line(t.back, t.on, t.speed), line(w.handle, w.map, w.beside), self.files.line]
+        self.below = [self.surface.canvas, w.legend, self.notice.line, *([line(t.play, t.back, t.on, t.slider)] if self.slides else lines)]
         self.column = W.VBox([self.runs, *self.below])
-        self.box = card(W.HBox([self.column, self.chart.canvas, w.panel], layout=W.Layout(flex_flow="row wrap", grid_gap="12px")))
+        self.box = card(W.HBox([self.column, self.chart.canvas, w.panel], layout=W.Layout(flex_flow="row wrap", grid_gap="12px")), slides=self.slides)
 
     def _buttons(self) -> None:
         """Only what makes sense can be pressed."""
@@ -74,6 +74,10 @@ class Controls(Shown):
     @guard
     def _sought(self, position: int) -> None:
         self._glide(position)
+
+    @guard
+    def _pressed(self, key: str) -> None:
+        self.transport.key(key)
 
     @guard
     def _chose(self) -> None:

@@ -25,23 +25,27 @@ class Player(Screen):
 
     Args:
         source: a `Trace` or a `Session`; the session makes its first look at once.
-        size: height of the picture on the page, in CSS pixels.
+        size: height of the picture on the page, in CSS pixels; default 384, and 640 on slides.
         chart: (width, height) of the curves in CSS pixels; default: as wide as the picture and half as high again.
         blank: uint8 (H W 3), what to show before there is a step.
+        slides: for a lecture hall: all twice as large, and no more to press than play, step and slider (for a session Run and Stop, too).
     """
 
     def __init__(
         self,
         source: Trace | Session | None,
-        size: int = 384,
+        size: int | None = None,
         *,
         chart: tuple[int, int] | None = None,
         blank: np.ndarray | None = None,
+        slides: bool = False,
     ) -> None:
         stop_all()
         if isinstance(source, Session) and not len(source.trace):
             source.step()
-        self.size, self.chart_size = size, chart or (size, 3 * size // 2)
+        self.slides, self.times = slides, 2 if slides else 1
+        self.size = size = size or (640 if slides else 384)
+        self.chart_size = chart or ((7 * size // 16, size // 2) if slides else (size, 3 * size // 2))  # shown `times` as large
         self.session: Session | None = None
         self._trace, self._at, self.blank = Trace(), 0, np.full((128, 128, 3), 240, np.uint8) if blank is None else blank
         self.runner = Runner(self._rest)
@@ -51,8 +55,8 @@ class Player(Screen):
         self.notice = Notice(size)
         frames = source.trace if isinstance(source, Session) else source
         shape = (frames[0].image if frames else self.blank).shape[:2]
-        self.surface = Surface(shape, size, self._pointed, style="dk-look")
-        self.chart = Surface(self.chart_size[::-1], self.chart_size[1], self._charted, style="dk-seek")
+        self.surface = Surface(shape, size, self._pointed, self._pressed, style="dk-look")
+        self.chart = Surface(self.chart_size[::-1], self.times * self.chart_size[1], self._charted, self._pressed, style="dk-seek")
         self._soon, self._finely = Throttle(self._show_again), Throttle(self._show_finely, SLOWLY)
         self._build(size)
         self.show(source)

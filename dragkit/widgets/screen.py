@@ -5,8 +5,9 @@ from __future__ import annotations
 import time
 
 from PIL import Image
+from PIL.ImageOps import contain
 
-from ..compose import beside, chart, legend, marked, paint, step_at
+from ..compose import beside, chart, marked, paint, step_at
 from . import views
 from .controls import Controls
 from .shown import guard
@@ -19,9 +20,9 @@ class Screen(Controls):
 
     def still(self) -> Image.Image:
         """The picture beside the curves; below it what the score window's colours mean, or the large maps."""
-        picture, scored = self.picture(), self.frame is not None and self.windows.handle.value is not None
-        column = beside(picture, legend(picture.width).reduce(2), stacked=True) if scored else picture
-        top = beside(column, self.chart_picture().reduce(2))
+        picture, scored = self.picture(self.size if self.slides else 384), self.frame is not None and self.windows.handle.value is not None
+        column = beside(picture, contain(self.windows.key, (picture.width, 22 * self.times)), stacked=True) if scored else picture
+        top = beside(column, self.chart_picture().reduce(2 // self.times))
         large = scored and self.windows.beside.value
         return beside(top, self.windows.picture(self.frame).reduce(2), stacked=True) if large else top
 
@@ -32,7 +33,7 @@ class Screen(Controls):
         return views.picture(self.trace, self.at, self.windows.handle.value, self.windows.map.value, size)
 
     def chart_picture(self) -> Image.Image:
-        """The curves, twice as large as on the page."""
+        """The curves, twice as large as on the page, or as large as on a slide."""
         panels, sheet = self._curves()
         return sheet if self.frame is None else marked(sheet, panels, self.frame.index, self.chart_size)
 

@@ -24,6 +24,12 @@ CSS = """<style>
 .dk .dk-line .bad {color: #c5221f; font-weight: 600}
 .dk .dk-line pre {max-height: 160px; overflow: auto; font-size: 11px; line-height: 1.3}
 .dk .widget-readout {min-width: 32px}
+.dk-slides {--jp-widgets-font-size: 24px; --jp-widgets-inline-height: 44px;
+  --jp-widgets-slider-handle-size: 28px; --jp-widgets-slider-track-thickness: 8px}
+.dk-slides .widget-label {font-size: 26px; height: auto; line-height: 34px}
+.dk-slides.dk .dk-line .widget-html-content {font-size: 26px; line-height: 34px}
+.dk-slides.dk .dk-line [role=status] {max-height: 102px}
+.dk-slides :is(button, canvas, [role=slider]):focus-visible {outline: 4px solid #0072b2; outline-offset: 2px}
 </style>"""
 
 
@@ -121,8 +127,10 @@ def row(*parts: W.Widget, width: int) -> W.HBox:
     return W.HBox(parts, layout=W.Layout(width=f"{width}px", min_height="34px", align_items="center", flex_flow="row wrap"))
 
 
-def card(*parts: W.Widget) -> W.VBox:
-    """Parts below each other, with the style sheet."""
+def card(*parts: W.Widget, slides: bool = False) -> W.VBox:
+    """Parts below each other, with the style sheet; `slides` are read from the last row."""
     box = W.VBox([W.HTML(CSS, layout=W.Layout(display="none")), *parts], layout=W.Layout(overflow="visible"))
     box.add_class("dk")
+    if slides:
+        box.add_class("dk-slides")
     return box

@@ -18,19 +18,20 @@ class Transport:
         width: of the slider's line in CSS pixels.
         seek: called with the position that has been chosen.
         now: tells the position that is shown.
+        times: how much larger than usual.
     """
 
-    def __init__(self, width: int, seek: Callable[[int], None], now: Callable[[], int]) -> None:
+    def __init__(self, width: int, seek: Callable[[int], None], now: Callable[[], int], times: int = 1) -> None:
         self.seek, self.now = seek, now
         self.play = W.Play(interval=SPEEDS[0][1], show_repeat=False, tooltip="Play the steps", layout=W.Layout(width="auto"))
-        self.slider = W.IntSlider(min=0, max=0, description="Step", tooltip="Show any step", layout=W.Layout(width=f"{width - 104}px"))
-        self.slider.style.description_width = "34px"
+        self.slider = W.IntSlider(min=0, max=0, description="Step", tooltip="Show any step", layout=W.Layout(width=f"{width - 104 * times}px"))
+        self.slider.style.description_width = f"{34 * times}px"
         W.jslink((self.play, "value"), (self.slider, "value"))
         self.slider.observe(self._slid, "value")
         self.back = button("", "chevron-left", "One step back", lambda: self._by(-1))
         self.on = button("", "chevron-right", "One step on", lambda: self._by(1))
         for arrow in (self.back, self.on):
-            arrow.layout = W.Layout(width="36px")
+            arrow.layout = W.Layout(width=f"{36 + 12 * (times - 1)}px")
         self.speed = W.Dropdown(options=SPEEDS, tooltip="How fast Play goes", layout=W.Layout(width="118px"))
         self.speed.observe(lambda change: setattr(self.play, "interval", change["new"]), "value")
 
@@ -43,6 +44,17 @@ class Transport:
         """While a run goes on nothing can be chosen."""
         for part in (self.play, self.slider, self.back, self.on):
             part.disabled = locked
+
+    def key(self, name: str) -> None:
+        """What a key does while a picture has the focus: arrows step, Home and End go to the ends, space plays."""
+        if self.slider.disabled:
+            return
+        if name == " ":
+            self.play.playing = not self.play.playing
+        elif name in ("ArrowLeft", "ArrowRight"):
+            self._by(1 if name == "ArrowRight" else -1)
+        elif name in ("Home", "End"):
+            self.seek(0 if name == "Home" else self.slider.max)
 
     def _by(self, steps: int) -> None:
         self.seek(min(max(self.now() + steps, 0), self.slider.max))

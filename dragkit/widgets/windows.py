@@ -14,6 +14,7 @@ from . import views
 from .canvas import Surface
 
 FLAT = 0.40  # height of the panels over their width
+TIGHT = 344  # CSS pixels that the legend needs; shown twice as large on slides
 
 
 class Windows:
@@ -24,9 +25,10 @@ class Windows:
         width: of the legend in CSS pixels; the maps beside the picture are twice as wide.
         changed: called when another choice was made.
         pointed: called when the mouse is somewhere else.
+        slides: the legend is as large as the width allows.
     """
 
-    def __init__(self, size: int, width: int, changed: Callable[[], None], pointed: Callable[[], None]) -> None:
+    def __init__(self, size: int, width: int, changed: Callable[[], None], pointed: Callable[[], None], slides: bool = False) -> None:
         self.changed, self.pointed, self._quiet, self.size = changed, pointed, False, size
         self.width, self.mouse = 2 * width + 12, None  # (where, x, y)
         tip = "Where the tracker looked, and how well each pixel matched"
@@ -37,7 +39,8 @@ class Windows:
         self.beside = W.ToggleButton(description="Large", icon="columns", tooltip="All maps, large, beside the picture", layout=W.Layout(width="78px"))
         for part in (self.handle, self.map, self.beside):
             part.observe(self._chose, "value")
-        self.legend = W.Image(value=png(legend(width)), format="png", layout=W.Layout(width=f"{width}px", height="22px"))
+        self.key = legend(TIGHT if slides else width)
+        self.legend = W.Image(value=png(self.key), format="png", layout=W.Layout(width=f"{width}px", height=f"{round(44 * width / self.key.width)}px"))
         height = round(FLAT * self.width)
         self.surface = Surface((height, self.width), height, lambda *mouse: self.at("panels", *mouse), style="dk-look")
         self.readout = W.HTML(layout=W.Layout(width=f"{self.width}px", min_height="22px"))

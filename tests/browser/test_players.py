@@ -1,6 +1,6 @@
 """Player and Compare in a real JupyterLab: scrub, hover, click on the curves, play two at once.
 
-The screenshots are kept as runs/player.png, runs/compare.png and runs/features.png.
+And slides without a mouse. The screenshots are kept as runs/player.png, runs/compare.png, runs/features.png and runs/slides.png.
 """
 
 import re
@@ -24,10 +24,11 @@ trace = dk.Trace(dk.drag(model, model.sample(2), edit, **dk.methods.stabledrag()
     'compare = dk.Compare.trackers(model, trace, {"nearest": dk.NearestNeighbor(), "learned": dk.Discriminative()})\ncompare',
     "features = dk.Features(model, trace)\nfeatures",
     "other = dk.Player(trace)\nother",
+    "slides = dk.Player(trace, slides=True)\nslides",
     """import json
 f = player.frame
 print("PROBE", json.dumps({"at": player.at, "near": f.near.tolist(), "learned": f.maps["learned"][0].tolist(), "compare": compare.at,
-    "rates": [player.surface.rate, other.surface.rate], "errors": [repr(w.last_error) for w in (player, compare, features, other)]}))""",
+    "rates": [player.surface.rate, other.surface.rate], "errors": [repr(w.last_error) for w in (player, compare, features, other, slides)]}))""",
 ]
 
 
@@ -116,6 +117,35 @@ def test_scrub_hover_click_compare(lab):
     shows(features.status, r"pixel \(38, 38\)")
     wait(lambda: features.canvas(2).screenshot() != before)
     features.screenshot("features")
+    assert set(lab.probe()["errors"]) == {"None"}
+
+
+def test_slides_need_no_mouse(lab):
+    slides, keys = Cell(lab, 5), lab.page.keyboard
+    focus = lambda: lab.page.evaluate("[document.activeElement.tagName, document.activeElement.getAttribute('role')]")
+    slides.canvas(0).scroll_into_view_if_needed()
+    wait(lambda: np.ptp(np.frombuffer(slides.canvas(0).screenshot(), np.uint8)) > 50)
+    slides.canvas(0).focus()
+    for key, step in (("Home", "0"), ("ArrowRight", "1"), ("ArrowRight", "2"), ("ArrowLeft", "1")):
+        keys.press(key)
+        shows(slides.status, f"step {step} ")
+    keys.press("Space")
+    shows(slides.status, "step [4-9] ")
+    keys.press("Space")
+    slides.screenshot("slides")
+
+    keys.press("Tab")
+    wait(lambda: focus()[0] == "BODY")  # out of the picture; the next one goes on
+    found = []
+    for _ in range(5):
+        keys.press("Tab")
+        found.append(focus())
+    assert found == [["BUTTON", None]] * 4 + [["DIV", "slider"]]  # play, stop, back, on; the slider
+    keys.press("Home")
+    shows(slides.status, "step 0 ")
+    slides.root.get_by_title("One step on").focus()
+    keys.press("Space")
+    shows(slides.status, "step 1 ")
     assert set(lab.probe()["errors"]) == {"None"}
 
 

@@ -1,6 +1,6 @@
-"""The quickstart in a real JupyterLab: drag with the mouse, Run, Stop, save, reload.
+"""The tour in a real JupyterLab: drag with the mouse, Run, Stop, save, reload.
 
-The screenshots are kept as runs/quickstart.png and runs/own_picture.png.
+The screenshots are kept as runs/tour.png and runs/own_picture.png.
 """
 
 import time
@@ -13,7 +13,7 @@ from person import Lab, wait
 
 pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[2]
-NOTEBOOK = ROOT / "notebooks/00_quickstart.ipynb"
+NOTEBOOK = ROOT / "notebooks/00_tour.ipynb"
 PROBE = """import json
 s = studio.session
 print("PROBE", json.dumps({"edit": studio.edit.to_dict(), "steps": len(studio.trace), "past": len(s.past),
@@ -21,22 +21,22 @@ print("PROBE", json.dumps({"edit": studio.edit.to_dict(), "steps": len(studio.tr
 
 
 @pytest.fixture
-def quickstart(lab, page):
+def tour(lab, page):
     folder, url = lab
     notebook = nbformat.read(NOTEBOOK, as_version=4)
     for cell in notebook.cells:
         if cell.cell_type == "code":
             cell.update(outputs=[], execution_count=None)
     notebook.cells.append(nbformat.v4.new_code_cell(PROBE, outputs=[]))
-    nbformat.write(notebook, folder / "quickstart.ipynb")
-    lab = Lab(page, url("quickstart.ipynb"), folder / "quickstart.ipynb")
+    nbformat.write(notebook, folder / "tour.ipynb")
+    lab = Lab(page, url("tour.ipynb"), folder / "tour.ipynb")
     lab.run_cell(next(i for i, c in enumerate(notebook.cells) if "Studio" in c.source))  # test_notebooks.py runs them all
     assert not [o for outputs in lab.outputs() for o in outputs if o["output_type"] == "error"]
     return lab
 
 
-def test_drag_run_stop_reload(quickstart):
-    lab = quickstart
+def test_drag_run_stop_reload(tour):
+    lab = tour
     lab.canvas(0).scroll_into_view_if_needed()
     wait(lambda: np.ptp(lab.pixels(0)) > 50 and np.ptp(lab.pixels(1)) > 50)
     before, picture = lab.probe(), lab.pixels(0)
@@ -52,7 +52,7 @@ def test_drag_run_stop_reload(quickstart):
     lab.button("Run").click()
     frames = set()
     wait(lambda: frames.add(lab.pixels(1).tobytes()) or len(frames) > 8)
-    lab.page.screenshot(path=_folder() / "quickstart.png")
+    lab.page.screenshot(path=_folder() / "tour.png")
     lab.button("Stop").click()
     wait(lambda: lab.button("Stop").is_disabled())
     wait(lambda: (lab.pixels(1) == (time.sleep(0.5), lab.pixels(1))[1]).all())
@@ -78,8 +78,8 @@ def _folder():
     return ROOT / "runs"
 
 
-def test_a_picture_of_ones_own(quickstart):
-    lab, text = quickstart, lambda: quickstart.page.locator(".dk [role=status]").first.inner_text()
+def test_a_picture_of_ones_own(tour):
+    lab, text = tour, lambda: tour.page.locator(".dk [role=status]").first.inner_text()
     wait(lambda: np.ptp(lab.pixels(0)) > 50)
     before = lab.pixels(0)
     with lab.page.expect_file_chooser() as chooser:
