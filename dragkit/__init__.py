@@ -27,7 +27,7 @@ from .trackers import LineSearch as LineSearch
 from .trackers import NearestNeighbor as NearestNeighbor
 from .trackers import OpticalFlow as OpticalFlow
 
-_LATER = {name: "widgets" for name in ("Compare", "Features", "Picker", "Player", "Studio")} | {"plot": ""}  # need the notebook's packages
+_LATER = {name: "widgets" for name in ("Compare", "Features", "Picker", "Player", "Results", "Studio")} | {"plot": ""}  # need the notebook's packages
 
 
 def __getattr__(name: str):

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import ipycanvas.canvas
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
@@ -749,3 +750,29 @@ def test_compare_shows_runs_with_other_numbers_of_handles(model):
 def test_features_refuse_a_run_whose_first_frame_holds_no_templates(model, stable):
     with pytest.raises(ValueError, match="this trace begins at step 2"):
         dk.Features(model, dk.Trace(stable.frames[2:]))
+
+
+def test_results_sort_and_open_the_chosen_rows_run_once():
+    toy, made = dk.load("toy"), []
+    frame = pd.DataFrame({"seed": [0, 1, 2], "method": ["a", "b", "c"], "px": [2.5, 0.5, 9.0]})
+
+    def open(row):
+        made.append(row["seed"])
+        start = toy.sample(row["seed"])
+        return dk.Trace(dk.drag(toy, start, dk.Edit(start[:1], start[:1] + 4), **dk.methods.draggan() | {"steps": 2, "lr": 1.0}))
+
+    results = dk.Results(frame, open, size=128)
+    assert made == [0] and "method a" in results.notice.line.value
+    results.order.value = "px"
+    assert [i for _, i in results.rows.options] == [1, 0, 2] and made == [0]  # sorting opens nothing
+    results.falling.value = True
+    assert [i for _, i in results.rows.options] == [2, 0, 1]
+    for i in (2, 0, 2):
+        results.rows.value = i
+    assert made == [0, 2] and len(results.player.trace) and results.still().width > 128
+    assert results.last_error is None
+    results.open = lambda row: 1 / 0
+    results.rows.value = 1
+    assert isinstance(results.last_error, ZeroDivisionError) and "division" in results.notice.line.value
+    with pytest.raises(ValueError, match="the table is empty"):
+        dk.Results(frame[:0], open)

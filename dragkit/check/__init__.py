@@ -24,3 +24,7 @@ from .line_search import case as case
 from .line_search import follow as follow
 from .line_search import share as share
 from .project import tracker as tracker
+from .diffusion import ddim_step as ddim_step
+from .diffusion import predicted as predicted
+from .measuring import interval as interval
+from .measuring import ratio as ratio

@@ -54,7 +54,7 @@ def features(views: View | Sequence[View], names: Sequence[str] | None = None) -
         raise ValueError(f"{len(views)} views and {len(names)} names; give at least one view, and a name for each or none")
     maps = [view.features.detach().cpu().numpy() for view in views]
     palette = Palette.of(maps[0])
-    figure = Photo(figsize=(0.6 + 2.9 * len(views), 3.4), layout="constrained")
+    figure = Photo(figsize=(0.6 + 2.6 * len(views), 3.5), layout="constrained")
     for axes, cells, view, name in zip(figure.subplots(1, len(views), squeeze=False)[0], maps, views, names):
         height, width = view.size
         axes.imshow(palette.colours(cells), extent=(-0.5, width - 0.5, height - 0.5, -0.5))

@@ -1,7 +1,8 @@
-"""Widgets for notebooks: pick an edit, watch a run, or both at once; compare runs; look at the features."""
+"""Widgets for notebooks: pick an edit, watch a run, or both at once; compare runs; look at the features; open a benchmark's rows."""
 
 from .compare import Compare as Compare
 from .features import Features as Features
 from .picker import Picker as Picker
 from .player import Player as Player
+from .results import Results as Results
 from .studio import Studio as Studio

@@ -24,6 +24,8 @@ CSS = """<style>
 .dk .dk-line .bad {color: #c5221f; font-weight: 600}
 .dk .dk-line pre {max-height: 160px; overflow: auto; font-size: 11px; line-height: 1.3}
 .dk .widget-readout {min-width: 32px}
+.dk-rows :is(select, pre) {font-family: monospace; font-size: 13px}
+.dk-rows pre {margin: 0 0 -4px; padding-left: 5px}
 .dk-slides {--jp-widgets-font-size: 24px; --jp-widgets-inline-height: 44px;
   --jp-widgets-slider-handle-size: 28px; --jp-widgets-slider-track-thickness: 8px}
 .dk-slides .widget-label {font-size: 26px; height: auto; line-height: 34px}

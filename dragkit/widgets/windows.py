@@ -39,7 +39,7 @@ class Windows:
         self.beside = W.ToggleButton(description="Large", icon="columns", tooltip="All maps, large, beside the picture", layout=W.Layout(width="78px"))
         for part in (self.handle, self.map, self.beside):
             part.observe(self._chose, "value")
-        self.key = legend(TIGHT if slides else width)
+        self.key = legend(TIGHT if slides else max(width, TIGHT))
         self.legend = W.Image(value=png(self.key), format="png", layout=W.Layout(width=f"{width}px", height=f"{round(44 * width / self.key.width)}px"))
         height = round(FLAT * self.width)
         self.surface = Surface((height, self.width), height, lambda *mouse: self.at("panels", *mouse), style="dk-look")

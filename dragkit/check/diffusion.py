@@ -1,0 +1,64 @@
+"""Lesson 11: from a noisy latent to the picture that is in it, and one step of DDIM's road."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from .exercise import Exercise
+from .looks import heat
+
+
+def _predicted(z: Tensor, noise: Tensor, alpha: float) -> Tensor:
+    return (z - (1 - alpha) ** 0.5 * noise) / alpha**0.5
+
+
+def _latents() -> list[tuple[Tensor, Tensor, float]]:
+    """Discs under more and more noise (1 12 12)."""
+    generator = torch.Generator().manual_seed(13)
+    y, x = torch.meshgrid(torch.arange(12.0), torch.arange(12.0), indexing="ij")
+    discs = [2.0 * ((x - 7 + k) ** 2 + (y - 4) ** 2 < 9)[None] - 1 for k in range(5)]
+    noises, alphas = torch.randn(5, 1, 12, 12, generator=generator), (0.9, 0.7, 0.5, 0.25, 0.05)
+    return [(a**0.5 * clean + (1 - a) ** 0.5 * noise, noise, a) for clean, noise, a in zip(discs, noises, alphas)]
+
+
+predicted = Exercise(
+    "predicted",
+    "predicted(z, noise, alpha): the clean latent x0 in z = sqrt(alpha) x0 + sqrt(1 - alpha) noise; alpha is the share of signal in the variance.",
+    _predicted,
+    _latents,
+    {
+        "The roots are missing: alpha is a share of the variance, z mixes with its root.": lambda z, e, a: (z - (1 - a) * e) / a,
+        "Signal and noise are swapped: alpha is the signal's.": lambda z, e, a: _predicted(z, e, 1 - a),
+        "The division is missing: what is left is sqrt(alpha) x0.": lambda z, e, a: z - (1 - a) ** 0.5 * e,
+        "The noise is to be taken away, not added.": lambda z, e, a: _predicted(z, -e, a),
+        "That divides by alpha; x0 is mixed in with its root.": lambda z, e, a: (z - (1 - a) ** 0.5 * e) / a,
+    },
+    draw=lambda axes, case, value: heat(axes, case, value[0]),
+)
+
+
+def _ddim_step(z: Tensor, noise: Tensor, now: float, then: float) -> Tensor:
+    return then**0.5 * _predicted(z, noise, now) + (1 - then) ** 0.5 * noise
+
+
+def _steps() -> list[tuple[Tensor, Tensor, float, float]]:
+    return [(z, noise, a, then) for (z, noise, a), then in zip(_latents(), (0.95, 0.6, 0.8, 0.1, 0.3))]
+
+
+ddim_step = Exercise(
+    "ddim_step",
+    "ddim_step(z, noise, now, then): the latent at the level with alpha `then`, from the one at alpha `now`: the same x0 and the same noise, mixed anew. Up or down.",
+    _ddim_step,
+    _steps,
+    {
+        "Then nothing moves: x0 belongs to `now`, the new mixture to `then`.": lambda z, e, now, then: _ddim_step(z, e, now, now),
+        "now and then are swapped.": lambda z, e, now, then: _ddim_step(z, e, then, now),
+        "The roots are missing in the new mixture.": lambda z, e, now, then: then * _predicted(z, e, now) + (1 - then) * e,
+        "x0 must be mixed with noise again, or the latent is clean at once.": lambda z, e, now, then: then**0.5 * _predicted(z, e, now),
+        "The noise of the new level is missing its root: sqrt(1 - then).": lambda z, e, now, then: then**0.5 * _predicted(z, e, now) + (1 - then) * e,
+        "Fresh noise makes another picture (that is DDPM); DDIM keeps the noise it found.": lambda z, e, now, then: (
+            then**0.5 * _predicted(z, e, now) + (1 - then) ** 0.5 * torch.randn(z.shape, generator=torch.Generator().manual_seed(0))),
+    },
+    draw=lambda axes, case, value: heat(axes, case, value[0]),
+)  # fmt: skip

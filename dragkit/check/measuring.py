@@ -1,0 +1,86 @@
+"""Lesson 12: the interval of a mean, and a ratio of two methods on the same tasks."""
+
+from __future__ import annotations
+
+import numpy as np
+from matplotlib.axes import Axes
+
+from ..plot.figures import COLOURS
+from .exercise import Exercise
+
+
+def _interval(values: np.ndarray, resamplings: np.ndarray) -> tuple[float, float]:
+    return _middle(values[resamplings].mean(1))
+
+
+def _middle(means: np.ndarray, level: float = 95) -> tuple[float, float]:
+    low, high = np.percentile(means, [(100 - level) / 2, (100 + level) / 2])
+    return float(low), float(high)
+
+
+def _spread(mean: float, by: float) -> tuple[float, float]:
+    return mean - 1.96 * by, mean + 1.96 * by
+
+
+def _samples() -> list[tuple[np.ndarray, np.ndarray]]:
+    """Skewed values, as distances are, and which of them each resampling holds."""
+    random = np.random.default_rng(11)
+    return [(random.exponential(2, k), random.integers(k, size=(1000, k))) for k in (5, 12, 30)]
+
+
+def _bar(axes: Axes, case: tuple, value: tuple[float, ...]) -> None:
+    low, high = value[-2:]
+    axes.plot(case[0], np.zeros(len(case[0])), "|", ms=14, color="0.5")
+    axes.plot([low, high], [1, 1], "-|", lw=3, color=COLOURS[0])
+    axes.set(yticks=[0, 1], yticklabels=["values", "interval"], ylim=(-1, 2))
+
+
+interval = Exercise(
+    "interval",
+    "interval(values, resamplings): (low, high), the middle 95 % of the means of values (k) over resamplings (n k), each row the positions that one of them holds.",
+    _interval,
+    _samples,
+    {
+        "That is the middle 90 %: 2.5 % are to be left out at each end.": lambda v, r: _middle(v[r].mean(1), 90),
+        "That is where the values lie, not where their mean may lie: take the mean of each resampling first.": lambda v, r: _middle(v),
+        "The means are over the wrong axis: a row is one resampling.": lambda v, r: _middle(v[r].mean(0)),
+        "That is the mean and twice the values' spread; the interval of the mean is narrower.": lambda v, r: _spread(v.mean(), v.std()),
+        "The standard error takes both sides for alike; distances are skewed, so read the resamplings.": lambda v, r: _spread(v.mean(), v.std(ddof=1) / len(v) ** 0.5),
+        "Those are the least and the greatest mean; leave 2.5 % out at each end.": lambda v, r: _middle(v[r].mean(1), 100),
+    },
+    draw=_bar,
+)
+
+
+def _ratio(ours: np.ndarray, theirs: np.ndarray, resamplings: np.ndarray) -> tuple[float, float, float]:
+    return _ratios(ours, theirs, ours[resamplings].mean(1) / theirs[resamplings].mean(1))
+
+
+def _ratios(ours: np.ndarray, theirs: np.ndarray, ratios: np.ndarray) -> tuple[float, float, float]:
+    return float(ours.mean() / theirs.mean()), *_middle(ratios)
+
+
+def _pairs() -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    """Two methods on the same tasks: what is hard for one is hard for the other."""
+    random, cases = np.random.default_rng(12), []
+    for values, resamplings in _samples():
+        cases.append((values * random.uniform(0.5, 1.1, len(values)), values, resamplings))
+    return cases
+
+
+ratio = Exercise(
+    "ratio",
+    "ratio(ours, theirs, resamplings): (ratio of the means, low, high): the middle 95 % of the ratios, both methods resampled alike, task by task.",
+    _ratio,
+    _pairs,
+    {
+        "It is upside down: ours over theirs, below 1 = better.": lambda a, b, r: _ratio(b, a, r),
+        "Each method is resampled by itself; what makes a task hard for both then widens the interval. Take the same tasks for both.": lambda a, b, r: (
+            _ratios(a, b, a[r].mean(1) / b[r[::-1]].mean(1))),
+        "That is the mean of ratios: a task that was easy for them counts most. Take the ratio of the means.": lambda a, b, r: (
+            float((a / b).mean()), *_middle((a / b)[r].mean(1))),
+        "That is the difference; a ratio has no unit and can be compared between tasks.": lambda a, b, r: (float((a - b).mean()), *_middle((a - b)[r].mean(1))),
+        "That is the middle 90 %.": lambda a, b, r: (_ratio(a, b, r)[0], *_middle(a[r].mean(1) / b[r].mean(1), 90)),
+    },
+    draw=_bar,
+)  # fmt: skip
