@@ -84,7 +84,7 @@ def test_it_is_committed_as_it_ran(path):
 @every_notebook
 def test_it_is_small_and_its_pictures_are_still(path):
     assert len(nbformat.read(path, as_version=4).cells) <= 25
-    assert path.stat().st_size <= (1_000_000 if path.stem == "drag_with_diffusion" else 600_000)
+    assert path.stat().st_size <= 600_000
     kinds = {kind for data in bundles(path) for kind in data if kind.startswith(("image", "video"))}
     assert kinds <= {"image/png", "image/jpeg"}
 

@@ -30,6 +30,13 @@ class Lab:
         self.page.evaluate(f"() => {{const n = {NOTEBOOK_WIDGET}.content; n.activeCellIndex = {i} + ({i} < 0) * n.widgets.length}}")
         self.command("notebook:run-cell")
 
+    def run_all(self):
+        """Run every cell and wait for the last."""
+        self.page.evaluate("() => {window.jupyterapp.commands.execute('notebook:run-all-cells')}")
+        last = f"{NOTEBOOK_WIDGET}.content.widgets.filter(c => c.model.type === 'code').at(-1).model.sharedModel.execution_count > 0"
+        self.page.wait_for_function(last, timeout=300_000)
+        self.idle()
+
     def outputs(self):
         """The outputs of every cell."""
         return self.page.evaluate(

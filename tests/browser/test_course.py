@@ -8,7 +8,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from person import NOTEBOOK_WIDGET, Lab, wait
+from person import Lab, wait
 
 from dragkit.course import FOLDER, exercises, paths
 
@@ -23,10 +23,7 @@ class Lesson(Lab):
     def __init__(self, page, url, file):
         super().__init__(page, url, file)
         self.notebook = nbformat.read(file, as_version=4)
-        last = max(i for i, c in enumerate(self.notebook.cells) if c.cell_type == "code")
-        self.page.evaluate("() => {window.jupyterapp.commands.execute('notebook:run-all-cells')}")
-        self.page.wait_for_function(f"{NOTEBOOK_WIDGET}.content.widgets[{last}].model.sharedModel.execution_count > 0", timeout=240_000)
-        self.idle()
+        self.run_all()
 
     def write(self, i, source):
         """Write another source into cell `i` and run it."""

@@ -1,9 +1,8 @@
-"""The diffusion notebook in a real JupyterLab: run all of it, drag on, scrub the recorded run.
+"""The lesson on diffusion in a real JupyterLab: run all of it, drag on, scrub the recorded run.
 
 The screenshots are kept as runs/diffusion_*.png.
 """
 
-import shutil
 from pathlib import Path
 
 import nbformat
@@ -13,15 +12,13 @@ from person import Lab, wait
 
 pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[2]
-NAME = "notebooks/drag_with_diffusion.ipynb"
+NAME = "notebooks/11_diffusion.ipynb"
 
 
 @pytest.fixture
 def opened(lab, page):
     folder, url = lab
-    for part in ("notebooks", "data/pictures"):
-        (folder / part).mkdir(parents=True)
-    shutil.copy(ROOT / "data/pictures/levels.png", folder / "data/pictures")
+    (folder / "notebooks").mkdir()
     notebook = nbformat.read(ROOT / NAME, as_version=4)
     for cell in notebook.cells:
         if cell.cell_type == "code":
@@ -38,8 +35,7 @@ def shot(lab, name, at):
 
 def test_run_all_drag_on_and_scrub(opened):
     lab = opened
-    lab.command("notebook:run-all-cells")
-    wait(lambda: all(o for o, c in zip(lab.outputs(), nbformat.read(lab.file, 4).cells) if c.cell_type == "code"), 300)
+    lab.run_all()
     assert not [o for outputs in lab.outputs() for o in outputs if o["output_type"] == "error"]
     images = lab.page.locator(".jp-OutputArea img, .jp-RenderedMarkdown img")
     for i in range(images.count()):
