@@ -17,6 +17,8 @@ from .loop import drag as drag
 from .loop import patient as patient
 from .masking import hold as hold
 from .masking import to_cells as to_cells
+from .truth import errors as errors
+from .truth import fool as fool
 from .learning import gradient_step as gradient_step
 from .learning import label as label
 from .learning import ridge as ridge

@@ -21,7 +21,7 @@ def maps(frame: Frame, handle: int) -> dict[str, np.ndarray]:
 def picture(trace: Trace, at: int, handle: int | None = None, name: str | None = None, size: int = 384) -> Image.Image:
     """The step at position `at` with handles, targets, paths, mask and a score window: of `handle`, the map `name` if it has it."""
     frame, look = trace[at], {}
-    if handle is not None and frame.scores[handle].isfinite().any():  # a loop of one's own tells no scores
+    if handle is not None:
         look = frame.window(handle) | {"scores": chosen(frame, handle, name)}
     return frame.paint(trace.path(at), size=size, **look)
 
