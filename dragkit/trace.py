@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from torch import Tensor
 from tqdm.auto import tqdm
 
 from .compose import paint
-from .records import Edit, Goals, Step, describe, trusted
+from .records import Edit, Goals, Step, TrackResult, describe, trusted
 
 FORMAT = 2  # of saved runs; since 2 they keep gate and tracker
 STALLED = 30  # steps without coming nearer after which a handle counts as lost; our choice
@@ -111,6 +111,27 @@ class Trace:
             if not self.frames:
                 raise
             warnings.warn(f"interrupted: the trace keeps steps {self.frames[0].index} to {self.frames[-1].index}; drag(…, resume=trace[-1]) goes on from there", stacklevel=2)
+
+    @classmethod
+    def of(cls, model: Any, pairs: Iterable[tuple[Tensor, Any]], edit: Edit, arrive: float = 1.0) -> Trace:
+        """The record of a loop of your own: what it yielded, as pairs of a latent and its points, one (x, y) or (n 2).
+
+        The pictures are rendered anew from the latents. What such a loop does not tell is not made up: the confidence is NaN, there
+        are no losses and no score windows. :func:`dragkit.session.retrack` says what a tracker sees on the same pictures.
+
+        Raises:
+            ValueError: points that are not one for each handle of the edit.
+        """
+        trace, edit = cls(), edit.fit(model.size).to("cpu")
+        for index, (latent, points) in enumerate(pairs):
+            latent, points = latent.detach(), torch.as_tensor(points).detach().float().cpu().reshape(-1, 2)
+            if points.shape != edit.handles.shape:
+                raise ValueError(f"pair {index} has {len(points)} points, the edit {len(edit.handles)} handles; give one point for each")
+            unknown, nowhere = torch.full([len(points)], torch.nan), torch.full([len(points), 1, 1], torch.nan)
+            track = TrackResult(points, unknown, nowhere, None)
+            arrived = (edit.targets - points).norm(dim=1) <= (edit.arrive or arrive)
+            trace.append(Step(index, latent.clone(), edit, model.view(latent), track, {}, arrived, {}, points, unknown, "your own"))
+        return trace
 
     def append(self, step: Step | Frame) -> Frame:
         """Keep one step; returns its light record."""

@@ -228,3 +228,23 @@ def test_trackers_that_keep_the_contract_pass(mine):
 def test_a_tracker_that_does_not_pass_is_stood_in_for():
     assert check.tracker.or_ours(BROKEN["are (y, x)"]) == Patch()
     assert check.tracker.__doc__ and "TrackResult" in check.tracker.__doc__
+
+
+def test_a_loop_that_never_ends_or_asks_for_no_gradient_is_told():
+    def endless(*case):
+        while True:
+            yield case[4], case[5]
+
+    assert "has shape (46, 2)" in check.drag(endless).words
+
+    def leafless(look, read, find, loss, latent, handle, target, steps, lr):
+        yield latent, handle
+        loss(look(latent), handle, target).backward()
+
+    assert "Nothing asks for a gradient" in check.drag(leafless).words
+
+
+def test_a_trap_that_nobody_fell_into_tells_by_how_much():
+    words = check.fool(lambda start, end: ({"opaque": True, "light": 0.5}, start + 20, end)).words
+    assert "px off, with no twin' where it should be 'lost'" in words
+    assert "no scene" in check.fool(lambda start, end: {"lookalike": 0.9}).words

@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 import dragkit as dk
 
@@ -199,6 +200,8 @@ def test_pictures_stand_side_by_side_on_axes_of_their_own_pixels():
     assert [axes.get_title() for axes in figure.axes] == ["tensor", "array"]
     assert [axes.images[0].get_array().shape for axes in figure.axes] == [(8, 6, 3), (4, 4, 3)]
     assert figure.axes[0].get_ylabel() == "y (px)" and all(axes.get_xlabel() == "x (px)" for axes in figure.axes)
+    enlarged = dk.plot.pictures({"twice": Image.new("RGB", (12, 16))}, side=8).axes[0]
+    assert enlarged.images[0].get_extent() == [-0.5, 5.5, 7.5, -0.5]  # still six by eight
     with pytest.raises(ValueError, match="there are no pictures to show"):
         dk.plot.pictures({})
     with pytest.raises(ValueError, match=r"'flat' has shape \(8, 6\); a picture is a tensor \(3 H W\)"):

@@ -10,7 +10,7 @@ import pytest
 import torch
 from tqdm.auto import tqdm
 
-from dragkit import Edit, NearestNeighbor, Session, Trace, drag
+from dragkit import Compare, Edit, NearestNeighbor, Player, Session, Trace, drag
 from dragkit.methods import draggan
 from dragkit.models.toy import Toy
 
@@ -380,6 +380,21 @@ def test_a_frame_is_a_step_without_its_view():
 
 
 # Films
+
+
+def test_a_loop_of_ones_own_leaves_a_trace_too(whole, tmp_path):
+    again = Trace.of(TOY, [(f.latent, f.points) for f in whole], EDIT)
+    assert again.why() == whole.why() and (again.path() == whole.path()).all()
+    assert all((a.image == b.image).all() for a, b in zip(again, whole))
+    assert again[-1].confidence.isnan().all() and not again[-1].losses  # nothing is made up
+    assert Trace.load(again.save(tmp_path / "own")).why() == whole.why()
+    assert Player(again).snapshot() and Compare(again, whole).snapshot()
+
+
+def test_pairs_that_are_not_the_edits_are_refused():
+    assert len(Trace.of(TOY, [(LATENT, (20, 20))], EDIT)) == 1
+    with pytest.raises(ValueError, match="pair 0 has 2 points, the edit 1 handles"):
+        Trace.of(TOY, [(LATENT, [(20, 20), (1, 1)])], EDIT)
 
 
 def test_the_gif_can_be_read_and_has_a_frame_per_step(whole, tmp_path):

@@ -13,8 +13,12 @@ from .nearest import distances as distances
 from .nearest import nearest as nearest
 from .pulling import direction as direction
 from .pulling import pull as pull
+from .loop import drag as drag
+from .loop import patient as patient
 from .masking import hold as hold
 from .masking import to_cells as to_cells
+from .truth import errors as errors
+from .truth import fool as fool
 from .learning import gradient_step as gradient_step
 from .learning import label as label
 from .learning import ridge as ridge

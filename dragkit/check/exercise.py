@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 import traceback
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import dataclass, field
@@ -102,7 +102,7 @@ class Exercise:
     def _mistake(self, found: list[Values]) -> str | None:
         """The sentence of the mistake that gives just these values."""
         for words, wrong in self.mistakes.items():
-            if _first([self._values(wrong, case) for case in self.cases()], found) is None:
+            if _first((self._values(wrong, case) for case in self.cases()), found) is None:  # only as far as they agree
                 return words
         return None
 
@@ -126,7 +126,7 @@ class Exercise:
         return figure
 
 
-def _first(right: list[Values], found: list[Values]) -> tuple[int, str, Any, Any] | None:
+def _first(right: Iterable[Values], found: list[Values]) -> tuple[int, str, Any, Any] | None:
     """The first case that differs: its number, the value's name, what is right and what was found."""
     for number, (ours, theirs) in enumerate(zip(right, found)):
         for name, value in ours.items():

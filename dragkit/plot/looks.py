@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -65,8 +66,11 @@ def features(views: View | Sequence[View], names: Sequence[str] | None = None) -
     return figure
 
 
-def pictures(named: Mapping[str, Tensor | np.ndarray]) -> Photo:
-    """Pictures side by side under their names, (3 H W) in 0..1 or uint8 (H W 3), each on axes of its own pixels.
+def pictures(named: Mapping[str, Any], side: int | None = None) -> Photo:
+    """Pictures side by side under their names, (3 H W) in 0..1, uint8 (H W 3) or Pillow's, each on axes of its own pixels.
+
+    Args:
+        side: how many pixels high they are, where they were enlarged: the axes count those.
 
     Raises:
         ValueError: there are none, or one has another shape.
@@ -77,8 +81,9 @@ def pictures(named: Mapping[str, Tensor | np.ndarray]) -> Photo:
     for axes, (name, picture) in zip(figure.subplots(1, len(named), squeeze=False)[0], named.items()):
         pixels = picture.detach().cpu().movedim(0, -1).numpy() if isinstance(picture, Tensor) else np.asarray(picture)
         if pixels.ndim != 3 or pixels.shape[2] != 3:
-            raise ValueError(f"{name!r} has shape {tuple(picture.shape)}; a picture is a tensor (3 H W) or an array (H W 3)")
-        axes.imshow(pixels)
+            raise ValueError(f"{name!r} has shape {tuple(np.shape(picture))}; a picture is a tensor (3 H W) or an array (H W 3)")
+        scale = side / pixels.shape[0] if side else 1
+        axes.imshow(pixels, extent=(-0.5, pixels.shape[1] * scale - 0.5, pixels.shape[0] * scale - 0.5, -0.5))
         axes.set_title(name, fontsize=10)
         axes.set(xlabel="x (px)")
     figure.axes[0].set_ylabel("y (px)")

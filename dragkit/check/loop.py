@@ -1,0 +1,235 @@
+"""Lesson 5: the loop of all methods as a generator, and one that gives up on a run that stands still."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from itertools import islice
+from typing import Any
+
+import torch
+from matplotlib.axes import Axes
+from torch import Tensor
+
+from ..geometry import disc, sample
+from ..loop import drag as package_drag
+from .exercise import Exercise, Values
+from .looks import way
+
+Point = tuple[int, int]
+Pairs = Iterator[tuple[Tensor, Point]]
+Loss = Callable[[Tensor, Point, Point], Tensor]
+SPARE = 5  # pairs beyond the last that are waited for: a loop without an end must not hang the notebook
+
+
+def _drag(look, read, find, loss: Loss, latent: Tensor, handle: Point, target: Point, steps: int, lr: float, **wrong: bool) -> Pairs:
+    w = latent.clone().requires_grad_()
+    adam = torch.optim.Adam([w], lr)
+    template, point = read(look(latent), handle), handle
+    for step in range(steps + 1 - wrong.get("short", False)):
+        features = look(w)
+        point = find(features, template, handle if wrong.get("home") else point)
+        if wrong.get("anew"):
+            template = read(features, point)
+        if not wrong.get("late"):
+            yield w.detach() if wrong.get("same") else w.detach().clone(), point
+        if step == steps and not wrong.get("late") or math.dist(point, target) <= 1 and not wrong.get("deaf"):
+            return
+        if not wrong.get("adds"):
+            adam.zero_grad()
+        if wrong.get("forgets"):
+            adam = torch.optim.Adam([w], lr)
+        loss(look(w.detach().clone().requires_grad_()) if wrong.get("copy") else features, point, target).backward()
+        adam.step()
+        if wrong.get("late"):
+            yield w.detach().clone(), point
+
+
+def _wrong(*what: str) -> Callable[..., Pairs]:
+    return lambda *case: _drag(*case, **dict.fromkeys(what, True))
+
+
+def _leafless(look, read, find, loss: Loss, latent: Tensor, handle: Point, target: Point, steps: int, lr: float) -> Pairs:
+    template = read(look(latent), handle)
+    features = look(latent)
+    point = find(features, template, handle)
+    yield latent, point
+    loss(features, point, target).backward()
+
+
+def _look(latent: Tensor) -> Tensor:
+    """Features (4 40 48) of two soft blobs at `latent` (2 2), in light that fades to the right."""
+    x, y = torch.arange(48), torch.arange(40)
+    blobs = torch.exp(-((x - latent[:, :1, None]) ** 2 + (y[:, None] - latent[:, 1:, None]) ** 2) / 32)
+    signatures = torch.tensor([[1.0, -0.6, 0.3, 0.8], [-0.5, 0.9, 0.7, -0.4]])
+    return torch.einsum("nyx,nc->cyx", blobs, signatures) * (1.3 - x / 48)
+
+
+def _read(features: Tensor, point: Point) -> Tensor:
+    return features[:, point[1], point[0]].detach()
+
+
+def _find(features: Tensor, template: Tensor, near: Point) -> Point:
+    x, y = near
+    window = (features.detach()[:, y - 3 : y + 4, x - 3 : x + 4] - template[:, None, None]).norm(dim=0)
+    row, column = divmod(int(window.argmin()), 7)
+    return x + column - 3, y + row - 3
+
+
+def _loss(features: Tensor, point: Point, target: Point) -> Tensor:
+    p = torch.tensor(point).float()
+    d = torch.tensor(target) - p
+    patch, size = p + disc(2), tuple(features.shape[1:])
+    return (sample(features, patch + d / d.norm().clamp_min(1e-8), size) - sample(features.detach(), patch, size)).abs().mean()
+
+
+def _edits() -> list[tuple]:
+    """One that arrives, one that has too few steps, one across the light, and one that is not to move at all."""
+    blobs = torch.tensor([[16.0, 14.0], [32.0, 27.0]])
+    pieces = (_look, _read, _find, _loss, blobs)
+    return [(*pieces, (16, 14), (24, 18), 40, 0.5), (*pieces, (17, 14), (27, 12), 6, 0.5), (*pieces, (32, 27), (21, 25), 40, 0.7), (*pieces, (16, 14), (20, 20), 0, 0.5)]
+
+
+def _run(function: Callable[..., Any], case: tuple) -> Values:
+    """The points and latents of a whole run, whether they came one by one, and what became of the latent that was given."""
+    look, *pieces = case
+    looks: list[int] = []
+    found = function(lambda w: (looks.append(1), look(w))[1], *pieces)
+    if not isinstance(found, Iterator):
+        return {"": None} if found is None else {"result": f"a {type(found).__name__}"}
+    try:
+        pairs = list(islice(found, 1))
+        lazy = len(looks) <= 3
+        pairs += islice(found, pieces[-2] + SPARE)
+    except RuntimeError as error:
+        if "does not require grad" not in str(error):
+            raise
+        return {"result": "no gradient"}
+    latents, points = ([pair[i] for pair in pairs] for i in (0, 1))
+    return {"list of points": _stacked(points), "list of latents": _stacked(latents), "latent that was given": pieces[3].detach(),
+            "result": "a generator" if lazy else "a generator that has done all its work before its first pair"}  # fmt: skip
+
+
+def _stacked(values: list[Any]) -> Tensor | str:
+    return torch.stack([torch.as_tensor(value).detach().float() for value in values]) if values else "empty"
+
+
+def _way(axes: Axes, case: tuple, value: Any) -> None:
+    """The points' way on the picture of the start, and the target."""
+    axes.imshow(case[0](case[4]).norm(dim=0), cmap="gray")
+    axes.plot(*case[6], "o", ms=12, mfc="none", mec="#e69f00", mew=2)
+    way(axes, case, value)
+
+
+def _listed(*case: Any) -> list:
+    return list(_drag(*case))
+
+
+def _at_once(*case: Any) -> Pairs:
+    yield from _listed(*case)
+
+
+def _moved(look, read, find, loss: Loss, latent: Tensor, *rest: Any) -> Pairs:
+    for w, point in _drag(look, read, find, loss, latent, *rest):
+        latent.data = w
+        yield w.clone(), point
+
+
+drag = Exercise(
+    "drag",
+    "drag(look, read, find, loss, latent, handle, target, steps, lr): a generator of pairs (latent, point): look, find, yield, compare, update with Adam. "
+    "It ends when the point is at most 1 px from the target, or after `steps` updates, so that the last update is looked at, too.",
+    _drag,
+    _edits,
+    {
+        "It returns a list: whoever asks has to wait for the whole run and cannot stop it. Hand out each pair where it is made, with yield.": _listed,
+        "It yields, but only after the whole run is done: put the yield into the loop.": _at_once,
+        "Nothing asks for a gradient: the latent that you look at must be a leaf of your own, latent.clone().requires_grad_(), and Adam must have that one.": _leafless,
+        "The latent never moves: what is looked at and what Adam changes are two tensors.": _wrong("copy"),
+        "The point is stale: it was found on the look before the update. Yield before the update, or look again first.": _wrong("late"),
+        "Every latent is one and the same tensor, which Adam goes on changing: yield a copy, w.detach().clone().": _wrong("same"),
+        "The gradients add up from step to step: zero them before backward.": _wrong("adds"),
+        "The template is taken anew at every step, so small errors add up to a drift: read it once, before the loop.": _wrong("anew"),
+        "Every search is around the handle: search around the last point.": _wrong("home"),
+        "Adam is made anew at every step and forgets its moments: make it once, before the loop.": _wrong("forgets"),
+        "It does not stop on arrival: at most 1 px from the target is enough.": _wrong("deaf"),
+        "It is one pair too short: `steps` updates have steps + 1 looks, and the last update is looked at, too.": _wrong("short"),
+        "It changes the latent that it was given: work on a copy, so that the drag can be done again.": _moved,
+    },
+    draw=_way,
+    run=_run,
+    forbidden=(package_drag,),
+)  # fmt: skip
+
+
+def _patient(run: Pairs, target: Point, patience: int) -> Pairs:
+    best, since = math.inf, 0
+    for latent, point in run:
+        yield latent, point
+        distance = math.dist(point, target)
+        best, since = (distance, 0) if distance < best else (best, since + 1)
+        if since >= patience:
+            return
+
+
+def _patience(better: Callable[[float, float], bool] = lambda now, best: now < best, more: int = 0, reset: bool = True, before: bool = False, last: bool = False):
+    """The same with one thing changed."""
+
+    def wrong(run: Pairs, target: Point, patience: int) -> Pairs:
+        best, since = math.inf, 0
+        for latent, point in run:
+            if not before:
+                yield latent, point
+            distance = math.dist(point, target)
+            nearer = better(distance, best)
+            best, since = distance if nearer or last else best, (0 if reset else since) if nearer else since + 1
+            if since >= patience + more:
+                return
+            if before:
+                yield latent, point
+
+    return wrong
+
+
+def _pathways() -> list[tuple[list[tuple[int, Point]], Point, int]]:
+    """Runs by their points: to and fro, on and on, stuck from the start, and one that arrives."""
+    x = [[0, 2, 4, 3, 4, 3, 4, 5, 4, 4, 4, 4, 4, 9], [0, 1, 1, 2, 2, 3, 3, 4, 4, 5], [3, 3, 3, 3, 3, 3, 3, 3], [2, 4, 6, 8, 10], [1, 0, 2, 1, 3, 2, 4, 3, 3, 3, 3, 3, 5]]
+    return [([(k, (a, 7)) for k, a in enumerate(row)], (10, 7), 4 - i % 2) for i, row in enumerate(x)]
+
+
+def _watched(function: Callable[..., Any], case: tuple) -> Values:
+    """Which pairs came through, and whether each came as soon as it was there."""
+    pairs, target, patience = case
+    made: list[int] = []
+    found = function((made.append(1) or pair for pair in pairs), target, patience)
+    if not isinstance(found, Iterator):
+        return {"": None} if found is None else {"result": f"a {type(found).__name__}"}
+    first = list(islice(found, 1))
+    lazy = len(made) <= 1
+    return {"list of points": [pair[1] for pair in first + list(found)], "result": "a generator" if lazy else "a generator that takes more than it gives"}
+
+
+def _distances(axes: Axes, case: tuple, value: Any) -> None:
+    """Distance to the target: the whole run in grey, what came through on it."""
+    for points, look in (([p for _, p in case[0]], {"color": "0.75"}), (value, {"color": "#0072b2", "marker": "o"})):
+        axes.plot([math.dist(p, case[1]) for p in points], **look)
+    axes.set(xlabel="step", ylabel="distance to target (px)")
+
+
+patient = Exercise(
+    "patient",
+    "patient(run, target, patience): passes the pairs (latent, point) of a run on, and ends after the pair with which the point has not been nearer to the "
+    "target than ever before for `patience` steps in a row.",
+    _patient,
+    _pathways,
+    {
+        "It collects the run and returns a list: pass each pair on with yield as soon as it comes.": lambda r, t, n: list(_patient(r, t, n)),
+        "The last pair is lost: pass it on first, then judge.": _patience(before=True),
+        "It waits one step too long.": _patience(more=1),
+        "It compares with the step before; a point that goes to and fro gets nearer every other time. Compare with the least distance so far.": _patience(last=True),
+        "It counts all idle steps of the run; only those in a row count: a step that is nearer sets the count to 0.": _patience(reset=False),
+        "It takes standing still for progress: no nearer means that the distance is not less than the least so far.": _patience(better=lambda now, best: now <= best),
+    },
+    draw=_distances,
+    run=_watched,
+)  # fmt: skip

@@ -1,0 +1,168 @@
+"""Lesson 7: what a drag missed and what its tracker missed, and a scene that fools the nearest neighbour."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from matplotlib.axes import Axes
+from torch import Tensor
+
+from ..geometry import inside
+from ..models.toy import Toy
+from ..records import Edit
+from ..trackers import NearestNeighbor
+from .exercise import Exercise, Values
+
+Pair = tuple[Tensor, Tensor]
+
+
+def _far(a: Tensor, b: Tensor) -> Tensor:
+    return (a - b).norm(dim=-1).mean(-1)
+
+
+def _errors(seen: Tensor, claimed: Tensor, targets: Tensor) -> Pair:
+    return _far(seen, targets), _far(seen, claimed)
+
+
+def _tracks() -> list[tuple[Tensor, Tensor, Tensor]]:
+    """Points on their way to targets (n 2), where they are and where a tracker says they are, each (s n 2)."""
+    generator = torch.Generator().manual_seed(8)
+    cases = []
+    for n in (3, 1, 2, 5):
+        start, targets = 100 * torch.rand(2, n, 2, generator=generator)
+        claimed = start + (targets - start) * torch.linspace(0, 1, 14)[:, None, None]
+        cases.append((claimed + 6 * torch.randn(claimed.shape, generator=generator), claimed, targets))
+    return cases
+
+
+def _both(far: Callable[[Tensor, Tensor], Tensor]) -> Callable[..., Pair]:
+    return lambda seen, claimed, targets: (far(seen, targets), far(seen, claimed))
+
+
+def _named(function: Callable[..., Any], case: tuple) -> Values:
+    value = function(*case)
+    if not isinstance(value, tuple | list) or len(value) != 2:
+        return {"": None} if value is None else {"answer": f"a {type(value).__name__}, not a pair"}
+    return {"mean distance": value[0], "tracker's error": value[1], "answer": "a pair"}
+
+
+def _over_steps(axes: Axes, case: tuple, value: Tensor) -> None:
+    axes.plot(torch.as_tensor(value).detach(), color="#0072b2")
+    axes.set(xlabel="step", ylabel="mean distance (px)")
+
+
+errors = Exercise(
+    "errors",
+    "errors(seen, claimed, targets): two curves (s), in pixels: the mean distance from where the points are seen, (s n 2), to their targets (n 2), and that from "
+    "there to where the tracker claims them to be, (s n 2). Distances are L2, the mean is over the n points.",
+    _errors,
+    _tracks,
+    {
+        "That is the norm of the mean: points that miss to the left and to the right cancel. Take each point's distance first, then the mean.": _both(
+            lambda a, b: (a - b).mean(-2).norm(dim=-1)),
+        "The mean is over the steps; it is over the points, one number a step.": _both(lambda a, b: (a - b).norm(dim=-1).mean(0)),
+        "That is one number for the whole run; one a step is asked for.": _both(lambda a, b: (a - b).norm(dim=-1).mean()),
+        "That is the L1 distance, |x| + |y|; a distance in the picture is L2.": _both(lambda a, b: (a - b).abs().sum(-1).mean(-1)),
+        "The root is missing: these are squared pixels.": _both(lambda a, b: (a - b).square().sum(-1).mean(-1)),
+        "That is the root of the mean square, in which the worst point counts most; take the mean of the distances.": _both(
+            lambda a, b: (a - b).square().sum(-1).mean(-1).sqrt()),
+        "The norm is over the points and the mean over x and y; it is the other way round.": _both(lambda a, b: (a - b).norm(dim=-2).mean(-1)),
+        "That is the sum over the points: divide by their number.": _both(lambda a, b: (a - b).norm(dim=-1).sum(-1)),
+        "The tracker judges itself: the mean distance is from where the points *are* (seen), not from where it claims them to be.": lambda s, c, t: (
+            _far(c, t), _far(s, c)),
+        "The two curves are swapped.": lambda s, c, t: _errors(s, c, t)[::-1],
+        "The tracker's error is a distance between two points, not the difference of their distances to the target: both can be 3 px away, on two sides.": lambda s, c, t: (
+            _far(s, t), (_far(s, t) - _far(c, t)).abs()),
+    },
+    draw=_over_steps,
+    run=_named,
+)  # fmt: skip
+
+FRAMES, RADIUS, LOST = 24, 6, 5.0  # of the film, the window and what counts as lost; the last two in px
+YOURS = {"lookalike": 0.95, "light": 0.9, "opaque": 1}  # what may be set, and how far
+
+
+class Outcome(str):
+    """What became of the tracker, in words, and its `error` (frames) in px where a film was made."""
+
+    error: Tensor | None = None
+
+
+def watch(settings: dict[str, Any], start: Tensor, end: Tensor, other_start: Any, other_end: Any) -> tuple[Tensor, Tensor]:
+    """Where the handle's blob is, (24 2), and where the nearest neighbour in a window of 6 px says it is, (24 2), while two blobs go their ways."""
+    model = Toy(blobs=2, width=4, **settings)
+    truth, other = (_way(a, b) for a, b in ((start, end), (other_start, other_end)))
+    views = [model.view(latent) for latent in torch.stack([truth, other], 1)]
+    tracker = NearestNeighbor(RADIUS * 512 / model.side)
+    memory, points = tracker.start(views[0], Edit(truth[:1], truth[-1:])), [truth[:1]]
+    for view in views[1:]:
+        points.append(tracker.find(view, memory, points[-1]).points)
+    return truth, torch.cat(points)
+
+
+def _way(start: Any, end: Any) -> Tensor:
+    start, end = (torch.as_tensor(p, dtype=torch.float32).reshape(1, 2) for p in (start, end))
+    return start + (end - start) * torch.linspace(0, 1, FRAMES)[:, None]
+
+
+def _outcome(function: Callable[..., Any], case: tuple) -> Values:
+    """What became of the tracker, or what is against the scene."""
+    value = function(*case)
+    if value is None or not isinstance(value, tuple) or len(value) != 3 or not isinstance(value[0], dict):
+        return {"": None} if value is None else {"outcome": Outcome("no scene: (settings, start, end)")}
+    settings, (start, end), other = value[0], case, _way(*value[1:])
+    truth = _way(start, end)
+    if set(settings) - set(YOURS):
+        return {"outcome": Outcome("refused: other settings")}
+    if any(abs(settings[name]) > most for name, most in YOURS.items() if name in settings):
+        return {"outcome": Outcome("refused: too far")}
+    if not inside(other, (128, 128)).all():
+        return {"outcome": Outcome("refused: outside")}
+    if (other[0] - truth[0]).norm() < RADIUS:
+        return {"outcome": Outcome("refused: covered at the start")}
+    error = (torch.sub(*watch(settings, start, end, *value[1:]))).norm(dim=1)
+    near = (other - truth).abs().amax(1).min() <= RADIUS
+    twin = "no twin" if not settings.get("lookalike") else "a twin in light that changes" if settings.get("light") else "a twin in the same light"
+    followed = f"followed to the end, {error[-1]:.1f} px off, with {twin}" if near else "followed; the other blob was never in the window"
+    outcome = Outcome("lost" if error[-1] > LOST else followed)
+    outcome.error = error
+    return {"outcome": outcome}
+
+
+def _fool(start: Tensor, end: Tensor, lookalike: float = 0.95, light: float = 0.9) -> tuple[dict[str, Any], Tensor, Tensor]:
+    middle = (start + end) / 2
+    return {"lookalike": lookalike, "light": -light if end[0] > start[0] else light}, middle, middle
+
+
+def _ways() -> list[tuple[Tensor, Tensor]]:
+    return [(torch.tensor(a), torch.tensor(b)) for a, b in (((46.0, 64.0), (70.0, 64.0)), ((80.0, 46.0), (64.0, 70.0)), ((64.0, 80.0), (50.0, 56.0)))]
+
+
+def _lines(axes: Axes, case: tuple, value: Outcome) -> None:
+    axes.plot(value.error, color="#0072b2")
+    axes.axhline(LOST, color="0.6", ls="--")
+    axes.set(xlabel="frame (dashed: lost)", ylabel="tracker's error (px)")
+
+
+fool = Exercise(
+    "fool",
+    'fool(start, end): a scene in which nearest neighbour loses the blob that walks from start to end (2): (settings, other_start, other_end), a dict for dk.load("toy", …) '
+    "with lookalike (at most 0.95), light (from -0.9 to 0.9) and opaque, and the way of the other blob. Lost: more than 5 px off at the end of 24 frames, window 6 px.",
+    _fool,
+    _ways,
+    {
+        "The other blob leaves the picture: x and y are in 0 … 127.": lambda a, b: ({"lookalike": 0.95}, a, b + 100),
+        "The other blob lies on the handle at the start, so the template is not the handle's: begin at least 6 px away.": lambda a, b: (_fool(a, b)[0], a, a),
+        "It was not lost, and the other blob was never in the window, which reaches 6 px: what is not looked at fools nobody.": lambda a, b: (
+            _fool(a, b)[0], torch.tensor([20.0, 110.0]), torch.tensor([20.0, 110.0])),
+        "An exact twin, or no light at all, is no art: lookalike ends at 0.95, light at ±0.9.": lambda a, b: _fool(a, b, 1.0),
+        "Only lookalike, light and opaque are yours to set.": lambda a, b: ({"blobs": 5}, a + 20, b),
+        "It was not lost: a twin alone, 95 % alike, is never quite as near as the blob itself. Something must make the blob less like its template.": (
+            lambda a, b: _fool(a, b, light=0)),
+        "It was not lost: nothing looks like the blob but the blob.": lambda a, b: ({}, (a + b) / 2, (a + b) / 2),
+    },
+    draw=_lines,
+    run=_outcome,
+)  # fmt: skip
