@@ -5,10 +5,11 @@ import pandas as pd
 import pytest
 import torch
 
-from dragkit.bench import families, lions, stabledrag, tracking
+from dragkit.bench import families, lions, recorded, stabledrag, tracking
 from dragkit.bench.metrics import has_lookalike
-from dragkit.models import load
+from dragkit.models import load, zoo
 from dragkit.records import View
+from dragkit.trace import Trace
 from dragkit.trackers import Discriminative, NearestNeighbor
 from dragkit.worlds.lion import Lion
 
@@ -124,3 +125,19 @@ def test_raft_joins_the_families_by_its_file(tmp_path):
     (tmp_path / "raft.pth").write_bytes(b"")
     added = families.methods(tmp_path / "raft.pth").keys() - families.methods().keys()
     assert added == {"RAFT, frame", "RAFT, reference"}
+
+
+def test_every_recorded_run_is_bundled_small_and_opens():
+    traces = {name for name, entry in zoo.index().items() if entry.get("kind") == "trace"}
+    assert traces == set(recorded.RUNS)
+    for name in traces:
+        path = zoo.bundled(name)
+        assert path.stat().st_size <= 1_000_000 and len(Trace.load(path)) > 5
+
+
+def test_a_recorded_run_can_be_made_again(tmp_path):
+    recorded.main(["twins", "hasty", "--out", str(tmp_path)])
+    for name in ("twins", "hasty"):
+        again, kept = Trace.load(tmp_path / f"{name}.json"), Trace.load(zoo.bundled(name))
+        assert [f.index for f in again] == [f.index for f in kept]
+        assert all(torch.allclose(a.points, b.points, atol=0.5) for a, b in zip(again, kept))

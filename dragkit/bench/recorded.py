@@ -19,6 +19,7 @@ from ..loop import drag
 from ..methods import dragdiffusion, draggan, stabledrag
 from ..models import load
 from ..models.ddim_inversion import inverted
+from ..pictures import read_picture
 from ..records import Edit
 from ..session import retrack
 from ..trace import Trace
@@ -59,8 +60,7 @@ def twins(tracker: Any) -> Trace:
 def diffusion() -> Trace:
     """StableDrag-Diff on a picture of the GAN."""
     gan, model = load("lion", device="cpu"), load("lion-diffusion", device="cpu")
-    picture = torch.nn.functional.interpolate(gan.finish(gan.sample(5))[None], size=model.size, mode="bicubic", antialias=True)[0].clamp(0, 1)
-    found = inverted(model, picture)
+    found = inverted(model, read_picture(gan.finish(gan.sample(5)), model.size[0]))
     return Trace(drag(found.model, found.latent, Edit([(30, 40)], [(30, 46)]), **stabledrag(base=dragdiffusion)))
 
 
@@ -81,7 +81,7 @@ def main(arguments: list[str] | None = None) -> None:
     """The command line; `--help` lists the parts."""
     parser = argparse.ArgumentParser(prog="python -m dragkit.bench.recorded", description=__doc__.split("\n\n")[0])
     parser.add_argument("--out", type=Path, default=Path("runs/recorded"), help="folder for the runs")
-    parser.add_argument("names", nargs="*", metavar="NAME", help=f"only these: {', '}.join(RUNS)}")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"only these of {', '.join(RUNS)}")
     options = parser.parse_args(arguments)
     for name in tqdm(options.names or RUNS, unit="run"):
         make, every = RUNS[name]
