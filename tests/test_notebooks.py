@@ -7,7 +7,7 @@ import re
 import nbformat
 import pytest
 
-from dragkit.course import FOLD, LIVE, ROOT, execute, exercises, paths, solved
+from dragkit.course import FOLD, FOLDER, LIVE, ROOT, execute, exercises, paths, solved
 
 NOTEBOOKS = paths()
 LESSONS = [path for path in NOTEBOOKS if list(exercises(nbformat.read(path, as_version=4)))]
@@ -113,3 +113,10 @@ def test_its_texts_and_cells_are_short(path):
     for cell in cells(path, "code"):
         assert len(cell.source.splitlines()) <= 20, cell.source[:60]
 
+
+@pytest.mark.parametrize("path", [*NOTEBOOKS, FOLDER / "README.md", FOLDER.parent / "README.md"], ids=lambda p: f"{p.parent.name}-{p.stem}")
+def test_its_links_lead_somewhere(path):
+    text = path.read_text(encoding="utf-8") if path.suffix == ".md" else "\n".join(c.source for c in cells(path, "markdown"))
+    named = re.findall(r"\]\(([^)#:]+)\)", text) + [f for f in re.findall(r"`([\w/]+\.(?:ipynb|md|py))`", text) if "/" in f]
+    for link in named:
+        assert any((folder / link).exists() for folder in (path.parent, FOLDER.parent, FOLDER.parent / "dragkit")), link
