@@ -7,7 +7,7 @@ import pytest
 import torch
 
 import dragkit as dk
-from dragkit import check, geometry
+from dragkit import check, geometry, losses
 from dragkit.check.exercise import Exercise
 from dragkit.check.project import Patch
 
@@ -84,6 +84,18 @@ def test_the_packages_own_function_is_noticed_behind_another_name():
     own = geometry.sample
     words = check.sample(lambda f, x, y: own(f, torch.tensor([x, y]), tuple(f.shape[1:]))).words
     assert "write it yourself" in words
+
+
+@pytest.mark.parametrize(
+    ("exercise", "own"),
+    [
+        (check.threshold, lambda s, r: losses.above(r)(s)),
+        (check.follow, lambda f, x, y: tuple((torch.tensor([x, y]) + geometry.sample(f, torch.tensor([x, y]), tuple(f.shape[1:]))).tolist())),
+    ],
+    ids=["threshold", "follow"],
+)
+def test_so_is_another_piece_of_the_package(exercise, own):
+    assert "write it yourself" in exercise(own).words
 
 
 def test_shapes_and_sizes_of_errors_are_told():

@@ -706,6 +706,19 @@ def test_features_show_what_is_like_the_pixel_under_the_mouse(model, stable):
     assert look.last_error is None
 
 
+def test_features_of_several_layers_have_a_slider(model, stable):
+    from dragkit.models.toy import Toy
+
+    fine = Toy(side=model.size[0], channels=5)
+    look = dk.Features({"the run's": model, "another": fine}, stable, size=128)
+    first = look.similarity
+    look.layer.value = "another"
+    assert look.similarity.shape == (fine.side // 2,) * 2 and (look.similarity.shape != first.shape or (look.similarity != first).any())
+    assert [len(t) for t in look.templates] == [5] * len(stable[0].points)
+    look.layer.value = "the run's"
+    assert np.array_equal(look.similarity, first) and look.last_error is None
+
+
 def test_a_throttle_drops_what_comes_while_it_is_busy_and_never_overlaps():
     from dragkit.widgets.canvas import Throttle
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import lru_cache
 
 import ipywidgets as W
@@ -26,7 +27,8 @@ class Features(Shown):
     from the first frame. Move the mouse over any of the three; a click holds the place, another lets go.
 
     Args:
-        model: the one that made the run; it looks at the recorded latents again.
+        model: the one that made the run; it looks at the recorded latents again. Or several by name, such as one generator read at
+            its blocks, ``{"block 32": load("lion", feature_block=32), …}``: a slider then goes through the layers.
         trace: a run with at least one step.
         size: height of each picture on the page, in CSS pixels.
 
@@ -39,11 +41,11 @@ class Features(Shown):
             raise ValueError("the trace is empty; run a step first")
         if trace[0].index:
             raise ValueError(f"Features needs a run from its start: templates are read at step 0, this trace begins at step {trace[0].index}")
-        self.model, self.trace, self.size, self._at = model, trace, size, 0
-        self._look = lru_cache(maxsize=8)(self._viewed)
-        self.palette = Palette.of(self._look(0))
+        self.models = dict(model) if isinstance(model, Mapping) else {"features": model}
+        self.trace, self.size, self._at, self._layer = trace, size, 0, next(iter(self.models))
+        self._looked = lru_cache(maxsize=8)(self._viewed)
+        self._learn()
         first, shape = trace[0], trace[0].image.shape[:2]
-        self.templates = [read(self._look(0), p, shape) for p in first.edit.handles.numpy()]
         self.mouse, self._held = first.points[0].numpy(), False
         self._soon = Throttle(self._draw)
         self._build(shape)
@@ -83,6 +85,12 @@ class Features(Shown):
     def __repr__(self) -> str:
         return f"Features({self.trace!r})"
 
+    def _learn(self) -> None:
+        """The layer's colours and the handles' templates, from the first step."""
+        shape = self.trace[0].image.shape[:2]
+        self.palette = Palette.of(self._look(0))
+        self.templates = [read(self._look(0), p, shape) for p in self.trace[0].edit.handles.numpy()]
+
     def _here(self) -> np.ndarray:
         """The feature (c) at the mouse."""
         return read(self._look(self._at), self.mouse, self.trace[0].image.shape[:2])
@@ -91,8 +99,13 @@ class Features(Shown):
         """The feature f (c) that the others are compared with."""
         return self._here() if self.query.value < 0 else self.templates[self.query.value]
 
-    def _viewed(self, at: int) -> np.ndarray:
-        view = self.model.view(self.trace[at].latent.to(getattr(self.model, "device", "cpu")))
+    def _look(self, at: int) -> np.ndarray:
+        """The features (c h w) of the step at `at`, by the layer that is shown."""
+        return self._looked(self._layer, at)
+
+    def _viewed(self, layer: str, at: int) -> np.ndarray:
+        model = self.models[layer]
+        view = model.view(self.trace[at].latent.to(getattr(model, "device", "cpu")))
         return view.features.detach().cpu().numpy()
 
     def _build(self, shape: tuple[int, int]) -> None:
@@ -105,7 +118,8 @@ class Features(Shown):
         handles = [(f"handle {i}'s template (step {self.trace[0].index})", i) for i in range(len(self.templates))]
         self.query = W.Dropdown(options=[(UNDER, -1), *handles], description="f is of", layout=W.Layout(width="300px"))
         self.measure = W.Dropdown(options=[(WORDS[m], m) for m in MEASURES], description="measure", layout=W.Layout(width="190px"))
-        for part in (self.query, self.measure):
+        self.layer = W.SelectionSlider(options=list(self.models), description="layer", tooltip="Which features", layout=W.Layout(width="360px"))
+        for part in (self.layer, self.query, self.measure):
             part.style.description_width = "64px"
             part.observe(self._chose, "value")
         self.transport = t = Transport(400, self._sought, lambda: self._at)
@@ -113,7 +127,8 @@ class Features(Shown):
         columns = [W.VBox([n, s.canvas]) for n, s in zip(names, self.surfaces)]
         pictures = W.HBox(columns, layout=W.Layout(flex_flow="row wrap", grid_gap="12px"))
         line = lambda *parts: row(*parts, width=3 * width + 24)
-        self.box = card(pictures, self.bar, self.notice.line, line(t.play, t.slider, t.back, t.on, t.speed), line(self.query, self.measure))
+        self.box = card(pictures, self.bar, self.notice.line, line(t.play, t.slider, t.back, t.on, t.speed),
+                        line(*[self.layer] * (len(self.models) > 1), self.query, self.measure))  # fmt: skip
 
     @guard
     def _draw(self) -> None:
@@ -142,6 +157,9 @@ class Features(Shown):
 
     @guard
     def _chose(self, _) -> None:
+        if self._layer != self.layer.value:
+            self._layer = self.layer.value
+            self._learn()
         self._draw()
 
     @guard
