@@ -28,7 +28,7 @@ STAMP = VENV / "dragkit-stamp.txt"
 TOUR = "notebooks/00_tour.ipynb"
 COMMANDS = {
     "lab": ["jupyterlab", "--ServerApp.root_dir=.", f"--ServerApp.file_to_run={TOUR}"],
-    "test": ["pytest", "-n", "auto", "--maxprocesses", "4", "--dist", "loadfile"],
+    "test": ["pytest", "-n", "auto", "--maxprocesses", "4", "--dist", "worksteal"],
     "setup": ["pip", "check"],
 }
 
