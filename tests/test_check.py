@@ -3,8 +3,10 @@
 from copy import deepcopy
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
+from torch.nn import functional as F
 
 import dragkit as dk
 from dragkit import check, geometry, losses
@@ -260,3 +262,38 @@ def test_a_trap_that_nobody_fell_into_tells_by_how_much():
     words = check.fool(lambda start, end: ({"opaque": True, "light": 0.5}, start + 20, end)).words
     assert "px off, with no twin' where it should be 'lost'" in words
     assert "no scene" in check.fool(lambda start, end: {"lookalike": 0.9}).words
+
+
+def stepped(z, f, y, mu, lr):
+    z = z.clone().requires_grad_()
+    ((f @ z - y).square().mean() + mu * z.square().sum()).backward()
+    return z.detach() - lr * z.grad
+
+
+STYLES = [  # right answers that are written another way
+    ("cell", lambda x, w, c: (np.float64(x) + 0.5) / (w / c) - 0.5),
+    ("distances", lambda f, t, p, r: [[float(np.linalg.norm((f[:, p[1] + j, p[0] + i] - t).numpy())) for i in range(-r, r + 1)] for j in range(-r, r + 1)]),
+    ("nearest", lambda d, p: torch.tensor([p[0], p[1]]) + torch.tensor(np.unravel_index(d.numpy().argmin(), d.shape)[::-1]) - len(d) // 2),
+    ("direction", lambda p, t: F.normalize(t - p, dim=0)),
+    ("direction", lambda p, t: (t - p) / ((t - p).norm() + 1e-6)),
+    ("pull", lambda f, q, d, read: F.l1_loss(read(f, q + d[None]), read(f.detach(), q))),
+    ("hold", lambda f, s, m: F.l1_loss(f * (1 - m), s * (1 - m))),
+    ("to_cells", lambda m, n: F.interpolate(m[None, None], size=(n, n), mode="area")[0, 0]),
+    ("label", lambda n, p, w: np.exp(-((np.arange(n) - p[0]) ** 2 + (np.arange(n)[:, None] - p[1]) ** 2) / (2 * w * w))),
+    ("ridge", lambda f, y, mu: torch.inverse(f.T @ f / len(f) + mu * torch.eye(f.shape[1])) @ (f.T @ y / len(f))),
+    ("gradient_step", stepped),
+    ("threshold", lambda s, r: [x - (1 - r) * abs(x) for x in s.tolist()]),
+    ("reference", lambda a, b, c, t: [a[i] if c[i] >= t[i] else b[i] for i in range(len(a))]),
+    ("share", lambda e, l: torch.sigmoid(torch.tensor(-np.log(9) / 0.6 / l * (e - 0.2 * l)))),
+    ("ddim_step", lambda z, e, n, t: (t / n) ** 0.5 * z + ((1 - t) ** 0.5 - (t * (1 - n) / n) ** 0.5) * e),
+    ("interval", lambda v, r: np.quantile(v[r].mean(axis=1), [0.025, 0.975])),
+    ("ratio", lambda a, b, r: (np.mean(a) / np.mean(b), *np.quantile(a[r].sum(1) / b[r].sum(1), [0.025, 0.975]))),
+    ("truncate", lambda w, m, psi: torch.lerp(m, w, psi)),
+    ("errors", lambda s, c, t: [(s - t).norm(dim=2).mean(1), (s - c).norm(dim=2).mean(1)]),
+]
+
+
+@pytest.mark.parametrize(("name", "answer"), STYLES, ids=[name for name, _ in STYLES])
+def test_a_right_answer_in_another_style_passes(name, answer):
+    verdict = getattr(check, name)(answer)
+    assert verdict.passed, verdict.words
