@@ -277,7 +277,7 @@ STYLES = [  # right answers that are written another way
     ("direction", lambda p, t: F.normalize(t - p, dim=0)),
     ("direction", lambda p, t: (t - p) / ((t - p).norm() + 1e-6)),
     ("pull", lambda f, q, d, read: F.l1_loss(read(f, q + d[None]), read(f.detach(), q))),
-    ("hold", lambda f, s, m: F.l1_loss(f * (1 - m), s * (1 - m))),
+    ("hold", lambda f, s, m: F.l1_loss(f * (1 - m), s.detach() * (1 - m))),
     ("to_cells", lambda m, n: F.interpolate(m[None, None], size=(n, n), mode="area")[0, 0]),
     ("label", lambda n, p, w: np.exp(-((np.arange(n) - p[0]) ** 2 + (np.arange(n)[:, None] - p[1]) ** 2) / (2 * w * w))),
     ("ridge", lambda f, y, mu: torch.inverse(f.T @ f / len(f) + mu * torch.eye(f.shape[1])) @ (f.T @ y / len(f))),

@@ -224,6 +224,8 @@ def test_curves_and_maps_by_name():
     assert [line.get_label() for line in axes.lines] == ["a", "b"] and list(axes.lines[1].get_ydata()) == [3, 4]
     left, right, bar = dk.plot.maps({"a": torch.zeros(2, 3), "b": torch.ones(2, 3)}, unit="L2").axes
     assert left.images[0].get_clim() == right.images[0].get_clim() == (0, 1) and bar.get_ylabel() == "L2"
+    cut = dk.plot.maps({"a": torch.zeros(2, 3)}, corner=(10, 20)).axes[0]
+    assert cut.get_xlim() == (9.5, 12.5) and cut.get_ylim() == (21.5, 19.5)
     with pytest.raises(ValueError, match="no curve to draw"):
         dk.plot.curves({}, x="step", y="")
     with pytest.raises(ValueError, match="by name"):

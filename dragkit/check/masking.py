@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from .exercise import Exercise
+from .exercise import Exercise, Values
 from .looks import heat
-from .pulling import _graded
 
 
 def _to_cells(mask: Tensor, cells: int) -> Tensor:
@@ -41,7 +42,7 @@ to_cells = Exercise(
 
 
 def _hold(features: Tensor, first: Tensor, mask: Tensor) -> Tensor:
-    return ((features - first) * (1 - mask)).abs().mean()
+    return ((features - first.detach()) * (1 - mask)).abs().mean()
 
 
 def _changes() -> list[tuple[Tensor, Tensor, Tensor]]:
@@ -51,19 +52,38 @@ def _changes() -> list[tuple[Tensor, Tensor, Tensor]]:
     return [(a, b, _to_cells(mask, 12)) for a, b, (mask, _) in zip(now, start, _masks())]
 
 
+def _held(function: Callable[..., Tensor], case: tuple) -> Values:
+    """The term, and its gradients with respect to the features of now and the first ones (c h w)."""
+    features, first = (map_.clone().requires_grad_() for map_ in case[:2])
+    value = function(features, first, *case[2:])
+    if not isinstance(value, Tensor) or not value.requires_grad or value.numel() != 1:
+        none = None if value is None else torch.zeros_like(features)
+        return {"gradient": none, "gradient on the first features": none, "value": value}
+    now, then = torch.autograd.grad(value, (features, first), allow_unused=True, materialize_grads=True)
+    return {"gradient": now, "gradient on the first features": then, "value": value.detach()}
+
+
 hold = Exercise(
     "hold",
-    "hold(features, first, mask): the mean over the whole map (c h w) of |(F - F_0)(1 - M)|; mask (h w), 1 = may move.",
+    "hold(features, first, mask): the mean over the whole map (c h w) of |(F - F_0)(1 - M)|; mask (h w), 1 = may move; F_0, the first features, is fixed.",
     _hold,
     _changes,
     {
-        "It holds what may move: M is 1 where the picture is free.": lambda f, s, m: ((f - s) * m).abs().mean(),
-        "The absolute value is missing or comes too late: what grows here and shrinks there cancels. Take it of every number, then the mean.": lambda f, s, m: ((f - s) * (1 - m)).mean(),
-        "That is the square; the term is L1, the absolute value.": lambda f, s, m: ((f - s) * (1 - m)).square().mean(),
+        "It holds what may move: M is 1 where the picture is free.": lambda f, s, m: _hold(f, s, 1 - m),
+        "The absolute value is missing or comes too late: what grows here and shrinks there cancels. Take it of every number, then the mean.": lambda f, s, m: (
+            ((f - s.detach()) * (1 - m)).mean()),
+        "That is the square; the term is L1, the absolute value.": lambda f, s, m: (
+            ((f - s.detach()) * (1 - m)).square().mean()),
         "That is the mean over what is held alone (FreeDrag's choice); DragGAN's code takes it over the whole map.": lambda f, s, m: (
-            ((f - s) * (1 - m)).abs().sum() / ((1 - m).sum() * len(f))),
+            _hold(f, s, m) * m.numel() / (1 - m).sum()),
         "The value is right, but no gradient reaches the features of now: detach the first ones alone.": lambda f, s, m: _hold(f.detach(), s, m),
+        "The value is right, but the first features are not fixed: no gradient may reach them (detach).": lambda f, s, m: ((f - s) * (1 - m)).abs().mean(),
+        "The stop-gradient is on the wrong side: the features of now must feel the term, the first ones are fixed.": lambda f, s, m: _hold(s, f, m),
+        "It compares the features of now with themselves, so nothing is held: F_0 is the first map.": lambda f, s, m: _hold(f, f, m),
+        "That is the sum; the official code takes the mean over the map.": lambda f, s, m: _hold(f, s, m) * f.numel(),
+        "λ = 20 is in it already; leave it out, it is multiplied later.": lambda f, s, m: 20 * _hold(f, s, m),
+        "The channels are added before the absolute value, so they cancel.": lambda f, s, m: ((f - s.detach()).sum(0) * (1 - m)).abs().mean(),
     },
     draw=lambda axes, case, value: heat(axes, case, value.abs().sum(0)),
-    run=_graded,
+    run=_held,
 )  # fmt: skip

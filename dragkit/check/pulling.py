@@ -83,10 +83,15 @@ pull = Exercise(
         "The stop-gradient is missing: F(q) is what the patch shall look like, so no gradient may reach it (detach).": lambda f, q, d, read: (
             read(f, q + d) - read(f, q)).abs().mean(),
         "The stop-gradient is on the wrong side: the shifted patch must feel the pull.": lambda f, q, d, read: (read(f, q + d).detach() - read(f, q)).abs().mean(),
-        "Both sides are detached, so nothing is pulled.": lambda f, q, d, read: (read(f, q + d) - read(f, q)).abs().mean().detach(),
+        "No gradient reaches the features, so nothing is pulled: both sides are detached, or the loss is a plain number (item).": lambda f, q, d, read: (read(f, q + d) - read(f, q)).abs().mean().detach(),
         "The patch is shifted away from the target: q + d.": lambda f, q, d, read: _pull(f, q, -d, read),
         "That is the sum; the official code takes the mean over patch and channels.": lambda f, q, d, read: _pull(f, q, d, read) * len(q) * len(f),
         "That is the square; the loss is L1, the absolute value.": lambda f, q, d, read: (read(f, q + d) - read(f, q).detach()).square().mean(),
+        "That is each point's L2 length; the loss is L1, the absolute value of every channel.": lambda f, q, d, read: (
+            (read(f, q + d) - read(f, q).detach()).norm(dim=1).mean()),
+        "The channels are summed; the mean is over patch and channels.": lambda f, q, d, read: _pull(f, q, d, read) * len(f),
+        "That is one number for each point and channel; a loss is one number, so take their mean.": lambda f, q, d, read: (
+            (read(f, q + d) - read(f, q).detach()).abs()),
         "The absolute value is missing: differences of both signs cancel.": lambda f, q, d, read: (read(f, q + d) - read(f, q).detach()).mean(),
     },
     draw=lambda axes, case, value: heat(axes, case, value.abs().sum(0)),

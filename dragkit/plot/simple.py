@@ -30,11 +30,12 @@ def curves(named: Mapping[str, Sequence[float] | Tensor], x: str, y: str, title:
     return figure
 
 
-def maps(named: Mapping[str, Tensor | np.ndarray], unit: str = "", same: bool = True) -> Plot:
+def maps(named: Mapping[str, Tensor | np.ndarray], unit: str = "", same: bool = True, corner: tuple[int, int] = (0, 0)) -> Plot:
     """Maps (h w) side by side under their names, with a colour bar in `unit`; axes in cells.
 
     Args:
         same: one scale for all, so that they can be compared; else each its own.
+        corner: (x, y) of the upper left cell, where they are cut out of a larger map.
 
     Raises:
         ValueError: there is no map, or one has another number of axes.
@@ -47,7 +48,8 @@ def maps(named: Mapping[str, Tensor | np.ndarray], unit: str = "", same: bool = 
     scale = {"vmin": low, "vmax": high} if same else {}
     many = figure.subplots(1, len(arrays), squeeze=False)[0]
     for axes, (name, array) in zip(many, arrays.items()):
-        image = axes.imshow(array, cmap="viridis", **scale)
+        extent = (corner[0] - 0.5, corner[0] + array.shape[1] - 0.5, corner[1] + array.shape[0] - 0.5, corner[1] - 0.5)
+        image = axes.imshow(array, cmap="viridis", extent=extent, **scale)
         axes.set_title(name, fontsize=10)
         axes.set(xlabel="x (cells)")
         if not same or axes is many[-1]:
