@@ -789,3 +789,10 @@ def test_results_sort_and_open_the_chosen_rows_run_once():
     assert isinstance(results.last_error, ZeroDivisionError) and "division" in results.notice.line.value
     with pytest.raises(ValueError, match="the table is empty"):
         dk.Results(frame[:0], open)
+
+
+def test_results_open_with_the_worst_if_told():
+    toy, edit, opened = dk.load("toy"), dk.Edit([[44, 60]], [[48, 60]]), []
+    trace = dk.Trace(dk.drag(toy, toy.sample(0), edit, **dk.methods.draggan() | {"steps": 1}))
+    results = dk.Results(pd.DataFrame({"px": [1.0, 3.0, 2.0]}), lambda row: opened.append(row["px"]) or trace, size=128, falling=True)
+    assert [i for _, i in results.rows.options] == [1, 2, 0] and opened == [3.0]

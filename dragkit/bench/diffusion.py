@@ -47,6 +47,7 @@ MOST = 5  # landmarks that every lion is dragged by
 ONE, LEARNT = 16, 50  # how many lions, from the first on, are dragged by one landmark too, and with LoRA
 METHODS = {"DragDiffusion": dragdiffusion(), "StableDrag-Diff": stabledrag(base=dragdiffusion)}
 RESULTS = DATA / "results" / "diffusion.csv"
+SIXTEEN = DATA / "results" / "sixteen.csv"  # one landmark, 80 steps, lions 0 to 15, which share poses with training pictures: `--first 0 --pairs 16`
 Row = dict[str, Any]
 
 
@@ -186,6 +187,7 @@ def main(arguments: list[str] | None = None) -> None:
     """The command line; `--help` lists the parts."""
     parser = argparse.ArgumentParser(prog="python -m dragkit.bench.diffusion", description=__doc__.split("\n\n")[0])
     parser.add_argument("--out", type=Path, default=Path("runs/diffusion"), help="folder for the results; a run goes on in it")
+    parser.add_argument("--first", type=int, default=renders.FIRST, help="seed of the first lion")
     parser.add_argument("--pairs", type=int, default=50, help="lions to drag")
     parser.add_argument("--workers", type=int, default=os.cpu_count(), help="processes")
     parser.add_argument("--report", action="store_true", help="print the tables of the kept results, without dragging")
@@ -193,7 +195,7 @@ def main(arguments: list[str] | None = None) -> None:
     if options.report:
         results = pd.read_csv(RESULTS)
     else:
-        results = run(range(renders.FIRST, renders.FIRST + options.pairs), options.out / "drags.jsonl", options.workers)
+        results = run(range(options.first, options.first + options.pairs), options.out / "drags.jsonl", options.workers)
         results.to_csv(options.out / "diffusion.csv", index=False, float_format="%.4g")
     print(report(results))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from .exercise import Exercise
+from .exercise import Answer, Exercise
 from .looks import heat
 
 
@@ -42,6 +42,13 @@ def _ddim_step(z: Tensor, noise: Tensor, now: float, then: float) -> Tensor:
     return then**0.5 * _predicted(z, noise, now) + (1 - then) ** 0.5 * noise
 
 
+def _seeded(function: Answer, case: tuple) -> Tensor:
+    """What it returns where chance always begins alike, so that fresh noise is known again."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        return function(*case)
+
+
 def _steps() -> list[tuple[Tensor, Tensor, float, float]]:
     return [(z, noise, a, then) for (z, noise, a), then in zip(_latents(), (0.95, 0.6, 0.8, 0.1, 0.3))]
 
@@ -57,8 +64,11 @@ ddim_step = Exercise(
         "The roots are missing in the new mixture.": lambda z, e, now, then: then * _predicted(z, e, now) + (1 - then) * e,
         "x0 must be mixed with noise again, or the latent is clean at once.": lambda z, e, now, then: then**0.5 * _predicted(z, e, now),
         "The noise of the new level is missing its root: sqrt(1 - then).": lambda z, e, now, then: then**0.5 * _predicted(z, e, now) + (1 - then) * e,
+        "x0 goes in with the root of then, not whole.": lambda z, e, now, then: _predicted(z, e, now) + (1 - then) ** 0.5 * e,
+        "The roots of the new mixture are swapped: sqrt(then) belongs to x0.": lambda z, e, now, then: (1 - then) ** 0.5 * _predicted(z, e, now) + then**0.5 * e,
         "Fresh noise makes another picture (that is DDPM); DDIM keeps the noise it found.": lambda z, e, now, then: (
-            then**0.5 * _predicted(z, e, now) + (1 - then) ** 0.5 * torch.randn(z.shape, generator=torch.Generator().manual_seed(0))),
+            then**0.5 * _predicted(z, e, now) + (1 - then) ** 0.5 * torch.randn_like(z)),
     },
     draw=lambda axes, case, value: heat(axes, case, value[0]),
+    run=_seeded,
 )  # fmt: skip

@@ -77,6 +77,10 @@ ratio = Exercise(
         "It is upside down: ours over theirs, below 1 = better.": lambda a, b, r: _ratio(b, a, r),
         "Each method is resampled by itself; what makes a task hard for both then widens the interval. Take the same tasks for both.": lambda a, b, r: (
             _ratios(a, b, a[r].mean(1) / b[r[::-1]].mean(1))),
+        "That divides one interval by the other, as if the methods had dragged other lions; divide the means of each resampling first.": lambda a, b, r: (
+            _ratios(a, b, a)[0], *(x / y for x, y in zip(_interval(a, r), _interval(b, r)))),
+        "That sets one method's best against the other's worst; divide the means of each resampling, then take the middle.": lambda a, b, r: (
+            _ratios(a, b, a)[0], *(x / y for x, y in zip(_interval(a, r), _interval(b, r)[::-1]))),
         "That is the mean of ratios: a task that was easy for them counts most. Take the ratio of the means.": lambda a, b, r: (
             float((a / b).mean()), *_middle((a / b)[r].mean(1))),
         "That is the difference; a ratio has no unit and can be compared between tasks.": lambda a, b, r: (float((a - b).mean()), *_middle((a - b)[r].mean(1))),

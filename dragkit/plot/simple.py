@@ -21,12 +21,13 @@ def curves(named: Mapping[str, Sequence[float] | Tensor], x: str, y: str, title:
     """
     if not named:
         raise ValueError('there is no curve to draw; give a dict of name and values, such as {"error": [3, 2, 1]}')
-    figure = Plot(figsize=(6, 2.8), layout="constrained")
+    figure = Plot(figsize=(8, 2.8), layout="constrained")
     axes = figure.add_subplot(xlabel=x, ylabel=y, title=title)
     for i, (name, values) in enumerate(named.items()):
         values = _array(values)
         axes.plot(np.arange(len(values)) if at is None else at, values, color=COLOURS[i % len(COLOURS)], label=name)
     tidy(axes)
+    axes.legend(frameon=False, loc="upper left", bbox_to_anchor=(1, 1))  # beside the curves, never over them
     return figure
 
 

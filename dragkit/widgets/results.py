@@ -22,18 +22,19 @@ class Results(Shown):
         frame: a pandas DataFrame, one drag a row.
         open: ``open(row)`` → the row's `Trace`, recorded or dragged anew; `row` is a dict, column → value.
         size: height of the player's picture, in CSS pixels.
+        falling: the largest of the first column comes first, and is opened; else the least.
 
     Raises:
         ValueError: there are no rows.
     """
 
-    def __init__(self, frame: Any, open: Callable[[dict[str, Any]], Trace], size: int = 320) -> None:
+    def __init__(self, frame: Any, open: Callable[[dict[str, Any]], Trace], size: int = 320, falling: bool = False) -> None:
         if not len(frame):
             raise ValueError("the table is empty; run some drags first")
         self.frame, self.open, self.runs, self.shown = frame.reset_index(drop=True), open, {}, None
         self.notice, wide = Notice(2 * size), f"{2 * size}px"
         self.order = W.Dropdown(options=list(self.frame), description="Sort by", tooltip="The column that orders the rows", layout=W.Layout(width="260px"))
-        self.falling = W.Checkbox(description="largest first", indent=False, layout=W.Layout(width="130px"))
+        self.falling = W.Checkbox(falling, description="largest first", indent=False, layout=W.Layout(width="130px"))
         self.head = W.HTML()
         self.rows = W.Select(rows=min(len(frame), 9), tooltip="Choose a row: its run opens below", layout=W.Layout(width=wide))
         for part in (self.head, self.rows):
