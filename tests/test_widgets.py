@@ -555,7 +555,7 @@ def test_step_back_and_on_and_slow_motion(stable):
         t.on.click()
     assert player.at == len(stable) - 1
     t.speed.label = "slow motion"
-    assert t.play.interval == 400
+    assert t.timer.interval == 400
 
 
 def within(box):
@@ -601,10 +601,28 @@ def test_keys_on_the_pictures_step_and_play(stable, slides):
             press(surface, key)
             wait(lambda widget=widget, at=at: widget.at == at)
         press(surface, " ")
-        assert widget.transport.play.playing
+        assert widget.transport.timer.playing
         press(surface, " ")
-        assert not widget.transport.play.playing
+        assert not widget.transport.timer.playing
         assert widget.last_error is None
+
+
+def test_without_a_mouse_arrows_and_enter_pick_and_paint(model):
+    picker = dk.Picker(model)
+    middle = (model.size[1] / 2, model.size[0] / 2)
+    press(picker.surface, "Enter")  # no cross yet: nothing happens
+    for key in ("ArrowRight", "Enter", *["ArrowDown"] * 8, "Enter"):
+        press(picker.surface, key)
+    step = model.size[0] / 64
+    assert picker.edit.handles.tolist() == [[middle[0] + step, middle[1]]]
+    assert picker.edit.targets.tolist() == [[middle[0] + step, middle[1] + 8 * step]]
+    picker.mode.value = "Paint"
+    press(picker.surface, " ")
+    x, y = (int(v) for v in picker.edit.targets[0])
+    assert picker.mask[y, x] and not picker.mask[0, 0]
+    assert picker.cursor is not None
+    touch(picker, "mouse_down", 5, 5)
+    assert picker.cursor is None and picker.last_error is None
 
 
 def test_tab_gets_out_of_a_picture(stable, monkeypatch):

@@ -8,7 +8,7 @@ from io import BytesIO
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
-from .marks import INK, UNIT, WHITE, arrow, dot, ring, way
+from .marks import INK, UNIT, WHITE, arrow, circle, dot, plus, ring, way
 from .windows import finer, lens, place
 
 
@@ -24,6 +24,7 @@ def paint(
     stride: float = 1,
     candidates: np.ndarray | None = None,
     selected: int | None = None,
+    cursor: tuple[float, float, float] | None = None,
     size: int = 384,
     bold: float = 1,
 ) -> Image.Image:
@@ -38,6 +39,7 @@ def paint(
         stride: pixels of `image` between neighbours in the window.
         candidates: (m 2) places that a goal was chosen from, drawn into the magnified window.
         selected: number of the pair that gets a halo.
+        cursor: (x, y, radius) in pixels: where the keyboard is, and how large its brush.
         bold: how much larger points and lines are than usual, for pictures that are shown small.
     """
     times = finer(size)
@@ -61,6 +63,10 @@ def paint(
         ring(draw, end, unit, i if len(points) > 1 else None, i == selected)
     for i, spot in enumerate(spots):
         dot(draw, spot, unit, i if len(points) > 1 else None, i == selected)
+    if cursor is not None:
+        middle = (np.asarray(cursor[:2], float) + 0.5) * scale
+        circle(draw, middle, cursor[2] * scale, WHITE, 2 * unit)
+        plus(draw, middle, 7 * unit, unit)
     if scores is not None:
         inner = None if candidates is None else (np.asarray(candidates, float) - near) / stride
         lens(canvas, scores, window, ends if len(ends) else spots, inner)

@@ -16,6 +16,8 @@ from ..compose import encode
 
 LOCK = threading.RLock()  # ipycanvas has one queue for all canvases and is not thread safe
 PAUSE = 1 / 25  # s; a browser takes no more, so frames in between are dropped here
+
+
 @contextlib.contextmanager
 def batch():
     """Send all drawing inside in one message; use it instead of ipycanvas's ``hold_canvas``. Re-entrant.

@@ -18,13 +18,15 @@ from .shown import Notice, Shown, button, card, guard, row
 from .upload import Upload
 
 POINTS, PAINT, ERASE = "Points", "Paint", "Erase"
+ARROWS = {"ArrowLeft": (-1, 0), "ArrowRight": (1, 0), "ArrowUp": (0, -1), "ArrowDown": (0, 1)}
 
 
 class Picker(Shown):
     """Pick a seed or a picture of your own, click a handle, then where it should go; paint what may move.
 
     ``edit = Picker(model).edit``. Pressing on a point takes hold of it; pressing elsewhere and dragging
-    makes a pair at once; Delete removes the selected pair. All of it can be done with the boxes, too.
+    makes a pair at once; Delete removes the selected pair. Points can be set by the boxes, too; and while the
+    picture has the focus the arrows move a cross, and Enter clicks or paints there.
 
     Args:
         model: offers ``sample(seed)``, ``finish(latent)`` and ``size``, as :func:`dragkit.load` returns.
@@ -44,6 +46,7 @@ class Picker(Shown):
         self.draft.load(edit.fit(model.size) if edit else None)
         self.notice = Notice(size)
         self._listeners: list[Callable] = []
+        self.cursor: tuple[float, float] | None = None  # of the keyboard
         self._quiet = False  # while the boxes are being filled
         self._build(seed, size)
         if latent is None:
@@ -103,7 +106,8 @@ class Picker(Shown):
         shown = len(targets) - d.open  # a handle that still waits has no ring
         as_points = lambda points: np.array(points, float).reshape(-1, 2)
         selected = d.selected if len(d.handles) > 1 else None
-        return paint(self.image, as_points(d.handles), as_points(targets[:shown]), mask=d.mask, selected=selected, size=size)
+        cursor = self.cursor and (*self.cursor, 0 if self.mode.value == POINTS else self.brush.value)
+        return paint(self.image, as_points(d.handles), as_points(targets[:shown]), mask=d.mask, selected=selected, cursor=cursor, size=size)
 
     def __repr__(self) -> str:
         return f"Picker({self.source}, {len(self.draft.handles)} handles)"
@@ -125,12 +129,13 @@ class Picker(Shown):
         top = max(self.model.size) / 4
         self.brush = W.FloatSlider(value=top / 3, min=1, max=top, step=0.5, readout=False, description="Brush", tooltip="Size of the brush")
         self.brush.style.description_width, self.brush.layout.width = "38px", "122px"
-        self.pair = W.Dropdown(tooltip="The selected pair", layout=W.Layout(width="62px"))
+        self.pair = W.Dropdown(tooltip="The selected pair", layout=W.Layout(width="50px"))
         self.pair.observe(self._selected, "value")
         names = ("handle x", "handle y", "target x", "target y")
-        self.numbers = [W.BoundedFloatText(min=0, max=self.model.size[1 - i % 2] - 1, step=1, tooltip=name, layout=W.Layout(width="64px"))
-                        for i, name in enumerate(names)]  # fmt: skip
+        self.numbers = [W.BoundedFloatText(min=0, max=self.model.size[1 - i % 2] - 1, step=1, description="xy"[i % 2], tooltip=name,
+                                           layout=W.Layout(width="74px")) for i, name in enumerate(names)]  # fmt: skip
         for box in self.numbers:
+            box.style.description_width = "10px"
             box.observe(self._typed, "value")
         self.add = button("Add", "plus", "Add a pair in the middle, to be moved by its numbers", self._add)
         self.remove = button("Remove", "minus", "Remove the selected pair (Delete)", self._remove)
@@ -195,7 +200,11 @@ class Picker(Shown):
 
     @guard
     def _touched(self, kind: str, x: float, y: float) -> None:
-        kind, d = "release" if kind == "out" else kind, self.draft
+        self.cursor = None
+        self._act("release" if kind == "out" else kind, x, y)
+
+    def _act(self, kind: str, x: float, y: float) -> None:
+        d = self.draft
         if self.mode.value == POINTS:
             changed = {"press": d.press, "move": d.drag, "release": lambda *_: d.pressed is not None}[kind](x, y)
         else:
@@ -214,6 +223,15 @@ class Picker(Shown):
     def _key(self, name: str) -> None:
         if name in ("Delete", "Backspace"):
             self._remove()
+        elif name in ARROWS:
+            height, width = self.model.size
+            x, y = self.cursor or (width / 2, height / 2)
+            dx, dy = ARROWS[name]
+            self.cursor = self.draft.inside(x + dx * width / 64, y + dy * height / 64)
+            self._show()
+        elif name in ("Enter", " ") and self.cursor:
+            self._act("press", *self.cursor)
+            self._act("release", *self.cursor)
 
     @guard
     def _seeded(self, _) -> None:

@@ -23,26 +23,29 @@ class Transport:
 
     def __init__(self, width: int, seek: Callable[[int], None], now: Callable[[], int], times: int = 1) -> None:
         self.seek, self.now = seek, now
-        self.play = W.Play(interval=SPEEDS[0][1], show_repeat=False, tooltip="Play the steps", layout=W.Layout(width="auto"))
-        self.slider = W.IntSlider(min=0, max=0, description="Step", tooltip="Show any step", layout=W.Layout(width=f"{width - 104 * times}px"))
+        self.timer = W.Play(interval=SPEEDS[0][1], layout=W.Layout(display="none"))  # its own buttons have no names to be read out
+        self.start = button("", "play", "Play the steps, or pause", self._play)
+        self.play = W.Box([self.start, self.timer])
+        self.slider = W.IntSlider(min=0, max=0, description="Step", tooltip="Show any step", layout=W.Layout(width=f"{width - 88 * times}px"))
         self.slider.style.description_width = f"{34 * times}px"
-        W.jslink((self.play, "value"), (self.slider, "value"))
+        W.jslink((self.timer, "value"), (self.slider, "value"))
+        self.timer.observe(lambda change: setattr(self.start, "icon", "pause" if change["new"] else "play"), "playing")
         self.slider.observe(self._slid, "value")
         self.back = button("", "chevron-left", "One step back", lambda: self._by(-1))
         self.on = button("", "chevron-right", "One step on", lambda: self._by(1))
-        for arrow in (self.back, self.on):
-            arrow.layout = W.Layout(width=f"{36 + 12 * (times - 1)}px")
+        for part in (self.start, self.back, self.on):
+            part.layout = W.Layout(width=f"{36 + 12 * (times - 1)}px")
         self.speed = W.Dropdown(options=SPEEDS, tooltip="How fast Play goes", layout=W.Layout(width="118px"))
-        self.speed.observe(lambda change: setattr(self.play, "interval", change["new"]), "value")
+        self.speed.observe(lambda change: setattr(self.timer, "interval", change["new"]), "value")
 
     def fill(self, count: int, at: int) -> None:
         """Show that step `at` of `count` is shown."""
-        self.slider.max = self.play.max = max(count - 1, 0)
+        self.slider.max = self.timer.max = max(count - 1, 0)
         self.slider.value = at
 
     def lock(self, locked: bool) -> None:
         """While a run goes on nothing can be chosen."""
-        for part in (self.play, self.slider, self.back, self.on):
+        for part in (self.start, self.slider, self.back, self.on):
             part.disabled = locked
 
     def key(self, name: str) -> None:
@@ -50,11 +53,14 @@ class Transport:
         if self.slider.disabled:
             return
         if name == " ":
-            self.play.playing = not self.play.playing
+            self._play()
         elif name in ("ArrowLeft", "ArrowRight"):
             self._by(1 if name == "ArrowRight" else -1)
         elif name in ("Home", "End"):
             self.seek(0 if name == "Home" else self.slider.max)
+
+    def _play(self) -> None:
+        self.timer.playing = not self.timer.playing
 
     def _by(self, steps: int) -> None:
         self.seek(min(max(self.now() + steps, 0), self.slider.max))
