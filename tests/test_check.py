@@ -297,3 +297,26 @@ STYLES = [  # right answers that are written another way
 def test_a_right_answer_in_another_style_passes(name, answer):
     verdict = getattr(check, name)(answer)
     assert verdict.passed, verdict.words
+
+
+@pytest.mark.parametrize(("words", "gate"), [
+    ("Give the gate itself", None),
+    ("It returns 0.3", lambda first: 0.3),
+    ("It returns tensor([True", lambda first: first > 0.1),
+    ("It raises ZeroDivisionError", lambda first: first / 0 + 1 // 0),
+    ("It changes `first`", lambda first: first.sub_(0.1)),
+    ("It shuts at step 1", lambda first: torch.full_like(first, 0.3)),
+    ("it asks for inf", dk.never),
+    ("not yet, as many mistakes as ours or more. It trusts 0 of", dk.above(0.8)),
+    ("not yet, as many mistakes as ours or more. It trusts 0 of", lambda first: first),
+])  # fmt: skip
+def test_what_a_gate_breaks_is_named(words, gate):
+    said = check.gate(gate)
+    assert not said.passed and words in said.words, said.words
+    assert check.gate.or_ours(gate) == dk.above(0.8)
+
+
+def test_a_gate_with_fewer_mistakes_passes():
+    margin = lambda first: first - 0.1
+    assert check.gate(margin).passed and check.gate(margin).picture is not None
+    assert check.gate.or_ours(margin) is margin and "above(0.8)" in check.gate.__doc__

@@ -22,8 +22,9 @@ from .truth import fool as fool
 from .learning import gradient_step as gradient_step
 from .learning import label as label
 from .learning import ridge as ridge
-from .gate import reference as reference
-from .gate import threshold as threshold
+from .trust import gate as gate
+from .trust import reference as reference
+from .trust import threshold as threshold
 from .line_search import case as case
 from .line_search import follow as follow
 from .line_search import share as share

@@ -1,0 +1,172 @@
+"""Lesson 9: the threshold of a gate, what a patch is compared with, and a gate of one's own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ..losses import above
+from ..models.toy import Toy
+from ..plot.figures import Plot
+from ..records import Edit
+from ..trackers import Discriminative
+from .exercise import Exercise, Verdict
+from .looks import bars
+
+LOST = 2.0  # px off: from here on a point counts as lost
+OURS = above(0.8)
+
+
+def _threshold(first: Tensor, ratio: float) -> Tensor:
+    return first - (1 - ratio) * first.abs()
+
+
+threshold = Exercise(
+    "threshold",
+    "threshold(first, ratio): from the confidence (n) of step 1 the least confidence (n) that is trusted: the share `ratio` of it, and never more than it, "
+    "also where it is negative: s - (1 - ratio) |s|.",
+    _threshold,
+    lambda: [(torch.tensor([0.8, 0.2, -0.3, 0.0, 1.5]), ratio) for ratio in (0.5, 0.8, 0.95)],
+    {
+        "For a negative confidence the share lies above it: 0.8 times -0.3 is -0.24. Then the gate shuts at once.": lambda s, r: r * s,
+        "That is the part to take away, not what is left.": lambda s, r: (1 - r) * s.abs(),
+        "The ratio is turned around: 1 must leave the confidence as it is.": lambda s, r: _threshold(s, 1 - r),
+        "Every handle has a threshold of its own; that is one for all.": lambda s, r: _threshold(s, r).mean().expand(len(s)),
+        "A fixed number fits no model: the threshold is measured at step 1.": lambda s, r: torch.full_like(s, r),
+    },
+    draw=bars,
+    forbidden=(above.__call__,),
+)
+
+
+def _reference(now: Tensor, first: Tensor, confidence: Tensor, threshold: Tensor) -> Tensor:
+    return torch.where((confidence >= threshold)[:, None, None], now, first)
+
+
+def _patches() -> list[tuple[Tensor, Tensor, Tensor, Tensor]]:
+    """Patches (4 3 2) now and at the start; the third confidence is just its threshold."""
+    generator = torch.Generator().manual_seed(10)
+    cases = []
+    for _ in range(6):
+        now, first = torch.randn(2, 4, 3, 2, generator=generator)
+        confidence, threshold = torch.rand(2, 4, generator=generator)
+        confidence[2], confidence[3] = threshold[2], threshold[3] - 0.1
+        cases.append((now, first, confidence, threshold))
+    return cases
+
+
+reference = Exercise(
+    "reference",
+    "reference(now, first, confidence, threshold): for each handle the patch (n q c) that shall be found ahead: the present one where it is trusted, "
+    "confidence >= threshold, else the first.",
+    _reference,
+    _patches,
+    {
+        "It is turned around: who is trusted keeps the present patch.": lambda a, b, c, t: _reference(b, a, c, t),
+        "Every handle decides for itself; that is one decision for all.": lambda a, b, c, t: a if bool((c >= t).all()) else b,
+        "A confidence that just reaches the threshold is trusted: >=.": lambda a, b, c, t: torch.where((c > t)[:, None, None], a, b),
+        "That blends the two; the gate chooses one.": lambda a, b, c, t: (a + b) / 2,
+        "Then the gate never shuts: the first patch is in none of it.": lambda a, b, c, t: a,
+    },
+    draw=lambda axes, case, value: bars(axes, case, value[:, :, 0]),
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Gate:
+    """What every gate keeps to, and how good yours is; ask with yours: ``check.gate(better)``.
+
+    A gate is a function from the confidence (n) of step 1 to the least confidence (n) that is trusted. It changes nothing that it is
+    given and trusts step 1 itself. On three films of the toy, followed by `Discriminative`, the truth is known: trusting a picture in
+    which the point is lost is a mistake, and so is doubting one in which it is not. A better gate makes fewer than ``above(0.8)``.
+    """
+
+    name: str = "gate"
+
+    def __call__(self, gate: Any) -> Verdict:
+        """The verdict; what the gate raises is told, not raised."""
+        try:
+            words = _broken(gate)
+        except Exception as error:
+            words = f"It raises {type(error).__name__}: {error}"
+        if words:
+            return Verdict(False, f"**{self.name}**: not yet. {words}")
+        mine, ours = _mistakes(gate), _mistakes(OURS)
+        better = sum(mine) < sum(ours)
+        words = (f"It trusts {mine[0]} of {_lost()} pictures in which the point is lost, and doubts {mine[1]} in which it is not; "
+                 f"{OURS} {ours[0]} and {ours[1]}.")  # fmt: skip
+        return Verdict(better, f"**{self.name}**: {'right' if better else 'not yet, as many mistakes as ours or more'}. {words}", _timeline(gate))
+
+    def or_ours(self, gate: Any) -> Any:
+        """Your gate where it is right, else ``above(0.8)``: the lesson goes on either way."""
+        return gate if self(gate).passed else OURS
+
+
+gate = Gate()
+
+
+@cache
+def _films() -> dict[str, tuple[Tensor, Tensor]]:
+    """By name: the confidence (frames) of a learned tracker, and by how many px (frames) it is off."""
+    return {
+        "another passes by": _followed({"opaque": True}, [[40, 64], [64, 30]], [[80, 64], [64, 100]]),
+        "another hides it": _followed({"opaque": True}, [[40, 64], [100, 64]], [[64, 64], [64, 64]]),
+        "the light fades": _followed({"light": -0.6, "lookalike": 0.95}, [[50, 64], [38, 64]], [[98, 64], [86, 64]]),
+    }
+
+
+def _followed(settings: dict[str, Any], start: list, end: list, frames: int = 24) -> tuple[Tensor, Tensor]:
+    toy, way = Toy(blobs=2, width=4, **settings), torch.linspace(0, 1, frames)[:, None, None]
+    truth = torch.tensor(start).float() * (1 - way) + torch.tensor(end).float() * way
+    tracker, near, found = Discriminative(12), truth[0, :1], []
+    memory = tracker.start(toy.view(truth[0]), Edit(near, truth[-1, :1]))
+    for latent in truth:
+        track = tracker.find(toy.view(latent), memory, near)
+        memory, near = track.memory, track.points
+        found.append((track.confidence[0], (near[0] - latent[0]).norm()))
+    return tuple(torch.tensor(values) for values in zip(*found))
+
+
+def _broken(gate: Any) -> str | None:
+    """In words, the first rule that it breaks."""
+    if isinstance(gate, type) or not callable(gate):
+        return f"Give the gate itself, check.gate(better); this is {gate!r}."
+    first = torch.stack([confidence[1] for confidence, _ in _films().values()])
+    given = first.clone()
+    asks = gate(given)
+    if not isinstance(asks, Tensor) or asks.shape != first.shape or asks.dtype == torch.bool:
+        return f"It returns {asks!r}; it returns the least confidence that is trusted, a tensor with a number for each of the {len(first)} handles."
+    if not torch.equal(given, first):
+        return "It changes `first`, which was passed in; make a new tensor: a = a - b, not a -= b."
+    if not (asks <= first).all():
+        worst = int((asks - first).argmax())
+        return (f"It shuts at step 1, before anything has moved: there the confidence is {first[worst]:.2f}, and it asks for {asks[worst]:.2f}. "
+                "A number that fits one picture shuts another out; begin with `first`.")  # fmt: skip
+    return None
+
+
+def _mistakes(gate: Any) -> tuple[int, int]:
+    """How many pictures it trusts although the point is lost, and how many it doubts although it is not."""
+    doubted = torch.cat([confidence < gate(confidence[1:2]) for confidence, _ in _films().values()])
+    lost = torch.cat([off > LOST for _, off in _films().values()])
+    return int((~doubted & lost).sum()), int((doubted & ~lost).sum())
+
+
+def _lost() -> int:
+    return sum(int((off > LOST).sum()) for _, off in _films().values())
+
+
+def _timeline(gate: Any) -> Plot:
+    """Confidence over the three films, what the gate asks for, and where the point is lost."""
+    figure = Plot(figsize=(8, 2.6), layout="constrained")
+    for axes, (name, (confidence, off)) in zip(figure.subplots(1, 3, sharey=True), _films().items()):
+        axes.plot(confidence, color="#0072b2", label="confidence")
+        axes.axhline(gate(confidence[1:2]).item(), color="#d55e00", ls="--", label="yours")
+        axes.fill_between(range(len(off)), 0, 1, where=off > LOST, step="mid", color="#eee2d6", transform=axes.get_xaxis_transform(), label="lost")
+        axes.set(xlabel="picture", title=name, ylim=(0, None))
+    axes.legend(frameon=False, loc="upper left", bbox_to_anchor=(1, 1))
+    return figure
