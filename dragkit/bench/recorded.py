@@ -73,6 +73,7 @@ RUNS: dict[str, tuple[Callable[[], Trace], int]] = {  # and of which steps every
     "drift": (lambda: landmark(11, "DIS, frame"), 4),
     "hasty": (lambda: landmark(0, "FreeDrag, official l"), 1),
     "eye": (lambda: lion(205, EYE, **stabledrag() | {"lr": 3e-3, "arrive": 1.0}), 3),
+    "claimed": (lambda: landmark(0, "StableDrag"), 4),
     "chin": (diffusion, 5),
 }
 
