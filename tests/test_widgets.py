@@ -116,7 +116,7 @@ def test_touch_makes_a_pair(model):
 
 def test_the_delete_key_and_the_buttons_remove(model):
     picker = dk.Picker(model, edit=dk.Edit([(20, 20), (60, 60), (90, 90)], [(30, 20), (70, 60), (99, 90)]))
-    picker.pair.value = 1
+    picker.pair.number.value = 1
     touch(picker, "key_down", key="Delete", shift_key=False, ctrl_key=False, meta_key=False)
     assert [h for h, _ in pairs(picker)] == [(20, 20), (90, 90)]
     picker.remove.click()
@@ -130,7 +130,7 @@ def test_the_delete_key_and_the_buttons_remove(model):
 def test_all_of_it_by_numbers(model):
     picker = dk.Picker(model)
     picker.add.click()
-    for box, value in zip(picker.numbers, (10, 20, 30, 40)):
+    for box, value in zip(picker.pair.boxes, (10, 20, 30, 40)):
         box.value = value
     assert pairs(picker) == [((10, 20), (30, 40))]
 

@@ -13,7 +13,8 @@ from torch import Tensor
 from ..compose import paint
 from ..records import Edit
 from .canvas import Surface
-from .draft import Draft
+from .draft import Draft, Point
+from .pair import Pair
 from .shown import Notice, Shown, button, card, guard, row
 from .upload import Upload
 
@@ -47,7 +48,6 @@ class Picker(Shown):
         self.notice = Notice(size)
         self._listeners: list[Callable] = []
         self.cursor: tuple[float, float] | None = None  # of the keyboard
-        self._quiet = False  # while the boxes are being filled
         self._build(seed, size)
         if latent is None:
             self._see(model.sample(seed), f"seed {seed}")
@@ -129,23 +129,15 @@ class Picker(Shown):
         top = max(self.model.size) / 4
         self.brush = W.FloatSlider(value=top / 3, min=1, max=top, step=0.5, readout=False, description="Brush", tooltip="Size of the brush")
         self.brush.style.description_width, self.brush.layout.width = "38px", "122px"
-        self.pair = W.Dropdown(tooltip="The selected pair", layout=W.Layout(width="50px"))
-        self.pair.observe(self._selected, "value")
-        names = ("handle x", "handle y", "target x", "target y")
-        self.numbers = [W.BoundedFloatText(min=0, max=self.model.size[1 - i % 2] - 1, step=1, description="xy"[i % 2], tooltip=name,
-                                           layout=W.Layout(width="74px")) for i, name in enumerate(names)]  # fmt: skip
-        for box in self.numbers:
-            box.style.description_width = "10px"
-            box.observe(self._typed, "value")
+        self.pair = Pair(self.model.size, self._selected, self._typed)
         self.add = button("Add", "plus", "Add a pair in the middle, to be moved by its numbers", self._add)
         self.remove = button("Remove", "minus", "Remove the selected pair (Delete)", self._remove)
         self.clear = button("Clear points", "", "Remove all pairs", self._clear)
         self.unmask = button("Clear mask", "", "Remove the mask: everything may move", self._unmask)
-        arrow, (hx, hy, tx, ty) = W.Label("→"), self.numbers
         line = lambda *parts: row(*parts, width=size)
         self.box = card(
             line(self.seed_box, dice, self.upload.box), self.surface.canvas, self.notice.line, line(self.mode, self.brush),
-            line(self.pair, hx, hy, arrow, tx, ty), line(self.add, self.remove, self.clear, self.unmask),
+            line(*self.pair.parts), line(self.add, self.remove, self.clear, self.unmask),
         )  # fmt: skip
 
     def _preview(self, found) -> None:
@@ -166,16 +158,9 @@ class Picker(Shown):
         self.surface.show(self.still, last)
         if not last:
             return
-        d, self._quiet = self.draft, True
-        try:
-            self.pair.options = [(str(i), i) for i in range(len(d.handles))]
-            self.pair.value = d.selected
-            for k, box in enumerate(self.numbers):
-                point = None if d.selected is None else (d.handles, d.targets)[k // 2][d.selected]
-                box.value, box.disabled = (0, True) if point is None else (point[k % 2], False)
-        finally:
-            self._quiet = False
-        self.pair.disabled = self.remove.disabled = self.clear.disabled = not d.handles
+        d = self.draft
+        self.pair.fill(d)
+        self.remove.disabled = self.clear.disabled = not d.handles
         self.unmask.disabled = d.mask is None
         self.add.disabled = d.open
         self.brush.disabled = self.mode.value == POINTS
@@ -248,20 +233,16 @@ class Picker(Shown):
         self._show()
 
     @guard
-    def _selected(self, change) -> None:
-        if not self._quiet:
-            self.draft.selected = change["new"]
-            self._show()
+    def _selected(self, number: int) -> None:
+        self.draft.selected = number
+        self._show()
 
     @guard
-    def _typed(self, _) -> None:
-        i, d = self.draft.selected, self.draft
-        if self._quiet or i is None:
-            return
-        hx, hy, tx, ty = (box.value for box in self.numbers)
-        d.handles[i] = d.inside(hx, hy)
+    def _typed(self, handle: Point, target: Point) -> None:
+        d, i = self.draft, self.draft.selected
+        d.handles[i] = d.inside(*handle)
         if d.targets[i] is not None:
-            d.targets[i] = d.inside(tx, ty)
+            d.targets[i] = d.inside(*target)
         self._changed()
 
     @guard
