@@ -543,6 +543,15 @@ def test_a_click_on_the_curves_shows_that_step(stable):
     assert player.last_error is None
 
 
+def test_a_thinned_run_shows_its_steps_own_numbers(stable):
+    thin = dk.Trace(stable.frames[::2])
+    player, both = dk.Player(thin), dk.Compare(stable, thin)
+    assert player.transport.number.value == str(thin[-1].index)
+    both.seek(1)  # a step that the second run did not keep; it goes on nevertheless
+    assert both.transport.number.value == "1"
+    assert not any("ended" in line.line.value for line in both.lines.values())
+
+
 def test_step_back_and_on_and_slow_motion(stable):
     player = dk.Player(stable)
     t = player.transport

@@ -118,7 +118,7 @@ class Compare(Shown):
         t, w = self.transport, self.windows
         pictures = W.HBox(columns, layout=W.Layout(flex_flow="row wrap", grid_gap="12px"))
         line = lambda *parts: row(*parts, width=max(wide, 600) + 60)
-        lines = [line(t.play, t.back, t.on, t.slider)] if self.slides else [line(t.play, t.slider, t.back, t.on, t.speed), line(w.handle, w.map)]
+        lines = [line(t.play, t.back, t.on, t.bar)] if self.slides else [line(t.play, t.bar, t.back, t.on, t.speed), line(w.handle, w.map)]
         parts = [pictures, w.legend, *lines]
         if self.slides:  # the curves beside the pictures: a projector is wide and not high
             parts = [W.HBox([W.VBox(parts), self.chart.canvas], layout=W.Layout(flex_flow="row wrap", grid_gap="24px"))]
@@ -134,7 +134,7 @@ class Compare(Shown):
         for name, surface in self.surfaces.items():
             surface.show(lambda size, name=name: self.picture(name, size))
         self.chart.show(lambda _: self.chart_picture())
-        self.transport.fill(len(self.steps), self._at)
+        self.transport.fill(self.steps, self._at)
         self._say()
 
     @guard
@@ -142,7 +142,8 @@ class Compare(Shown):
         """Under each picture the step it shows, or what lies under the mouse in all of them."""
         mouse = self.windows.mouse
         for name, frame in self.frames.items():
-            ended = " (ended)" if frame.index < self.steps[self._at] else " (begins here)" if frame.index > self.steps[self._at] else ""
+            step, last = self.steps[self._at], self.runs[name][-1]
+            ended = " (ended)" if last.index < step else " (begins here)" if frame.index > step else ""
             words = f"step {' · '.join(str(frame).split('  ')).strip(' ·')}{ended}"
             self.lines[name].say((mouse and mouse[0] == "picture" and self._over == name and self.windows.words(frame)) or words)
 

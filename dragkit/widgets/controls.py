@@ -28,8 +28,8 @@ class Controls(Shown):
         line = lambda *parts: row(*parts, width=size)
         t, w = self.transport, self.windows
         self.runs = line(self.run_button, self.stop_button, self.step_button, self.branch_button)
-        lines = [line(t.play, t.slider), line(t.back, t.on, t.speed), line(w.handle, w.map, w.beside), self.files.line]
-        self.below = [self.surface.canvas, w.legend, self.notice.line, *([line(t.play, t.back, t.on, t.slider)] if self.slides else lines)]
+        lines = [line(t.play, t.bar), line(t.back, t.on, t.speed), line(w.handle, w.map, w.beside), self.files.line]
+        self.below = [self.surface.canvas, w.legend, self.notice.line, *([line(t.play, t.back, t.on, t.bar)] if self.slides else lines)]
         self.column = W.VBox([self.runs, *self.below])
         self.box = card(W.HBox([self.column, self.chart.canvas, w.panel], layout=W.Layout(flex_flow="row wrap", grid_gap="12px")), slides=self.slides)
 

@@ -127,7 +127,7 @@ class Features(Shown):
         columns = [W.VBox([n, s.canvas]) for n, s in zip(names, self.surfaces)]
         pictures = W.HBox(columns, layout=W.Layout(flex_flow="row wrap", grid_gap="12px"))
         line = lambda *parts: row(*parts, width=3 * width + 24)
-        self.box = card(pictures, self.bar, self.notice.line, line(t.play, t.slider, t.back, t.on, t.speed),
+        self.box = card(pictures, self.bar, self.notice.line, line(t.play, t.bar, t.back, t.on, t.speed),
                         line(*[self.layer] * (len(self.models) > 1), self.query, self.measure))  # fmt: skip
 
     @guard
@@ -136,7 +136,7 @@ class Features(Shown):
         for surface, picture in zip(self.surfaces, shown):
             surface.show(lambda _, picture=picture: picture)
         self.bar.value = encode(scale_bar(self.similarity, WORDS[self.measure.value]))
-        self.transport.fill(len(self.trace), self._at)
+        self.transport.fill([f.index for f in self.trace], self._at)
         self._say()
 
     def _say(self) -> None:

@@ -115,7 +115,7 @@ class Picker(Shown):
     def _build(self, seed: int, size: int) -> None:
         tip = "Which picture: the same number gives the same one"
         self.seed_box = W.BoundedIntText(seed, min=0, max=2**31 - 1, description="Seed", tooltip=tip, layout=W.Layout(width="150px"))
-        self.seed_box.style.description_width = "36px"
+        self.seed_box.style.description_width = "48px"
         self.seed_box.observe(self._seeded, "value")
         dice = button("Random", "random", "Show a picture of a random seed", self._random)
         self.upload = Upload(self.model, self.notice, self._preview, self._found)
@@ -151,6 +151,7 @@ class Picker(Shown):
 
     def _see(self, latent: Tensor, source: str = "a latent") -> None:
         self.latent, self.source = latent, source
+        self.seed_box.description = "Seed" if source.startswith("seed") else "or seed"  # what is shown is then none's
         self.image = self.model.finish(latent).movedim(0, -1).mul(255).round().byte().cpu().numpy()
 
     def _show(self, last: bool = True) -> None:

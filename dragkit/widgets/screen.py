@@ -69,7 +69,7 @@ class Screen(Controls):
         self._slow = time.monotonic()
         self.chart.show(lambda _: self.chart_picture())
         self.windows.draw(self.frame)
-        self.transport.fill(len(self.trace), self.at)
+        self.transport.fill([f.index for f in self.trace], self.at)
         self._say()
 
     @guard

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import ipywidgets as W
 
@@ -26,8 +26,10 @@ class Transport:
         self.timer = W.Play(interval=SPEEDS[0][1], layout=W.Layout(display="none"))  # its own buttons have no names to be read out
         self.start = button("", "play", "Play the steps, or pause", self._play)
         self.play = W.Box([self.start, self.timer])
-        self.slider = W.IntSlider(min=0, max=0, description="Step", tooltip="Show any step", layout=W.Layout(width=f"{width - 88 * times}px"))
+        self.slider = W.IntSlider(min=0, max=0, readout=False, description="Step", tooltip="Show any step", layout=W.Layout(width=f"{width - 122 * times}px"))
         self.slider.style.description_width = f"{34 * times}px"
+        self.number = W.Label(layout=W.Layout(width=f"{28 * times}px"))
+        self.bar = W.HBox([self.slider, self.number])
         W.jslink((self.timer, "value"), (self.slider, "value"))
         self.timer.observe(lambda change: setattr(self.start, "icon", "pause" if change["new"] else "play"), "playing")
         self.slider.observe(self._slid, "value")
@@ -38,10 +40,12 @@ class Transport:
         self.speed = W.Dropdown(options=SPEEDS, tooltip="How fast Play goes", layout=W.Layout(width="118px"))
         self.speed.observe(lambda change: setattr(self.timer, "interval", change["new"]), "value")
 
-    def fill(self, count: int, at: int) -> None:
-        """Show that step `at` of `count` is shown."""
+    def fill(self, steps: Sequence[int], at: int) -> None:
+        """Show that of the kept `steps`, by their numbers, the one at position `at` is shown."""
+        count = len(steps)
         self.slider.max = self.timer.max = max(count - 1, 0)
         self.slider.value = at
+        self.number.value = str(steps[at]) if count else ""
 
     def lock(self, locked: bool) -> None:
         """While a run goes on nothing can be chosen."""
