@@ -14,7 +14,7 @@ from .nearest import nearest as nearest
 from .pulling import direction as direction
 from .pulling import pull as pull
 from .loop import drag as drag
-from .loop import patient as patient
+from .patience import patient as patient
 from .masking import hold as hold
 from .masking import to_cells as to_cells
 from .truth import errors as errors

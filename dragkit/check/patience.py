@@ -1,0 +1,87 @@
+"""Lesson 5: a loop that gives up on a run that stands still."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from itertools import islice
+from typing import Any
+
+from matplotlib.axes import Axes
+
+from .exercise import Exercise, Values
+from .loop import SPARE, Pairs, Point
+
+
+def _patient(run: Pairs, target: Point, patience: int) -> Pairs:
+    best, since = math.inf, 0
+    for latent, point in run:
+        yield latent, point
+        distance = math.dist(point, target)
+        best, since = (distance, 0) if distance < best else (best, since + 1)
+        if since >= patience:
+            return
+
+
+def _patience(better: Callable[[float, float], bool] = lambda now, best: now < best, more: int = 0, reset: bool = True, before: bool = False, last: bool = False):
+    """The same with one thing changed."""
+
+    def wrong(run: Pairs, target: Point, patience: int) -> Pairs:
+        best, since = math.inf, 0
+        for latent, point in run:
+            if not before:
+                yield latent, point
+            distance = math.dist(point, target)
+            nearer = better(distance, best)
+            best, since = distance if nearer or last else best, (0 if reset else since) if nearer else since + 1
+            if since >= patience + more:
+                return
+            if before:
+                yield latent, point
+
+    return wrong
+
+
+def _pathways() -> list[tuple[list[tuple[int, Point]], Point, int]]:
+    """Runs by their points: to and fro, on and on, stuck from the start, and one that arrives."""
+    x = [[0, 2, 4, 3, 4, 3, 4, 5, 4, 4, 4, 4, 4, 9], [0, 1, 1, 2, 2, 3, 3, 4, 4, 5], [3, 3, 3, 3, 3, 3, 3, 3], [2, 4, 6, 8, 10], [1, 0, 2, 1, 3, 2, 4, 3, 3, 3, 3, 3, 5]]
+    return [([(k, (a, 7)) for k, a in enumerate(row)], (10, 7), 4 - i % 2) for i, row in enumerate(x)]
+
+
+def _watched(function: Callable[..., Any], case: tuple) -> Values:
+    """Which pairs came through, and whether each came as soon as it was there."""
+    pairs, target, patience = case
+    made: list[int] = []
+    found = function((made.append(1) or pair for pair in pairs), target, patience)
+    if not isinstance(found, Iterator):
+        return {"": None} if found is None else {"result": f"a {type(found).__name__}"}
+    first = list(islice(found, 1))
+    lazy = len(made) <= 1
+    passed = [*first, *islice(found, len(pairs) + SPARE)]
+    return {"list of pairs (latent, x, y)": [(latent, *point) for latent, point in passed], "result": "a generator" if lazy else "a generator that takes more than it gives"}
+
+
+def _distances(axes: Axes, case: tuple, value: Any) -> None:
+    """Distance to the target: the whole run in grey, what came through on it."""
+    for points, look in (([p for _, p in case[0]], {"color": "0.75"}), ([p for _, *p in value], {"color": "#0072b2", "marker": "o"})):
+        axes.plot([math.dist(p, case[1]) for p in points], **look)
+    axes.set(xlabel="step", ylabel="distance to target (px)")
+
+
+patient = Exercise(
+    "patient",
+    "patient(run, target, patience): passes the pairs (latent, point) of a run on, and ends after the pair with which the point has not been nearer to the "
+    "target than ever before for `patience` steps in a row.",
+    _patient,
+    _pathways,
+    {
+        "It collects the run and returns a list: pass each pair on with yield as soon as it comes.": lambda r, t, n: list(_patient(r, t, n)),
+        "The last pair is lost: pass it on first, then judge.": _patience(before=True),
+        "It waits one step too long.": _patience(more=1),
+        "It compares with the step before; a point that goes to and fro gets nearer every other time. Compare with the least distance so far.": _patience(last=True),
+        "It counts all idle steps of the run; only those in a row count: a step that is nearer sets the count to 0.": _patience(reset=False),
+        "It takes standing still for progress: no nearer means that the distance is not less than the least so far.": _patience(better=lambda now, best: now <= best),
+    },
+    draw=_distances,
+    run=_watched,
+)  # fmt: skip
