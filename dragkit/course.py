@@ -15,7 +15,7 @@ from __future__ import annotations
 import argparse
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from copy import deepcopy
 from pathlib import Path
 
@@ -32,15 +32,15 @@ FOLD = re.compile(r"<details>\s*<summary>(.*?)</summary>(.*?)</details>", re.DOT
 BLOCK = re.compile(r"```python\n(.*?)\n```", re.DOTALL)
 
 
-def paths(begins: list[str] = [""]) -> list[Path]:
-    """The notebooks whose names begin so, in order."""
-    return [path for path in sorted(FOLDER.glob("*.ipynb")) if path.stem.startswith(tuple(begins or [""]))]
+def paths(begins: Sequence[str] = ()) -> list[Path]:
+    """The notebooks whose names begin so, in order; without `begins` all."""
+    return [path for path in sorted(FOLDER.glob("*.ipynb")) if path.stem.startswith(tuple(begins) or "")]
 
 
-def execute(path: Path, folder: Path, solution: bool = False) -> NotebookNode:
+def execute(path: Path, folder: Path, solve: bool = False) -> NotebookNode:
     """The notebook as it runs in `folder`, solved if asked for; a cell that raises raises here. Progress bars leave nothing behind."""
     notebook = nbformat.read(path, as_version=4)
-    if solution:
+    if solve:
         notebook = solved(notebook)
     resources = {"metadata": {"path": str(folder)}}
     NotebookClient(notebook, timeout=300, store_widget_state=False, record_timing=False, resources=resources).execute(env=os.environ | QUIET)
@@ -62,8 +62,8 @@ def solved(notebook: NotebookNode) -> NotebookNode:
         ValueError: an exercise without a solution, or a solution without an exercise.
     """
     notebook = deepcopy(notebook)
-    for stub, solution in exercises(notebook):
-        stub.source = solution
+    for stub, answer in exercises(notebook):
+        stub.source = answer
     return notebook
 
 
@@ -101,7 +101,10 @@ def main(arguments: list[str] | None = None) -> None:
     for part in (run, solve):
         part.add_argument("begins", nargs="*", help="only notebooks whose names begin so")
     options = parser.parse_args(arguments)
-    for path in tqdm(paths(options.begins), unit="notebook"):
+    found = paths(options.begins)
+    if not found:
+        parser.error(f"no notebook begins with {' or '.join(options.begins)}; there are {', '.join(path.stem for path in paths())}")
+    for path in tqdm(found, unit="notebook"):
         if options.part == "run":
             nbformat.write(execute(path, path.parent), path)
         else:

@@ -7,7 +7,7 @@ import re
 import nbformat
 import pytest
 
-from dragkit.course import FOLD, FOLDER, LIVE, ROOT, execute, exercises, paths, solved
+from dragkit.course import FOLD, FOLDER, LIVE, ROOT, execute, exercises, main, paths, solved
 
 NOTEBOOKS = paths()
 LESSONS = [path for path in NOTEBOOKS if list(exercises(nbformat.read(path, as_version=4)))]
@@ -39,8 +39,8 @@ def test_it_begins_with_the_tour_that_run_py_opens():
 @pytest.mark.slow
 @every_notebook
 def test_it_runs_from_top_to_bottom_and_the_solutions_are_right(path, tmp_path):
-    said = verdicts(execute(path, tmp_path, solution=True))
-    assert all("right" in verdict for verdict in said), said
+    said = verdicts(execute(path, tmp_path, solve=True))
+    assert len(said) >= len(list(exercises(nbformat.read(path, as_version=4)))) and all(verdict.startswith("✔") for verdict in said), said
 
 
 @every_lesson
@@ -120,3 +120,9 @@ def test_its_links_lead_somewhere(path):
     named = re.findall(r"\]\(([^)#:]+)\)", text) + [f for f in re.findall(r"`([\w/]+\.(?:ipynb|md|py))`", text) if "/" in f]
     for link in named:
         assert any((folder / link).exists() for folder in (path.parent, FOLDER.parent, FOLDER.parent / "dragkit")), link
+
+
+def test_a_name_that_fits_no_notebook_is_told(capsys):
+    with pytest.raises(SystemExit):
+        main(["run", "nope"])
+    assert "no notebook begins with nope" in capsys.readouterr().err

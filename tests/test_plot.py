@@ -230,3 +230,8 @@ def test_curves_and_maps_by_name():
         dk.plot.curves({}, x="step", y="")
     with pytest.raises(ValueError, match="by name"):
         dk.plot.maps({"a": torch.zeros(3)})
+
+
+def test_curves_of_another_length_than_their_places_are_named():
+    with pytest.raises(ValueError, match=r"at has 2 places, but there are curves of other lengths: {'b': 3}"):
+        dk.plot.curves({"a": [1, 2], "b": [1, 2, 3]}, x="step", y="px", at=[0, 5])

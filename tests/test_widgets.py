@@ -823,3 +823,12 @@ def test_results_open_with_the_worst_if_told():
     trace = dk.Trace(dk.drag(toy, toy.sample(0), edit, **dk.methods.draggan() | {"steps": 1}))
     results = dk.Results(pd.DataFrame({"px": [1.0, 3.0, 2.0]}), lambda row: opened.append(row["px"]) or trace, size=128, falling=True)
     assert [i for _, i in results.rows.options] == [1, 2, 0] and opened == [3.0]
+
+
+def test_what_is_no_run_is_told(stable):
+    toy = dk.load("toy")
+    run = dk.drag(toy, toy.sample(0), dk.Edit([[44, 60]], [[48, 60]]), **dk.methods.draggan())
+    with pytest.raises(TypeError, match="not a generator; dk.Trace"):
+        dk.Player(run)
+    results = dk.Results(pd.DataFrame({"px": [1.0]}), lambda row: stable.frames, size=128)
+    assert isinstance(results.last_error, TypeError) and "not a list" in results.notice.line.value

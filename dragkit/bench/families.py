@@ -29,7 +29,7 @@ from .metrics import bootstrap
 from .tables import compare, markdown, table
 from .tracking import FLOWS
 
-PAIRS = 40
+PAIRS = 30
 BUDGET = {"steps": stabledrag.PROTOCOL["steps"]}
 METHODS = {name: stabledrag.METHODS[name] for name in ("DragGAN", "StableDrag")} | {
     "FreeDrag": freedrag() | BUDGET,  # its own losses, for its goal is another; the rest is the same

@@ -106,7 +106,7 @@ def main(arguments: list[str] | None = None) -> None:
     """The command line; `--help` lists the parts."""
     parser = argparse.ArgumentParser(prog="python -m dragkit.bench.line_search", description=__doc__.split("\n\n")[0])
     parser.add_argument("--out", type=Path, default=Path("runs/line_search"), help="folder for the results")
-    parser.add_argument("--seeds", type=int, default=12, help="of each model")
+    parser.add_argument("--seeds", type=int, default=10, help="of each model")
     parser.add_argument("--workers", type=int, default=os.cpu_count(), help="processes")
     parser.add_argument("--report", action="store_true", help="print the table of the kept results, without dragging")
     options = parser.parse_args(arguments)

@@ -119,7 +119,7 @@ def compare(traces: Sequence[Trace], names: Sequence[str] | None = None, handle:
 def ablation(runs: Mapping[str, Trace]) -> Photo:
     """One edit dragged in several ways, side by side: the start with handles and targets, then how each run ended, and when.
 
-    DragGAN's ablation asks so which block's features to read; the rows of w+ that move, a loss or a tracker can be asked about as well::
+    DragGAN's ablation asks in this way which block to read; the rows of w+ that move, a loss or a tracker can be asked about as well::
 
         latent, edit, runs = dk.load("lion").sample(2), dk.Edit([(74, 74)], [(74, 87)]), {}
         for block in (32, 64, (32, 64)):
@@ -128,8 +128,7 @@ def ablation(runs: Mapping[str, Trace]) -> Photo:
         dk.plot.ablation(runs)
 
     DragGAN counts blocks from 1: its block k is the one of 2^(k + 1) px, its favourite 6 that of 128 px. "Arrived" is what the tracker
-    claims: here block 32 claims it in half of block 64's steps, with a chin that has hardly moved. Look what lies under the ring. More
-    than six runs take two rows.
+    claims: look at what lies under the ring. More than six runs take two rows.
 
     Raises:
         ValueError: there is no run, one is empty, or they did not begin with the same edit of the same picture.

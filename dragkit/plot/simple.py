@@ -17,8 +17,10 @@ def curves(named: Mapping[str, Sequence[float] | Tensor], x: str, y: str, title:
         at: where the values stand on the x axis; default: 0, 1, 2, …
 
     Raises:
-        ValueError: there is no curve.
+        ValueError: there is no curve, or one has another length than `at`.
     """
+    if at is not None and (wrong := {name: len(values) for name, values in named.items() if len(values) != len(at)}):
+        raise ValueError(f"at has {len(at)} places, but there are curves of other lengths: {wrong}")
     if not named:
         raise ValueError('there is no curve to draw; give a dict of name and values, such as {"error": [3, 2, 1]}')
     figure = Plot(figsize=(8, 2.8), layout="constrained")

@@ -18,7 +18,7 @@ from ..records import Edit, Size, TrackResult, View
 from .estimators import Estimator, check_estimator, dis
 from .nearest import NearestNeighbor, Template
 
-Film = Callable[[Tensor, Tensor], Tensor]  # pictures (t 3 H W) in 0..1 and points (n 2) in the first → their places (t n 2)
+Follower = Callable[[Tensor, Tensor], Tensor]  # pictures (t 3 H W) in 0..1 and points (n 2) in the first → their places (t n 2)
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,7 +120,7 @@ class Particles:
         ValueError: a length below 2; at a look, places of another shape.
     """
 
-    film: Film
+    film: Follower
     length: int = 8
 
     def __post_init__(self) -> None:

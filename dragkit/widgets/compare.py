@@ -50,14 +50,14 @@ class Compare(Shown):
         self.seek(-1)
 
     @classmethod
-    def trackers(cls, model, trace: Trace, trackers: Mapping[str, Any], *, size: int | None = None, slides: bool = False, **look: Any) -> Compare:
+    def trackers(cls, model, trace: Trace, trackers: Mapping[str, Any], *, size: int | None = None, slides: bool = False, **settings: Any) -> Compare:
         """What would the other one have said here? Every tracker on the frames of one recorded run.
 
         ``Compare.trackers(model, trace, {"nearest": NearestNeighbor(), "learned": Discriminative()})``. The pictures
-        are the same; each tracker follows its own points. See :func:`dragkit.session.retrack`, which takes `look`
+        are the same; each tracker follows its own points. See :func:`dragkit.session.retrack`, which takes `settings`
         (`trust`, `arrive`) and shows a progress bar where it takes longer than two seconds.
         """
-        runs = [retrack(model, trace, tracker, **look) for tracker in trackers.values()]
+        runs = [retrack(model, trace, tracker, **settings) for tracker in trackers.values()]
         return cls(*runs, names=list(trackers), size=size, slides=slides)
 
     @property
@@ -70,11 +70,6 @@ class Compare(Shown):
         """What is shown: of every run the step of that number, or the last one before."""
         step = self.steps[self._at]
         return {name: max((f for f in t if f.index <= step), key=lambda f: f.index, default=t[0]) for name, t in self.runs.items()}
-
-    @property
-    def last_error(self) -> BaseException | None:
-        """The last error of a callback; ``None`` while all is well."""
-        return self.notice.last_error
 
     def seek(self, position: int) -> None:
         """Show the step at `position`; negative ones count from the end."""

@@ -30,7 +30,7 @@ class Draft:
         self.arrive = None if edit is None else edit.arrive
         self.selected = len(self.handles) - 1 if self.handles else None
         self.held: tuple[list, int] | None = None
-        self.pressed = self.brush = None
+        self.pressed = self.stroke = None
 
     @property
     def open(self) -> bool:
@@ -85,7 +85,7 @@ class Draft:
 
     def release(self) -> None:
         """Let go."""
-        self.held = self.pressed = self.brush = None
+        self.held = self.pressed = self.stroke = None
 
     def add(self, handle: Point, target: Point | None = None) -> None:
         """Add a pair and select it."""
@@ -107,12 +107,12 @@ class Draft:
         """
         if self.mask is None:
             self.mask = np.full(self.size, not free)
-        fromx, fromy = self.brush or (x, y)
+        fromx, fromy = self.stroke or (x, y)
         rows, columns = np.mgrid[: self.size[0], : self.size[1]]
         for t in np.linspace(0, 1, 2 + int(np.hypot(x - fromx, y - fromy) / max(radius / 2, 1))):
             cx, cy = fromx + t * (x - fromx), fromy + t * (y - fromy)
             self.mask = np.where((columns - cx) ** 2 + (rows - cy) ** 2 <= radius**2, free, self.mask)
-        self.brush = (x, y)
+        self.stroke = (x, y)
 
     def tidy(self) -> None:
         """Forget a mask that is empty."""

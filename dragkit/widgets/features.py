@@ -44,6 +44,7 @@ class Features(Shown):
         self.models = dict(model) if isinstance(model, Mapping) else {"features": model}
         self.trace, self.size, self._at, self._layer = trace, size, 0, next(iter(self.models))
         self._looked = lru_cache(maxsize=8)(self._viewed)
+        self.coloured = W.Label("features as colours")
         self._learn()
         first, shape = trace[0], trace[0].image.shape[:2]
         self.mouse, self._held = first.points[0].numpy(), False
@@ -55,11 +56,6 @@ class Features(Shown):
     def at(self) -> int:
         """The position of the step that is shown."""
         return self._at
-
-    @property
-    def last_error(self) -> BaseException | None:
-        """The last error of a callback; ``None`` while all is well."""
-        return self.notice.last_error
 
     @property
     def similarity(self) -> np.ndarray:
@@ -89,6 +85,7 @@ class Features(Shown):
         """The layer's colours and the handles' templates, from the first step."""
         shape = self.trace[0].image.shape[:2]
         self.palette = Palette.of(self._look(0))
+        self.coloured.tooltip = f"features, first 3 principal components: {100 * self.palette.share:.0f} % of the variance"
         self.templates = [read(self._look(0), p, shape) for p in self.trace[0].edit.handles.numpy()]
 
     def _here(self) -> np.ndarray:
@@ -111,11 +108,9 @@ class Features(Shown):
     def _build(self, shape: tuple[int, int]) -> None:
         self.surfaces = [Surface(shape, self.size, self._pointed, style="dk-look") for _ in range(3)]
         width = round(self.size * shape[1] / shape[0])
-        share = f"features, first 3 principal components: {100 * self.palette.share:.0f} % of the variance"
-        names = [W.Label(n, layout=W.Layout(width=f"{width}px")) for n in ("picture", "features as colours", "similarity to the feature f")]
-        names[1].tooltip = share
+        title = lambda text: W.Label(text, layout=W.Layout(width=f"{width}px"))
         self.notice = Notice(3 * width)
-        handles = [(f"handle {i}'s template (step {self.trace[0].index})", i) for i in range(len(self.templates))]
+        handles = [(f"handle {i}'s template (step 0)", i) for i in range(len(self.templates))]
         self.query = W.Dropdown(options=[(UNDER, -1), *handles], description="f is of", layout=W.Layout(width="300px"))
         self.measure = W.Dropdown(options=[(WORDS[m], m) for m in MEASURES], description="measure", layout=W.Layout(width="190px"))
         self.layer = W.SelectionSlider(options=list(self.models), description="layer", tooltip="Which features", layout=W.Layout(width="360px"))
@@ -124,7 +119,9 @@ class Features(Shown):
             part.observe(self._chose, "value")
         self.transport = t = Transport(400, self._sought, lambda: self._at)
         self.bar = W.Image(format="jpeg", layout=W.Layout(width="384px", height="22px"))
-        columns = [W.VBox([n, s.canvas]) for n, s in zip(names, self.surfaces)]
+        self.coloured.layout.width = f"{width}px"
+        titles = (title("picture"), self.coloured, title("similarity to the feature f"))
+        columns = [W.VBox([name, surface.canvas]) for name, surface in zip(titles, self.surfaces)]
         pictures = W.HBox(columns, layout=W.Layout(flex_flow="row wrap", grid_gap="12px"))
         line = lambda *parts: row(*parts, width=3 * width + 24)
         self.box = card(pictures, self.bar, self.notice.line, line(t.play, t.bar, t.back, t.on, t.speed),

@@ -50,7 +50,7 @@ class Picker(Shown):
         self.cursor: tuple[float, float] | None = None  # of the keyboard
         self._build(seed, size)
         if latent is None:
-            self._see(model.sample(seed), f"seed {seed}")
+            self._see(model.sample(seed), seed)
         else:
             self._see(latent)
         self._show()
@@ -78,11 +78,6 @@ class Picker(Shown):
     def mask(self) -> np.ndarray | None:
         """(H W) bool, true = may move; ``None`` where no mask is painted."""
         return self.draft.mask
-
-    @property
-    def last_error(self) -> BaseException | None:
-        """The last error of a callback; ``None`` while all is well."""
-        return self.notice.last_error
 
     def on_change(self, callback: Callable[[], None]) -> None:
         """Call `callback()` after every change of seed, points or mask."""
@@ -125,7 +120,7 @@ class Picker(Shown):
         self.mode = W.ToggleButtons(options=[POINTS, PAINT, ERASE], tooltips=tips)
         self.mode.style.button_width = f"{(size - 130) // 3 - 6}px"
         self.mode.layout = W.Layout(width=f"{size - 130}px", overflow="visible")
-        self.mode.observe(self._told, "value")
+        self.mode.observe(self._mode_changed, "value")
         top = max(self.model.size) / 4
         self.brush = W.FloatSlider(value=top / 3, min=1, max=top, step=0.5, readout=False, description="Brush", tooltip="Size of the brush")
         self.brush.style.description_width, self.brush.layout.width = "38px", "122px"
@@ -149,9 +144,9 @@ class Picker(Shown):
         self._see(found.latent)
         self._changed()
 
-    def _see(self, latent: Tensor, source: str = "a latent") -> None:
-        self.latent, self.source = latent, source
-        self.seed_box.description = "Seed" if source.startswith("seed") else "or seed"  # what is shown is then none's
+    def _see(self, latent: Tensor, seed: int | None = None) -> None:
+        self.latent, self.source = latent, "a latent" if seed is None else f"seed {seed}"
+        self.seed_box.description = "or seed" if seed is None else "Seed"
         self.image = self.model.finish(latent).movedim(0, -1).mul(255).round().byte().cpu().numpy()
 
     def _show(self, last: bool = True) -> None:
@@ -194,7 +189,7 @@ class Picker(Shown):
         if self.mode.value == POINTS:
             changed = {"press": d.press, "move": d.drag, "release": lambda *_: d.pressed is not None}[kind](x, y)
         else:
-            changed = kind == "press" or d.brush is not None
+            changed = kind == "press" or d.stroke is not None
             if changed:
                 d.paint(x, y, self.brush.value, self.mode.value == PAINT)
         if kind == "release":
@@ -222,7 +217,7 @@ class Picker(Shown):
     @guard
     def _seeded(self, _) -> None:
         self.settle()
-        self._see(self.model.sample(self.seed), f"seed {self.seed}")
+        self._see(self.model.sample(self.seed), self.seed)
         self._changed()
 
     @guard
@@ -230,7 +225,7 @@ class Picker(Shown):
         self.seed_box.value = random.randrange(1000)
 
     @guard
-    def _told(self, _) -> None:
+    def _mode_changed(self, _) -> None:
         self._show()
 
     @guard

@@ -29,6 +29,9 @@ class Player(Screen):
         chart: (width, height) of the curves in CSS pixels; default: as wide as the picture and half as high again.
         blank: uint8 (H W 3), what to show before there is a step.
         slides: for a lecture hall: all twice as large, and no more to press than play, step and slider (for a session Run and Stop, too).
+
+    Raises:
+        TypeError: the source is neither.
     """
 
     def __init__(
@@ -40,6 +43,7 @@ class Player(Screen):
         blank: np.ndarray | None = None,
         slides: bool = False,
     ) -> None:
+        _check(source)
         stop_all()
         if isinstance(source, Session) and not len(source.trace):
             source.step()
@@ -83,13 +87,9 @@ class Player(Screen):
         """Whether a run is going on in the background."""
         return self.runner.busy
 
-    @property
-    def last_error(self) -> BaseException | None:
-        """The last error of a callback or of a run; ``None`` while all is well."""
-        return self.notice.last_error
-
     def show(self, source: Trace | Session | None) -> None:
-        """Show another run, from its last step."""
+        """Show another run, from its last step. Raises TypeError where it is none."""
+        _check(source)
         self.stop()
         self.session = source if isinstance(source, Session) else None
         self._trace = source if isinstance(source, Trace) else Trace()
@@ -177,3 +177,8 @@ class Player(Screen):
         for callback in self._hooks["rest"]:
             callback()
         self.refresh_still()
+
+
+def _check(source: Trace | Session | None) -> None:
+    if not isinstance(source, Trace | Session | None):
+        raise TypeError(f"a Player shows a Trace or a Session, not a {type(source).__name__}; dk.Trace(dk.drag(…)) makes one of a run")

@@ -14,12 +14,12 @@ from .shown import Notice, Shown, card, guard, row
 
 
 class Results(Shown):
-    """A table of drags, sorted by any column, whose rows open their runs: ``Results(frame, open)``.
+    """A table of drags, sorted by any column, whose rows open their runs: ``Results(table, open)``.
 
     By mouse, or by Tab and the arrow keys. A run is made when its row is first chosen, and kept.
 
     Args:
-        frame: a pandas DataFrame, one drag a row.
+        table: a pandas DataFrame, one drag a row.
         open: ``open(row)`` → the row's `Trace`, recorded or dragged anew; `row` is a dict, column → value.
         size: height of the player's picture, in CSS pixels.
         falling: the largest of the first column comes first, and is opened; else the least.
@@ -28,15 +28,15 @@ class Results(Shown):
         ValueError: there are no rows.
     """
 
-    def __init__(self, frame: Any, open: Callable[[dict[str, Any]], Trace], size: int = 320, falling: bool = False) -> None:
-        if not len(frame):
+    def __init__(self, table: Any, open: Callable[[dict[str, Any]], Trace], size: int = 320, falling: bool = False) -> None:
+        if not len(table):
             raise ValueError("the table is empty; run some drags first")
-        self.frame, self.open, self.runs, self.shown = frame.reset_index(drop=True), open, {}, None
+        self.table, self.open, self.runs, self.shown = table.reset_index(drop=True), open, {}, None
         self.notice, wide = Notice(2 * size), f"{2 * size}px"
-        self.order = W.Dropdown(options=list(self.frame), description="Sort by", tooltip="The column that orders the rows", layout=W.Layout(width="260px"))
+        self.order = W.Dropdown(options=list(self.table), description="Sort by", tooltip="The column that orders the rows", layout=W.Layout(width="260px"))
         self.falling = W.Checkbox(falling, description="largest first", indent=False, layout=W.Layout(width="130px"))
         self.head = W.HTML()
-        self.rows = W.Select(rows=min(len(frame), 9), tooltip="Choose a row: its run opens below", layout=W.Layout(width=wide))
+        self.rows = W.Select(rows=min(len(table), 9), tooltip="Choose a row: its run opens below", layout=W.Layout(width=wide))
         for part in (self.head, self.rows):
             part.add_class("dk-rows")
         self.player = Player(None, size)
@@ -56,11 +56,11 @@ class Results(Shown):
         return self.player.still()
 
     def __repr__(self) -> str:
-        return f"Results({len(self.frame)} drags by {', '.join(map(str, self.frame))})"
+        return f"Results({len(self.table)} drags by {', '.join(map(str, self.table))})"
 
     @guard
     def _sort(self) -> None:
-        ordered = self.frame.sort_values(self.order.value, ascending=not self.falling.value, kind="stable")
+        ordered = self.table.sort_values(self.order.value, ascending=not self.falling.value, kind="stable")
         head, *lines = ordered.to_string(index=False, float_format="{:.2f}".format, justify="right").splitlines()
         spaced = lambda text: text.replace(" ", "\u00a0")  # a list swallows plain spaces
         self.head.value = f"<pre>{spaced(head)}</pre>"
@@ -82,4 +82,4 @@ class Results(Shown):
         self.notice.say(" · ".join(f"{name} {value:.2f}" if isinstance(value, float) else f"{name} {value}" for name, value in self._row(i).items()))
 
     def _row(self, i: int) -> dict[str, Any]:
-        return self.frame.to_dict("records")[i]  # plain numbers, as models take them
+        return self.table.to_dict("records")[i]  # plain numbers, as models take them

@@ -85,7 +85,13 @@ class Shown:
     losing the focus and the place on the page.
     """
 
+    notice: Notice
     _shelf = _nothing = None
+
+    @property
+    def last_error(self) -> BaseException | None:
+        """The last error of a callback or of a run; ``None`` while all is well."""
+        return self.notice.last_error
 
     def snapshot(self) -> bytes:
         """What the widget shows now, as PNG bytes."""
