@@ -9,13 +9,16 @@ import dragkit
 
 PACKAGE = Path(dragkit.__file__).parent
 MAY_IMPORT = {  # a part may also import its own files
-    "records": "",
+    "edit": "",
+    "records": "edit",
     "geometry": "",
     "compose": "",
     "losses": "records geometry",
     "trackers": "records geometry",
     "loop": "records",
-    "trace": "records compose",
+    "frame": "records compose",
+    "trace_files": "frame records",
+    "trace": "frame trace_files records",
     "session": "records loop trace",
     "methods": "trackers losses",
     "models": "records geometry",

@@ -26,8 +26,7 @@ def scores(frame: Frame | Step, handle: int = 0) -> Plot:
     """
     frame = light(frame)
     handle_of(frame, handle)
-    parts = {name: m[handle].numpy() for name, m in frame.maps.items()}
-    maps = {"fused" if parts else "scores": frame.scores[handle].numpy()} | parts
+    maps = frame.score_maps(handle)
     figure = Plot(figsize=(1.4 + 3 * len(maps), 3.9), layout="constrained")
     many = figure.subplots(1, len(maps), squeeze=False)[0]
     for axes, (name, window) in zip(many, maps.items()):

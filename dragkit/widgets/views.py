@@ -9,14 +9,6 @@ from ..compose import Panel, comparison, run_panels
 from ..session import Session
 from ..trace import Frame, Trace
 
-FUSED = "fused"  # the map the tracker took its best pixel from; the only one, where it is made of nothing else
-
-
-def maps(frame: Frame, handle: int) -> dict[str, np.ndarray]:
-    """The score windows (k k) of a handle by name: the fused one, then what it is made of; just "scores" where it is all."""
-    parts = {name: m[handle].numpy() for name, m in frame.maps.items()}
-    return {FUSED if parts else "scores": frame.scores[handle].numpy()} | parts
-
 
 def picture(trace: Trace, at: int, handle: int | None = None, name: str | None = None, size: int = 384) -> Image.Image:
     """The step at position `at` with handles, targets, paths, mask and a score window: of `handle`, the map `name` if it has it."""
@@ -28,8 +20,7 @@ def picture(trace: Trace, at: int, handle: int | None = None, name: str | None =
 
 def chosen(frame: Frame, handle: int, name: str | None) -> np.ndarray:
     """The map `name` of a handle, or else its scores."""
-    found = maps(frame, handle)
-    return found.get(name, frame.scores[handle].numpy())
+    return frame.score_maps(handle).get(name, frame.scores[handle].numpy())
 
 
 def panels(trace: Trace, session: Session | None = None, handle: int | None = None) -> list[Panel]:

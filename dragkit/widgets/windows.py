@@ -10,7 +10,6 @@ from PIL import Image
 
 from ..compose import legend, panel_at, panels, png, under
 from ..trace import Frame
-from . import views
 from .canvas import Surface
 
 FLAT = 0.40  # height of the panels over their width
@@ -50,7 +49,7 @@ class Windows:
     def fill(self, frame: Frame | None) -> None:
         """Offer what `frame` has."""
         count = 0 if frame is None else len(frame.points)
-        names = ["scores"] if frame is None else list(views.maps(frame, 0))
+        names = ["scores"] if frame is None else list(frame.score_maps(0))
         chosen, self._quiet = (self.handle.value, self.map.value), True
         if len(self.handle.options) != count + 1:
             self.handle.options = [("off", None), *((f"handle {i}", i) for i in range(count))]
@@ -70,7 +69,7 @@ class Windows:
         """The maps of the chosen handle side by side, over their legend; twice as fine as on the page."""
         handle = self.handle.value
         sheet = Image.new("RGB", (2 * self.width, 2 * round(FLAT * self.width)), "white")
-        sheet.paste(panels(views.maps(frame, handle), frame.near[handle].numpy(), width=self.width, chosen=self.map.value, stride=frame.stride))
+        sheet.paste(panels(frame.score_maps(handle), frame.near[handle].numpy(), width=self.width, chosen=self.map.value, stride=frame.stride))
         sheet.paste(legend(self.width, looked=True), (0, sheet.height - 48))
         return sheet
 
@@ -93,7 +92,7 @@ class Windows:
         if cell is None:
             return f"pixel ({x:.0f}, {y:.0f}): no score here" if where == "picture" else ""
         row, column = cell
-        maps = views.maps(frame, handle)
+        maps = frame.score_maps(handle)
         x, y = (frame.near[handle].numpy() + frame.stride * (np.array([column, row]) - len(maps[next(iter(maps))]) // 2)).tolist()
         values = " · ".join(f"{name} {_number(m[cell])}" for name, m in [*list(maps.items())[1:], *list(maps.items())[:1]])
         return f"pixel ({x:g}, {y:g}): {values}"
@@ -101,7 +100,7 @@ class Windows:
     def _cell(self, frame: Frame, handle: int) -> tuple[int, int] | None:
         where, x, y = self.mouse
         if where == "panels":
-            found = panel_at(x + 0.5, y + 0.5, views.maps(frame, handle), self.width)
+            found = panel_at(x + 0.5, y + 0.5, frame.score_maps(handle), self.width)
             return found and found[1]
         scores, near = frame.scores[handle].numpy(), frame.near[handle].numpy()
         return under(x, y, scores, near, frame.image.shape[:2], frame.edit.targets.numpy(), 2 * self.size, frame.stride)
