@@ -119,17 +119,17 @@ def test_the_delete_key_and_the_buttons_remove(model):
     picker.pair.number.value = 1
     touch(picker, "key_down", key="Delete", shift_key=False, ctrl_key=False, meta_key=False)
     assert [h for h, _ in pairs(picker)] == [(20, 20), (90, 90)]
-    picker.remove.click()
-    picker.clear.click()
+    picker.tools.remove.click()
+    picker.tools.clear.click()
     assert pairs(picker) == []
-    assert picker.remove.disabled
+    assert picker.tools.remove.disabled
     with pytest.raises(ValueError, match="no handle yet"):
         picker.edit  # noqa: B018
 
 
 def test_all_of_it_by_numbers(model):
     picker = dk.Picker(model)
-    picker.add.click()
+    picker.tools.add.click()
     for box, value in zip(picker.pair.boxes, (10, 20, 30, 40)):
         box.value = value
     assert pairs(picker) == [((10, 20), (30, 40))]
@@ -138,15 +138,15 @@ def test_all_of_it_by_numbers(model):
 def test_paint_and_erase(model):
     picker = dk.Picker(model)
     assert picker.mask is None
-    picker.mode.value, picker.brush.value = "Paint", 5
+    picker.tools.mode.value, picker.tools.brush.value = "Paint", 5
     pull(picker, (20, 64), (100, 64))
     assert picker.mask[64, 20:101].all(), "a stroke has no gaps"
     assert picker.mask.mean() < 0.1
-    picker.mode.value = "Erase"
+    picker.tools.mode.value = "Erase"
     pull(picker, (60, 64), (61, 64))
     assert not picker.mask[64, 60]
     assert picker.mask[64, 30]
-    picker.unmask.click()
+    picker.tools.unmask.click()
     assert picker.mask is None
     pull(picker, (60, 64), (61, 64))
     assert picker.mask.mean() > 0.9, "erasing without a mask begins with all of it"
@@ -157,7 +157,7 @@ def test_paint_and_erase(model):
 def test_a_mask_that_is_erased_completely_is_none(model):
     picker = dk.Picker(model)
     for mode in ("Paint", "Erase"):
-        picker.mode.value = mode
+        picker.tools.mode.value = mode
         pull(picker, (60, 64), (61, 64))
     assert picker.mask is None
 
@@ -401,7 +401,7 @@ def test_open_shows_the_saved_start_and_edit(model, tmp_path):
     studio.player.files.name.value = str(tmp_path / "runs/a")
     studio.player.files.save.click()
     studio.picker.seed = 7
-    studio.picker.clear.click()
+    studio.picker.tools.clear.click()
     studio.player.files.open.click()
     assert torch.equal(studio.picker.latent, model.sample(2))
     assert studio.edit.to_dict() == PAIR.to_dict()
@@ -625,7 +625,7 @@ def test_without_a_mouse_arrows_and_enter_pick_and_paint(model):
     step = model.size[0] / 64
     assert picker.edit.handles.tolist() == [[middle[0] + step, middle[1]]]
     assert picker.edit.targets.tolist() == [[middle[0] + step, middle[1] + 8 * step]]
-    picker.mode.value = "Paint"
+    picker.tools.mode.value = "Paint"
     press(picker.surface, " ")
     x, y = (int(v) for v in picker.edit.targets[0])
     assert picker.mask[y, x] and not picker.mask[0, 0]
@@ -660,12 +660,12 @@ def test_saving_never_overwrites_another_run(model, tmp_path, monkeypatch):
 
 def test_two_handles_on_one_pixel_are_told_not_raised(model):
     studio = dk.Studio(model, **FAST)
-    studio.picker.add.click()
-    studio.picker.add.click()
+    studio.picker.tools.add.click()
+    studio.picker.tools.add.click()
     assert "both on pixel (64, 64)" in studio.picker.notice.line.value
     assert studio.player.run_button.disabled
     assert studio.last_error is None
-    studio.picker.remove.click()
+    studio.picker.tools.remove.click()
     assert not studio.player.run_button.disabled
 
 

@@ -16,9 +16,9 @@ from .canvas import Surface
 from .draft import Draft, Point
 from .pair import Pair
 from .shown import Notice, Shown, button, card, guard, row
+from .tools import Tools
 from .upload import Upload
 
-POINTS, PAINT, ERASE = "Points", "Paint", "Erase"
 ARROWS = {"ArrowLeft": (-1, 0), "ArrowRight": (1, 0), "ArrowUp": (0, -1), "ArrowDown": (0, 1)}
 
 
@@ -101,7 +101,7 @@ class Picker(Shown):
         shown = len(targets) - d.open  # a handle that still waits has no ring
         as_points = lambda points: np.array(points, float).reshape(-1, 2)
         selected = d.selected if len(d.handles) > 1 else None
-        cursor = self.cursor and (*self.cursor, 0 if self.mode.value == POINTS else self.brush.value)
+        cursor = self.cursor and (*self.cursor, self.tools.radius)
         return paint(self.image, as_points(d.handles), as_points(targets[:shown]), mask=d.mask, selected=selected, cursor=cursor, size=size)
 
     def __repr__(self) -> str:
@@ -116,23 +116,12 @@ class Picker(Shown):
         self.upload = Upload(self.model, self.notice, self._preview, self._found)
         possible = hasattr(self.model, "generator") or hasattr(self.model, "invert")  # w to search in, or a way to noise
         self.upload.box.layout.display = "" if possible else "none"
-        tips = ["Click a handle, then its target", "Paint what may move", "Erase: what is not painted must stay"]
-        self.mode = W.ToggleButtons(options=[POINTS, PAINT, ERASE], tooltips=tips)
-        self.mode.style.button_width = f"{(size - 130) // 3 - 6}px"
-        self.mode.layout = W.Layout(width=f"{size - 130}px", overflow="visible")
-        self.mode.observe(self._mode_changed, "value")
-        top = max(self.model.size) / 4
-        self.brush = W.FloatSlider(value=top / 3, min=1, max=top, step=0.5, readout=False, description="Brush", tooltip="Size of the brush")
-        self.brush.style.description_width, self.brush.layout.width = "38px", "122px"
         self.pair = Pair(self.model.size, self._selected, self._typed)
-        self.add = button("Add", "plus", "Add a pair in the middle, to be moved by its numbers", self._add)
-        self.remove = button("Remove", "minus", "Remove the selected pair (Delete)", self._remove)
-        self.clear = button("Clear points", "", "Remove all pairs", self._clear)
-        self.unmask = button("Clear mask", "", "Remove the mask: everything may move", self._unmask)
+        self.tools = Tools(self.draft, self.notice, size, self._changed, self._show)
         line = lambda *parts: row(*parts, width=size)
         self.box = card(
-            line(self.seed_box, dice, self.upload.box), self.surface.canvas, self.notice.line, line(self.mode, self.brush),
-            line(*self.pair.parts), line(self.add, self.remove, self.clear, self.unmask),
+            line(self.seed_box, dice, self.upload.box), self.surface.canvas, self.notice.line, line(self.tools.mode, self.tools.brush),
+            line(*self.pair.parts), line(*self.tools.buttons),
         )  # fmt: skip
 
     def _preview(self, found) -> None:
@@ -152,27 +141,9 @@ class Picker(Shown):
     def _show(self, last: bool = True) -> None:
         """Draw, and fill the boxes from the draft."""
         self.surface.show(self.still, last)
-        if not last:
-            return
-        d = self.draft
-        self.pair.fill(d)
-        self.remove.disabled = self.clear.disabled = not d.handles
-        self.unmask.disabled = d.mask is None
-        self.add.disabled = d.open
-        self.brush.disabled = self.mode.value == POINTS
-        self._hint()
-
-    def _hint(self) -> None:
-        d = self.draft
-        if self.mode.value != POINTS:
-            verb = "Paint over what may move." if self.mode.value == PAINT else "Erase what must stay."
-            self.notice.say(verb + (" No mask yet: everything may." if d.mask is None else ""))
-        elif d.open:
-            self.notice.say("Now click where it should go.")
-        elif d.handles:
-            self.notice.say(d.trouble() or "Drag a point to move it; click for another handle.")
-        else:
-            self.notice.say("Click a point, such as the chin, then where it should go.")
+        if last:
+            self.pair.fill(self.draft)
+            self.tools.fill()
 
     def _changed(self) -> None:
         self._show()
@@ -185,17 +156,11 @@ class Picker(Shown):
         self._act("release" if kind == "out" else kind, x, y)
 
     def _act(self, kind: str, x: float, y: float) -> None:
-        d = self.draft
-        if self.mode.value == POINTS:
-            changed = {"press": d.press, "move": d.drag, "release": lambda *_: d.pressed is not None}[kind](x, y)
-        else:
-            changed = kind == "press" or d.stroke is not None
-            if changed:
-                d.paint(x, y, self.brush.value, self.mode.value == PAINT)
+        changed = self.tools.act(kind, x, y)
         if kind == "release":
-            d.release()
+            self.draft.release()
             if changed:
-                d.tidy()
+                self.draft.tidy()
                 self._changed()
         elif changed or kind == "press":
             self._show(last=kind == "press")
@@ -203,7 +168,7 @@ class Picker(Shown):
     @guard
     def _key(self, name: str) -> None:
         if name in ("Delete", "Backspace"):
-            self._remove()
+            self.tools.take_away()
         elif name in ARROWS:
             height, width = self.model.size
             x, y = self.cursor or (width / 2, height / 2)
@@ -225,10 +190,6 @@ class Picker(Shown):
         self.seed_box.value = random.randrange(1000)
 
     @guard
-    def _mode_changed(self, _) -> None:
-        self._show()
-
-    @guard
     def _selected(self, number: int) -> None:
         self.draft.selected = number
         self._show()
@@ -239,27 +200,4 @@ class Picker(Shown):
         d.handles[i] = d.inside(*handle)
         if d.targets[i] is not None:
             d.targets[i] = d.inside(*target)
-        self._changed()
-
-    @guard
-    def _add(self) -> None:
-        height, width = self.model.size
-        self.draft.add(self.draft.inside(width / 2, height / 2), self.draft.inside(width / 2, 0.6 * height))
-        self._changed()
-
-    @guard
-    def _remove(self) -> None:
-        self.draft.remove()
-        self._changed()
-
-    @guard
-    def _clear(self) -> None:
-        mask, arrive = self.draft.mask, self.draft.arrive
-        self.draft.load(None)
-        self.draft.mask, self.draft.arrive = mask, arrive
-        self._changed()
-
-    @guard
-    def _unmask(self) -> None:
-        self.draft.mask = None
         self._changed()
