@@ -59,10 +59,11 @@ class Surface:
         self.canvas = ipycanvas.Canvas(width=2 * width, height=2 * size, layout=layout)
         self.canvas.on_client_ready(self._again)
         self.times: deque[float] = deque(maxlen=60)
-        self._bytes, self._height, self._last, self._finger = b"", 1, 0.0, (0.0, 0.0)
+        self._bytes, self._height, self._last, self._spot = b"", 1, 0.0, (0.0, 0.0)
         if touched:
             self.canvas.add_class(style)
-            self._listen(touched, key)
+            self._hear_pointer(touched)
+            self._hear_keys(key)
 
     def show(self, make: Callable[[int], Image.Image], last: bool = True) -> bool:
         """Draw ``make(height)``, a picture of about that height; says whether it was drawn.
@@ -97,7 +98,7 @@ class Surface:
             self.canvas._canvas_manager.send_draw_command(self.canvas, command, [0, 0], [self._bytes])
             self.canvas.restore()
 
-    def _listen(self, touched: Callable, key: Callable | None) -> None:
+    def _hear_pointer(self, touched: Callable) -> None:
         scale = self.picture[0] / (2 * self.size)
         tell = lambda kind: lambda x, y: touched(kind, x * scale - 0.5, y * scale - 0.5)
         canvas, press, move, release = self.canvas, tell("press"), tell("move"), tell("release")
@@ -105,25 +106,27 @@ class Surface:
         canvas.on_mouse_move(move)
         canvas.on_mouse_up(release)
         canvas.on_mouse_out(tell("out"))  # a button that is let go outside is never heard of
+        canvas.on_touch_start(self._finger(press))
+        canvas.on_touch_move(self._finger(move))
+        canvas.on_touch_end(self._finger(release))
 
-        def finger(tell: Callable) -> Callable:
-            def hear(touches: list[tuple[float, float]]) -> None:
-                self._finger = touches[0] if touches else self._finger  # the end of a touch has no place
-                tell(*self._finger)
+    def _finger(self, tell: Callable[[float, float], None]) -> Callable:
+        """Tells of the first finger; the end of a touch has no place, so that is where it was last."""
 
-            return hear
+        def hear(touches: list[tuple[float, float]]) -> None:
+            self._spot = touches[0] if touches else self._spot
+            tell(*self._spot)
 
-        canvas.on_touch_start(finger(press))
-        canvas.on_touch_move(finger(move))
-        canvas.on_touch_end(finger(release))
+        return hear
 
-        def press_key(name: str, *_) -> None:
+    def _hear_keys(self, key: Callable[[str], None] | None) -> None:
+        def press(name: str, *_) -> None:
             if name == "Tab":
-                canvas.blur()  # a canvas swallows every key, so the focus would never get out: the next Tab goes on
+                self.canvas.blur()  # a canvas swallows every key, so the focus would never get out: the next Tab goes on
             elif key:
                 key(name)
 
-        canvas.on_key_down(press_key)
+        self.canvas.on_key_down(press)
 
 
 class Throttle:
