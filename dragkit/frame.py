@@ -39,6 +39,7 @@ class Frame:
     stride: float = 1
     goals: Goals | None = field(default=None, repr=False)
     memory: Any = field(default=None, repr=False)
+    centre: Tensor | None = field(default=None, repr=False)
 
     @classmethod
     def of(cls, step: Step) -> Frame:
@@ -50,7 +51,7 @@ class Frame:
             step.index, step.latent.cpu(), step.edit.to("cpu"), track.points.cpu(), track.confidence.cpu(), track.scores.cpu(),
             dict(step.losses), step.arrived.cpu(), image, optimiser, step.near.cpu(), step.first.cpu(), step.tracker,
             {name: m.cpu() for name, m in track.maps.items()}, None if track.threshold is None else track.threshold.cpu(),
-            track.stride, None if track.goals is None else track.goals.to("cpu"), step.memory,
+            track.stride, None if track.goals is None else track.goals.to("cpu"), step.memory, track.middle(step.near).cpu(),
         )  # fmt: skip
 
     @property
@@ -79,7 +80,7 @@ class Frame:
     def window(self, handle: int) -> dict[str, Any]:
         """The score window of a handle, for :func:`dragkit.compose.paint`."""
         candidates = None if self.goals is None else self.goals.candidates[handle].numpy()
-        return {"scores": self.scores[handle].numpy(), "near": self.near[handle].numpy(), "stride": self.stride, "candidates": candidates}
+        return {"scores": self.scores[handle].numpy(), "near": self.centre[handle].numpy(), "stride": self.stride, "candidates": candidates}
 
     def score_maps(self, handle: int) -> dict[str, np.ndarray]:
         """The score windows (k k) of a handle by name: "fused", which the best pixel is taken from, then what it is made of; just "scores" where it is all."""

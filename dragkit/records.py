@@ -78,12 +78,13 @@ class TrackResult:
     Attributes:
         points: (n 2) where the content of each handle is now, (x, y) in pixels.
         confidence: (n) how sure the tracker is; NaN where it does not measure that.
-        scores: (n k k) the score window around the last point, row = y; higher is better, NaN off the picture.
+        scores: (n k k) the score window around the last point, or around `centre`; row = y, higher is better, NaN off the picture.
         memory: what to look for next time; only the tracker that made it knows its type.
         maps: by name, what the scores were made of, each (n k k) like them.
         stride: pixels between neighbours in `scores`.
         goals: of a tracker whose points are goals; None where they are sightings.
         threshold: (n) the gate's: the least confidence that is trusted; `drag` fills it in.
+        centre: (n 2) the middle of the score windows, in pixels, of a tracker that looks elsewhere than around the last point.
     """
 
     points: Tensor
@@ -94,6 +95,11 @@ class TrackResult:
     threshold: Tensor | None = None
     stride: float = 1
     goals: Goals | None = None
+    centre: Tensor | None = None
+
+    def middle(self, near: Tensor) -> Tensor:
+        """(n 2) the middle of the score windows, for a look around `near`."""
+        return near if self.centre is None else self.centre
 
     @property
     def trusted(self) -> Tensor:

@@ -170,7 +170,7 @@ def retrack(model, trace: Trace, tracker: Tracker, trust: Gate | None = None, ar
         again.append(replace(
             frame, points=track.points.cpu(), confidence=track.confidence.cpu(), scores=track.scores.cpu(), near=near.cpu(),
             maps={name: m.cpu() for name, m in track.maps.items()}, arrived=arrived.cpu(), first=first.cpu(), threshold=None if trust is None else track.threshold.cpu(),
-            tracker=tracker_name(tracker), stride=track.stride, goals=track.goals and track.goals.to("cpu"), memory=memory,
+            tracker=tracker_name(tracker), stride=track.stride, goals=track.goals and track.goals.to("cpu"), memory=memory, centre=track.middle(near).cpu(),
         ))  # fmt: skip
     return again
 

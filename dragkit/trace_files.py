@@ -53,7 +53,7 @@ def read(path: str | Path) -> tuple[list[Frame], dict[str, Any]]:
 
 def _arrays(frames: list[Frame]) -> dict[str, np.ndarray]:
     """The tensors by name; windows may differ in size, and steps in their maps, so each of those has a name of its own."""
-    arrays = {name: np.stack([np.asarray(getattr(f, name)) for f in frames]) for name in ("latent", "near", "confidence", "first", "image")}
+    arrays = {name: np.stack([np.asarray(getattr(f, name)) for f in frames]) for name in ("latent", "near", "centre", "confidence", "first", "image")}
     for i, f in enumerate(frames):
         arrays |= {f"scores{i}": np.asarray(f.scores)} | {f"map{i}/{name}": np.asarray(m) for name, m in f.maps.items()}
         if f.threshold is not None:
@@ -88,7 +88,7 @@ def _frame(edit: Edit, step: dict[str, Any], arrays: dict[str, np.ndarray], i: i
         step["index"], tensor("latent"), edit, torch.tensor(step["points"]), tensor("confidence"), torch.from_numpy(arrays[f"scores{i}"]),
         step["losses"], torch.tensor(step["arrived"]), arrays["image"][i], {0: state} if state["step"] else {}, tensor("near"),
         tensor("first"), step["tracker"], maps, None if threshold is None else torch.from_numpy(threshold),
-        step.get("stride", 1), _goals(**goals) if goals else None,
+        step.get("stride", 1), _goals(**goals) if goals else None, None, tensor("centre" if "centre" in arrays else "near"),
     )  # fmt: skip
 
 

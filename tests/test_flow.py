@@ -3,6 +3,7 @@
 import sys
 import types
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -230,3 +231,14 @@ def test_a_drag_with_flow_goes_on_from_any_step_and_is_saved(tracker, tmp_path):
     assert torch.equal(last.latent, trace[-1].latent)
     opened = dk.Trace.load(trace.save(tmp_path / "run"))
     assert torch.equal(opened[-1].points, trace[-1].points) and dk.Player(opened).snapshot()[:4] == b"\x89PNG"
+    assert torch.equal(opened[-1].centre, trace[-1].centre)
+
+
+def test_the_windows_of_a_refined_flow_stand_where_it_looked():
+    """The best pixel of each window is the point, seen from the window's middle: there, not around the last point."""
+    memory, near = OpticalFlow(dis, refine=16).start(pan((0, 0)), EDIT), EDIT.handles
+    found = OpticalFlow(dis, refine=16).find(pan((3, 2)), memory, near)
+    side = found.scores.shape[-1]
+    row, column = np.unravel_index(int(found.scores[0].nan_to_num(-np.inf).argmax()), (side, side))
+    best = found.middle(near)[0] + found.stride * (torch.tensor([column, row]) - side // 2)
+    assert torch.equal(best, found.points[0]) and not torch.equal(found.middle(near), near)

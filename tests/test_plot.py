@@ -213,7 +213,7 @@ def test_a_score_window_with_a_stride_lies_where_it_was_read(trace, stride):
     """A step whose best score is two cells to the right of the middle is ringed two strides to the right."""
     scores = torch.zeros(1, 7, 7)
     scores[0, 3, 5] = 1
-    frame = replace(trace[0], scores=scores, maps={}, near=torch.tensor([[20.0, 30.0]]), stride=stride)
+    frame = replace(trace[0], scores=scores, maps={}, centre=torch.tensor([[20.0, 30.0]]), stride=stride)
     axes = dk.plot.scores(frame).axes[0]
     assert axes.get_xlim() == (20 - 3.5 * stride, 20 + 3.5 * stride)
     assert [line.get_xydata().tolist() for line in axes.lines if line.get_label() == "best"] == [[[20 + 2 * stride, 30]]]

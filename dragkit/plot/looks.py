@@ -30,7 +30,7 @@ def scores(frame: Frame | Step, handle: int = 0) -> Plot:
     figure = Plot(figsize=(1.4 + 3 * len(maps), 3.9), layout="constrained")
     many = figure.subplots(1, len(maps), squeeze=False)[0]
     for axes, (name, window) in zip(many, maps.items()):
-        picture = _window(axes, name, window, frame.near[handle].numpy(), frame.stride)
+        picture = _window(axes, name, window, frame.centre[handle].numpy(), frame.stride)
     many[0].set_ylabel("y (px)")
     figure.suptitle(f"scores of handle {handle}, step {frame.index}", fontsize=11)
     bar = figure.colorbar(picture, ax=many, ticks=[0, 1])

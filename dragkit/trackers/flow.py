@@ -90,7 +90,7 @@ class OpticalFlow:
         points = _within(memory.points + sample(flow, memory.points, view.size), view.size)
         found = _seen(points, None)
         if memory.template is not None:
-            found = NearestNeighbor(self.refine).find(view, memory.template, points)
+            found = replace(NearestNeighbor(self.refine).find(view, memory.template, points), centre=points)
         edge = points.new_tensor([view.size[1] - 1, view.size[0] - 1])
         lost = ((points == 0) | (points == edge)).any()
         if self.policy == "frame" or (memory.age + 1 >= self.every and not lost):

@@ -69,7 +69,7 @@ class Windows:
         """The maps of the chosen handle side by side, over their legend; twice as fine as on the page."""
         handle = self.handle.value
         sheet = Image.new("RGB", (2 * self.width, 2 * round(FLAT * self.width)), "white")
-        sheet.paste(panels(frame.score_maps(handle), frame.near[handle].numpy(), width=self.width, chosen=self.map.value, stride=frame.stride))
+        sheet.paste(panels(frame.score_maps(handle), frame.centre[handle].numpy(), width=self.width, chosen=self.map.value, stride=frame.stride))
         sheet.paste(legend(self.width, looked=True), (0, sheet.height - 48))
         return sheet
 
@@ -93,7 +93,7 @@ class Windows:
             return f"pixel ({x:.0f}, {y:.0f}): no score here" if where == "picture" else ""
         row, column = cell
         maps = frame.score_maps(handle)
-        x, y = (frame.near[handle].numpy() + frame.stride * (np.array([column, row]) - len(maps[next(iter(maps))]) // 2)).tolist()
+        x, y = (frame.centre[handle].numpy() + frame.stride * (np.array([column, row]) - len(maps[next(iter(maps))]) // 2)).tolist()
         values = " · ".join(f"{name} {_number(m[cell])}" for name, m in [*list(maps.items())[1:], *list(maps.items())[:1]])
         return f"pixel ({x:g}, {y:g}): {values}"
 
@@ -102,7 +102,7 @@ class Windows:
         if where == "panels":
             found = panel_at(x + 0.5, y + 0.5, frame.score_maps(handle), self.width)
             return found and found[1]
-        scores, near = frame.scores[handle].numpy(), frame.near[handle].numpy()
+        scores, near = frame.scores[handle].numpy(), frame.centre[handle].numpy()
         return under(x, y, scores, near, frame.image.shape[:2], frame.edit.targets.numpy(), 2 * self.size, frame.stride)
 
     def _arrange(self) -> None:
