@@ -111,6 +111,26 @@ def test_an_answer_that_changes_its_arguments_does_not_change_ours():
     assert check.sample(renamed(check.sample.answer)).passed
 
 
+def test_an_answer_that_changes_what_it_was_given_is_told_once_its_numbers_are_right():
+    def in_place(z, features, label, mu, lr):
+        z -= lr * (2 * features.T @ (features @ z - label) / len(features) + 2 * mu * z)
+        return z
+
+    def patches(now, first, confidence, threshold):
+        now[confidence < threshold] = first[confidence < threshold]
+        return now
+
+    assert "not yet. It changes `z`, which was passed in; make a new one" in check.gradient_step(in_place).words
+    assert "It changes `now`" in check.reference(patches).words
+    assert "goes uphill" in check.gradient_step(lambda z, f, y, mu, lr: z.add_(z - check.gradient_step.answer(z, f, y, mu, lr))).words
+
+
+def test_the_case_that_differs_is_told_in_words():
+    assert "For L_end = 0, l = 0.3: what it returns is 0.5 where" in check.share(lambda end, expected: 0.5).words
+    assert "For L_begin = 0, L_end = 0, l = 0.3: what it returns is None where it should be 'hop'" in check.case(
+        lambda b, e, l: None if e < l / 2 else "stay" if e < b else "back").words  # fmt: skip
+
+
 # --- the project's contract ------------------------------------------------------------------------------
 
 
