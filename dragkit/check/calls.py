@@ -29,7 +29,8 @@ def noting(function: Answer, changed: list[str]) -> Answer:
 
 def _copied(value: Any) -> np.ndarray | None:
     """The numbers of what can be changed in place."""
-    return np.array(value.detach().cpu() if isinstance(value, Tensor) else value) if isinstance(value, Tensor | np.ndarray) else None
+    value = value.detach().cpu().numpy() if isinstance(value, Tensor) else value
+    return value.copy() if isinstance(value, np.ndarray) else None
 
 
 def _equal(old: np.ndarray | None, now: np.ndarray | None) -> bool:
