@@ -34,6 +34,8 @@ def test_the_right_answer_passes_with_a_picture(exercise):
     verdict = exercise(renamed(exercise.answer))
     assert verdict.passed, verdict.words
     assert (verdict.picture is None) == (exercise.draw is None)
+    said = [text.get_text() for axes in getattr(verdict.picture, "axes", []) for text in axes.texts]
+    assert "cannot be drawn" not in said
 
 
 @every
@@ -109,6 +111,36 @@ def test_shapes_and_sizes_of_errors_are_told():
 def test_an_answer_that_changes_its_arguments_does_not_change_ours():
     check.sample(lambda features, x, y: features.zero_()[:, 0, 0])
     assert check.sample(renamed(check.sample.answer)).passed
+
+
+def test_an_answer_that_changes_what_it_was_given_is_told_once_its_numbers_are_right():
+    def in_place(z, features, label, mu, lr):
+        z -= lr * (2 * features.T @ (features @ z - label) / len(features) + 2 * mu * z)
+        return z
+
+    def patches(now, first, confidence, threshold):
+        now[confidence < threshold] = first[confidence < threshold]
+        return now
+
+    assert "not yet. It changes `z`, which was passed in; make a new one" in check.gradient_step(in_place).words
+    assert "It changes `now`" in check.reference(patches).words
+    assert "goes uphill" in check.gradient_step(lambda z, f, y, mu, lr: z.add_(z - check.gradient_step.answer(z, f, y, mu, lr))).words
+
+
+def test_methods_that_are_resampled_by_themselves_are_noticed_whatever_they_draw():
+    def drawn(ours, theirs, resamplings):
+        others = np.random.default_rng(5).permutation(resamplings.ravel()).reshape(resamplings.shape)
+        return (ours.mean() / theirs.mean(), *np.percentile(ours[resamplings].mean(1) / theirs[others].mean(1), [2.5, 97.5]))
+
+    reversed_ = lambda a, b, r: (a.mean() / b.mean(), *np.percentile(a[r].mean(1) / b[r[::-1]].mean(1), [2.5, 97.5]))
+    for wrong in (drawn, reversed_):
+        assert "Each method is resampled by itself" in check.ratio(wrong).words
+
+
+def test_the_case_that_differs_is_told_in_words():
+    assert "For L_end = 0, l = 0.3: what it returns is 0.5 where" in check.share(lambda end, expected: 0.5).words
+    assert "For L_begin = 0, L_end = 0, l = 0.3: what it returns is None where it should be 'hop'" in check.case(
+        lambda b, e, l: None if e < l / 2 else "stay" if e < b else "back").words  # fmt: skip
 
 
 # --- the project's contract ------------------------------------------------------------------------------
@@ -259,8 +291,8 @@ def test_a_loop_that_never_ends_or_asks_for_no_gradient_is_told():
 
 
 def test_a_trap_that_nobody_fell_into_tells_by_how_much():
-    words = check.fool(lambda start, end: ({"opaque": True, "light": 0.5}, start + 20, end)).words
-    assert "px off, with no twin' where it should be 'lost'" in words
+    words = check.fool(lambda start, end: ({"light": 0.2}, (start + end) / 2, end)).words
+    assert "left to right: its outcome is 'followed to the end, with no twin, " in words and " px off' where it should be 'lost'" in words
     assert "no scene" in check.fool(lambda start, end: {"lookalike": 0.9}).words
 
 
@@ -268,6 +300,11 @@ def stepped(z, f, y, mu, lr):
     z = z.clone().requires_grad_()
     ((f @ z - y).square().mean() + mu * z.square().sum()).backward()
     return z.detach() - lr * z.grad
+
+
+def counted(values, resamplings):
+    means = np.sort(values[resamplings].mean(1))
+    return means[int(0.025 * len(means))], means[int(0.975 * len(means))]
 
 
 STYLES = [  # right answers that are written another way
@@ -287,6 +324,7 @@ STYLES = [  # right answers that are written another way
     ("share", lambda e, l: torch.sigmoid(torch.tensor(-np.log(9) / 0.6 / l * (e - 0.2 * l)))),
     ("ddim_step", lambda z, e, n, t: (t / n) ** 0.5 * z + ((1 - t) ** 0.5 - (t * (1 - n) / n) ** 0.5) * e),
     ("interval", lambda v, r: np.quantile(v[r].mean(axis=1), [0.025, 0.975])),
+    ("interval", counted),
     ("ratio", lambda a, b, r: (np.mean(a) / np.mean(b), *np.quantile(a[r].sum(1) / b[r].sum(1), [0.025, 0.975]))),
     ("truncate", lambda w, m, psi: torch.lerp(m, w, psi)),
     ("errors", lambda s, c, t: [(s - t).norm(dim=2).mean(1), (s - c).norm(dim=2).mean(1)]),

@@ -5,10 +5,7 @@ The verdict never raises: a notebook whose exercises are open still runs to its 
 
 from __future__ import annotations
 
-import sys
-import traceback
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,8 +15,8 @@ from matplotlib.axes import Axes
 from torch import Tensor
 
 from ..plot.figures import Photo
+from .calls import Answer, noting, raised, watched
 
-Answer = Callable[..., Any]
 Values = dict[str, Any]  # what an answer gave, by name: tensors, or words that must be the same
 NEAR = 1e-3  # of the right answer's largest number
 
@@ -54,9 +51,10 @@ class Exercise:
         answer: the right function.
         cases: makes the arguments, always the same; the first are the ones that are drawn.
         mistakes: sentence → the wrong function that it explains.
-        draw: ``draw(axes, case, value)`` for the first of an answer's values.
+        draw: ``draw(axes, case, value)`` for the first of an answer's values, or, if `whole`, for all of them by name.
         run: ``run(function, case)`` → what is compared, where it is not just what the function returns: a tensor, or several by name.
         forbidden: functions that would answer instead of the student.
+        told: a case in words, where it is a few numbers: "L_end = 0.9, l = 0.3".
     """
 
     name: str
@@ -67,6 +65,8 @@ class Exercise:
     draw: Callable[[Axes, tuple, Any], None] | None = None
     run: Callable[[Answer, tuple], Any] = field(default=lambda function, case: function(*case))
     forbidden: tuple[Answer, ...] = ()
+    told: Callable[[tuple], str] | None = None
+    whole: bool = False
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "__doc__", f"{self.asks}\n\nAsk with your function: check.{self.name}({self.name})")
@@ -75,29 +75,35 @@ class Exercise:
         """The verdict on `function`; it is called on a dozen small cases, and what it raises is told, not raised."""
         if not callable(function):
             return self._no(f"give the function itself, check.{self.name}({self.name}), not what it returned ({type(function).__name__})")
-        found, called = [], set()
+        found, called, changed = [], set(), []
         for case in self.cases():
-            with _watched({f.__code__: f.__name__ for f in (*self.forbidden, self.answer)}, called):
+            with watched({f.__code__: f.__name__ for f in (*self.forbidden, self.answer)}, called):
                 try:
-                    found.append(self._values(function, case))
+                    found.append(self._values(noting(function, changed), case))
                 except Exception as error:
-                    return self._no(_told(error, function))
+                    return self._no(raised(error, function))
         right = [self._values(self.answer, case) for case in self.cases()]
         if all(value is None for values in found for value in values.values()):
             return Verdict(False, f"**{self.name}**: not yet. It returns nothing so far.")
-        return self._judged(right, found, called)
+        return self._judged(right, found, called, changed)
 
     def or_ours(self, function: Answer) -> Answer:
         """Your function where it is right, else ours: the lesson goes on either way."""
         return function if callable(function) and self(function).passed else self.answer
 
-    def _judged(self, right: list[Values], found: list[Values], called: set[str]) -> Verdict:
+    def _judged(self, right: list[Values], found: list[Values], called: set[str], changed: list[str]) -> Verdict:
         if (off := _first(right, found)) is None:
             if called:
                 return self._no(f"all numbers are right, but they come from `{called.pop()}`. The point of this one is to write it yourself")
+            if changed:
+                return Verdict(False, f"**{self.name}**: not yet. It changes `{changed[0]}`, which was passed in; make a new one: a = a - b, not a -= b.")
             return Verdict(True, f"**{self.name}**: right, in {len(right)} cases of {len(right)}.", self._picture(0, right, found))
-        words = self._mistake(found) or _difference(*off[1:])
+        words = self._mistake(found) or self._differs(*off)
         return Verdict(False, f"**{self.name}**: not yet. {words}", self._picture(off[0], right, found))
+
+    def _differs(self, number: int, *off: Any) -> str:
+        words = _difference(*off)
+        return words if self.told is None else f"For {self.told(self.cases()[number])}: {words[0].lower()}{words[1:]}"
 
     def _mistake(self, found: list[Values]) -> str | None:
         """The sentence of the mistake that gives just these values."""
@@ -117,9 +123,11 @@ class Exercise:
         if self.draw is None:
             return None
         figure = Photo(figsize=(6, 2.9), layout="constrained")
-        for axes, title, values in zip(figure.subplots(1, 2, sharex=True, sharey=True), ("target", "yours"), (right, found)):
+        first = lambda values: next(iter(values.values()))
+        target = "ours" if isinstance(first(right[number]), str) else "target"  # words can be right in many ways
+        for axes, title, values in zip(figure.subplots(1, 2, sharex=True, sharey=True), (target, "yours"), (right, found)):
             try:
-                self.draw(axes, self.cases()[number], next(iter(values[number].values())))
+                self.draw(axes, self.cases()[number], values[number] if self.whole else first(values[number]))
             except Exception:  # what is of another shape cannot be drawn; the words tell
                 axes.text(0.5, 0.5, "cannot be drawn", ha="center", transform=axes.transAxes)
             axes.set_title(title, fontsize=10)
@@ -172,27 +180,3 @@ def _tensor(value: Any) -> Tensor:
     if isinstance(value, list | tuple) and value and isinstance(value[0], Tensor):
         value = torch.stack(list(value))
     return torch.as_tensor(value).detach().cpu().double()
-
-
-def _told(error: Exception, function: Answer) -> str:
-    """What a student's function raised, and in which of its lines."""
-    name = getattr(getattr(function, "__code__", None), "co_filename", None)
-    lines = [f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename == name]
-    where = f" in line {lines[-1] - function.__code__.co_firstlineno + 1} of the function" if lines else ""
-    return f"it raises {type(error).__name__}{where}: {error}"
-
-
-@contextmanager
-def _watched(codes: Mapping[Any, str], called: set[str]) -> Iterator[None]:
-    """Note in `called` which functions run meanwhile, by their code."""
-
-    def note(frame, event: str, _: Any) -> None:
-        if event == "call" and frame.f_code in codes:
-            called.add(codes[frame.f_code])
-
-    before = sys.getprofile()
-    sys.setprofile(note)
-    try:
-        yield
-    finally:
-        sys.setprofile(before)

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from torch import Tensor
 
 from ..geometry import sample as package_sample
-from .exercise import Exercise
+from .exercise import Answer, Exercise, Values
 
 LOSSES = torch.linspace(0, 1.3, 14).tolist()
 
@@ -36,8 +36,15 @@ case = Exercise(
             {"stay": "back", "back": "stay"}.get(_case(b, e, l), "hop")),
         '"hop" comes first: with L_end below l/2 it does not matter how the sub-motion began.': lambda b, e, l: (
             "back" if e >= b else "hop" if e < l / 2 else "stay"),
+        '"stay" is asked before "hop": with L_end below l/2 it is a hop, also where the loss has fallen.': lambda b, e, l: (
+            "stay" if e < b else "hop" if e < l / 2 else "back"),
+        '"back" is asked before "hop": a loss that has grown and is still below l/2 is a hop.': lambda b, e, l: (
+            "back" if e > b else "hop" if e < l / 2 else "stay"),
+        "For a hop L_end must be small beside l; how the sub-motion began does not enter.": lambda b, e, l: "hop" if b < l / 2 else "stay" if e < b else "back",
+        "A hop is not half of how it began, but half of what is expected, l.": lambda b, e, l: "hop" if e < b / 2 else "stay" if e < b else "back",
         "There is no way back in it: a loss that has grown is the third case.": lambda b, e, l: "hop" if e < l / 2 else "stay",
     },
+    told=lambda case: f"L_begin = {case[0]:.3g}, L_end = {case[1]:.3g}, l = {case[2]:.3g}",
 )  # fmt: skip
 
 
@@ -45,16 +52,22 @@ def _share(end: float, expected: float) -> float:
     return 1 / (1 + math.exp(math.log(9) / (0.6 * expected) * (end - 0.2 * expected)))
 
 
-def _curve(axes: Axes, case: tuple, value: float) -> None:
-    """The right curve, and this answer on it."""
-    _, expected = case
-    axes.plot([expected * x for x in LOSSES], [_share(expected * x, expected) for x in LOSSES], color="0.6")
-    axes.plot([case[0]], [float(value)], "o", color="#d55e00")
-    axes.set(xlabel="L at the end", ylabel="share x", ylim=(-0.05, 1.05))
+def _shares(function: Answer, case: tuple) -> Values:
+    """The share of this case, and all those of its l, to be drawn."""
+    value = function(*case)
+    return {"": value} if value is None else {"": value, "curve": [float(function(case[1] * x, case[1])) for x in LOSSES]}
 
 
-def _wrong(slope: float = 1, centre: float = 0.2, width: float = 0.6):
-    return lambda end, l: 1 / (1 + math.exp(slope * math.log(9) / (width * l) * (end - centre * l)))
+def _curve(axes: Axes, case: tuple, values: Values) -> None:
+    """The share over L, and this case on it."""
+    end, expected = case
+    axes.plot([expected * x for x in LOSSES], values["curve"], color="#0072b2")
+    axes.plot([end], [float(values[""])], "o", color="#d55e00")
+    axes.set(xlabel=f"L at the end (l = {expected:g})", ylabel="share x", ylim=(-0.05, 1.05))
+
+
+def _wrong(slope: float = 1, centre: float = 0.2, log: float = math.log(9)) -> Answer:
+    return lambda end, l: 1 / (1 + math.exp(slope * log / (0.6 * l) * (end - centre * l)))
 
 
 share = Exercise(
@@ -65,10 +78,20 @@ share = Exercise(
     {
         "The sign is turned, or that is the old template's share: the better the match (the smaller L), the more the template takes.": _wrong(slope=-1),
         "b is 0.2 l, where the share is one half; yours is zero.": _wrong(centre=0),
+        "b is 0.2 l, not half of l: a match must be good to be learned from by half.": _wrong(centre=0.5),
+        "ln is the natural logarithm, math.log; log10 of 9 makes the curve too flat.": _wrong(log=math.log10(9)),
         "a and b belong to l: with numbers of their own they would fit one model only.": lambda end, l: _share(end, 1.0),
-        "a is ln 9 / (0.6 l), so that the share is a tenth at 0.8 l; the logarithm is missing.": lambda end, l: 1 / (1 + math.exp(9 / (0.6 * l) * (end - 0.2 * l))),
+        "a is ln 9 / (0.6 l), so that the share is a tenth at 0.8 l; the logarithm is missing.": _wrong(log=9),
+        "The bracket around 0.6 l is missing: ln 9 is divided by both.": lambda end, l: 1 / (1 + math.exp(math.log(9) / 0.6 * l * (end - 0.2 * l))),
+        "The bracket around L_end - b is missing: a multiplies both.": lambda end, l: 1 / (1 + math.exp(math.log(9) / (0.6 * l) * end - 0.2 * l)),
+        "The bracket around the denominator is missing: 1 is divided by all of 1 + exp(...).": lambda end, l: 1 / 1 + math.exp(math.log(9) / (0.6 * l) * (end - 0.2 * l)),
+        "That is the exponential alone, which grows with L; the share is 1 over 1 + it.": lambda end, l: math.exp(math.log(9) / (0.6 * l) * (end - 0.2 * l)),
+        "The 1 in the denominator is missing: a share lies between 0 and 1.": lambda end, l: 1 / math.exp(math.log(9) / (0.6 * l) * (end - 0.2 * l)),
     },
     draw=_curve,
+    run=_shares,
+    told=lambda case: f"L_end = {case[0]:.3g}, l = {case[1]:.3g}",
+    whole=True,
 )
 
 
@@ -78,6 +101,12 @@ def _follow(flow: Tensor, x: float, y: float) -> tuple[float, float]:
     weights = ((i, j, (1 - a) * (1 - b)), (i, j + 1, a * (1 - b)), (i + 1, j, (1 - a) * b), (i + 1, j + 1, a * b))
     dx, dy = (sum(w * flow[k, r, c].item() for r, c, w in weights) for k in (0, 1))
     return x + dx, y + dy
+
+
+def _at(flow: Tensor, column: float, row: float, x: float, y: float) -> tuple[float, float]:
+    """The point (x, y) moved by the flow that is read at another place."""
+    u, v = _follow(flow, column, row)
+    return x + u - column, y + v - row
 
 
 def _flows() -> list[tuple[Tensor, float, float]]:
@@ -97,19 +126,26 @@ def _arrow(axes: Axes, case: tuple, value: tuple[float, float]) -> None:
 
 follow = Exercise(
     "follow",
-    "follow(flow, x, y): where the point (x, y) goes by flow (2 h w), dx first, then dy, in pixels; the flow is read between its pixels, bilinear. Returns (x, y).",
+    "follow(flow, x, y): where the point (x, y) goes by flow (2 h w), dx first, then dy, in pixels; the flow is read between its pixels, bilinear: four "
+    "pixels and their weights, written out, without dragkit's own `sample`. Returns (x, y).",
     _follow,
     _flows,
     {
         "dx and dy are swapped: flow[0] is dx, which is added to x.": lambda f, x, y: _follow(f.flip(0), x, y),
         "The sign is turned: the flow leads from the first picture to the second.": lambda f, x, y: _follow(-f, x, y),
-        "The flow is read at (y, x): its second index is the row, y.": lambda f, x, y: tuple(
-            n - o + p for n, o, p in zip(_follow(f, min(y, 14), min(x, 10)), (min(y, 14), min(x, 10)), (x, y))),
-        "The flow is read at the nearest pixel; between pixels it is blended (your sample of lesson 1).": lambda f, x, y: (
-            x + f[0, round(y), round(x)].item(), y + f[1, round(y), round(x)].item()),
+        "The flow is read at (y, x): its second index is the row, y.": lambda f, x, y: _at(f, y, x, x, y),
+        "The flow is read half a pixel off: pixel centres are at whole numbers.": lambda f, x, y: _at(f, x - 0.5, y - 0.5, x, y),
+        "The flow is read at the nearest pixel; between pixels it is blended (your sample of lesson 1).": lambda f, x, y: _at(f, round(x), round(y), x, y),
+        "int() cuts the point off to the pixel on its upper left; between pixels the flow is blended from four.": lambda f, x, y: _at(f, int(x), int(y), x, y),
+        "The flow is read at one pixel, and that at [x, y]: the row, y, comes first, and between pixels four are blended.": lambda f, x, y: (
+            _at(f, int(y), int(x), x, y)),
+        "The flow is read at the nearest pixel, and that at [x, y]: the row, y, comes first, and between pixels four are blended.": lambda f, x, y: (
+            _at(f, round(y), round(x), x, y)),
+        "The weights are swapped: the nearer a pixel, the more it counts.": lambda f, x, y: _at(f, 2 * int(x) + 1 - x, 2 * int(y) + 1 - y, x, y),
         "That is the motion alone; the point goes to its old place plus the motion.": lambda f, x, y: tuple(
             n - o for n, o in zip(_follow(f, x, y), (x, y))),
     },
     draw=_arrow,
     forbidden=(package_sample,),
+    told=lambda case: f"the point ({case[1]:.3g}, {case[2]:.3g})",
 )  # fmt: skip

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
@@ -32,6 +32,16 @@ def bars(axes: Axes, case: tuple, value: Any) -> None:
     values = torch.as_tensor(value).detach().flatten().tolist()
     axes.bar(range(len(values)), values, color="#0072b2")
     axes.axhline(0, color="0.4", lw=0.8)
+
+
+def bars_of(x: str, y: str) -> Callable[[Axes, tuple, Any], None]:
+    """A few numbers, on axes that are named."""
+
+    def named(axes: Axes, case: tuple, value: Any) -> None:
+        bars(axes, case, value)
+        axes.set(xlabel=x, ylabel=y)
+
+    return named
 
 
 def way(axes: Axes, case: tuple, value: Any) -> None:

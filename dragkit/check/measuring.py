@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from ..plot.figures import COLOURS
-from .exercise import Exercise
+from .exercise import Answer, Exercise, Values
 
 
 def _interval(values: np.ndarray, resamplings: np.ndarray) -> tuple[float, float]:
@@ -23,16 +23,41 @@ def _spread(mean: float, by: float) -> tuple[float, float]:
 
 
 def _samples() -> list[tuple[np.ndarray, np.ndarray]]:
-    """Skewed values, as distances are, and which of them each resampling holds."""
+    """Skewed values, as distances are, and which of them each resampling holds.
+
+    Each resampling is there four times, so that the middle 95 % is the same whether one sorts and counts or interpolates.
+    """
     random = np.random.default_rng(11)
-    return [(random.exponential(2, k), random.integers(k, size=(1000, k))) for k in (5, 12, 30)]
+    return [(random.exponential(2, k), random.permutation(np.repeat(random.integers(k, size=(500, k)), 4, axis=0))) for k in (5, 12, 30)]
+
+
+def _resampled(function: Answer, case: tuple) -> Values:
+    """What it returns, and whether the tasks stay in pairs: where theirs is twice ours, task by task, so is the mean of every resampling."""
+    ours, theirs, resamplings = case
+    value = function(ours, theirs, resamplings)
+    if isinstance(value, str):  # a mistake that is known by this alone: chance is in its numbers
+        return {"resamplings": value}
+    if not isinstance(value, tuple | list | np.ndarray) or len(value) != 3:
+        return {"": value}
+    middle, low, high = (float(x) for x in function(ours.copy(), 2 * ours, resamplings.copy()))
+    by_itself = abs(middle - 0.5) < 0.05 and high - low > 0.01
+    return {"": value, "resamplings": "each by itself" if by_itself else "in pairs"}
+
+
+def _quotient(axes: Axes, case: tuple, value: tuple[float, float, float]) -> None:
+    """The tasks' ratios, that of the means, and its interval."""
+    middle, low, high = value
+    axes.plot(case[0] / case[1], np.zeros(len(case[0])), "|", ms=14, color="0.5")
+    axes.plot([low, high], [1, 1], "-|", lw=3, color=COLOURS[0])
+    axes.plot([middle], [1], "o", color="#d55e00")
+    axes.set(yticks=[0, 1], yticklabels=["task by task", "ratio"], ylim=(-1, 2), xlabel="ours / theirs")
 
 
 def _bar(axes: Axes, case: tuple, value: tuple[float, ...]) -> None:
     low, high = value[-2:]
     axes.plot(case[0], np.zeros(len(case[0])), "|", ms=14, color="0.5")
     axes.plot([low, high], [1, 1], "-|", lw=3, color=COLOURS[0])
-    axes.set(yticks=[0, 1], yticklabels=["values", "interval"], ylim=(-1, 2))
+    axes.set(yticks=[0, 1], yticklabels=["values", "interval"], ylim=(-1, 2), xlabel="px")
 
 
 interval = Exercise(
@@ -46,10 +71,16 @@ interval = Exercise(
         "The means are over the wrong axis: a row is one resampling.": lambda v, r: _middle(v[r].mean(0)),
         "That is the mean and twice the values' spread; the interval of the mean is narrower.": lambda v, r: _spread(v.mean(), v.std()),
         "The standard error takes both sides for alike; distances are skewed, so read the resamplings.": lambda v, r: _spread(v.mean(), v.std(ddof=1) / len(v) ** 0.5),
+        "np.percentile counts in per cent: 2.5 and 97.5, not 0.025 and 0.975.": lambda v, r: tuple(np.percentile(v[r].mean(1), [0.025, 0.975])),
+        "That is the middle of all that was drawn; first the mean of each resampling, over its row alone.": lambda v, r: _middle(v[r]),
+        "The two are swapped: the low end comes first.": lambda v, r: _interval(v, r)[::-1],
+        "That is twice the spread of the means, the same to both sides; distances are skewed, so sort the means and cut off the ends.": lambda v, r: (
+            _spread(v[r].mean(1).mean(), v[r].mean(1).std())),
+        "The resamplings' medians are not asked for, but their means.": lambda v, r: _middle(np.median(v[r], 1)),
         "Those are the least and the greatest mean; leave 2.5 % out at each end.": lambda v, r: _middle(v[r].mean(1), 100),
     },
     draw=_bar,
-)
+)  # fmt: skip
 
 
 def _ratio(ours: np.ndarray, theirs: np.ndarray, resamplings: np.ndarray) -> tuple[float, float, float]:
@@ -75,8 +106,6 @@ ratio = Exercise(
     _pairs,
     {
         "It is upside down: ours over theirs, below 1 = better.": lambda a, b, r: _ratio(b, a, r),
-        "Each method is resampled by itself; what makes a task hard for both then widens the interval. Take the same tasks for both.": lambda a, b, r: (
-            _ratios(a, b, a[r].mean(1) / b[r[::-1]].mean(1))),
         "That divides one interval by the other, as if the methods had dragged other lions; divide the means of each resampling first.": lambda a, b, r: (
             _ratios(a, b, a)[0], *(x / y for x, y in zip(_interval(a, r), _interval(b, r)))),
         "That sets one method's best against the other's worst; divide the means of each resampling, then take the middle.": lambda a, b, r: (
@@ -85,6 +114,12 @@ ratio = Exercise(
             float((a / b).mean()), *_middle((a / b)[r].mean(1))),
         "That is the difference; a ratio has no unit and can be compared between tasks.": lambda a, b, r: (float((a - b).mean()), *_middle((a - b)[r].mean(1))),
         "That is the middle 90 %.": lambda a, b, r: (_ratio(a, b, r)[0], *_middle(a[r].mean(1) / b[r].mean(1), 90)),
+        "The interval is right; the ratio is that of the tasks' own means, not the mean of the resamplings' ratios.": lambda a, b, r: (
+            float((a[r].mean(1) / b[r].mean(1)).mean()), *_ratio(a, b, r)[1:]),
+        "The interval is right; the ratio is that of the tasks' own means, not the middle of the resamplings' ratios.": lambda a, b, r: (
+            float(np.median(a[r].mean(1) / b[r].mean(1))), *_ratio(a, b, r)[1:]),
+        "Each method is resampled by itself: then what makes a task hard for both widens the interval. Take the same tasks for both.": lambda a, b, r: "each by itself",
     },
-    draw=_bar,
+    draw=_quotient,
+    run=_resampled,
 )  # fmt: skip

@@ -15,7 +15,7 @@ from ..plot.figures import Plot
 from ..records import Edit
 from ..trackers import Discriminative
 from .exercise import Exercise, Verdict
-from .looks import bars
+from .looks import bars_of
 
 LOST = 2.0  # px off: from here on a point counts as lost
 OURS = above(0.8)
@@ -35,10 +35,18 @@ threshold = Exercise(
         "For a negative confidence the share lies above it: 0.8 times -0.3 is -0.24. Then the gate shuts at once.": lambda s, r: r * s,
         "That is the part to take away, not what is left.": lambda s, r: (1 - r) * s.abs(),
         "The ratio is turned around: 1 must leave the confidence as it is.": lambda s, r: _threshold(s, 1 - r),
+        "That is above 0 where the confidence is below it: then the gate shuts at once.": lambda s, r: r * s.abs(),
+        "Cut off at 0 it lies above every negative confidence: then the gate shuts at once.": lambda s, r: (r * s).clamp_min(0),
+        "Divided by the ratio a negative one lies lower, but not by the share that the others lose: take (1 - ratio) |s| off.": lambda s, r: (
+            torch.where(s > 0, r * s, s / r)),
+        "That takes off the same from each; what is taken off is a share of the confidence, (1 - ratio) |s|.": lambda s, r: s - (1 - r),
+        "That is the confidence itself; the ratio is nowhere in it.": lambda s, r: s,
+        "The share is added; the threshold lies below the confidence.": lambda s, r: s + (1 - r) * s.abs(),
+        "Every handle has a threshold of its own; that is the least, for all.": lambda s, r: _threshold(s, r).min().expand(len(s)),
         "Every handle has a threshold of its own; that is one for all.": lambda s, r: _threshold(s, r).mean().expand(len(s)),
         "A fixed number fits no model: the threshold is measured at step 1.": lambda s, r: torch.full_like(s, r),
     },
-    draw=bars,
+    draw=bars_of("handle", "least confidence"),
     forbidden=(above.__call__,),
 )
 
@@ -48,7 +56,7 @@ def _reference(now: Tensor, first: Tensor, confidence: Tensor, threshold: Tensor
 
 
 def _patches() -> list[tuple[Tensor, Tensor, Tensor, Tensor]]:
-    """Patches (4 3 2) now and at the start; the third confidence is just its threshold."""
+    """Patches (4 3 2) now and at the start; the third confidence is just its threshold. In the last two nobody is trusted, and all."""
     generator = torch.Generator().manual_seed(10)
     cases = []
     for _ in range(6):
@@ -56,7 +64,8 @@ def _patches() -> list[tuple[Tensor, Tensor, Tensor, Tensor]]:
         confidence, threshold = torch.rand(2, 4, generator=generator)
         confidence[2], confidence[3] = threshold[2], threshold[3] - 0.1
         cases.append((now, first, confidence, threshold))
-    return cases
+    now, first = torch.randn(2, 4, 3, 2, generator=generator)
+    return [*cases, *((now, first, threshold + more, threshold) for more in (-0.1, 0.1))]
 
 
 reference = Exercise(
@@ -68,11 +77,13 @@ reference = Exercise(
     {
         "It is turned around: who is trusted keeps the present patch.": lambda a, b, c, t: _reference(b, a, c, t),
         "Every handle decides for itself; that is one decision for all.": lambda a, b, c, t: a if bool((c >= t).all()) else b,
+        "One trusted handle opens the gate for all; every handle decides for itself.": lambda a, b, c, t: a if bool((c >= t).any()) else b,
+        "Then the gate never opens: the present patch is in none of it.": lambda a, b, c, t: b,
         "A confidence that just reaches the threshold is trusted: >=.": lambda a, b, c, t: torch.where((c > t)[:, None, None], a, b),
         "That blends the two; the gate chooses one.": lambda a, b, c, t: (a + b) / 2,
         "Then the gate never shuts: the first patch is in none of it.": lambda a, b, c, t: a,
     },
-    draw=lambda axes, case, value: bars(axes, case, value[:, :, 0]),
+    draw=lambda axes, case, value: bars_of("place in the patches, handle by handle", "channel 0")(axes, case, value[:, :, 0]),
 )
 
 

@@ -45,12 +45,15 @@ def _named(function: Callable[..., Any], case: tuple) -> Values:
     value = function(*case)
     if not isinstance(value, tuple | list) or len(value) != 2:
         return {"": None} if value is None else {"answer": f"a {type(value).__name__}, not a pair"}
-    return {"mean distance": value[0], "tracker's error": value[1], "answer": "a pair"}
+    return {"answer": "a pair", "mean distance": value[0], "tracker's error": value[1]}
 
 
-def _over_steps(axes: Axes, case: tuple, value: Tensor) -> None:
-    axes.plot(torch.as_tensor(value).detach(), color="#0072b2")
-    axes.set(xlabel="step", ylabel="mean distance (px)")
+def _over_steps(axes: Axes, case: tuple, values: Values) -> None:
+    """Both curves; "answer" says only whether there are two."""
+    for name, colour in (("mean distance", "#0072b2"), ("tracker's error", "#d55e00")):
+        axes.plot(torch.as_tensor(values[name]).detach(), color=colour, label=name)
+    axes.set(xlabel="step", ylabel="px")
+    axes.legend(frameon=False, fontsize=8)
 
 
 errors = Exercise(
@@ -64,6 +67,14 @@ errors = Exercise(
             lambda a, b: (a - b).mean(-2).norm(dim=-1)),
         "The mean is over the steps; it is over the points, one number a step.": _both(lambda a, b: (a - b).norm(dim=-1).mean(0)),
         "That is one number for the whole run; one a step is asked for.": _both(lambda a, b: (a - b).norm(dim=-1).mean()),
+        "That is the mean over x and y as well; take both together, as one distance, before the mean over the points.": _both(
+            lambda a, b: (a - b).abs().mean((-2, -1))),
+        "That is the root of the mean square over points and coordinates, in which the worst point counts most; take the mean of the distances.": _both(
+            lambda a, b: (a - b).square().mean((-2, -1)).sqrt()),
+        "The tracker's error is from where the points are seen to where it claims them to be; yours is from the claim to the target.": lambda s, c, t: (
+            _far(s, t), _far(c, t)),
+        "The mean over the points is missing: one number a step, not one for each point.": _both(lambda a, b: (a - b).norm(dim=-1)),
+        "That is the last step alone; a curve has a number for each step.": lambda s, c, t: tuple(far[-1] for far in _errors(s, c, t)),
         "That is the L1 distance, |x| + |y|; a distance in the picture is L2.": _both(lambda a, b: (a - b).abs().sum(-1).mean(-1)),
         "The root is missing: these are squared pixels.": _both(lambda a, b: (a - b).square().sum(-1).mean(-1)),
         "That is the root of the mean square, in which the worst point counts most; take the mean of the distances.": _both(
@@ -78,16 +89,21 @@ errors = Exercise(
     },
     draw=_over_steps,
     run=_named,
+    whole=True,
 )  # fmt: skip
 
 FRAMES, RADIUS, LOST = 24, 6, 5.0  # of the film, the window and what counts as lost; the last two in px
 YOURS = {"lookalike": 0.95, "light": 0.9, "opaque": 1}  # what may be set, and how far
+ALIKE = 0.5  # from here on it is a look-alike
 
 
 class Outcome(str):
     """What became of the tracker, in words, and its `error` (frames) in px where a film was made."""
 
     error: Tensor | None = None
+
+    def __repr__(self) -> str:
+        return f"'{self}, {self.error[-1]:.1f} px off'" if self.startswith("followed") else repr(str(self))
 
 
 def watch(settings: dict[str, Any], start: Tensor, end: Tensor, other_start: Any, other_end: Any) -> tuple[Tensor, Tensor]:
@@ -117,16 +133,16 @@ def _outcome(function: Callable[..., Any], case: tuple) -> Values:
     if set(settings) - set(YOURS):
         return {"outcome": Outcome("refused: other settings")}
     if any(abs(settings[name]) > most for name, most in YOURS.items() if name in settings):
-        return {"outcome": Outcome("refused: too far")}
+        return {"outcome": Outcome("refused: lookalike or light beyond its end")}
     if not inside(other, (128, 128)).all():
-        return {"outcome": Outcome("refused: outside")}
-    if (other[0] - truth[0]).norm() < RADIUS:
-        return {"outcome": Outcome("refused: covered at the start")}
+        return {"outcome": Outcome("refused: the other blob leaves the picture")}
+    if (other[0] - truth[0]).norm() < RADIUS - 0.01:
+        return {"outcome": Outcome("refused: the other blob lies on the handle at the start")}
     error = (torch.sub(*watch(settings, start, end, *value[1:]))).norm(dim=1)
-    near = (other - truth).abs().amax(1).min() <= RADIUS
-    twin = "no twin" if not settings.get("lookalike") else "a twin in light that changes" if settings.get("light") else "a twin in the same light"
-    followed = f"followed to the end, {error[-1]:.1f} px off, with {twin}" if near else "followed; the other blob was never in the window"
-    outcome = Outcome("lost" if error[-1] > LOST else followed)
+    near, alike = (other - truth).abs().amax(1).min() <= RADIUS, settings.get("lookalike", 0) >= ALIKE
+    twin = "no twin" if not alike else "a twin in light that changes" if settings.get("light") else "a twin in the same light"
+    followed = f"followed to the end, with {twin}" if near else "followed to the end; the other blob was never in the window"
+    outcome = Outcome(("lost" if alike else "lost, but without a look-alike") if error[-1] > LOST else followed)
     outcome.error = error
     return {"outcome": outcome}
 
@@ -146,10 +162,15 @@ def _lines(axes: Axes, case: tuple, value: Outcome) -> None:
     axes.set(xlabel="frame (dashed: lost)", ylabel="tracker's error (px)")
 
 
+def _heading(case: tuple) -> str:
+    start, end = case
+    return f"the way from ({start[0]:g}, {start[1]:g}) to ({end[0]:g}, {end[1]:g}), {'left to right' if end[0] > start[0] else 'right to left'}"
+
+
 fool = Exercise(
     "fool",
     'fool(start, end): a scene in which nearest neighbour loses the blob that walks from start to end (2): (settings, other_start, other_end), a dict for dk.load("toy", …) '
-    "with lookalike (at most 0.95), light (from -0.9 to 0.9) and opaque, and the way of the other blob. Lost: more than 5 px off at the end of 24 frames, window 6 px.",
+    "with lookalike (0.5 to 0.95), light (from -0.9 to 0.9) and opaque, and the way of the other blob. Lost: more than 5 px off at the end of 24 frames, window 6 px.",
     _fool,
     _ways,
     {
@@ -161,8 +182,15 @@ fool = Exercise(
         "Only lookalike, light and opaque are yours to set.": lambda a, b: ({"blobs": 5}, a + 20, b),
         "It was not lost: a twin alone, 95 % alike, is never quite as near as the blob itself. Something must make the blob less like its template.": (
             lambda a, b: _fool(a, b, light=0)),
+        "It is lost from left to right, and from right to left it is followed to the end: light has a direction.": lambda a, b: (
+            {"lookalike": 0.95, "light": -0.5}, *[(a + b) / 2] * 2),
+        "It is lost from right to left, and from left to right it is followed to the end: light has a direction.": lambda a, b: (
+            {"lookalike": 0.95, "light": 0.5}, *[(a + b) / 2] * 2),
+        "That hides the blob; it builds no look-alike (lookalike from 0.5 on) that the tracker takes for it.": lambda a, b: (
+            {"opaque": True}, b, b),
         "It was not lost: nothing looks like the blob but the blob.": lambda a, b: ({}, (a + b) / 2, (a + b) / 2),
     },
     draw=_lines,
     run=_outcome,
+    told=_heading,
 )  # fmt: skip
