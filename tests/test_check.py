@@ -291,8 +291,8 @@ def test_a_loop_that_never_ends_or_asks_for_no_gradient_is_told():
 
 
 def test_a_trap_that_nobody_fell_into_tells_by_how_much():
-    words = check.fool(lambda start, end: ({"light": 0.2}, (start + end) / 2, end)).words
-    assert "left to right: its outcome is 'followed to the end, with no twin, " in words and " px off' where it should be 'lost'" in words
+    words = check.fool(lambda start, end: ({"lookalike": 0.6, "light": 0.2}, (start + end) / 2, end)).words
+    assert "left to right: its outcome is 'followed to the end, with a twin in light that changes, " in words and " px off' where it should be 'lost'" in words
     assert "no scene" in check.fool(lambda start, end: {"lookalike": 0.9}).words
 
 
@@ -345,8 +345,10 @@ def test_a_right_answer_in_another_style_passes(name, answer):
     ("It changes `first`", lambda first: first.sub_(0.1)),
     ("It shuts at step 1", lambda first: torch.full_like(first, 0.3)),
     ("it asks for inf", dk.never),
-    ("not yet, as many mistakes as ours or more. It trusts 0 of", dk.above(0.8)),
-    ("not yet, as many mistakes as ours or more. It trusts 0 of", lambda first: first),
+    ("fewer mistakes than these are asked for. It trusts 0 of", dk.above(0.8)),
+    ("fewer mistakes than these are asked for. It trusts 0 of", lambda first: first),
+    ("fewer mistakes than these are asked for. It trusts 5 of 5", dk.always),
+    ("fewer mistakes than these are asked for. It trusts 5 of 5", lambda first: 0 * first),
 ])  # fmt: skip
 def test_what_a_gate_breaks_is_named(words, gate):
     said = check.gate(gate)
@@ -358,3 +360,37 @@ def test_a_gate_with_fewer_mistakes_passes():
     margin = lambda first: first - 0.1
     assert check.gate(margin).passed and check.gate(margin).picture is not None
     assert check.gate.or_ours(margin) is margin and "above(0.8)" in check.gate.__doc__
+
+
+def test_numbers_may_come_in_any_container():
+    nearest, errors = renamed(check.nearest.answer), renamed(check.errors.answer)
+    assert check.nearest(lambda *given: tuple(torch.tensor(v) if i else v for i, v in enumerate(nearest(*given)))).passed
+    assert check.errors(lambda *given: torch.stack(errors(*given))).passed
+
+
+def test_what_is_no_number_is_told_as_that():
+    assert "not a number (NaN) in 100 %" in check.sample(lambda f, x, y: f[:, 0, 0] * torch.nan).words
+    assert "array" in check.case(lambda *given: np.zeros(2)).words
+
+
+def test_the_line_is_that_of_the_function_not_of_its_helper():
+    def helper():
+        raise OSError("no disc")
+
+    def mine(*given):
+        ...
+        return helper()
+
+    assert "raises OSError in line 3 of the function: no disc" in check.sample(mine).words
+
+
+def test_a_run_that_passes_only_points_on_or_never_ends_does_not_pass():
+    def pointless(run, target, patience):
+        yield from ((None, point) for _, point in renamed(check.patient.answer)(run, target, patience))
+
+    def endless(run, target, patience):
+        yield from run
+        while True:
+            yield None, target
+
+    assert not check.patient(pointless).passed and not check.patient(endless).passed

@@ -48,9 +48,9 @@ def _names(function: Answer, count: int) -> list[str]:
 
 def raised(error: Exception, function: Answer) -> str:
     """What a student's function raised, and in which of its lines."""
-    name = getattr(getattr(function, "__code__", None), "co_filename", None)
-    lines = [f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename == name]
-    where = f" in line {lines[-1] - function.__code__.co_firstlineno + 1} of the function" if lines else ""
+    code = getattr(function, "__code__", None)
+    lines = [line for frame, line in traceback.walk_tb(error.__traceback__) if frame.f_code is code]
+    where = f" in line {lines[-1] - code.co_firstlineno + 1} of the function" if lines else ""
     return f"it raises {type(error).__name__}{where}: {error}"
 
 

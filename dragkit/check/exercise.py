@@ -137,7 +137,7 @@ class Exercise:
 def _first(right: Iterable[Values], found: list[Values]) -> tuple[int, str, Any, Any] | None:
     """The first case that differs: its number, the value's name, what is right and what was found."""
     for number, (ours, theirs) in enumerate(zip(right, found)):
-        for name, value in ours.items():
+        for name, value in sorted(ours.items(), key=lambda item: _numbers(item[1])):  # words, such as of what kind it is, come first
             if not _same(value, theirs.get(name)):
                 return number, name, value, theirs.get(name)
     return None
@@ -145,7 +145,7 @@ def _first(right: Iterable[Values], found: list[Values]) -> tuple[int, str, Any,
 
 def _same(right: Any, found: Any) -> bool:
     if not _numbers(right):
-        return right == found
+        return isinstance(found, str) and right == found
     try:
         right, found = _tensor(right), _tensor(found)
     except (TypeError, ValueError, RuntimeError):
@@ -165,6 +165,8 @@ def _difference(name: str, right: Any, found: Any) -> str:
         return f"{what} is {type(found).__name__}; it should be numbers of shape {tuple(_tensor(right).shape)}."
     if right.shape != found.shape:
         return f"{what} has shape {tuple(found.shape)}; it should be {tuple(right.shape)}."
+    if (nowhere := found.isnan() & ~right.isnan()).any():
+        return f"{what} is not a number (NaN) in {100 * nowhere.double().mean().item():.0f} % of its places."
     off = (found - right).abs()
     if right.numel() == 1:
         return f"{what} is {found.item():.4g} where it should be {right.item():.4g}."
@@ -177,6 +179,6 @@ def _numbers(value: Any) -> bool:
 
 
 def _tensor(value: Any) -> Tensor:
-    if isinstance(value, list | tuple) and value and isinstance(value[0], Tensor):
-        value = torch.stack(list(value))
+    if isinstance(value, list | tuple) and any(isinstance(part, Tensor) for part in value):
+        value = torch.stack([torch.as_tensor(part) for part in value])
     return torch.as_tensor(value).detach().cpu().double()

@@ -43,7 +43,7 @@ def _both(far: Callable[[Tensor, Tensor], Tensor]) -> Callable[..., Pair]:
 
 def _named(function: Callable[..., Any], case: tuple) -> Values:
     value = function(*case)
-    if not isinstance(value, tuple | list) or len(value) != 2:
+    if not isinstance(value, tuple | list | Tensor) or len(value) != 2:
         return {"": None} if value is None else {"answer": f"a {type(value).__name__}, not a pair"}
     return {"answer": "a pair", "mean distance": value[0], "tracker's error": value[1]}
 
