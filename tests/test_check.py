@@ -199,6 +199,33 @@ class InMemory(Own):
         return found
 
 
+class Blended(Own):
+    """Lets what it remembers change with what it sees, in place."""
+
+    def find(self, view, memory, near):
+        found = super().find(view, memory, near)
+        memory.mul_(0.9).add_(0.1 * self.read(view, found.points))
+        return found
+
+
+class Attached(Own):
+    """Reads the features with their gradient."""
+
+    def read(self, view, points):
+        around = points[..., None, :] + 2 * geometry.square(1).reshape(9, 2)
+        return geometry.sample(view.features, around, view.size).flatten(-2)
+
+
+class Soft(Own):
+    """Answers between the pixels: the window's mean, weighted by how alike a place is."""
+
+    def find(self, view, memory, near):
+        found = super().find(view, memory, near)
+        weights = torch.softmax(50 * found.scores.nan_to_num(nan=-1e9).flatten(1), 1)
+        points = (weights[..., None] * geometry.window(near, self.radius).flatten(1, 2)).sum(1)
+        return replace(found, points=points, confidence=weights.amax(1))
+
+
 class Short(Own):
     """Forgets the confidence."""
 
@@ -237,7 +264,15 @@ BROKEN = {
     "`self.template` changes": InItself(),
     "`self.speed` changes": Faster(),
     "kept outside the memory": InAList(),
-    "Asked the same twice": InMemory(),
+    "`memory`, which was passed in": InMemory(),
+    "two answers, in `points`": Own(lambda f, v, n: replace(f, points=f.points + torch.rand(1))),
+    "two answers, in `confidence`": Own(lambda f, v, n: replace(f, confidence=torch.rand(3))),
+    "`confidence` is 1 at a handle": Own(lambda f, v, n: replace(f, confidence=torch.ones(3))),
+    "`scores` are transposed": Own(lambda f, v, n: replace(f, scores=f.scores.mT)),
+    "`scores` are turned around": Own(lambda f, v, n: replace(f, scores=-f.scores)),
+    "`scores` and `points` do not fit": Own(lambda f, v, n: replace(f, scores=f.scores.flip(1, 2))),
+    "All of its `scores` are the same": Own(lambda f, v, n: replace(f, scores=torch.zeros_like(f.scores))),
+    "the loss would pull on the tracker": Attached(),
     "`near`, which was passed in": Own(shifted),
     "`view.features`, which was passed in": Own(spoilt),
     "`points` is a tensor of shape (2, 3)": Own(lambda f, v, n: replace(f, points=f.points.T)),
@@ -264,11 +299,16 @@ def test_what_a_tracker_breaks_is_named(words):
     assert said[0].words == said[1].words
 
 
-@pytest.mark.parametrize("mine", [Patch(), dk.NearestNeighbor(), dk.Discriminative(), Own()], ids=lambda t: type(t).__name__)
+@pytest.mark.parametrize("mine", [Patch(), Patch(1), Patch(30), dk.NearestNeighbor(), dk.Discriminative(), Own(), Soft(),
+                                  Own(lambda f, v, n: replace(f, scores=torch.full((3, 1, 1), torch.nan)))], ids=lambda t: type(t).__name__)  # fmt: skip
 def test_trackers_that_keep_the_contract_pass(mine):
     verdict = check.tracker(mine)
     assert verdict.passed and "right" in verdict.words and verdict.picture is not None, verdict.words
     assert check.tracker.or_ours(mine) is mine
+
+
+def test_a_memory_that_changes_a_little_is_seen_before_it_shows_in_the_points():
+    assert "It changes `memory`" in check.tracker(Blended()).words
 
 
 def test_a_tracker_that_does_not_pass_is_stood_in_for():
@@ -292,6 +332,9 @@ def test_a_loop_that_never_ends_or_asks_for_no_gradient_is_told():
 
 def test_a_trap_that_nobody_fell_into_tells_by_how_much():
     words = check.fool(lambda start, end: ({"lookalike": 0.6, "light": 0.2}, (start + end) / 2, end)).words
+
+
+    words = check.fool(lambda start, end: ({"lookalike": 0.9, "light": 0.2}, (start + end) / 2, end)).words
     assert "left to right: its outcome is 'followed to the end, with a twin in light that changes, " in words and " px off' where it should be 'lost'" in words
     assert "no scene" in check.fool(lambda start, end: {"lookalike": 0.9}).words
 

@@ -7,6 +7,7 @@ import sys
 import traceback
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from copy import deepcopy
 from typing import Any
 
 import numpy as np
@@ -19,22 +20,37 @@ def noting(function: Answer, changed: list[str]) -> Answer:
     """The same function; the names of arguments that it changes in place are put into `changed`."""
 
     def noted(*passed: Any) -> Any:
-        before = [_copied(value) for value in passed]
+        before = copied(passed)
         value = function(*passed)
-        changed.extend(name for name, old, now in zip(_names(function, len(passed)), before, map(_copied, passed)) if not _equal(old, now))
+        changed.extend(name for name, old, now in zip(_names(function, len(passed)), before, copied(passed)) if not alike(old, now))
         return value
 
     return noted
 
 
-def _copied(value: Any) -> np.ndarray | None:
-    """The numbers of what can be changed in place."""
-    value = value.detach().cpu().numpy() if isinstance(value, Tensor) else value
-    return value.copy() if isinstance(value, np.ndarray) else None
+def copied(value: Any, depth: int = 5) -> Any:
+    """A copy that later changes do not reach; of what cannot be copied, nothing."""
+    if isinstance(value, Tensor):
+        return value.detach().cpu().double().numpy().copy()
+    if isinstance(value, np.ndarray | int | float | str):
+        return deepcopy(value)
+    if isinstance(value, list | tuple) and depth:
+        return [copied(v, depth - 1) for v in value]
+    if (isinstance(value, dict) or hasattr(value, "__dict__")) and depth:
+        return {name: copied(v, depth - 1) for name, v in (value if isinstance(value, dict) else vars(value)).items()}
+    return None
 
 
-def _equal(old: np.ndarray | None, now: np.ndarray | None) -> bool:
-    return old is None or np.array_equal(old, now, equal_nan=True)
+def alike(a: Any, b: Any) -> bool:
+    """Whether two copies are the same; NaN is NaN. An object may know more than before: what it made when asked, and kept."""
+    if type(a) is not type(b):
+        return False
+    if isinstance(a, np.ndarray | float):
+        return np.array_equal(a, b, equal_nan=True)
+    if isinstance(a, list | dict):
+        pairs = zip(a, b) if isinstance(a, list) else ((v, b.get(name)) for name, v in a.items())
+        return len(a) <= len(b) and all(alike(x, y) for x, y in pairs)
+    return a == b
 
 
 def _names(function: Answer, count: int) -> list[str]:
