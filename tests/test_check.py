@@ -331,9 +331,6 @@ def test_a_loop_that_never_ends_or_asks_for_no_gradient_is_told():
 
 
 def test_a_trap_that_nobody_fell_into_tells_by_how_much():
-    words = check.fool(lambda start, end: ({"lookalike": 0.6, "light": 0.2}, (start + end) / 2, end)).words
-
-
     words = check.fool(lambda start, end: ({"lookalike": 0.9, "light": 0.2}, (start + end) / 2, end)).words
     assert "left to right: its outcome is 'followed to the end, with a twin in light that changes, " in words and " px off' where it should be 'lost'" in words
     assert "no scene" in check.fool(lambda start, end: {"lookalike": 0.9}).words
