@@ -137,6 +137,13 @@ def test_methods_that_are_resampled_by_themselves_are_noticed_whatever_they_draw
         assert "Each method is resampled by itself" in check.ratio(wrong).words
 
 
+def test_pictures_say_whose_answer_they_show():
+    titles = lambda verdict: [axes.get_title() for axes in verdict.picture.axes]
+    assert titles(check.fool(renamed(check.fool.answer))) == ["ours", "yours"]
+    assert titles(check.errors(renamed(check.errors.answer))) == ["target", "yours"]
+    assert len(check.errors(lambda s, c, t: (s[:, 0, 0], s[:, 0, 0])).picture.axes[1].lines) == 2
+
+
 def test_the_case_that_differs_is_told_in_words():
     assert "For L_end = 0, l = 0.3: what it returns is 0.5 where" in check.share(lambda end, expected: 0.5).words
     assert "For L_begin = 0, L_end = 0, l = 0.3: what it returns is None where it should be 'hop'" in check.case(

@@ -16,7 +16,8 @@ from ..records import Edit, TrackResult, View
 from .calls import alike, copied
 
 FRAMES, CLOSE = 16, 2.0  # pictures of the film, and how many px a tracker may be off in each of them
-FAR = 0.3  # of a window's range: the score at the answer may be this much below the best
+FAR = 0.3  # of a window's range: the score at the answer may be this much below the best;
+SURE = 0.1  # and this much in a window that is turned around or transposed, so that it is called so
 Film = tuple[list[View], Tensor, Edit]  # the views, where the handles are in each (frames n 2), and what the tracker is told
 
 
@@ -117,9 +118,9 @@ def _scores(tracker: Any, film: Film) -> str | None:
         return "All of its `scores` are the same, and the score window shows nothing: give how alike each place is, or NaN if nothing is compared."
     if (worst := _below(found, found.scores, near)) <= FAR:
         return None
-    if _below(found, -found.scores, near) <= 0.05:
+    if _below(found, -found.scores, near) <= SURE:
         return "Its `scores` are turned around: it answers with the lowest of them, and best is highest. Of distances give the negative."
-    if _below(found, found.scores.mT, near) <= FAR:
+    if _below(found, found.scores.mT, near) <= SURE:
         return "Its `scores` are transposed: it answers with the best one only if the row is x. scores[handle, row, column]: row = y, column = x."
     return (f"Its `scores` and `points` do not fit: what stands at an answer is {100 * worst:.0f} % below the window's best. "
             "scores[handle, row, column] is the place (column - r, row - r) from `near`, r in the middle.")  # fmt: skip

@@ -124,13 +124,14 @@ class Exercise:
             return None
         figure = Photo(figsize=(6, 2.9), layout="constrained")
         first = lambda values: next(iter(values.values()))
-        target = "ours" if isinstance(first(right[number]), str) else "target"  # words can be right in many ways
+        target = "ours" if all(isinstance(value, str) for value in right[number].values()) else "target"  # words can be right in many ways
         for axes, title, values in zip(figure.subplots(1, 2, sharex=True, sharey=True), (target, "yours"), (right, found)):
             try:
                 self.draw(axes, self.cases()[number], values[number] if self.whole else first(values[number]))
             except Exception:  # what is of another shape cannot be drawn; the words tell
                 axes.text(0.5, 0.5, "cannot be drawn", ha="center", transform=axes.transAxes)
             axes.set_title(title, fontsize=10)
+            axes.label_outer()
         return figure
 
 

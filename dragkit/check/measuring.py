@@ -33,8 +33,8 @@ def _samples() -> list[tuple[np.ndarray, np.ndarray]]:
 
 def _resampled(function: Answer, case: tuple) -> Values:
     """What it returns, and whether the tasks stay in pairs: where theirs is twice ours, task by task, so is the mean of every resampling."""
-    ours, theirs, resamplings = case
-    value = function(ours, theirs, resamplings)
+    ours, _, resamplings = case
+    value = function(*case)
     if isinstance(value, str):  # a mistake that is known by this alone: chance is in its numbers
         return {"resamplings": value}
     if not isinstance(value, tuple | list | np.ndarray) or len(value) != 3:
@@ -49,7 +49,7 @@ def _quotient(axes: Axes, case: tuple, value: tuple[float, float, float]) -> Non
     middle, low, high = value
     axes.plot(case[0] / case[1], np.zeros(len(case[0])), "|", ms=14, color="0.5")
     axes.plot([low, high], [1, 1], "-|", lw=3, color=COLOURS[0])
-    axes.plot([middle], [1], "o", color="#d55e00")
+    axes.plot([middle], [1], "o", color=COLOURS[1])
     axes.set(yticks=[0, 1], yticklabels=["task by task", "ratio"], ylim=(-1, 2), xlabel="ours / theirs")
 
 

@@ -83,7 +83,7 @@ reference = Exercise(
         "That blends the two; the gate chooses one.": lambda a, b, c, t: (a + b) / 2,
         "Then the gate never shuts: the first patch is in none of it.": lambda a, b, c, t: a,
     },
-    draw=lambda axes, case, value: bars_of("place in the patches, handle by handle", "channel 0")(axes, case, value[:, :, 0]),
+    draw=lambda axes, case, value: bars_of("place, handle by handle", "channel 0")(axes, case, value[:, :, 0]),
 )
 
 
