@@ -274,7 +274,7 @@ BROKEN = {
     "`memory`, which was passed in": InMemory(),
     "two answers, in `points`": Own(lambda f, v, n: replace(f, points=f.points + torch.rand(1))),
     "two answers, in `confidence`": Own(lambda f, v, n: replace(f, confidence=torch.rand(3))),
-    "`confidence` is 1 at a handle": Own(lambda f, v, n: replace(f, confidence=torch.ones(3))),
+    "`confidence` is 1 where the blobs are": Own(lambda f, v, n: replace(f, confidence=torch.ones(3))),
     "`scores` are transposed": Own(lambda f, v, n: replace(f, scores=f.scores.mT)),
     "`scores` are turned around": Own(lambda f, v, n: replace(f, scores=-f.scores)),
     "`scores` and `points` do not fit": Own(lambda f, v, n: replace(f, scores=f.scores.flip(1, 2))),
@@ -441,3 +441,9 @@ def test_a_run_that_passes_only_points_on_or_never_ends_does_not_pass():
             yield None, target
 
     assert not check.patient(pointless).passed and not check.patient(endless).passed
+
+
+def test_the_packages_own_trackers_keep_the_contract():
+    for one in (dk.NearestNeighbor(), dk.Discriminative(), dk.OpticalFlow(), dk.OpticalFlow(refine=12)):
+        assert check.tracker(one).passed, check.tracker(one).words
+    assert "points are goals" in check.tracker(dk.LineSearch()).words

@@ -52,6 +52,8 @@ def _answer(tracker: Any, film: Film) -> str | None:
     if shape(found.confidence) != (n,):
         return (f"`confidence` is {what(found.confidence)}; it has a number for each handle, shape ({n},). "
                 "Where you measure none that is NaN, never 1: torch.full((n,), torch.nan).")  # fmt: skip
+    if found.goals is not None:
+        return "Its points are goals, where content shall be; this check follows sightings."
     k = shape(found.scores)[-1:]
     if shape(found.scores) != (n, *k, *k):
         return f"`scores` is {what(found.scores)}; it is a square window for each handle, shape ({n}, k, k), row = y."
@@ -112,7 +114,7 @@ def _scores(tracker: Any, film: Film) -> str | None:
     near = handles + torch.tensor([min(3, round(0.4 * k - 0.4)), -min(1, k // 6)])
     found = tracker.find(film[0][0], memory, near.clone())
     known = found.scores.isfinite()
-    if k < 3 or not known.flatten(1).any(1).all() or found.goals is not None:  # nothing was compared, or its points are no sightings
+    if k < 3 or not known.flatten(1).any(1).all():  # nothing was compared
         return None
     if all(window[there].max() == window[there].min() for window, there in zip(found.scores, known)):
         return "All of its `scores` are the same, and the score window shows nothing: give how alike each place is, or NaN if nothing is compared."
@@ -128,10 +130,10 @@ def _scores(tracker: Any, film: Film) -> str | None:
 
 def _confidence(tracker: Any, film: Film) -> str | None:
     memory, handles = begun(tracker, film)
-    nowhere = torch.tensor([[20.0, 110.0]]).expand(len(handles), 2).clone()  # px from every blob
-    here, there = (tracker.find(film[0][0], memory, near).confidence for near in (handles.clone(), nowhere))
+    without = Toy(width=4).view(torch.tensor([[15.0, 115.0], [115.0, 115.0], [115.0, 12.0]]))  # the blobs are all in the corners
+    here, there = (tracker.find(view, memory, handles.clone()).confidence for view in (film[0][0], without))
     if here.isfinite().all() and torch.equal(here, there):
-        return f"Its `confidence` is {here[0]:.4g} at a handle and just the same where no handle is: it measures nothing. Then it is NaN: torch.full((n,), torch.nan)."
+        return f"Its `confidence` is {here[0]:.4g} where the blobs are and just the same where they are not: it measures nothing. Then it is NaN: torch.full((n,), torch.nan)."
     return None
 
 
@@ -180,7 +182,7 @@ def _differ(a: dict[str, Any], b: dict[str, Any]) -> list[str]:
 def _below(found: TrackResult, scores: Tensor, near: Tensor) -> float:
     """How far the score at the answers lies below the best, as a share of the window's range: the worst handle's."""
     r, shares = scores.shape[-1] // 2, [0.0]
-    for window, point, centre in zip(scores, found.points, near):
+    for window, point, centre in zip(scores, found.points, found.middle(near)):
         column, row = ((point - centre) / found.stride + r).round().long().tolist()
         known = window[window.isfinite()]
         if 0 <= column < len(window) and 0 <= row < len(window) and known.numel():
