@@ -81,7 +81,7 @@ def test_what_a_function_raises_is_told_with_its_line():
 
 
 def test_a_call_instead_of_the_function_is_told():
-    assert "give the function itself" in check.sample(torch.zeros(3)).words
+    assert "Give the function itself" in check.sample(torch.zeros(3)).words
 
 
 def test_the_packages_own_function_is_noticed_behind_another_name():
@@ -146,8 +146,14 @@ def test_pictures_say_whose_answer_they_show():
 
 def test_the_case_that_differs_is_told_in_words():
     assert "For L_end = 0, l = 0.3: what it returns is 0.5 where" in check.share(lambda end, expected: 0.5).words
-    assert "For L_begin = 0, L_end = 0, l = 0.3: what it returns is None where it should be 'hop'" in check.case(
-        lambda b, e, l: None if e < l / 2 else "stay" if e < b else "back").words  # fmt: skip
+    assert "For L_begin = 0, L_end = 0, l = 0.3: what it returns is 'jump' where it should be 'hop'" in check.case(
+        lambda b, e, l: "jump" if e < l / 2 else "stay" if e < b else "back").words  # fmt: skip
+
+
+def test_a_branch_without_a_return_is_told():
+    assert "It returns nothing so far." in check.case(lambda begin, end, expected: None).words
+    found = check.case(lambda begin, end, expected: None if begin > end > expected / 2 else check.case.answer(begin, end, expected)).words
+    assert "It returns nothing in case " in found and "a branch without a return" in found
 
 
 # --- the project's contract ------------------------------------------------------------------------------
@@ -392,10 +398,10 @@ def test_a_right_answer_in_another_style_passes(name, answer):
     ("It changes `first`", lambda first: first.sub_(0.1)),
     ("It shuts at step 1", lambda first: torch.full_like(first, 0.3)),
     ("it asks for inf", dk.never),
-    ("fewer mistakes than these are asked for. It trusts 0 of", dk.above(0.8)),
-    ("fewer mistakes than these are asked for. It trusts 0 of", lambda first: first),
-    ("fewer mistakes than these are asked for. It trusts 5 of 5", dk.always),
-    ("fewer mistakes than these are asked for. It trusts 5 of 5", lambda first: 0 * first),
+    ("Fewer mistakes than these are asked for. It trusts 0 of", dk.above(0.8)),
+    ("Fewer mistakes than these are asked for. It trusts 0 of", lambda first: first),
+    ("Fewer mistakes than these are asked for. It trusts 5 of 5", dk.always),
+    ("Fewer mistakes than these are asked for. It trusts 5 of 5", lambda first: 0 * first),
 ])  # fmt: skip
 def test_what_a_gate_breaks_is_named(words, gate):
     said = check.gate(gate)

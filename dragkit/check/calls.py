@@ -16,12 +16,17 @@ from torch import Tensor
 Answer = Callable[..., Any]
 
 
+class Unanswered(Exception):
+    """A function that is still open: it returned nothing."""
+
+
 def noting(function: Answer, changed: list[str]) -> Answer:
-    """The same function; the names of arguments that it changes in place are put into `changed`."""
+    """The same function; the names of arguments that it changes in place are put into `changed`. Raises Unanswered where it returns nothing."""
 
     def noted(*passed: Any) -> Any:
         before = copied(passed)
-        value = function(*passed)
+        if (value := function(*passed)) is None:
+            raise Unanswered
         changed.extend(name for name, old, now in zip(_names(function, len(passed)), before, copied(passed)) if not alike(old, now))
         return value
 
@@ -67,7 +72,7 @@ def raised(error: Exception, function: Answer) -> str:
     code = getattr(function, "__code__", None)
     lines = [line for frame, line in traceback.walk_tb(error.__traceback__) if frame.f_code is code]
     where = f" in line {lines[-1] - code.co_firstlineno + 1} of the function" if lines else ""
-    return f"it raises {type(error).__name__}{where}: {error}"
+    return f"It raises {type(error).__name__}{where}: {error}"
 
 
 @contextmanager

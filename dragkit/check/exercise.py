@@ -15,7 +15,7 @@ from matplotlib.axes import Axes
 from torch import Tensor
 
 from ..plot.figures import Photo
-from .calls import Answer, noting, raised, watched
+from .calls import Answer, Unanswered, noting, raised, watched
 
 Values = dict[str, Any]  # what an answer gave, by name: tensors, or words that must be the same
 NEAR = 1e-3  # of the right answer's largest number
@@ -39,6 +39,16 @@ class Verdict:
         display(Markdown(f"{mark} {self.words}"))
         if self.picture is not None:
             display(self.picture)
+
+
+def right(name: str, words: str, picture: Photo | None = None) -> Verdict:
+    """A verdict that passes."""
+    return Verdict(True, f"**{name}**: right{words}", picture)
+
+
+def not_yet(name: str, words: str, picture: Photo | None = None) -> Verdict:
+    """A verdict that says what is missing, in a sentence."""
+    return Verdict(False, f"**{name}**: not yet. {words}", picture)
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,32 +84,31 @@ class Exercise:
     def __call__(self, function: Answer) -> Verdict:
         """The verdict on `function`; it is called on a dozen small cases, and what it raises is told, not raised."""
         if not callable(function):
-            return self._no(f"give the function itself, check.{self.name}({self.name}), not what it returned ({type(function).__name__})")
+            return not_yet(self.name, f"Give the function itself, check.{self.name}({self.name}), not what it returned ({type(function).__name__}).")
         found, called, changed = [], set(), []
-        for case in self.cases():
+        for number, case in enumerate(self.cases()):
             with watched({f.__code__: f.__name__ for f in (*self.forbidden, self.answer)}, called):
                 try:
                     found.append(self._values(noting(function, changed), case))
+                except Unanswered:
+                    return not_yet(self.name, "It returns nothing" + (f" in case {number + 1}; is there a branch without a return?" if number else " so far."))
                 except Exception as error:
-                    return self._no(raised(error, function))
-        right = [self._values(self.answer, case) for case in self.cases()]
-        if all(value is None for values in found for value in values.values()):
-            return Verdict(False, f"**{self.name}**: not yet. It returns nothing so far.")
-        return self._judged(right, found, called, changed)
+                    return not_yet(self.name, raised(error, function))
+        ours = [self._values(self.answer, case) for case in self.cases()]
+        return self._judged(ours, found, called, changed)
 
     def or_ours(self, function: Answer) -> Answer:
         """Your function where it is right, else ours: the lesson goes on either way."""
         return function if callable(function) and self(function).passed else self.answer
 
-    def _judged(self, right: list[Values], found: list[Values], called: set[str], changed: list[str]) -> Verdict:
-        if (off := _first(right, found)) is None:
+    def _judged(self, ours: list[Values], found: list[Values], called: set[str], changed: list[str]) -> Verdict:
+        if (off := _first(ours, found)) is None:
             if called:
-                return self._no(f"all numbers are right, but they come from `{called.pop()}`. The point of this one is to write it yourself")
+                return not_yet(self.name, f"All numbers are right, but they come from `{called.pop()}`. The point of this one is to write it yourself.")
             if changed:
-                return Verdict(False, f"**{self.name}**: not yet. It changes `{changed[0]}`, which was passed in; make a new one: a = a - b, not a -= b.")
-            return Verdict(True, f"**{self.name}**: right, in {len(right)} cases of {len(right)}.", self._picture(0, right, found))
-        words = self._mistake(found) or self._differs(*off)
-        return Verdict(False, f"**{self.name}**: not yet. {words}", self._picture(off[0], right, found))
+                return not_yet(self.name, f"It changes `{changed[0]}`, which was passed in; make a new one: a = a - b, not a -= b.")
+            return right(self.name, f", in {len(found)} cases of {len(found)}.", self._picture(0, ours, found))
+        return not_yet(self.name, self._mistake(found) or self._differs(*off), self._picture(off[0], ours, found))
 
     def _differs(self, number: int, *off: Any) -> str:
         words = _difference(*off)
@@ -115,9 +124,6 @@ class Exercise:
     def _values(self, function: Answer, case: tuple) -> Values:
         value = self.run(function, deepcopy(case))  # so that an answer that changes its arguments does not change ours
         return dict(value) if isinstance(value, Mapping) else {"": value}
-
-    def _no(self, words: str) -> Verdict:
-        return Verdict(False, f"**{self.name}**: not yet; {words}.")
 
     def _picture(self, number: int, right: list[Values], found: list[Values]) -> Photo | None:
         if self.draw is None:

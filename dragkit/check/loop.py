@@ -112,7 +112,7 @@ def _run(function: Callable[..., Any], case: tuple) -> Values:
     looks: list[int] = []
     found = function(lambda w: (looks.append(1), look(w))[1], *pieces)
     if not isinstance(found, Iterator):
-        return {"": None} if found is None else {"result": f"a {type(found).__name__}"}
+        return {"result": f"a {type(found).__name__}"}
     try:
         pairs = list(islice(found, 1))
         lazy = len(looks) <= 3

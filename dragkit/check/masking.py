@@ -57,7 +57,7 @@ def _held(function: Callable[..., Tensor], case: tuple) -> Values:
     features, first = (map_.clone().requires_grad_() for map_ in case[:2])
     value = function(features, first, *case[2:])
     if not isinstance(value, Tensor) or not value.requires_grad or value.numel() != 1:
-        none = None if value is None else torch.zeros_like(features)
+        none = torch.zeros_like(features)
         return {"gradient": none, "gradient on the first features": none, "value": value}
     now, then = torch.autograd.grad(value, (features, first), allow_unused=True, materialize_grads=True)
     return {"gradient": now, "gradient on the first features": then, "value": value.detach()}

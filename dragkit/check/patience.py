@@ -54,7 +54,7 @@ def _watched(function: Callable[..., Any], case: tuple) -> Values:
     made: list[int] = []
     found = function((made.append(1) or pair for pair in pairs), target, patience)
     if not isinstance(found, Iterator):
-        return {"": None} if found is None else {"result": f"a {type(found).__name__}"}
+        return {"result": f"a {type(found).__name__}"}
     first = list(islice(found, 1))
     lazy = len(made) <= 1
     passed = [*first, *islice(found, len(pairs) + SPARE)]

@@ -13,7 +13,7 @@ from ..geometry import inside, sample, square, window
 from ..plot.figures import Photo
 from ..records import Edit, TrackResult, View
 from .contract import AFTER, BEFORE, CLOSE, Film, begun, broken, film_of, spot, told
-from .exercise import Verdict
+from .exercise import Verdict, not_yet, right
 from .looks import ways
 
 
@@ -57,7 +57,7 @@ class Contract:
     def __call__(self, tracker: Any) -> Verdict:
         """The verdict: the first rule that is broken, or how far off the tracker is; what it raises is told, not raised."""
         words = broken(BEFORE, tracker)
-        return self._no(words) if words else self._followed(tracker, film_of())
+        return not_yet(self.name, words) if words else self._followed(tracker, film_of())
 
     def or_ours(self, tracker: Any) -> Any:
         """Your tracker where it keeps the contract, else one of ours: the lesson goes on either way."""
@@ -68,16 +68,12 @@ class Contract:
         try:
             found = list(_points(tracker, film))
         except Exception as error:
-            return self._no(f"In picture {len(found) + 1} of the film {told(error)}")
+            return not_yet(self.name, f"In picture {len(found) + 1} of the film {told(error)}")
         truth, points = film[1], torch.stack(found)
         picture = ways(film[0][-1], {"target": truth, "yours": points})
         if words := _lost(points, truth) or broken(AFTER, tracker):
-            return self._no(words, picture)
-        words = f"right. It keeps the contract, and on the toy it is {(points - truth).norm(dim=-1).mean():.2f} px off on average."
-        return Verdict(True, f"**{self.name}**: {words}", picture)
-
-    def _no(self, words: str, picture: Photo | None = None) -> Verdict:
-        return Verdict(False, f"**{self.name}**: not yet. {words}", picture)
+            return not_yet(self.name, words, picture)
+        return right(self.name, f". It keeps the contract, and on the toy it is {(points - truth).norm(dim=-1).mean():.2f} px off on average.", picture)
 
 
 tracker = Contract()

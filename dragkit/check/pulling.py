@@ -69,7 +69,7 @@ def _graded(function: Callable[..., Tensor], case: tuple) -> Values:
     features = case[0].clone().requires_grad_()
     value = function(features, *case[1:])
     if not isinstance(value, Tensor) or not value.requires_grad or value.numel() != 1:
-        return {"gradient": None if value is None else torch.zeros_like(features), "value": value}
+        return {"gradient": torch.zeros_like(features), "value": value}
     return {"gradient": torch.autograd.grad(value, features)[0], "value": value.detach()}
 
 

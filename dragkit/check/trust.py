@@ -14,7 +14,7 @@ from ..models.toy import Toy
 from ..plot.figures import Plot
 from ..records import Edit
 from ..trackers import Discriminative
-from .exercise import Exercise, Verdict
+from .exercise import Exercise, Verdict, not_yet, right
 from .looks import bars_of
 
 OFF = 2.0  # px: a point that is farther away is a wrong one
@@ -107,13 +107,15 @@ class Gate:
         except Exception as error:
             words = f"It raises {type(error).__name__}: {error}"
         if words:
-            return Verdict(False, f"**{self.name}**: not yet. {words}")
+            return not_yet(self.name, words)
         asks = gate(first.clone())
         mine, ours, none = (_mistakes(threshold) for threshold in (asks, OURS(first), always(first)))
         better = sum(mine) < min(sum(ours), sum(none))
         words = (f"It trusts {mine[0]} of {none[0]} pictures in which the point is more than {OFF:g} px off, and doubts {mine[1]} others; "
                  f"{OURS} {ours[0]} and {ours[1]}, no gate {none[0]} and {none[1]}.")  # fmt: skip
-        return Verdict(better, f"**{self.name}**: {'right' if better else 'not yet: fewer mistakes than these are asked for'}. {words}", _timeline(asks))
+        if better:
+            return right(self.name, f". {words}", _timeline(asks))
+        return not_yet(self.name, f"Fewer mistakes than these are asked for. {words}", _timeline(asks))
 
     def or_ours(self, gate: Any) -> Any:
         """Your gate where it is right, else ``above(0.8)``: the lesson goes on either way."""

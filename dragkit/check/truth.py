@@ -44,7 +44,7 @@ def _both(far: Callable[[Tensor, Tensor], Tensor]) -> Callable[..., Pair]:
 def _named(function: Callable[..., Any], case: tuple) -> Values:
     value = function(*case)
     if not isinstance(value, tuple | list | Tensor) or len(value) != 2:
-        return {"": None} if value is None else {"answer": f"a {type(value).__name__}, not a pair"}
+        return {"answer": f"a {type(value).__name__}, not a pair"}
     return {"answer": "a pair", "mean distance": value[0], "tracker's error": value[1]}
 
 
@@ -126,8 +126,8 @@ def _way(start: Any, end: Any) -> Tensor:
 def _outcome(function: Callable[..., Any], case: tuple) -> Values:
     """What became of the tracker, or what is against the scene."""
     value = function(*case)
-    if value is None or not isinstance(value, tuple) or len(value) != 3 or not isinstance(value[0], dict):
-        return {"": None} if value is None else {"outcome": Outcome("no scene: (settings, start, end)")}
+    if not isinstance(value, tuple) or len(value) != 3 or not isinstance(value[0], dict):
+        return {"outcome": Outcome("no scene: (settings, start, end)")}
     settings, (start, end), other = value[0], case, _way(*value[1:])
     truth = _way(start, end)
     if set(settings) - set(YOURS):

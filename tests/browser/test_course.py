@@ -76,7 +76,8 @@ def test_a_student_answers_wrong_then_right_and_looks_inside(lesson):
     stub, solution = next(exercises(lesson.notebook))
     i = lesson.notebook.cells.index(stub)
     assert "not yet" in lesson.says(i + 1)
-    lesson.write(i, f"{re.search(r'^(?:def|class) (\w+)', stub.source, re.MULTILINE)[1]} = lambda *given: 0")
+    name = re.search(r"^(?:def|class) (\w+)", stub.source, re.MULTILINE)[1]
+    lesson.write(i, f"{name} = lambda *given: 0")
     lesson.run_cell(i + 1)
     assert not [o for o in lesson.outputs()[i] if o["output_type"] == "error"]
     assert "not yet" in lesson.says(i + 1) and "returns nothing" not in lesson.says(i + 1)
