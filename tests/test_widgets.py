@@ -832,3 +832,12 @@ def test_what_is_no_run_is_told(stable):
         dk.Player(run)
     results = dk.Results(pd.DataFrame({"px": [1.0]}), lambda row: stable.frames, size=128)
     assert isinstance(results.last_error, TypeError) and "not a list" in results.notice.line.value
+
+
+def test_a_loop_of_ones_own_has_no_empty_panels(stable):
+    toy = dk.load("toy")
+    own = dk.Trace.of(toy, [(toy.sample(0), [(44, 60)])] * 3, dk.Edit([[44, 60]], [[48, 60]]))
+    player = dk.Player(own)
+    assert [panel.title for panel in player._panels()] == ["distance to target (px)", "confidence: not measured"]
+    assert player.windows.handle.options == (("off", None),) and player.windows.legend.layout.display == "none"
+    assert len(dk.Player(stable)._panels()) == 3

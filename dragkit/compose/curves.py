@@ -44,7 +44,7 @@ def run_panels(
     Args:
         steps: (s) the steps' numbers.
         distance: (s n) from each handle to its target, in pixels.
-        losses: the values (s) of each term by its name.
+        losses: the values (s) of each term by its name; a run without any, such as a loop of one's own, has no such panel.
         drift: (s n) how far the template has come from the first, of trackers whose points are goals.
         confidence, threshold, trusted: (s n) each; a threshold that is not finite is not drawn.
         handle: whose spans without trust are shaded; where its trust switched there is a triangle.
@@ -53,10 +53,9 @@ def run_panels(
     """
     before = [(s, way) for s, ways in past for way in np.asarray(ways, float).T]
     words = ({"band": "arrived"} if arrive else {}) | ({"past": "before"} if before else {})
-    panels = [
-        Panel("distance to target (px)", _handles(steps, distance), past=before, band=arrive, words=words),
-        Panel("loss", {name: (steps, values) for name, values in losses.items()}, palette=SERIES[1:] + SERIES[:1]),
-    ]
+    panels = [Panel("distance to target (px)", _handles(steps, distance), past=before, band=arrive, words=words)]
+    if losses or not len(steps):
+        panels.append(Panel("loss", {name: (steps, values) for name, values in losses.items()}, palette=SERIES[1:] + SERIES[:1]))
     if drift is not None:
         panels.append(Panel("template's drift (share of the first)", _handles(steps, drift), named=False))
     elif confidence is not None:

@@ -48,7 +48,7 @@ class Windows:
 
     def fill(self, frame: Frame | None) -> None:
         """Offer what `frame` has."""
-        count = 0 if frame is None else len(frame.points)
+        count = 0 if frame is None or not frame.scores.isfinite().any() else len(frame.points)  # a tracker that compares nothing has no window
         names = ["scores"] if frame is None else list(frame.score_maps(0))
         chosen, self._quiet = (self.handle.value, self.map.value), True
         if len(self.handle.options) != count + 1:
