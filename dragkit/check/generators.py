@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from .exercise import Exercise, Values
-from .looks import heat
+from .looks import bars_of, heat
 
 
 def _view(latent: Tensor, signatures: Tensor, cells: int, width: float) -> Tensor:
@@ -78,6 +78,7 @@ mix = Exercise(
         "a and b are swapped: the first rows are a's.": lambda a, b, rows: _mix(b, a, rows),
         "One row too many is a's: a slice :rows has just `rows` of them.": lambda a, b, rows: _mix(a, b, rows + 1),
         "The last rows are b's own, from `rows` on, not b from its beginning.": lambda a, b, rows: torch.cat([a[:rows], b[: len(b) - rows]]),
+        "Those are columns; a row of w+ is one layer's style.": lambda a, b, rows: torch.cat([a[:, :rows], b[:, rows:]], 1),
         "That blends all rows; here each row is a's or b's.": lambda a, b, rows: (a + b) / 2,
     },
     draw=heat,
@@ -92,11 +93,13 @@ truncate = Exercise(
     "truncate",
     "truncate(w, average, psi): w moved toward the average w, which stays the share psi of its way out: psi = 1 leaves it, psi = 0 is the average.",
     _truncate,
-    lambda: [(a[:, 0], b[:, 0], rows / 12) for a, b, rows in _latents()],
+    lambda: [(a[:, 0], b[:, 0], psi) for (a, b, _), psi in zip(_latents(), (0.1, 0.25, 0.5, 1.5))],
     {
         "psi is turned around: 1 must leave w as it is.": lambda w, m, psi: _truncate(w, m, 1 - psi),
         "That shrinks toward zero; the middle of all w is their average.": lambda w, m, psi: psi * w,
         "The average must be added again.": lambda w, m, psi: psi * (w - m),
+        "psi may be above 1 as well: then w moves away from the average.": lambda w, m, psi: _truncate(w, m, min(psi, 1)),
         "Truncation shortens the way to the average; it does not cut single numbers off.": lambda w, m, psi: m + (w - m).clamp(-psi, psi),
     },
+    draw=bars_of("number of w", "value"),
 )

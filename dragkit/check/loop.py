@@ -37,32 +37,35 @@ def _drag(look, read, find, loss: Loss, latent: Tensor, handle: Point, target: P
         adam.step()
 
 
-def _spoilt(look, read, find, loss: Loss, latent: Tensor, handle: Point, target: Point, steps: int, lr: float, **wrong: bool) -> Pairs:
+def _spoilt(look, read, find, loss: Loss, latent: Tensor, handle: Point, target: Point, steps: int, lr: float, **wrong: float) -> Pairs:
     """The same with one line changed, or missing."""
     w = latent.clone().requires_grad_()
     adam = torch.optim.Adam([w], lr)
     template, point = read(look(latent), handle), handle
     for step in range(steps + 1 - wrong.get("short", False)):
         features = look(w)
-        point = find(features, template, handle if wrong.get("home") else point)
+        found = find(features, template, handle if wrong.get("home") else point)
+        point = handle if wrong.get("thrown") else found
         if wrong.get("anew"):
             template = read(features, point)
+        if wrong.get("leaves") and math.dist(point, target) <= 1:
+            return
         if not wrong.get("late"):
             yield w.detach() if wrong.get("same") else w.detach().clone(), point
-        if step == steps and not wrong.get("late") or math.dist(point, target) <= 1 and not wrong.get("deaf"):
+        if step == steps and not wrong.get("late") or math.dist(point, target) <= wrong.get("near", 1) and not wrong.get("deaf"):
             return
         if not wrong.get("adds"):
             adam.zero_grad()
         if wrong.get("forgets"):
             adam = torch.optim.Adam([w], lr)
-        loss(look(w.detach().clone().requires_grad_()) if wrong.get("copy") else features, point, target).backward()
+        loss(look(w.detach().clone().requires_grad_()) if wrong.get("copy") else features, handle if wrong.get("pulls") else point, target).backward()
         adam.step()
         if wrong.get("late"):
             yield w.detach().clone(), point
 
 
-def _wrong(*what: str) -> Callable[..., Pairs]:
-    return lambda *case: _spoilt(*case, **dict.fromkeys(what, True))
+def _wrong(**what: float) -> Callable[..., Pairs]:
+    return lambda *case: _spoilt(*case, **what)
 
 
 def _leafless(look, read, find, loss: Loss, latent: Tensor, handle: Point, target: Point, steps: int, lr: float) -> Pairs:
@@ -112,7 +115,7 @@ def _run(function: Callable[..., Any], case: tuple) -> Values:
     looks: list[int] = []
     found = function(lambda w: (looks.append(1), look(w))[1], *pieces)
     if not isinstance(found, Iterator):
-        return {"result": f"a {type(found).__name__}"}
+        return {"result": LISTED if isinstance(found, list) else f"It returns a {type(found).__name__}; hand out pairs (latent, point) with yield."}
     try:
         pairs = list(islice(found, 1))
         lazy = len(looks) <= 3
@@ -120,10 +123,21 @@ def _run(function: Callable[..., Any], case: tuple) -> Values:
     except RuntimeError as error:
         if "does not require grad" not in str(error):
             raise
-        return {"result": "no gradient"}
+        return {"result": LEAFLESS}
+    if not all(isinstance(pair, tuple | list) and len(pair) == 2 and isinstance(pair[0], Tensor) for pair in pairs):
+        return {"result": "Yield pairs (latent, point), the latent first."}
     latents, points = ([pair[i] for pair in pairs] for i in (0, 1))
     return {"list of points": _stacked(points), "list of latents": _stacked(latents), "latent that was given": pieces[3].detach(),
-            "result": "a generator" if lazy else "a generator that has done all its work before its first pair"}  # fmt: skip
+            "result": AT_ONCE if not lazy else STALE if _stale(latents, points, case) else "a generator"}  # fmt: skip
+
+
+def _stale(latents: list[Tensor], points: list[Point], case: tuple) -> bool:
+    """Whether each point is what is found on the latent one before its own."""
+    look, read, find, _, start, handle, *_ = case
+    template, near = read(look(start), handle), [handle, *points]
+    seen = [[find(look(w), template, p) for w in (before, now)] for before, now, p in zip(latents, latents[1:], near[1:])]
+    told = [tuple(int(v) for v in p) for p in points[1:]]
+    return any(a != b for a, b in seen) and [a for a, _ in seen] == told
 
 
 def _stacked(values: list[Any]) -> Tensor | str:
@@ -151,6 +165,12 @@ def _moved(look, read, find, loss: Loss, latent: Tensor, *rest: Any) -> Pairs:
         yield w.clone(), point
 
 
+LISTED = "It returns a list: whoever asks has to wait for the whole run and cannot stop it. Hand out each pair where it is made, with yield."
+AT_ONCE = "It yields, but only after the whole run is done: put the yield into the loop."
+LEAFLESS = "Nothing asks for a gradient: the latent that you look at must be a leaf of your own, latent.clone().requires_grad_(), and Adam must have that one."
+STALE = "The point is stale: it was found on the look before the update. Yield before the update, or look again first."
+
+
 drag = Exercise(
     "drag",
     "drag(look, read, find, loss, latent, handle, target, steps, lr): a generator of pairs (latent, point): look, find, yield, compare, update with Adam. "
@@ -158,18 +178,22 @@ drag = Exercise(
     _drag,
     _edits,
     {
-        "It returns a list: whoever asks has to wait for the whole run and cannot stop it. Hand out each pair where it is made, with yield.": _listed,
-        "It yields, but only after the whole run is done: put the yield into the loop.": _at_once,
-        "Nothing asks for a gradient: the latent that you look at must be a leaf of your own, latent.clone().requires_grad_(), and Adam must have that one.": _leafless,
-        "The latent never moves: what is looked at and what Adam changes are two tensors.": _wrong("copy"),
-        "The point is stale: it was found on the look before the update. Yield before the update, or look again first.": _wrong("late"),
-        "Every latent is one and the same tensor, which Adam goes on changing: yield a copy, w.detach().clone().": _wrong("same"),
-        "The gradients add up from step to step: zero them before backward.": _wrong("adds"),
-        "The template is taken anew at every step, so small errors add up to a drift: read it once, before the loop.": _wrong("anew"),
-        "Every search is around the handle: search around the last point.": _wrong("home"),
-        "Adam is made anew at every step and forgets its moments: make it once, before the loop.": _wrong("forgets"),
-        "It does not stop on arrival: at most 1 px from the target is enough.": _wrong("deaf"),
-        "It is one pair too short: `steps` updates have steps + 1 looks, and the last update is looked at, too.": _wrong("short"),
+        LISTED: _listed,
+        AT_ONCE: _at_once,
+        LEAFLESS: _leafless,
+        "The latent never moves: what is looked at and what Adam changes are two tensors.": _wrong(copy=True),
+        STALE: _wrong(late=True),
+        "Every latent is one and the same tensor, which Adam goes on changing: yield a copy, w.detach().clone().": _wrong(same=True),
+        "The point that `find` returns is thrown away: keep it, it is where to look next.": _wrong(thrown=True),
+        "The pair that arrives is lost: yield first, then leave.": _wrong(leaves=True),
+        "At exactly 1 px it should stop: at most 1 px is <= 1.": _wrong(near=0.999),
+        "The loss pulls at the handle; the content is at the point by now.": _wrong(pulls=True),
+        "The gradients add up from step to step: zero them before backward.": _wrong(adds=True),
+        "The template is taken anew at every step, so small errors add up to a drift: read it once, before the loop.": _wrong(anew=True),
+        "Every search is around the handle: search around the last point.": _wrong(home=True),
+        "Adam is made anew at every step and forgets its moments: make it once, before the loop.": _wrong(forgets=True),
+        "It does not stop on arrival: at most 1 px from the target is enough.": _wrong(deaf=True),
+        "It is one pair too short: `steps` updates have steps + 1 looks, and the last update is looked at, too.": _wrong(short=True),
         "It changes the latent that it was given: work on a copy, so that the drag can be done again.": _moved,
     },
     draw=_way,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import torch
+from matplotlib.axes import Axes
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -34,6 +35,10 @@ to_cells = Exercise(
         "Rows and columns are swapped.": lambda m, n: _to_cells(m, n).T,
         "Do not round: a cell on the mask's border is neither 0 nor 1.": lambda m, n: (_to_cells(m, n) > 0.5).float(),
         "A cell is not free because one of its pixels is: that is the maximum.": lambda m, n: F.max_pool2d(m[None], len(m) // n)[0],
+        "That is one pixel of two in each direction; the cells are H / cells pixels wide, and every pixel of a cell counts.": lambda m, n: m[::2, ::2],
+        "A cell is not held because one of its pixels is: that is the minimum.": lambda m, n: -F.max_pool2d(-m[None], len(m) // n)[0],
+        "Bilinear reading takes a few pixels of each cell; average all of them.": lambda m, n: F.interpolate(m[None, None], size=(n, n), mode="bilinear")[0, 0],
+        "That is the last pixel of each cell; average all of them.": lambda m, n: m[len(m) // n - 1 :: len(m) // n, len(m) // n - 1 :: len(m) // n],
         "That is the number of free pixels; their share is at most 1.": lambda m, n: _to_cells(m, n) * (len(m) // n) ** 2,
         "It is turned around: 1 means that the cell may move.": lambda m, n: 1 - _to_cells(m, n),
     },
@@ -58,9 +63,14 @@ def _held(function: Callable[..., Tensor], case: tuple) -> Values:
     value = function(features, first, *case[2:])
     if not isinstance(value, Tensor) or not value.requires_grad or value.numel() != 1:
         none = torch.zeros_like(features)
-        return {"gradient": none, "gradient on the first features": none, "value": value}
+        return {"value": value, "gradient": none, "gradient on the first features": none}
     now, then = torch.autograd.grad(value, (features, first), allow_unused=True, materialize_grads=True)
-    return {"gradient": now, "gradient on the first features": then, "value": value.detach()}
+    return {"value": value.detach(), "gradient": now, "gradient on the first features": then}
+
+
+def _blame(axes: Axes, case: tuple, values: Values) -> None:
+    heat(axes, case, values["gradient"].abs().sum(0))
+    axes.set(xlabel="x (cells), |gradient|", ylabel="y (cells)")
 
 
 hold = Exercise(
@@ -81,9 +91,14 @@ hold = Exercise(
         "The stop-gradient is on the wrong side: the features of now must feel the term, the first ones are fixed.": lambda f, s, m: _hold(s, f, m),
         "It compares the features of now with themselves, so nothing is held: F_0 is the first map.": lambda f, s, m: _hold(f, f, m),
         "That is the sum; the official code takes the mean over the map.": lambda f, s, m: _hold(f, s, m) * f.numel(),
+        "That is one number for each channel and cell; a term is one number, so take their mean.": lambda f, s, m: ((f - s.detach()) * (1 - m)).abs(),
+        "The channels are summed; the mean is over channels and cells.": lambda f, s, m: _hold(f, s, m) * len(f),
+        "The mask is in none of it: what may move must not be held.": lambda f, s, m: (f - s.detach()).abs().mean(),
+        "The mask is on the features of now alone; it belongs to the difference.": lambda f, s, m: (f * (1 - m) - s.detach()).abs().mean(),
         "λ = 20 is in it already; leave it out, it is multiplied later.": lambda f, s, m: 20 * _hold(f, s, m),
         "The channels are added before the absolute value, so they cancel.": lambda f, s, m: ((f - s.detach()).sum(0) * (1 - m)).abs().mean(),
     },
-    draw=lambda axes, case, value: heat(axes, case, value.abs().sum(0)),
+    draw=_blame,
     run=_held,
+    whole=True,
 )  # fmt: skip

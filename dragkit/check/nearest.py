@@ -74,6 +74,8 @@ nearest = Exercise(
             int(d.argmin()) % len(d), int(d.argmin()) // len(d)),
         "It lies off by the radius: the window's centre, not its corner, is at near.": lambda d, p: (
             p[0] + int(d.argmin()) % len(d), p[1] + int(d.argmin()) // len(d)),
+        "The point is right and turned around: it is (x, y), not (row, column).": lambda d, p: _nearest(d, p)[::-1],
+        "That is a place in the window, counted from its middle; add near.": lambda d, p: _nearest(d, (0, 0)),
         "That is the farthest cell; the nearest has the least distance.": lambda d, p: _nearest(-d, p),
         "That is the index in the flattened window; one number must become two.": lambda d, p: int(d.argmin()),
     },

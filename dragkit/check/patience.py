@@ -54,11 +54,13 @@ def _watched(function: Callable[..., Any], case: tuple) -> Values:
     made: list[int] = []
     found = function((made.append(1) or pair for pair in pairs), target, patience)
     if not isinstance(found, Iterator):
-        return {"result": f"a {type(found).__name__}"}
+        return {"result": LISTED if isinstance(found, list) else f"It returns a {type(found).__name__}; pass pairs (latent, point) on with yield."}
     first = list(islice(found, 1))
     lazy = len(made) <= 1
     passed = [*first, *islice(found, len(pairs) + SPARE)]
-    return {"list of pairs (latent, x, y)": [(latent, *point) for latent, point in passed], "result": "a generator" if lazy else "a generator that takes more than it gives"}
+    if not all(isinstance(pair, tuple | list) and len(pair) == 2 and isinstance(pair[1], tuple | list) for pair in passed):
+        return {"result": "Pass whole pairs (latent, point) on, as they came."}
+    return {"list of pairs (latent, x, y)": [(latent, *point) for latent, point in passed], "result": "a generator" if lazy else GREEDY}
 
 
 def _distances(axes: Axes, case: tuple, value: Any) -> None:
@@ -68,6 +70,9 @@ def _distances(axes: Axes, case: tuple, value: Any) -> None:
     axes.set(xlabel="step", ylabel="distance to target (px)")
 
 
+LISTED = "It collects the run and returns a list: pass each pair on with yield as soon as it comes."
+GREEDY = "It reads more of the run than it has passed on: pass each pair on as soon as it comes."
+
 patient = Exercise(
     "patient",
     "patient(run, target, patience): passes the pairs (latent, point) of a run on, and ends after the pair with which the point has not been nearer to the "
@@ -75,8 +80,8 @@ patient = Exercise(
     _patient,
     _pathways,
     {
-        "It collects the run and returns a list: pass each pair on with yield as soon as it comes.": lambda r, t, n: list(_patient(r, t, n)),
-        "The last pair is lost: pass it on first, then judge.": _patience(before=True),
+        LISTED: lambda r, t, n: list(_patient(r, t, n)),
+        "It ends one pair early: `patience` is counted one short, or the pair is judged before it is passed on.": _patience(before=True),
         "It waits one step too long.": _patience(more=1),
         "It compares with the step before; a point that goes to and fro gets nearer every other time. Compare with the least distance so far.": _patience(last=True),
         "It counts all idle steps of the run; only those in a row count: a step that is nearer sets the count to 0.": _patience(reset=False),

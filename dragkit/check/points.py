@@ -8,7 +8,7 @@ from torch.nn import functional as F
 
 from ..geometry import sample as package_sample
 from .exercise import Exercise
-from .looks import bars, heat
+from .looks import bars_of, heat
 
 
 def _sample(features: Tensor, x: float, y: float) -> Tensor:
@@ -41,9 +41,15 @@ sample = Exercise(
         "That is the nearest cell alone; blend the four around the point.": _near,
         "That is the cell at the upper left alone (both numbers rounded down); blend four.": lambda f, x, y: f[:, int(y), int(x)],
         "The weights are turned around: the nearer cell counts more.": lambda f, x, y: _sample(f, 2 * int(x) + 1 - x, 2 * int(y) + 1 - y),
+        "a and b are swapped, or the cells beside and below are: a goes with x and the next column, b with y and the next row.": lambda f, x, y: _sample(f, int(x) + y - int(y), int(y) + x - int(x)),
+        "That is the plain mean of the four cells; the nearer one counts more.": lambda f, x, y: _sample(f, int(x) + 0.5, int(y) + 0.5),
+        "That blends along x alone; the row below has its share, too.": lambda f, x, y: _sample(f, x, int(y)),
+        "That blends along y alone; the column beside has its share, too.": lambda f, x, y: _sample(f, int(x), y),
+        "The weights along x are turned around: the nearer column counts more.": lambda f, x, y: _sample(f, 2 * int(x) + 1 - x, y),
+        "The weights along y are turned around: the nearer row counts more.": lambda f, x, y: _sample(f, x, 2 * int(y) + 1 - y),
         "It is shifted by half a cell: here cell centres lie at whole numbers.": lambda f, x, y: _sample(f, max(x - 0.5, 0), max(y - 0.5, 0)),
     },
-    draw=bars,
+    draw=bars_of("channel", "value"),
     forbidden=(package_sample, F.grid_sample),
 )
 
@@ -59,11 +65,14 @@ cell = Exercise(
     lambda: [(x, width, cells) for width, cells in ((128, 64), (512, 128), (60, 20), (32, 32)) for x in (0, 1, 7.25, 19.5, 31)],
     {
         "The halves are missing: pixel 0's centre lies half a pixel inside the picture, cell 0's half a cell.": lambda x, w, c: x * c / w,
+        "The pixel's half is missing: from the picture's left edge to the centre of pixel x it is x + 1/2.": lambda x, w, c: x * c / w - 0.5,
         "The half cell is not taken off again: cell 0's centre is at 0, not at 1/2.": lambda x, w, c: (x + 0.5) * c / w,
         "That maps the first centre to the first and the last to the last (align_corners); a map covers the picture from edge to edge.": lambda x, w, c: x * (c - 1) / (w - 1),
         "The scale is upside down: a picture has more pixels than its map has cells.": lambda x, w, c: (x + 0.5) * w / c - 0.5,
         "Do not round: places lie between the cells, too.": lambda x, w, c: round(_cell(x, w, c)),
+        "That is a whole number; places lie between the cells, too.": lambda x, w, c: x * c // w,
     },
+    draw=bars_of("", "place on the map (cells)"),
 )
 
 

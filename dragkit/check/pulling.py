@@ -23,7 +23,7 @@ def _direction(point: Tensor, target: Tensor) -> Tensor:
 def _pairs() -> list[tuple[Tensor, Tensor]]:
     """Ways of many lengths, and none at all."""
     generator = torch.Generator().manual_seed(6)
-    ways = 20 * torch.randn(9, 2, generator=generator)
+    ways = torch.tensor([20.0] * 7 + [0.3] * 3)[:, None] * torch.randn(10, 2, generator=generator)
     point = torch.tensor([30.0, 50.0])
     return [(point, point + way) for way in ways] + [(point, point)]
 
@@ -42,6 +42,9 @@ direction = Exercise(
         "It is not of length 1: divide by its length.": lambda p, t: t - p,
         "It points away from the target.": lambda p, t: _direction(t, p),
         "x and y are swapped.": lambda p, t: _direction(p, t).flip(0),
+        "Nearer than 1 px it is shorter than 1: only a length of 0 needs a guard.": lambda p, t: (t - p) / (t - p).norm().clamp_min(1),
+        "Nearer than 1 px there is a direction, too: zeros only where point and target are the same.": lambda p, t: (
+            _direction(p, t) * ((t - p).norm() >= 1)),
         "At the target there is no direction, and 0/0 is no number: guard the division.": lambda p, t: (t - p) / (t - p).norm(),
         "That is the L1 length, |x| + |y|; a unit vector has the L2 length 1.": lambda p, t: (t - p) / (t - p).abs().sum().clamp_min(1e-8),
     },
@@ -69,8 +72,13 @@ def _graded(function: Callable[..., Tensor], case: tuple) -> Values:
     features = case[0].clone().requires_grad_()
     value = function(features, *case[1:])
     if not isinstance(value, Tensor) or not value.requires_grad or value.numel() != 1:
-        return {"gradient": torch.zeros_like(features), "value": value}
-    return {"gradient": torch.autograd.grad(value, features)[0], "value": value.detach()}
+        return {"value": value, "gradient": torch.zeros_like(features)}
+    return {"value": value.detach(), "gradient": torch.autograd.grad(value, features)[0]}
+
+
+def _blame(axes: Axes, case: tuple, values: Values) -> None:
+    heat(axes, case, values["gradient"].abs().sum(0))
+    axes.set(xlabel="x (cells), |gradient|", ylabel="y (cells)")
 
 
 pull = Exercise(
@@ -85,6 +93,9 @@ pull = Exercise(
         "The stop-gradient is on the wrong side: the shifted patch must feel the pull.": lambda f, q, d, read: (read(f, q + d).detach() - read(f, q)).abs().mean(),
         "No gradient reaches the features, so nothing is pulled: both sides are detached, or the loss is a plain number (item).": lambda f, q, d, read: (read(f, q + d) - read(f, q)).abs().mean().detach(),
         "The patch is shifted away from the target: q + d.": lambda f, q, d, read: _pull(f, q, -d, read),
+        "Nothing is shifted: the loss compares the patch at q + d with that at q.": lambda f, q, d, read: _pull(f, q, 0 * d, read) + 0 * f.sum(),
+        "It is shifted by more than d.": lambda f, q, d, read: _pull(f, q, 2 * d, read),
+        "d is turned around: it is (x, y), like the points.": lambda f, q, d, read: _pull(f, q, d.flip(0), read),
         "That is the sum; the official code takes the mean over patch and channels.": lambda f, q, d, read: _pull(f, q, d, read) * len(q) * len(f),
         "That is the square; the loss is L1, the absolute value.": lambda f, q, d, read: (read(f, q + d) - read(f, q).detach()).square().mean(),
         "That is each point's L2 length; the loss is L1, the absolute value of every channel.": lambda f, q, d, read: (
@@ -94,6 +105,7 @@ pull = Exercise(
             (read(f, q + d) - read(f, q).detach()).abs()),
         "The absolute value is missing: differences of both signs cancel.": lambda f, q, d, read: (read(f, q + d) - read(f, q).detach()).mean(),
     },
-    draw=lambda axes, case, value: heat(axes, case, value.abs().sum(0)),
+    draw=_blame,
     run=_graded,
+    whole=True,
 )  # fmt: skip
