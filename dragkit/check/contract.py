@@ -197,12 +197,15 @@ def told(error: Exception) -> str:
 
 
 def shape(value: Any) -> tuple[int, ...]:
+    """Of a tensor; of anything else none."""
     return tuple(value.shape) if isinstance(value, Tensor) else ()
 
 
 def what(value: Any) -> str:
+    """A value in words: of what kind it is."""
     return f"a tensor of shape {tuple(value.shape)}" if isinstance(value, Tensor) else "None" if value is None else f"a {type(value).__name__}"
 
 
 def spot(point: Tensor) -> str:
+    """A point (2) in words."""
     return f"({point[0]:.4g}, {point[1]:.4g})"

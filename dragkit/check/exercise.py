@@ -65,6 +65,7 @@ class Exercise:
         run: ``run(function, case)`` → what is compared, where it is not just what the function returns: a tensor, or several by name.
         forbidden: functions that would answer instead of the student.
         told: a case in words, where it is a few numbers: "L_end = 0.9, l = 0.3".
+        whole: whether `draw` gets all values.
     """
 
     name: str
@@ -163,7 +164,7 @@ def _same(right: Any, found: Any) -> bool:
 
 def _difference(name: str, right: Any, found: Any) -> str:
     """In words, how an answer differs."""
-    what, plural = f"Its {name}" if name else "What it returns", name == "features"
+    what = f"Its {name}" if name else "What it returns"
     if not _numbers(right):
         if isinstance(found, str) and found.endswith("."):
             return str(found)  # what a `run` saw, in a sentence of its own
@@ -173,14 +174,14 @@ def _difference(name: str, right: Any, found: Any) -> str:
     except (TypeError, ValueError, RuntimeError):
         return f"{what} is {type(found).__name__}; it should be numbers of shape {tuple(_tensor(right).shape)}."
     if right.shape != found.shape:
-        return f"{what} {'have' if plural else 'has'} shape {tuple(found.shape)}; it should be {tuple(right.shape)}."
+        return f"{what} has shape {tuple(found.shape)}; it should be {tuple(right.shape)}."
     if (nowhere := found.isnan() & ~right.isnan()).any():
         return f"{what} is not a number (NaN) in {100 * nowhere.double().mean().item():.0f} % of its places."
     off = (found - right).abs()
     if right.numel() == 1:
         return f"{what} is {found.item():.4g} where it should be {right.item():.4g}."
     share = (off > NEAR * right.abs().max()).float().mean().item()
-    return f"{what} {'differ' if plural else 'differs'} in {max(100 * share, 1):.0f} % of {'their' if plural else 'its'} numbers, by up to {off.max().item():.3g}."
+    return f"{what} differs in {max(100 * share, 1):.0f} % of its numbers, by up to {off.max().item():.3g}."
 
 
 def _numbers(value: Any) -> bool:

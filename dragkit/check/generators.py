@@ -34,9 +34,9 @@ def _seen(function: Callable[..., Tensor], case: tuple) -> Values:
     latent = case[0].clone().requires_grad_()
     features = function(latent, *case[1:])
     if not isinstance(features, Tensor) or not features.requires_grad:
-        return {"features": features, "gradient": torch.zeros_like(latent)}
+        return {"feature map": features, "gradient": torch.zeros_like(latent)}
     weights = torch.linspace(-1, 1, features.numel()).view(features.shape)
-    return {"features": features.detach(), "gradient": torch.autograd.grad((weights * features).sum(), latent)[0]}
+    return {"feature map": features.detach(), "gradient": torch.autograd.grad((weights * features).sum(), latent)[0]}
 
 
 view = Exercise(
