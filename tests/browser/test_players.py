@@ -78,7 +78,14 @@ def shows(read, pattern):
     return found[-1]
 
 
-def test_scrub_hover_click_compare(lab):
+def test_mouse_keys_and_two_at_once(lab):
+    """One JupyterLab for all three: starting it takes longest."""
+    scrub_hover_click_compare(lab)
+    slides_need_no_mouse(lab)
+    two_players_play_at_once(lab)
+
+
+def scrub_hover_click_compare(lab):
     player, compare, features = (Cell(lab, i) for i in (1, 2, 3))
     player.canvas(0).scroll_into_view_if_needed()
     player.root.get_by_role("slider").last.focus()
@@ -120,7 +127,7 @@ def test_scrub_hover_click_compare(lab):
     assert set(lab.probe()["errors"]) == {"None"}
 
 
-def test_slides_need_no_mouse(lab):
+def slides_need_no_mouse(lab):
     slides, keys = Cell(lab, 5), lab.page.keyboard
     focus = lambda: lab.page.evaluate("[document.activeElement.tagName, document.activeElement.getAttribute('role')]")
     slides.canvas(0).scroll_into_view_if_needed()
@@ -149,7 +156,7 @@ def test_slides_need_no_mouse(lab):
     assert set(lab.probe()["errors"]) == {"None"}
 
 
-def test_two_players_play_at_once(lab):
+def two_players_play_at_once(lab):
     rates = []
     for i in (1, 4):
         cell = Cell(lab, i)
