@@ -144,7 +144,29 @@ def test_pictures_say_whose_answer_they_show():
     assert len(check.errors(lambda s, c, t: (s[:, 0, 0], s[:, 0, 0])).picture.axes[1].lines) == 2
 
 
+def test_of_two_mistakes_the_first_is_named():
+    both = lambda f, q, d, read: (read(f, q + d) - read(f, q)).abs().sum()
+    assert "That is the sum" in check.pull(both).words
+    assert "20 is in it already" in check.hold(lambda f, s, m: 20 * ((f - s) * (1 - m)).abs().mean()).words
+
+
+def test_both_pictures_have_one_scale():
+    short = check.distances(lambda *case: check.distances.answer(*case)[:-1, :-1]).picture.axes[:2]
+    assert [axes.get_xlim() for axes in short] == [(-0.5, 6.5)] * 2 and [axes.get_ylim() for axes in short] == [(6.5, -0.5)] * 2
+    loud = check.pull(lambda f, q, d, read: 99 * check.pull.answer(f, q, d, read)).picture.axes[:2]
+    assert len({axes.images[0].get_clim() for axes in loud}) == 1
+    assert loud[1].images[0].get_array().max() > 90 * loud[0].images[0].get_array().max()
+
+
+def test_it_is_said_that_ours_stands_in(capsys):
+    mine = renamed(check.mix.answer)
+    assert check.mix.or_ours(mine) is mine and not capsys.readouterr().out
+    assert check.mix.or_ours(lambda a, b, rows: a) is check.mix.answer
+    assert capsys.readouterr().out == "`mix`: ours stands in until yours is right.\n"
+
+
 def test_the_case_that_differs_is_told_in_words():
+    assert "For x = 0, width = 128, cells = 64: what it returns is 7 where" in check.cell(lambda x, w, c: 7).words
     assert "For L_end = 0, l = 0.3: what it returns is 0.5 where" in check.share(lambda end, expected: 0.5).words
     assert "For L_begin = 0, L_end = 0, l = 0.3: what it returns is 'jump' where it should be 'hop'" in check.case(
         lambda b, e, l: "jump" if e < l / 2 else "stay" if e < b else "back").words  # fmt: skip

@@ -16,39 +16,11 @@ from torch import Tensor
 
 from ..plot.figures import Photo
 from .calls import Answer, Unanswered, noting, raised, watched
+from .looks import side_by_side
+from .verdicts import Verdict, not_yet, right, stand_in
 
 Values = dict[str, Any]  # what an answer gave, by name: tensors, or words that must be the same
 NEAR = 1e-3  # of the right answer's largest number
-
-
-@dataclass(frozen=True, eq=False)
-class Verdict:
-    """What a check says: `passed`, in `words`, and as a `picture` of the right answer beside the student's."""
-
-    passed: bool
-    words: str
-    picture: Photo | None = None
-
-    def __repr__(self) -> str:
-        return self.words
-
-    def _ipython_display_(self) -> None:
-        from IPython.display import Markdown, display
-
-        mark = "✔" if self.passed else "✘"
-        display(Markdown(f"{mark} {self.words}"))
-        if self.picture is not None:
-            display(self.picture)
-
-
-def right(name: str, words: str, picture: Photo | None = None) -> Verdict:
-    """A verdict that passes."""
-    return Verdict(True, f"**{name}**: right{words}", picture)
-
-
-def not_yet(name: str, words: str, picture: Photo | None = None) -> Verdict:
-    """A verdict that says what is missing, in a sentence."""
-    return Verdict(False, f"**{name}**: not yet. {words}", picture)
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,8 +71,8 @@ class Exercise:
         return self._judged(ours, found, called, changed)
 
     def or_ours(self, function: Answer) -> Answer:
-        """Your function where it is right, else ours: the lesson goes on either way."""
-        return function if callable(function) and self(function).passed else self.answer
+        """Your function where it is right, else ours, which is said: the lesson goes on either way."""
+        return function if callable(function) and self(function).passed else stand_in(self.name, self.answer)
 
     def _judged(self, ours: list[Values], found: list[Values], called: set[str], changed: list[str]) -> Verdict:
         if (off := _first(ours, found)) is None:
@@ -109,16 +81,18 @@ class Exercise:
             if changed:
                 return not_yet(self.name, f"It changes `{changed[0]}`, which was passed in; make a new one: a = a - b, not a -= b.")
             return right(self.name, f", in {len(found)} cases of {len(found)}.", self._picture(0, ours, found))
-        return not_yet(self.name, self._mistake(found) or self._differs(*off), self._picture(off[0], ours, found))
+        words = self._mistake(found) or self._mistake(found, off[1]) or self._differs(*off)
+        return not_yet(self.name, words, self._picture(off[0], ours, found))
 
     def _differs(self, number: int, *off: Any) -> str:
         words = _difference(*off)
         return words if self.told is None else f"For {self.told(self.cases()[number])}: {words[0].lower()}{words[1:]}"
 
-    def _mistake(self, found: list[Values]) -> str | None:
-        """The sentence of the mistake that gives just these values."""
+    def _mistake(self, found: list[Values], only: str | None = None) -> str | None:
+        """The sentence of the mistake that gives just these values; or just the one called `only`, where two mistakes were made at once."""
+        named = lambda values: values if only is None else {only: values.get(only)}
         for words, wrong in self.mistakes.items():
-            if _first((self._values(wrong, case) for case in self.cases()), found) is None:  # only as far as they agree
+            if _first((named(self._values(wrong, case)) for case in self.cases()), found) is None:  # only as far as they agree
                 return words
         return None
 
@@ -129,17 +103,10 @@ class Exercise:
     def _picture(self, number: int, right: list[Values], found: list[Values]) -> Photo | None:
         if self.draw is None:
             return None
-        figure = Photo(figsize=(6, 2.9), layout="constrained")
-        first = lambda values: next(iter(values.values()))
+        first = lambda values: values if self.whole else next(iter(values.values()))
         target = "ours" if all(isinstance(value, str) for value in right[number].values()) else "target"  # words can be right in many ways
-        for axes, title, values in zip(figure.subplots(1, 2, sharex=True, sharey=True), (target, "yours"), (right, found)):
-            try:
-                self.draw(axes, self.cases()[number], values[number] if self.whole else first(values[number]))
-            except Exception:  # what is of another shape cannot be drawn; the words tell
-                axes.text(0.5, 0.5, "cannot be drawn", ha="center", transform=axes.transAxes)
-            axes.set_title(title, fontsize=10)
-            axes.label_outer()
-        return figure
+        draw = lambda axes, values: self.draw(axes, self.cases()[number], first(values))
+        return side_by_side(draw, {target: right[number], "yours": found[number]})
 
 
 def _first(right: Iterable[Values], found: list[Values]) -> tuple[int, str, Any, Any] | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import torch
@@ -48,10 +49,15 @@ view = Exercise(
     {
         "x and y are swapped: the map's rows are y.": lambda z, s, n, w: _view(z.flip(1), s, n, w),
         "The 2 is missing: the square is divided by 2 σ².": lambda z, s, n, w: _blobs(z, s, n, lambda d: torch.exp(-d / w**2)),
+        "The minus is missing: a blob fades with the distance from its centre.": lambda z, s, n, w: _blobs(z, s, n, lambda d: torch.exp(d / (2 * w**2))),
         "σ is not squared.": lambda z, s, n, w: _blobs(z, s, n, lambda d: torch.exp(-d / (2 * w))),
         "The distance is not squared.": lambda z, s, n, w: _blobs(z, s, n, lambda d: torch.exp(-(d + 1e-12).sqrt() / (2 * w**2))),
         "The blobs add up: both shine in every cell; take the sum over them, not the larger one alone.": lambda z, s, n, w: torch.where(
             _view(z[:1], s[:1], n, w).norm(dim=0) > _view(z[1:], s[1:], n, w).norm(dim=0), _view(z[:1], s[:1], n, w), _view(z[1:], s[1:], n, w)),
+        "The blobs add up: both shine in every cell; take the sum, not the larger number (max).": lambda z, s, n, w: torch.maximum(
+            _view(z[:1], s[:1], n, w), _view(z[1:], s[1:], n, w)),
+        "The signatures are missing: every channel is painted in its own strength.": lambda z, s, n, w: _view(z, torch.ones_like(s), n, w),
+        "Do not normalise: at a blob's centre exp(0) = 1.": lambda z, s, n, w: _view(z, s, n, w) / (2 * math.pi * w**2),
         "The features are right, but no gradient reaches the latent (a detach, an item(), a new tensor on the way): nobody could drag it.": (
             lambda z, s, n, w: _view(z.detach(), s, n, w)),
     },
@@ -98,8 +104,10 @@ truncate = Exercise(
         "psi is turned around: 1 must leave w as it is.": lambda w, m, psi: _truncate(w, m, 1 - psi),
         "That shrinks toward zero; the middle of all w is their average.": lambda w, m, psi: psi * w,
         "The average must be added again.": lambda w, m, psi: psi * (w - m),
+        "That is the average and psi times w: psi times the difference w - average belongs there.": lambda w, m, psi: m + psi * w,
         "psi may be above 1 as well: then w moves away from the average.": lambda w, m, psi: _truncate(w, m, min(psi, 1)),
         "Truncation shortens the way to the average; it does not cut single numbers off.": lambda w, m, psi: m + (w - m).clamp(-psi, psi),
     },
     draw=bars_of("number of w", "value"),
+    told=lambda case: f"psi = {case[2]:g}",
 )

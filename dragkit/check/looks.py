@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import math
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -13,9 +14,38 @@ from ..plot.figures import Photo
 from ..records import View
 
 
-def heat(axes: Axes, case: tuple, value: Tensor) -> None:
-    """A map (h w), from its least to its greatest."""
-    axes.imshow(torch.as_tensor(value).detach().numpy(), cmap="viridis")
+def side_by_side(draw: Callable[[Axes, Any], None], answers: Mapping[str, Any]) -> Photo:
+    """Two answers by name, drawn by ``draw(axes, answer)`` on axes and in colours of one scale: what is too small or too loud looks so."""
+    figure, drawn = Photo(figsize=(6, 2.9), layout="constrained"), []
+    for axes, (name, answer) in zip(figure.subplots(1, 2), answers.items()):
+        try:
+            draw(axes, answer)
+            drawn.append(axes)
+        except Exception:  # what is of another shape cannot be drawn; the words tell
+            axes.text(0.5, 0.5, "cannot be drawn", ha="center", transform=axes.transAxes)
+        axes.set_title(name, fontsize=10)
+        axes.label_outer()
+    _one_scale(drawn)
+    return figure
+
+
+def _one_scale(drawn: Sequence[Axes]) -> None:
+    """Give all axes the limits that hold what any of them shows, and all their images the same range of colours."""
+    for axis in ("x", "y"):
+        limits = [getattr(axes, f"get_{axis}lim")() for axes in drawn]
+        turned = any(first > last for first, last in limits)  # a picture's y grows downward
+        for axes in drawn:
+            getattr(axes, f"set_{axis}lim")(sorted((min(map(min, limits)), max(map(max, limits))), reverse=turned))
+    images = [image for axes in drawn for image in axes.images]
+    shades = [shade for image in images for shade in image.get_clim() if shade is not None and math.isfinite(shade)]
+    for image in images if shades else ():
+        image.set_clim(min(shades), max(shades))
+
+
+def heat(axes: Axes, case: tuple, value: Any) -> None:
+    """A map (h w) with its scale of colours."""
+    image = axes.imshow(torch.as_tensor(value).detach().numpy(), cmap="viridis")
+    axes.figure.colorbar(image, ax=axes, shrink=0.8)
     axes.set(xlabel="x", ylabel="y")
 
 

@@ -40,7 +40,7 @@ def _drag(look, read, find, loss: Loss, latent: Tensor, handle: Point, target: P
 def _spoilt(look, read, find, loss: Loss, latent: Tensor, handle: Point, target: Point, steps: int, lr: float, **wrong: float) -> Pairs:
     """The same with one line changed, or missing."""
     w = latent.clone().requires_grad_()
-    adam = torch.optim.Adam([w], lr)
+    adam = (torch.optim.SGD if wrong.get("plain") else torch.optim.Adam)([w], lr)
     template, point = read(look(latent), handle), handle
     for step in range(steps + 1 - wrong.get("short", False)):
         features = look(w)
@@ -66,6 +66,12 @@ def _spoilt(look, read, find, loss: Loss, latent: Tensor, handle: Point, target:
 
 def _wrong(**what: float) -> Callable[..., Pairs]:
     return lambda *case: _spoilt(*case, **what)
+
+
+def _first_lost(look, read, find, loss: Loss, latent: Tensor, handle: Point, target: Point, steps: int, lr: float) -> Pairs:
+    pairs = _drag(look, read, find, loss, latent, handle, target, steps, lr)
+    next(pairs)
+    return pairs
 
 
 def _leafless(look, read, find, loss: Loss, latent: Tensor, handle: Point, target: Point, steps: int, lr: float) -> Pairs:
@@ -144,11 +150,14 @@ def _stacked(values: list[Any]) -> Tensor | str:
     return torch.stack([torch.as_tensor(value).detach().float() for value in values]) if values else "empty"
 
 
-def _way(axes: Axes, case: tuple, value: Any) -> None:
-    """The points' way on the picture of the start, and the target."""
+def _way(axes: Axes, case: tuple, values: Values) -> None:
+    """The ways of the points and of the blobs (the latents) on the picture of the start, and the target."""
     axes.imshow(case[0](case[4]).norm(dim=0), cmap="gray")
     axes.plot(*case[6], "o", ms=12, mfc="none", mec="#e69f00", mew=2)
-    way(axes, case, value)
+    for blob in values["list of latents"].unbind(1):
+        axes.plot(*blob.T, "-", lw=4, color="#f0e442")
+    way(axes, case, values["list of points"])
+    axes.set_xlabel("x (px); points blue, blobs yellow")
 
 
 def _listed(*case: Any) -> list:
@@ -186,6 +195,11 @@ drag = Exercise(
         "Every latent is one and the same tensor, which Adam goes on changing: yield a copy, w.detach().clone().": _wrong(same=True),
         "The point that `find` returns is thrown away: keep it, it is where to look next.": _wrong(thrown=True),
         "The pair that arrives is lost: yield first, then leave.": _wrong(leaves=True),
+        "The pair before the first update is missing: yield before you update.": _first_lost,
+        "It stops too early: 2 px from the target is not there yet; at most 1 px is.": _wrong(near=2),
+        "It does not stop after `steps` updates.": lambda *case: _drag(*case[:7], 10**6, case[8]),
+        "The target is turned around: it is (x, y), as every point.": lambda *case: _drag(*case[:6], case[6][::-1], *case[7:]),
+        "That is plain gradient descent (SGD); the update here is Adam's.": _wrong(plain=True),
         "At exactly 1 px it should stop: at most 1 px is <= 1.": _wrong(near=0.999),
         "The loss pulls at the handle; the content is at the point by now.": _wrong(pulls=True),
         "The gradients add up from step to step: zero them before backward.": _wrong(adds=True),
@@ -199,4 +213,5 @@ drag = Exercise(
     draw=_way,
     run=_run,
     forbidden=(package_drag,),
+    whole=True,
 )  # fmt: skip

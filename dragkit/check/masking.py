@@ -40,6 +40,8 @@ to_cells = Exercise(
         "Bilinear reading takes a few pixels of each cell; average all of them.": lambda m, n: F.interpolate(m[None, None], size=(n, n), mode="bilinear")[0, 0],
         "That is the last pixel of each cell; average all of them.": lambda m, n: m[len(m) // n - 1 :: len(m) // n, len(m) // n - 1 :: len(m) // n],
         "That is the number of free pixels; their share is at most 1.": lambda m, n: _to_cells(m, n) * (len(m) // n) ** 2,
+        "The reshape does not cut the mask into cells: a row of pixels goes through all cells of its row, (cells, size, cells, size).": (
+            lambda m, n: m.reshape(n, n, len(m) // n, len(m) // n).mean((2, 3))),
         "It is turned around: 1 means that the cell may move.": lambda m, n: 1 - _to_cells(m, n),
     },
     draw=heat,
@@ -69,8 +71,8 @@ def _held(function: Callable[..., Tensor], case: tuple) -> Values:
 
 
 def _blame(axes: Axes, case: tuple, values: Values) -> None:
-    heat(axes, case, values["gradient"].abs().sum(0))
-    axes.set(xlabel="x (cells), |gradient|", ylabel="y (cells)")
+    heat(axes, case, torch.cat([values[name].abs().sum(0) for name in ("gradient", "gradient on the first features")], 1))
+    axes.set(xlabel="|gradient| on F, and on F₀", ylabel="y (cells)", xticks=())
 
 
 hold = Exercise(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from .exercise import Exercise
 from .looks import heat
@@ -12,9 +13,12 @@ Point = tuple[int, int]
 
 
 def _distances(features: Tensor, template: Tensor, near: Point, radius: int) -> Tensor:
+    return (_cut(features, near, radius) - template[:, None, None]).norm(dim=0)
+
+
+def _cut(features: Tensor, near: Point, radius: int) -> Tensor:
     x, y = near
-    window = features[:, y - radius : y + radius + 1, x - radius : x + radius + 1]
-    return (window - template[:, None, None]).norm(dim=0)
+    return features[:, y - radius : y + radius + 1, x - radius : x + radius + 1]
 
 
 def _windows() -> list[tuple[Tensor, Tensor, Point, int]]:
@@ -39,9 +43,13 @@ distances = Exercise(
         "x and y are swapped: features are indexed [channel, y, x].": lambda f, t, p, r: _distances(f, t, p[::-1], r),
         "The window is transposed: its rows are y, its columns x.": lambda f, t, p, r: _distances(f, t, p, r).T,
         "The window is one too small: Python's slices end before their last number, so it is y + radius + 1.": lambda f, t, p, r: _distances(f, t, p, r)[:-1, :-1],
+        "x and y are swapped, and the window is one too small: a slice ends before its last number.": lambda f, t, p, r: _distances(f, t, p[::-1], r)[:-1, :-1],
         "It is shifted by one cell.": lambda f, t, p, r: _distances(f, t, (p[0] + 1, p[1] + 1), r),
         "That is the L1 distance (the paper's); here it is L2, the root of the sum of squares (the official code's).": lambda f, t, p, r: (
-            f[:, p[1] - r : p[1] + r + 1, p[0] - r : p[0] + r + 1] - t[:, None, None]).abs().sum(0),
+            _cut(f, p, r) - t[:, None, None]).abs().sum(0),
+        "That is the mean over the channels; L2 is the root of the sum of squares.": lambda f, t, p, r: _distances(f, t, p, r) / len(f) ** 0.5,
+        "That is the cosine: how alike two directions are. A distance is asked for, L2.": lambda f, t, p, r: F.cosine_similarity(_cut(f, p, r), t[:, None, None], dim=0),
+        "That is 1 - cosine; the distance asked for is L2.": lambda f, t, p, r: 1 - F.cosine_similarity(_cut(f, p, r), t[:, None, None], dim=0),
         "The root is missing: L2 is the root of the sum of squares.": lambda f, t, p, r: _distances(f, t, p, r) ** 2,
     },
     draw=heat,
@@ -76,6 +84,10 @@ nearest = Exercise(
             p[0] + int(d.argmin()) % len(d), p[1] + int(d.argmin()) // len(d)),
         "The point is right and turned around: it is (x, y), not (row, column).": lambda d, p: _nearest(d, p)[::-1],
         "That is a place in the window, counted from its middle; add near.": lambda d, p: _nearest(d, (0, 0)),
+        "It goes the wrong way from near: add the place in the window, take off the radius.": lambda d, p: (
+            2 * p[0] - _nearest(d, p)[0], 2 * p[1] - _nearest(d, p)[1]),
+        "k / 2 is half a cell too much: the radius is (k - 1) / 2, which is k // 2.": lambda d, p: (
+            _nearest(d, p)[0] - 0.5, _nearest(d, p)[1] - 0.5),
         "That is the farthest cell; the nearest has the least distance.": lambda d, p: _nearest(-d, p),
         "That is the index in the flattened window; one number must become two.": lambda d, p: int(d.argmin()),
     },

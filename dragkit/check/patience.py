@@ -81,6 +81,7 @@ patient = Exercise(
     _pathways,
     {
         LISTED: lambda r, t, n: list(_patient(r, t, n)),
+        "It never gives up: end it once `patience` pairs in a row were no nearer.": lambda r, t, n: _patient(r, t, 10**6),
         "It ends one pair early: `patience` is counted one short, or the pair is judged before it is passed on.": _patience(before=True),
         "It waits one step too long.": _patience(more=1),
         "It compares with the step before; a point that goes to and fro gets nearer every other time. Compare with the least distance so far.": _patience(last=True),

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
+from matplotlib.axes import Axes
+from matplotlib.patches import Rectangle
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -23,7 +27,7 @@ def _points() -> list[tuple[Tensor, float, float]]:
     """Maps (3 6 9), not square, and places between their cells; the first is no case of luck."""
     generator = torch.Generator().manual_seed(1)
     maps = torch.rand(12, 3, 6, 9, generator=generator)
-    places = 0.2 + 4.2 * torch.rand(12, 2, generator=generator)
+    places = 0.6 + 3.7 * torch.rand(12, 2, generator=generator)  # half a cell to either side is still on the map
     return [(features, x, y) for features, (x, y) in zip(maps, places.tolist())]
 
 
@@ -47,15 +51,34 @@ sample = Exercise(
         "That blends along y alone; the column beside has its share, too.": lambda f, x, y: _sample(f, int(x), y),
         "The weights along x are turned around: the nearer column counts more.": lambda f, x, y: _sample(f, 2 * int(x) + 1 - x, y),
         "The weights along y are turned around: the nearer row counts more.": lambda f, x, y: _sample(f, x, 2 * int(y) + 1 - y),
-        "It is shifted by half a cell: here cell centres lie at whole numbers.": lambda f, x, y: _sample(f, max(x - 0.5, 0), max(y - 0.5, 0)),
+        "It reads half a cell too far up and left: here cell centres lie at whole numbers.": lambda f, x, y: _sample(f, x - 0.5, y - 0.5),
+        "It reads half a cell too far down and right: here cell centres lie at whole numbers.": lambda f, x, y: _sample(f, x + 0.5, y + 0.5),
     },
     draw=bars_of("channel", "value"),
     forbidden=(package_sample, F.grid_sample),
+    told=lambda case: f"x = {case[1]:.2f}, y = {case[2]:.2f}",
 )
 
 
 def _cell(x: float, width: int, cells: int) -> float:
     return (x + 0.5) * cells / width - 0.5
+
+
+def _two_grids(axes: Axes, case: tuple, value: float) -> None:
+    """Pixel x in a row of pixels (dot), and its place on the row of cells below (ring): they lie above each other."""
+    x, width, cells = case
+    size, around = width / cells, range(max(int(x) - 3, 0), int(x) + 5)
+    for k in around:
+        axes.add_patch(Rectangle((k, 1), 1, 1, fc="white", ec="0.5"))
+        axes.text(k + 0.5, 1.75, k, ha="center", va="center", fontsize=8)
+    for k in range(int(around[0] / size), int(around[-1] / size) + 1):
+        axes.add_patch(Rectangle((k * size, 0), size, 1, fc="0.92", ec="0.5"))
+        axes.text((k + 0.5) * size, 0.25, k, ha="center", va="center", fontsize=8)
+    place = (float(value) + 0.5) * size
+    axes.plot([x + 0.5, place], [1.4, 0.6], "-", color="#d55e00")
+    axes.plot([x + 0.5], [1.4], "o", color="#d55e00")
+    axes.plot([place], [0.6], "o", ms=9, mfc="none", mec="#d55e00", mew=2)
+    axes.set(xlim=(around[0] - 0.5, around[-1] + 1.5), ylim=(0, 2), yticks=(0.5, 1.5), yticklabels=("cells", "pixels"), xticks=(), xlabel="dot: pixel x; ring: its place")
 
 
 cell = Exercise(
@@ -70,9 +93,11 @@ cell = Exercise(
         "That maps the first centre to the first and the last to the last (align_corners); a map covers the picture from edge to edge.": lambda x, w, c: x * (c - 1) / (w - 1),
         "The scale is upside down: a picture has more pixels than its map has cells.": lambda x, w, c: (x + 0.5) * w / c - 0.5,
         "Do not round: places lie between the cells, too.": lambda x, w, c: round(_cell(x, w, c)),
-        "That is a whole number; places lie between the cells, too.": lambda x, w, c: x * c // w,
+        "Do not round down (floor): places lie between the cells, too.": lambda x, w, c: math.floor(_cell(x, w, c)),
+        "Do not cut off the decimals (int, //): places lie between the cells, too.": lambda x, w, c: int(_cell(x, w, c)),
     },
-    draw=bars_of("", "place on the map (cells)"),
+    draw=_two_grids,
+    told=lambda case: "x = {:g}, width = {}, cells = {}".format(*case),
 )
 
 
@@ -97,6 +122,7 @@ patch = Exercise(
         "x and y are swapped: the second index of a map is the row, y.": lambda f, p, r: _patch(f, p[::-1], r),
         "It is cut in the right place and then turned: rows are y, columns x.": lambda f, p, r: _patch(f, p, r).transpose(1, 2),
         "It is one too small: a slice ends before its last number.": lambda f, p, r: _patch(f, p, r)[:, :-1, :-1],
+        "x and y are swapped twice, in the slices and by turning the result; cut f[:, y, x] and turn nothing.": lambda f, p, r: _patch(f, p[::-1], r).transpose(1, 2),
         "It begins at the point; the point belongs into its middle.": lambda f, p, r: _patch(f, (p[0] + r, p[1] + r), r),
     },
     draw=lambda axes, case, value: heat(axes, case, value[0]),

@@ -13,7 +13,7 @@ from ..geometry import inside, sample, square, window
 from ..plot.figures import Photo
 from ..records import Edit, TrackResult, View
 from .contract import AFTER, BEFORE, CLOSE, Film, begun, broken, film_of, spot, told
-from .exercise import Verdict, not_yet, right
+from .verdicts import Verdict, not_yet, right, stand_in
 from .looks import ways
 
 
@@ -60,8 +60,8 @@ class Contract:
         return not_yet(self.name, words) if words else self._followed(tracker, film_of())
 
     def or_ours(self, tracker: Any) -> Any:
-        """Your tracker where it keeps the contract, else one of ours: the lesson goes on either way."""
-        return tracker if self(tracker).passed else Patch()
+        """Your tracker where it keeps the contract, else one of ours, which is said: the lesson goes on either way."""
+        return tracker if self(tracker).passed else stand_in(self.name, Patch())
 
     def _followed(self, tracker: Any, film: Film) -> Verdict:
         found = []

@@ -21,11 +21,12 @@ def _direction(point: Tensor, target: Tensor) -> Tensor:
 
 
 def _pairs() -> list[tuple[Tensor, Tensor]]:
-    """Ways of many lengths, and none at all."""
+    """Ways of many lengths, straight across, straight down, and none at all."""
     generator = torch.Generator().manual_seed(6)
     ways = torch.tensor([20.0] * 7 + [0.3] * 3)[:, None] * torch.randn(10, 2, generator=generator)
     point = torch.tensor([30.0, 50.0])
-    return [(point, point + way) for way in ways] + [(point, point)]
+    straight = torch.tensor([[9.0, 0], [0, -9], [-0.5, 0]])
+    return [(point, point + way) for way in (*ways, *straight, torch.zeros(2))]
 
 
 def _arrow(axes: Axes, case: tuple, value: Tensor) -> None:
@@ -40,6 +41,11 @@ direction = Exercise(
     _pairs,
     {
         "It is not of length 1: divide by its length.": lambda p, t: t - p,
+        "Only a point equal to the target in x and in y is there already (all, not any).": lambda p, t: _direction(p, t) * (p != t).all(),
+        "It is divided by the square of its length; the root is missing.": lambda p, t: (t - p) / (t - p).square().sum().clamp_min(1e-8),
+        "That is the larger of |x| and |y|; a unit vector has the L2 length 1.": lambda p, t: (t - p) / (t - p).abs().max().clamp_min(1e-8),
+        "Those are signs alone; a unit vector points straight to the target.": lambda p, t: (t - p).sign(),
+        "That is an angle; a direction is a vector (x, y) of length 1.": lambda p, t: torch.atan2(*(t - p).flip(0)),
         "It points away from the target.": lambda p, t: _direction(t, p),
         "x and y are swapped.": lambda p, t: _direction(p, t).flip(0),
         "Nearer than 1 px it is shorter than 1: only a length of 0 needs a guard.": lambda p, t: (t - p) / (t - p).norm().clamp_min(1),
@@ -49,6 +55,7 @@ direction = Exercise(
         "That is the L1 length, |x| + |y|; a unit vector has the L2 length 1.": lambda p, t: (t - p) / (t - p).abs().sum().clamp_min(1e-8),
     },
     draw=_arrow,
+    told=lambda case: "point ({:.1f}, {:.1f}), target ({:.1f}, {:.1f})".format(*case[0].tolist(), *case[1].tolist()),
 )
 
 
@@ -93,6 +100,7 @@ pull = Exercise(
         "The stop-gradient is on the wrong side: the shifted patch must feel the pull.": lambda f, q, d, read: (read(f, q + d).detach() - read(f, q)).abs().mean(),
         "No gradient reaches the features, so nothing is pulled: both sides are detached, or the loss is a plain number (item).": lambda f, q, d, read: (read(f, q + d) - read(f, q)).abs().mean().detach(),
         "The patch is shifted away from the target: q + d.": lambda f, q, d, read: _pull(f, q, -d, read),
+        "That is the official code's form, |F(q) - sg F(q - d)|; eq. 1 moves F(q + d) and holds F(q).": lambda f, q, d, read: (read(f, q) - read(f, q - d).detach()).abs().mean(),
         "Nothing is shifted: the loss compares the patch at q + d with that at q.": lambda f, q, d, read: _pull(f, q, 0 * d, read) + 0 * f.sum(),
         "It is shifted by more than d.": lambda f, q, d, read: _pull(f, q, 2 * d, read),
         "d is turned around: it is (x, y), like the points.": lambda f, q, d, read: _pull(f, q, d.flip(0), read),

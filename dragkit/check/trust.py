@@ -14,8 +14,9 @@ from ..models.toy import Toy
 from ..plot.figures import Plot
 from ..records import Edit
 from ..trackers import Discriminative
-from .exercise import Exercise, Verdict, not_yet, right
+from .exercise import Exercise
 from .looks import bars_of
+from .verdicts import Verdict, not_yet, right, stand_in
 
 OFF = 2.0  # px: a point that is farther away is a wrong one
 OURS = above(0.8)
@@ -118,8 +119,8 @@ class Gate:
         return not_yet(self.name, f"Fewer mistakes than these are asked for. {words}", _timeline(asks))
 
     def or_ours(self, gate: Any) -> Any:
-        """Your gate where it is right, else ``above(0.8)``: the lesson goes on either way."""
-        return gate if self(gate).passed else OURS
+        """Your gate where it is right, else ``above(0.8)``, which is said: the lesson goes on either way."""
+        return gate if self(gate).passed else stand_in(self.name, OURS)
 
 
 gate = Gate()

@@ -1,0 +1,52 @@
+"""What a check says: whether an answer is right, in words and as a picture."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from ..plot.figures import Photo
+
+
+class Words(str):
+    """A line of Markdown."""
+
+    def _repr_markdown_(self) -> str:
+        return str(self)
+
+
+@dataclass(frozen=True, eq=False)
+class Verdict:
+    """What a check says: `passed`, in `words`, and as a `picture` of the right answer beside the student's."""
+
+    passed: bool
+    words: str
+    picture: Photo | None = None
+
+    def __repr__(self) -> str:
+        return self.words
+
+    def _ipython_display_(self) -> None:
+        from IPython.display import display
+
+        display(Words(f"{'✔' if self.passed else '✘'} {self.words}"))
+        if self.picture is not None:
+            display(self.picture)
+
+
+def right(name: str, words: str, picture: Photo | None = None) -> Verdict:
+    """A verdict that passes."""
+    return Verdict(True, f"**{name}**: right{words}", picture)
+
+
+def not_yet(name: str, words: str, picture: Photo | None = None) -> Verdict:
+    """A verdict that says what is missing, in a sentence."""
+    return Verdict(False, f"**{name}**: not yet. {words}", picture)
+
+
+def stand_in(name: str, ours: Any) -> Any:
+    """Our answer, and a line that says that it stands in for the student's."""
+    from IPython.display import display
+
+    display(Words(f"`{name}`: ours stands in until yours is right."))
+    return ours
