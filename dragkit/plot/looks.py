@@ -65,11 +65,12 @@ def features(views: View | Sequence[View], names: Sequence[str] | None = None) -
     return figure
 
 
-def pictures(named: Mapping[str, Any], side: int | None = None) -> Photo:
-    """Pictures side by side under their names, (3 H W) in 0..1, uint8 (H W 3) or Pillow's, each on axes of its own pixels.
+def pictures(named: Mapping[str, Any], side: int | None = None, axes_in: str = "px") -> Photo:
+    """Pictures side by side under their names, (3 H W) in 0..1, uint8 (H W 3) or Pillow's, each on axes of its own places.
 
     Args:
         side: how many pixels high they are, where they were enlarged: the axes count those.
+        axes_in: what the axes count: "px", or "cells" where a map is shown in colours.
 
     Raises:
         ValueError: there are none, or one has another shape.
@@ -84,8 +85,8 @@ def pictures(named: Mapping[str, Any], side: int | None = None) -> Photo:
         scale = side / pixels.shape[0] if side else 1
         axes.imshow(pixels, extent=(-0.5, pixels.shape[1] * scale - 0.5, pixels.shape[0] * scale - 0.5, -0.5))
         axes.set_title(name, fontsize=10)
-        axes.set(xlabel="x (px)")
-    figure.axes[0].set_ylabel("y (px)")
+        axes.set(xlabel=f"x ({axes_in})")
+    figure.axes[0].set_ylabel(f"y ({axes_in})")
     return figure
 
 

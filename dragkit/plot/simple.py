@@ -33,12 +33,15 @@ def curves(named: Mapping[str, Sequence[float] | Tensor], x: str, y: str, title:
     return figure
 
 
-def maps(named: Mapping[str, Tensor | np.ndarray], unit: str = "", same: bool = True, corner: tuple[int, int] = (0, 0)) -> Plot:
-    """Maps (h w) side by side under their names, with a colour bar in `unit`; axes in cells.
+def maps(
+    named: Mapping[str, Tensor | np.ndarray], unit: str = "", same: bool = True, corner: tuple[int, int] = (0, 0), axes_in: str = "cells"
+) -> Plot:
+    """Maps (h w) side by side under their names, with a colour bar in `unit`.
 
     Args:
         same: one scale for all, so that they can be compared; else each its own.
         corner: (x, y) of the upper left cell, where they are cut out of a larger map.
+        axes_in: what the axes count: "cells", or "px" where the map has a number for every pixel.
 
     Raises:
         ValueError: there is no map, or one has another number of axes.
@@ -54,10 +57,10 @@ def maps(named: Mapping[str, Tensor | np.ndarray], unit: str = "", same: bool = 
         extent = (corner[0] - 0.5, corner[0] + array.shape[1] - 0.5, corner[1] + array.shape[0] - 0.5, corner[1] - 0.5)
         image = axes.imshow(array, cmap="viridis", extent=extent, **scale)
         axes.set_title(name, fontsize=10)
-        axes.set(xlabel="x (cells)")
+        axes.set(xlabel=f"x ({axes_in})")
         if not same or axes is many[-1]:
             figure.colorbar(image, ax=axes if not same else many, label=unit, shrink=0.8)
-    many[0].set_ylabel("y (cells)")
+    many[0].set_ylabel(f"y ({axes_in})")
     return figure
 
 
