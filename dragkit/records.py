@@ -154,10 +154,11 @@ class Step:
 
 
 def describe(index: int, losses: Mapping[str, float], confidence: Tensor, arrived: Tensor) -> str:
-    """One line about a step: ``17  loss 0.031  sure 0.93  arrived 0/1``; sure = the least sure handle, – where nobody measured it."""
-    sure = f"{least:.2f}" if np.isfinite(least := confidence.min().item()) else "–"
+    """One line about a step: ``17  loss 0.031  confidence 0.93  arrived 0/1``; the least confidence of all handles. – is what nobody measured."""
+    loss = f"{sum(losses.values()):.3g}" if losses else "–"
+    least = f"{least:.2f}" if np.isfinite(least := confidence.min().item()) else "–"
     arrivals = f"{int(arrived.sum())}/{len(arrived)}"
-    return f"{index:3d}  loss {sum(losses.values()):.3g}  sure {sure}  arrived {arrivals}"
+    return f"{index:3d}  loss {loss}  confidence {least}  arrived {arrivals}"
 
 
 def trusted(confidence: Tensor, threshold: Tensor | None) -> Tensor:

@@ -156,7 +156,7 @@ def test_a_step_prints_as_one_line():
     names = {f: None for f in Step.__dataclass_fields__}  # the line needs none of the others
     line = {"losses": {"motion": 0.03, "mask": 0.001}, "arrived": torch.tensor([False, True])}
     step = Step(**names | line | {"index": 17, "edit": edit, "track": track})
-    assert str(step) == " 17  loss 0.031  sure 0.93  arrived 1/2"
+    assert str(step) == " 17  loss 0.031  confidence 0.93  arrived 1/2"
     assert step.distance.tolist() == [5, 0]
     assert step.points is points
     assert repr(edit) == "Edit((0, 0) → (0, 0), (1, 1) → (0, 0); mask none)"

@@ -105,13 +105,29 @@ def test_leaving_the_picture_lets_go_and_points_stay_inside(model):
     assert pairs(picker) == [((40, 50), (127, 60))]
 
 
-def test_touch_makes_a_pair(model):
+def swipe(widget, *places):
+    for event, (x, y) in zip(("touch_start", *["touch_move"] * (len(places) - 1)), places):
+        touch(widget, event, touches=[{"x": (x + 0.5) * 6, "y": (y + 0.5) * 6}])
+    touch(widget, "touch_end", touches=[])
+
+
+def test_two_taps_make_a_pair_and_a_finger_moves_points_it_nearly_meets(model):
     picker = dk.Picker(model)
-    at = lambda x, y: {"touches": [{"x": (x + 0.5) * 6, "y": (y + 0.5) * 6}]}
-    touch(picker, "touch_start", **at(20, 20))
-    touch(picker, "touch_move", **at(40, 30))
-    touch(picker, "touch_end", touches=[])
-    assert pairs(picker) == [((20, 20), (40, 30))]
+    swipe(picker, (20, 20))
+    swipe(picker, (40, 30), (41, 30))  # trembles: a tap
+    assert pairs(picker) == [((20, 20), (41, 30))]
+    swipe(picker, (47, 30), (60, 50))  # two of the mouse's reaches away
+    assert pairs(picker) == [((20, 20), (60, 50))]
+    touch(picker, "mouse_down", 66, 50)  # a mouse is finer
+    touch(picker, "mouse_up", 66, 50)
+    assert len(pairs(picker)) == 2
+
+
+def test_a_finger_that_swipes_over_the_picture_picks_nothing(model):
+    picker, told = dk.Picker(model), []
+    picker.on_change(lambda: told.append(1))
+    swipe(picker, (20, 20), (20, 40), (20, 90))
+    assert not pairs(picker) and not told
 
 
 def test_the_delete_key_and_the_buttons_remove(model):
@@ -500,6 +516,15 @@ def test_a_finger_reads_values_too(stable):
     x, y = player.frame.near[0].tolist()
     touch(player, "touch_start", touches=[{"x": (x + 0.5) * 6, "y": (y + 0.5) * 6}])
     assert f"pixel ({x:g}, {y:g}): learned" in player.notice.line.value
+    press(player.surface, "ArrowLeft")  # it has gone; a mouse would still be there
+    wait(lambda: f"step {player.frame.index}" in player.notice.line.value)
+
+
+def test_a_loop_of_ones_own_tells_no_loss_and_a_term_that_is_0_has_no_curve(stable):
+    bare = dk.Trace.of(dk.load("toy"), [(stable[0].latent, [(40, 40)]), (stable[1].latent, [(41, 40)])], dk.Edit([(40, 40)], [(60, 40)]))
+    assert "loss – · confidence –" in dk.Player(bare).notice.line.value
+    assert all(not frame.losses["mask"] for frame in stable)
+    assert all("mask" not in panel.lines for panel in dk.Player(stable)._panels())
 
 
 def test_the_large_maps_tell_values_and_have_the_frames_maps(stable):
@@ -729,6 +754,10 @@ def test_features_show_what_is_like_the_pixel_under_the_mouse(model, stable):
     poke(look.surfaces[0], "mouse_move", 200, 200)
     assert "pixel (10, 10)" in look.notice.line.value
     assert "held" in look.notice.line.value
+    press(look.surfaces[1], "ArrowRight")  # lets go, and moves on
+    wait(lambda: "pixel (11, 10)" in look.notice.line.value and "held" not in look.notice.line.value)
+    press(look.surfaces[1], "Enter")
+    wait(lambda: "held" in look.notice.line.value)
     assert look.snapshot().startswith(b"\x89PNG")
     assert look.last_error is None
 

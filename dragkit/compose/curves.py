@@ -96,7 +96,7 @@ def comparison(runs: Mapping[str, tuple[Sequence[int], np.ndarray, np.ndarray, n
     column = lambda k: {name: (run[0], run[k][:, handle]) for name, run in runs.items()}
     levels = {name: line for name, line in column(3).items() if np.isfinite(line[1]).any()}
     return [
-        Panel("distance to target (px)", column(1)),
+        Panel("distance to target (px)", column(1), named=False),  # the other title leaves more room for names
         Panel("confidence", column(2), levels, words={"dashes": "threshold"} if levels else {}, tight=True),
     ]
 

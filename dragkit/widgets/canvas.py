@@ -7,6 +7,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 
 import ipycanvas
 import ipywidgets as W
@@ -15,6 +16,7 @@ from PIL import Image
 from ..compose import encode
 
 LOCK = threading.RLock()  # ipycanvas has one queue for all canvases and is not thread safe
+ARROWS = {"ArrowLeft": (-1, 0), "ArrowRight": (1, 0), "ArrowUp": (0, -1), "ArrowDown": (0, 1)}  # keys, to (x, y)
 PAUSE = 1 / 25  # s; a browser takes no more, so frames in between are dropped here
 
 
@@ -48,7 +50,9 @@ class Surface:
         touched: called as ``touched(kind, x, y)`` in picture pixels; kind is "press", "move", "release" or, where
             the mouse leaves, "out".
         key: called with the name of a key that was pressed while the canvas has the focus.
-        style: "dk-pick" takes fingers for itself, "dk-look" and "dk-seek" leave the page to them.
+        style: of the mouse pointer: "dk-pick", "dk-look" or "dk-seek".
+
+    `finger` tells whether it was a finger that was heard last. A finger cannot scroll the page there: ipycanvas keeps its moves.
     """
 
     def __init__(self, picture: tuple[int, int], size: int, touched: Callable | None = None, key: Callable | None = None,
@@ -60,6 +64,7 @@ class Surface:
         self.canvas.on_client_ready(self._again)
         self.times: deque[float] = deque(maxlen=60)
         self._bytes, self._height, self._last, self._spot = b"", 1, 0.0, (0.0, 0.0)
+        self.finger = False
         if touched:
             self.canvas.add_class(style)
             self._hear_pointer(touched)
@@ -100,24 +105,22 @@ class Surface:
 
     def _hear_pointer(self, touched: Callable) -> None:
         scale = self.picture[0] / (2 * self.size)
-        tell = lambda kind: lambda x, y: touched(kind, x * scale - 0.5, y * scale - 0.5)
-        canvas, press, move, release = self.canvas, tell("press"), tell("move"), tell("release")
-        canvas.on_mouse_down(press)
-        canvas.on_mouse_move(move)
-        canvas.on_mouse_up(release)
-        canvas.on_mouse_out(tell("out"))  # a button that is let go outside is never heard of
-        canvas.on_touch_start(self._finger(press))
-        canvas.on_touch_move(self._finger(move))
-        canvas.on_touch_end(self._finger(release))
 
-    def _finger(self, tell: Callable[[float, float], None]) -> Callable:
-        """Tells of the first finger; the end of a touch has no place, so that is where it was last."""
+        def tell(kind: str, x: float, y: float, finger: bool = False) -> None:
+            self.finger = finger
+            touched(kind, x * scale - 0.5, y * scale - 0.5)
 
-        def hear(touches: list[tuple[float, float]]) -> None:
-            self._spot = touches[0] if touches else self._spot
-            tell(*self._spot)
+        def touch(kind: str, touches: list[tuple[float, float]]) -> None:
+            self._spot = touches[0] if touches else self._spot  # the first finger; the end of a touch has no place
+            tell(kind, *self._spot, finger=True)
 
-        return hear
+        canvas = self.canvas
+        mouse = {"press": canvas.on_mouse_down, "move": canvas.on_mouse_move, "release": canvas.on_mouse_up,
+                 "out": canvas.on_mouse_out}  # a button that is let go outside is never heard of  # fmt: skip
+        for kind, listen in mouse.items():
+            listen(partial(tell, kind))
+        for kind, listen in {"press": canvas.on_touch_start, "move": canvas.on_touch_move, "release": canvas.on_touch_end}.items():
+            listen(partial(touch, kind))
 
     def _hear_keys(self, key: Callable[[str], None] | None) -> None:
         def press(name: str, *_) -> None:

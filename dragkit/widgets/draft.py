@@ -8,6 +8,7 @@ import torch
 from ..records import Edit
 
 Point = tuple[float, float]
+FINGER = 2.4  # a finger's reach over the mouse's
 
 
 class Draft:
@@ -15,7 +16,7 @@ class Draft:
 
     Args:
         size: (height, width) of the picture in pixels; points are kept inside and at whole pixels.
-        reach: how near to a point, in pixels, a press takes hold of it.
+        reach: how near to a point, in pixels, a press takes hold of it; a finger is `FINGER` times as broad.
     """
 
     def __init__(self, size: tuple[int, int], reach: float) -> None:
@@ -31,6 +32,7 @@ class Draft:
         self.selected = len(self.handles) - 1 if self.handles else None
         self.held: tuple[list, int] | None = None
         self.pressed = self.stroke = None
+        self.finger = False  # whether it is a finger that presses: one that moves over the picture wants no pair
 
     @property
     def open(self) -> bool:
@@ -60,12 +62,16 @@ class Draft:
         return float(np.clip(round(x), 0, width - 1)), float(np.clip(round(y), 0, height - 1))
 
     def press(self, x: float, y: float) -> None:
-        """Take hold of a point that is near, else set the missing target, else a new handle."""
+        """Take hold of a point that is near, else set the missing target, else a new handle: that a finger does only when it lifts."""
         self.pressed = (x, y)
         self.held = self._near(x, y)
         if self.held:
             self.selected = self.held[1]
-        elif self.open:
+        elif not self.finger:
+            self._set(x, y)
+
+    def _set(self, x: float, y: float) -> None:
+        if self.open:
             self.targets[-1] = self.inside(x, y)
             self.held = self.targets, len(self.targets) - 1
         else:
@@ -76,12 +82,24 @@ class Draft:
         if self.pressed is None:
             return False
         if self.held is None:
-            if np.hypot(x - self.pressed[0], y - self.pressed[1]) < self.reach / 2:
-                return False  # a click that trembles
+            if self.finger or self._trembles(x, y):
+                return False
             self.held = self.targets, len(self.targets) - 1
         points, i = self.held
         points[i] = self.inside(x, y)
         return True
+
+    def lift(self, x: float, y: float) -> bool:
+        """A finger that has stayed in its place sets a point there. Says whether anything was picked."""
+        if self.finger and self.pressed and not self.held:
+            if not self._trembles(x, y):
+                return False
+            self._set(x, y)
+        return self.pressed is not None
+
+    def _trembles(self, x: float, y: float) -> bool:
+        """Whether (x, y) is where the press was, all but a tremble."""
+        return np.hypot(x - self.pressed[0], y - self.pressed[1]) < self.reach / 2 * (FINGER if self.finger else 1)
 
     def release(self) -> None:
         """Let go."""
@@ -123,4 +141,4 @@ class Draft:
         spots = [(np.hypot(p[0] - x, p[1] - y), points, i)
                  for points in (self.handles, self.targets) for i, p in enumerate(points) if p is not None]  # fmt: skip
         distance, points, i = min(spots, key=lambda s: s[0], default=(np.inf, None, 0))
-        return (points, i) if distance <= self.reach else None
+        return (points, i) if distance <= self.reach * (FINGER if self.finger else 1) else None

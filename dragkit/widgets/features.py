@@ -11,7 +11,7 @@ from PIL import Image
 
 from ..compose import MEASURES, Palette, alike, beside, encode, map_picture, paint, read, scale_bar
 from ..trace import Trace
-from .canvas import Surface, Throttle
+from .canvas import ARROWS, Surface, Throttle
 from .shown import Notice, Shown, card, guard, row
 from .transport import Transport
 
@@ -24,7 +24,8 @@ class Features(Shown):
 
     Left the picture, in the middle its features as colours (their principal components; the colours are fixed by
     the first frame), right how alike every cell is to one feature f: that under the mouse, or a handle's template
-    from the first frame. Move the mouse over any of the three; a click holds the place, another lets go.
+    from the first frame. Move the mouse over any of the three; a click holds the place, another lets go. While a
+    picture has the focus the arrows move the place, and Enter clicks.
 
     Args:
         model: the one that made the run; it looks at the recorded latents again. Or several by name, such as one generator read at
@@ -71,7 +72,7 @@ class Features(Shown):
         """The step, its features as colours, and the similarity; `size` pixels high."""
         frame, shape = self.trace[self._at], self.trace[0].image.shape[:2]
         colours = self.palette.colours(self._look(self._at))
-        shown = paint(frame.image, frame.points.numpy(), frame.edit.targets.numpy(), size=size)
+        shown = paint(frame.image, frame.points.numpy(), frame.edit.targets.numpy(), cursor=(*self.mouse, 3), size=size)
         return [shown, map_picture(colours, size, self.mouse, shape), map_picture(self.similarity, size, self.mouse, shape)]
 
     def still(self) -> Image.Image:
@@ -106,7 +107,7 @@ class Features(Shown):
         return view.features.detach().cpu().numpy()
 
     def _build(self, shape: tuple[int, int]) -> None:
-        self.surfaces = [Surface(shape, self.size, self._pointed, style="dk-look") for _ in range(3)]
+        self.surfaces = [Surface(shape, self.size, self._pointed, self._key, style="dk-look") for _ in range(3)]
         width = round(self.size * shape[1] / shape[0])
         title = lambda text: W.Label(text, layout=W.Layout(width=f"{width}px"))
         self.notice = Notice(3 * width)
@@ -151,6 +152,14 @@ class Features(Shown):
         if kind == "press" or (kind == "move" and not self._held):
             self.mouse = np.array([np.clip(round(x), 0, width - 1), np.clip(round(y), 0, height - 1)], float)
             self._soon()
+
+    @guard
+    def _key(self, name: str) -> None:
+        if name in ("Enter", " "):
+            self._pointed("press", *self.mouse)
+        elif name in ARROWS:
+            self._held = False
+            self._pointed("move", *(self.mouse + ARROWS[name]))
 
     @guard
     def _chose(self, _) -> None:

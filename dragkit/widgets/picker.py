@@ -12,22 +12,20 @@ from torch import Tensor
 
 from ..compose import paint
 from ..records import Edit
-from .canvas import Surface
+from .canvas import ARROWS, Surface
 from .draft import Draft, Point
 from .pair import Pair
 from .shown import Notice, Shown, button, card, guard, row
 from .tools import Tools
 from .upload import Upload
 
-ARROWS = {"ArrowLeft": (-1, 0), "ArrowRight": (1, 0), "ArrowUp": (0, -1), "ArrowDown": (0, 1)}
-
 
 class Picker(Shown):
     """Pick a seed or a picture of your own, click a handle, then where it should go; paint what may move.
 
     ``edit = Picker(model).edit``. Pressing on a point takes hold of it; pressing elsewhere and dragging
-    makes a pair at once; Delete removes the selected pair. Points can be set by the boxes, too; and while the
-    picture has the focus the arrows move a cross, and Enter clicks or paints there.
+    makes a pair at once (a finger taps twice instead); Delete removes the selected pair. Points can be set by
+    the boxes, too; and while the picture has the focus the arrows move a cross, and Enter clicks or paints there.
 
     Args:
         model: offers ``sample(seed)``, ``finish(latent)`` and ``size``, as :func:`dragkit.load` returns.
@@ -152,7 +150,7 @@ class Picker(Shown):
 
     @guard
     def _touched(self, kind: str, x: float, y: float) -> None:
-        self.cursor = None
+        self.cursor, self.draft.finger = None, self.surface.finger
         self._act("release" if kind == "out" else kind, x, y)
 
     def _act(self, kind: str, x: float, y: float) -> None:
@@ -176,6 +174,7 @@ class Picker(Shown):
             self.cursor = self.draft.inside(x + dx * width / 64, y + dy * height / 64)
             self._show()
         elif name in ("Enter", " ") and self.cursor:
+            self.draft.finger = False
             self._act("press", *self.cursor)
             self._act("release", *self.cursor)
 

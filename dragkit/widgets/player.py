@@ -10,7 +10,7 @@ from ..session import Session
 from ..trace import Frame, Trace
 from .canvas import Surface, Throttle
 from .runner import Runner, stop_all
-from .screen import SLOWLY, Screen
+from .screen import SLOWLY, START, Screen
 from .shown import Notice, guard
 
 
@@ -141,7 +141,8 @@ class Player(Screen):
             self._refresh()
         self._buttons()
         if not self.running:
-            self.notice.say("Run begins anew with the changed edit." if ready else "Waiting for a handle and a target.")
+            ready_words = "Run begins anew with the changed edit." if len(self.trace) > 1 else START
+            self.notice.say(ready_words if ready else "Waiting for a handle and a target.")
 
     def _prepare(self) -> None:
         self.notice.last_error = None

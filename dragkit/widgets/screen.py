@@ -12,6 +12,7 @@ from . import views
 from .controls import Controls
 from .shown import guard
 
+START = "Press Run and watch."
 SLOWLY = 0.4  # s between updates of curves, slider and text while a run goes on
 
 
@@ -79,7 +80,7 @@ class Screen(Controls):
 
     def _words(self) -> str:
         if len(self.trace) < 2:
-            return "Press Run and watch." if self.session else ""
+            return START if self.session else ""
         preview = self.trace.about.get("picture")  # of a diffusion model
         words = " · ".join(str(self.frame).split("  ")).strip(" ·") + (f" · shown: {preview}" if preview else "")
         if self.running:
@@ -107,6 +108,8 @@ class Screen(Controls):
         """Show a step soon; of many in a row, as many as can be drawn, and the last."""
         if position != self.at:
             self._at = position
+            if self.surface.finger:
+                self.windows.leave()  # a finger that has gone says nothing of it
             self._soon()
 
     @guard

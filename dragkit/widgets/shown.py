@@ -15,9 +15,8 @@ from ..compose import encode, png
 
 CSS = """<style>
 .dk canvas, .dk img {border-radius: 6px}
-.dk-pick {cursor: crosshair; touch-action: none}
-.dk-look {cursor: crosshair; touch-action: manipulation}
-.dk-seek {cursor: pointer; touch-action: pan-y}
+.dk-pick, .dk-look {cursor: crosshair}
+.dk-seek {cursor: pointer}
 .dk .widget-button, .dk .widget-toggle-button {border-radius: 4px}
 .dk .dk-line .widget-html-content {line-height: 18px; font-size: 13px; overflow-wrap: anywhere}
 .dk .dk-line [role=status] {max-height: 54px; overflow: auto}

@@ -55,9 +55,10 @@ class Studio(Shown):
             self._changed()
         player, picker = self.player, self.picker
         style, seed, *rest = picker.box.children
-        picker.box.children, player.column.children = [style, *rest], player.below
+        words = player.notice.line
+        picker.box.children, player.column.children = [style, *rest], [part for part in player.below if part is not words]
         line = lambda *parts: W.HBox(parts, layout=W.Layout(flex_flow="row wrap", grid_gap=f"{GAP}px"))
-        top = line(seed, player.runs)  # above both pictures: narrow pages stack them, and Run stays in sight
+        top = line(seed, W.VBox([player.runs, words]))  # above both pictures: narrow pages stack them, and what Run does stays in sight
         self.box = card(top, line(picker.box, player.column), player.chart.canvas, player.windows.panel)
 
     @property

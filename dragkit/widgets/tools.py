@@ -26,8 +26,9 @@ class Tools:
     def __init__(self, draft: Draft, notice: Notice, width: int, changed: Callable[[], None], chose: Callable[[], None]) -> None:
         self.draft, self.notice, self.changed, self.chose = draft, notice, changed, chose
         tips = ["Click a handle, then its target", "Paint what may move", "Erase: what is not painted must stay"]
-        self.mode = W.ToggleButtons(options=[POINTS, PAINT, ERASE], tooltips=tips, layout=W.Layout(width=f"{width - 130}px", overflow="visible"))
-        self.mode.style.button_width = f"{(width - 130) // 3 - 6}px"
+        each = max((width - 130) // 3, 70)  # narrower ones cut their words off
+        self.mode = W.ToggleButtons(options=[POINTS, PAINT, ERASE], tooltips=tips, layout=W.Layout(width=f"{3 * each + 1}px", overflow="visible"))
+        self.mode.style.button_width = f"{each - 6}px"
         self.mode.observe(self._chose, "value")
         top = max(draft.size) / 4
         self.brush = W.FloatSlider(value=top / 3, min=1, max=top, step=0.5, readout=False, description="Brush", tooltip="Size of the brush")
@@ -47,7 +48,7 @@ class Tools:
         """Let the tool "press", "move" or "release" at (x, y); says whether that changed anything."""
         d = self.draft
         if not self.radius:
-            return {"press": d.press, "move": d.drag, "release": lambda *_: d.pressed is not None}[kind](x, y)
+            return {"press": d.press, "move": d.drag, "release": d.lift}[kind](x, y)
         if changed := kind == "press" or d.stroke is not None:
             d.paint(x, y, self.radius, self.mode.value == PAINT)
         return changed

@@ -30,7 +30,8 @@ def panels(trace: Trace, session: Session | None = None, handle: int | None = No
         return run_panels([], np.zeros((0, 1)), {}, confidence=np.zeros((0, 1)))
     past = [t for t in session.past if len(t) and t[0] is frames[0]] if session else []
     arrive = frames[0].edit.arrive or (session.method.get("arrive", 1.0) if session else None)
-    losses = {name: [f.losses.get(name, np.nan) for f in frames] for name in frames[-1].losses}
+    present = [name for name in frames[-1].losses if any(f.losses.get(name) for f in frames)]  # without a mask its term is 0 throughout
+    losses = {name: [f.losses.get(name, np.nan) for f in frames] for name in present}
     sure = {"confidence": confidence(trace), "threshold": threshold(trace), "trusted": np.stack([f.trusted.numpy() for f in frames])}
     if frames[-1].goals is not None:
         sure["drift"] = np.stack([np.full(len(f.points), np.nan) if f.goals is None else f.goals.drift.numpy() for f in frames])

@@ -78,6 +78,10 @@ class Windows:
         self.mouse = None if kind == "out" else (where, x, y)
         self.pointed()
 
+    def leave(self) -> None:
+        """Forget the place."""
+        self.mouse = None
+
     def words(self, frame: Frame | None) -> str:
         """The pixel under the mouse and its raw values; empty where the mouse is elsewhere."""
         text = "" if frame is None or self.mouse is None else self._values(frame)
