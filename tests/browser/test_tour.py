@@ -79,7 +79,7 @@ def _folder():
 
 
 def test_a_picture_of_ones_own(tour):
-    lab, text = tour, lambda: tour.page.locator(".dk [role=status]").first.inner_text()
+    lab, text = tour, lambda: tour.page.locator(".dk [role=status]").nth(1).inner_text()  # after that of the player
     wait(lambda: np.ptp(lab.pixels(0)) > 50)
     before = lab.pixels(0)
     with lab.page.expect_file_chooser() as chooser:
