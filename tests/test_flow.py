@@ -15,6 +15,7 @@ from dragkit.loop import drag
 from dragkit.methods import draggan
 from dragkit.models.toy import Toy
 from dragkit.trackers import OpticalFlow, Particles, Raft, dis
+from dragkit.trackers import follow as answers
 from dragkit.trackers.estimators import check_estimator, moved
 
 SIDE = 96
@@ -35,12 +36,7 @@ WAY = [(0.8 * k, -0.5 * k) for k in range(13)]  # ends at (9.6, -6)
 
 def follow(tracker, views, edit=EDIT):
     """The points (frames n 2) of a tracker on its own."""
-    memory, near, points = tracker.start(views[0], edit), edit.handles, []
-    for view in views:
-        found = tracker.find(view, memory, near)
-        memory, near = found.memory, found.points
-        points.append(near)
-    return torch.stack(points)
+    return torch.stack([found.points for found in answers(tracker, views, edit)])
 
 
 @pytest.mark.parametrize("policy", ["frame", "reference"])

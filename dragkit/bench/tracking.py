@@ -34,6 +34,7 @@ from ..models.toy import Toy
 from ..models.zoo import DATA
 from ..records import Edit, View
 from ..trackers import Discriminative, NearestNeighbor, OpticalFlow
+from ..trackers import follow as answers
 from . import lions
 from .metrics import bootstrap, has_lookalike
 
@@ -58,14 +59,7 @@ class Film:
 
 def follow(tracker: Tracker, film: Film) -> Tensor:
     """The tracker's points (frames n 2): started on the first view at the true points, then on its own."""
-    edit = Edit(film.truth[0], film.truth[-1])
-    memory, near = tracker.start(film.views[0], edit), edit.handles
-    points = []
-    for view in film.views:
-        found = tracker.find(view, memory, near)
-        memory, near = found.memory, found.points
-        points.append(near)
-    return torch.stack(points)
+    return torch.stack([found.points for found in answers(tracker, film.views, Edit(film.truth[0], film.truth[-1]))])
 
 
 def results(films: Iterable[Film], trackers: Mapping[str, Tracker]) -> pd.DataFrame:

@@ -76,7 +76,7 @@ def bars_of(x: str, y: str) -> Callable[[Axes, tuple, Any], None]:
 
 def way(axes: Axes, case: tuple, value: Any) -> None:
     """Points in a row (s 2), from the first (ring) to the last (dot)."""
-    points = torch.stack([torch.as_tensor(p).detach().flatten()[:2] for p in value])
+    points = torch.stack([torch.as_tensor(p).detach().flatten()[:2] for p in value]).numpy()
     axes.plot(*points.T, "-", color="#0072b2")
     axes.plot(*points[0], "o", ms=9, mfc="none", mec="#d55e00", mew=2)
     axes.plot(*points[-1], "o", color="#d55e00")

@@ -152,9 +152,9 @@ def _stacked(values: list[Any]) -> Tensor | str:
 
 def _way(axes: Axes, case: tuple, values: Values) -> None:
     """The ways of the points and of the blobs (the latents) on the picture of the start, and the target."""
-    axes.imshow(case[0](case[4]).norm(dim=0), cmap="gray")
+    axes.imshow(case[0](case[4]).norm(dim=0).numpy(), cmap="gray")
     axes.plot(*case[6], "o", ms=12, mfc="none", mec="#e69f00", mew=2)
-    for blob in values["list of latents"].unbind(1):
+    for blob in values["list of latents"].numpy().swapaxes(0, 1):
         axes.plot(*blob.T, "-", lw=4, color="#f0e442")
     way(axes, case, values["list of points"])
     axes.set_xlabel("x (px); points blue, blobs yellow")

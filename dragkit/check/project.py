@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,9 +11,10 @@ from torch import Tensor
 from ..geometry import inside, sample, square, window
 from ..plot.figures import Photo
 from ..records import Edit, TrackResult, View
-from .contract import AFTER, BEFORE, CLOSE, Film, begun, broken, film_of, spot, told
-from .verdicts import Verdict, not_yet, right, stand_in
+from ..trackers import follow
+from .contract import AFTER, BEFORE, CLOSE, Film, broken, film_of, spot, told
 from .looks import ways
+from .verdicts import Verdict, not_yet, right, stand_in
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,8 @@ class Contract:
     def _followed(self, tracker: Any, film: Film) -> Verdict:
         found = []
         try:
-            found = list(_points(tracker, film))
+            for answer in follow(tracker, film[0], film[2]):
+                found.append(answer.points.clone())
         except Exception as error:
             return not_yet(self.name, f"In picture {len(found) + 1} of the film {told(error)}")
         truth, points = film[1], torch.stack(found)
@@ -77,14 +78,6 @@ class Contract:
 
 
 tracker = Contract()
-
-
-def _points(tracker: Any, film: Film) -> Iterator[Tensor]:
-    memory, near = begun(tracker, film)
-    for view in film[0]:
-        found = tracker.find(view, memory, near)
-        memory, near = found.memory, found.points
-        yield near.clone()
 
 
 def _lost(points: Tensor, truth: Tensor) -> str | None:

@@ -13,7 +13,7 @@ from ..losses import above, always
 from ..models.toy import Toy
 from ..plot.figures import Plot
 from ..records import Edit
-from ..trackers import Discriminative
+from ..trackers import Discriminative, follow
 from .exercise import Exercise
 from .looks import bars_of
 from .verdicts import Verdict, not_yet, right, stand_in
@@ -139,13 +139,9 @@ def _films() -> dict[str, tuple[Tensor, Tensor]]:
 def _followed(settings: dict[str, Any], start: list, end: list, frames: int = 24) -> tuple[Tensor, Tensor]:
     toy, way = Toy(blobs=2, width=4, **settings), torch.linspace(0, 1, frames)[:, None, None]
     truth = torch.tensor(start).float() * (1 - way) + torch.tensor(end).float() * way
-    tracker, near, found = Discriminative(12), truth[0, :1], []
-    memory = tracker.start(toy.view(truth[0]), Edit(near, truth[-1, :1]))
-    for latent in truth:
-        track = tracker.find(toy.view(latent), memory, near)
-        memory, near = track.memory, track.points
-        found.append((track.confidence[0], (near[0] - latent[0]).norm()))
-    return tuple(torch.tensor(values) for values in zip(*found))
+    answers = list(follow(Discriminative(12), [toy.view(latent) for latent in truth], Edit(truth[0, :1], truth[-1, :1])))
+    points = torch.cat([found.points for found in answers])
+    return torch.cat([found.confidence for found in answers]), (points - truth[:, 0]).norm(dim=1)
 
 
 def _broken(gate: Any, first: Tensor) -> str | None:

@@ -12,7 +12,7 @@ from torch import Tensor
 from ..geometry import inside
 from ..models.toy import Toy
 from ..records import Edit
-from ..trackers import NearestNeighbor
+from ..trackers import NearestNeighbor, follow
 from .exercise import Exercise, Values
 
 Pair = tuple[Tensor, Tensor]
@@ -51,7 +51,7 @@ def _named(function: Callable[..., Any], case: tuple) -> Values:
 def _over_steps(axes: Axes, case: tuple, values: Values) -> None:
     """Both curves; "answer" says only whether there are two."""
     for name, colour in (("mean distance", "#0072b2"), ("tracker's error", "#d55e00")):
-        axes.plot(torch.as_tensor(values[name]).detach(), color=colour, label=name)
+        axes.plot(torch.as_tensor(values[name]).detach().numpy(), color=colour, label=name)
     axes.set(xlabel="step", ylabel="px")
     axes.legend(frameon=False, fontsize=8)
 
@@ -111,11 +111,8 @@ def watch(settings: dict[str, Any], start: Tensor, end: Tensor, other_start: Any
     model = Toy(blobs=2, width=4, **settings)
     truth, other = (_way(a, b) for a, b in ((start, end), (other_start, other_end)))
     views = [model.view(latent) for latent in torch.stack([truth, other], 1)]
-    tracker = NearestNeighbor(RADIUS * 512 / model.side)
-    memory, points = tracker.start(views[0], Edit(truth[:1], truth[-1:])), [truth[:1]]
-    for view in views[1:]:
-        points.append(tracker.find(view, memory, points[-1]).points)
-    return truth, torch.cat(points)
+    answers = follow(NearestNeighbor(RADIUS * 512 / model.side), views, Edit(truth[:1], truth[-1:]))
+    return truth, torch.cat([found.points for found in answers])
 
 
 def _way(start: Any, end: Any) -> Tensor:
@@ -157,7 +154,7 @@ def _ways() -> list[tuple[Tensor, Tensor]]:
 
 
 def _lines(axes: Axes, case: tuple, value: Outcome) -> None:
-    axes.plot(value.error, color="#0072b2")
+    axes.plot(value.error.numpy(), color="#0072b2")
     axes.axhline(LOST, color="0.6", ls="--")
     axes.set(xlabel="frame (dashed: lost)", ylabel="tracker's error (px)")
 

@@ -9,5 +9,6 @@ from .estimators import Raft as Raft
 from .estimators import dis as dis
 from .flow import OpticalFlow as OpticalFlow
 from .flow import Particles as Particles
+from .follow import follow as follow
 from .line_search import LineSearch as LineSearch
 from .nearest import NearestNeighbor as NearestNeighbor
