@@ -134,7 +134,7 @@ def test_methods_that_are_resampled_by_themselves_are_noticed_whatever_they_draw
 
     reversed_ = lambda a, b, r: (a.mean() / b.mean(), *np.percentile(a[r].mean(1) / b[r[::-1]].mean(1), [2.5, 97.5]))
     for wrong in (drawn, reversed_):
-        assert "Each method is resampled by itself" in check.ratio(wrong).words
+        assert "The two methods are not resampled together" in check.ratio(wrong).words
 
 
 def test_pictures_say_whose_answer_they_show():
@@ -163,6 +163,12 @@ def test_it_is_said_that_ours_stands_in(capsys):
     assert check.mix.or_ours(mine) is mine and not capsys.readouterr().out
     assert check.mix.or_ours(lambda a, b, rows: a) is check.mix.answer
     assert capsys.readouterr().out == "`mix`: ours stands in until yours is right.\n"
+
+
+def test_who_draws_by_himself_is_told_to_take_what_is_given():
+    mine = lambda v, r: np.percentile(np.random.default_rng(3).choice(v, r.shape).mean(1), [2.5, 97.5])
+    assert "does not go by the resamplings that are given" in check.interval(mine).words
+    assert "Three numbers are asked for" in check.ratio(lambda a, b, r: (1.0, (0.9, 1.1))).words
 
 
 def test_the_case_that_differs_is_told_in_words():
@@ -293,9 +299,11 @@ BROKEN = {
     "are (y, x)": Own(lambda f, v, n: replace(f, points=f.points.flip(1))),
     "cells of the feature map": Own(lambda f, v, n: replace(f, points=(f.points - 0.5) / 2)),
     "counted from `near`": Own(lambda f, v, n: replace(f, points=f.points - n)),
+    "it finds handle 0 at": Own(lambda f, v, n: replace(f, points=(f.points + 1).clamp_max(127))),
+    "it is a torch tensor of shape (3, 2)": Own(lambda f, v, n: replace(f, points=f.points.numpy())),
     "it finds handle": Own(lambda f, v, n: replace(f, points=f.points + 5)),
     "It stays where it was told": Own(lambda f, v, n: replace(f, points=n)),
-    "It loses handle": Own(lambda f, v, n: replace(f, points=5 * (f.points / 5).round())),
+    "It loses handle": Own(lambda f, v, n: replace(f, points=n + (f.points - n).clamp(-0.3, 0.3))),
     "`self.template` changes": InItself(),
     "`self.speed` changes": Faster(),
     "kept outside the memory": InAList(),
@@ -318,7 +326,7 @@ BROKEN = {
     "`scores` is a tensor of shape (3, 9, 8)": Own(lambda f, v, n: replace(f, scores=f.scores[:, :, 1:])),
     "carries gradients": Own(attached),
     "no memory back": Own(lambda f, v, n: replace(f, memory=None)),
-    "outside the picture": Own(lambda f, v, n: replace(f, points=f.points - 1)),
+    "outside the picture": Own(lambda f, v, n: replace(f, points=f.points - 3 * (f.points < 2))),
     "returns a tensor": Own(lambda f, v, n: f.points),
     "`find` raises TypeError": Short(),
     "That is the class": Patch,
@@ -368,7 +376,9 @@ def test_a_loop_that_never_ends_or_asks_for_no_gradient_is_told():
 def test_a_trap_that_nobody_fell_into_tells_by_how_much():
     words = check.fool(lambda start, end: ({"lookalike": 0.9, "light": 0.2}, (start + end) / 2, end)).words
     assert "left to right: its outcome is 'followed to the end, with a twin in light that changes, " in words and " px off' where it should be 'lost'" in words
-    assert "no scene" in check.fool(lambda start, end: {"lookalike": 0.9}).words
+    assert "it returns no scene" in check.fool(lambda start, end: {"lookalike": 0.9}).words
+    assert "lookalike is None; it is a number" in check.fool(lambda start, end: [{"lookalike": None}, start, end]).words
+    assert "places in the picture" in check.fool(lambda start, end: ({}, ..., ...)).words
 
 
 def stepped(z, f, y, mu, lr):
@@ -400,6 +410,8 @@ STYLES = [  # right answers that are written another way
     ("ddim_step", lambda z, e, n, t: (t / n) ** 0.5 * z + ((1 - t) ** 0.5 - (t * (1 - n) / n) ** 0.5) * e),
     ("interval", lambda v, r: np.quantile(v[r].mean(axis=1), [0.025, 0.975])),
     ("interval", counted),
+    ("follow", lambda f, x, y: tuple(np.array(v) for v in renamed(check.follow.answer)(f, x, y))),
+    ("share", lambda e, l: np.array([renamed(check.share.answer)(e, l)])),
     ("ratio", lambda a, b, r: (np.mean(a) / np.mean(b), *np.quantile(a[r].sum(1) / b[r].sum(1), [0.025, 0.975]))),
     ("truncate", lambda w, m, psi: torch.lerp(m, w, psi)),
     ("errors", lambda s, c, t: [(s - t).norm(dim=2).mean(1), (s - c).norm(dim=2).mean(1)]),
@@ -415,15 +427,18 @@ def test_a_right_answer_in_another_style_passes(name, answer):
 @pytest.mark.parametrize(("words", "gate"), [
     ("Give the gate itself", None),
     ("It returns 0.3", lambda first: 0.3),
+    ("in another order", lambda first: torch.tensor([0.3, 0.3, 0.1])),
+    ("For a negative confidence", lambda first: 0.6 * first),
+    ("At most half as many", lambda first: first - 0.5 * first.abs()),
     ("It returns tensor([True", lambda first: first > 0.1),
     ("It raises ZeroDivisionError", lambda first: first / 0 + 1 // 0),
     ("It changes `first`", lambda first: first.sub_(0.1)),
     ("It shuts at step 1", lambda first: torch.full_like(first, 0.3)),
     ("it asks for inf", dk.never),
-    ("Fewer mistakes than these are asked for. It trusts 0 of", dk.above(0.8)),
-    ("Fewer mistakes than these are asked for. It trusts 0 of", lambda first: first),
-    ("Fewer mistakes than these are asked for. It trusts 5 of 5", dk.always),
-    ("Fewer mistakes than these are asked for. It trusts 5 of 5", lambda first: 0 * first),
+    ("At most half as many mistakes as these are asked for. It trusts 0 of", dk.above(0.8)),
+    ("At most half as many mistakes as these are asked for. It trusts 0 of", lambda first: first),
+    ("At most half as many mistakes as these are asked for. It trusts 5 of 5", dk.always),
+    ("For a negative confidence", lambda first: 0 * first),
 ])  # fmt: skip
 def test_what_a_gate_breaks_is_named(words, gate):
     said = check.gate(gate)

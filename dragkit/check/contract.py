@@ -15,7 +15,8 @@ from ..models.toy import Toy
 from ..records import Edit, TrackResult, View
 from .calls import alike, copied
 
-FRAMES, CLOSE = 16, 2.0  # pictures of the film, and how many px a tracker may be off in each of them
+FRAMES, CLOSE = 16, 2.0  # pictures of the film, and how many px a tracker may be off in each of them;
+NEAREST = 1.0  # and in the first, on which it has learned
 FAR = 0.3  # of a window's range: the score at the answer may be this much below the best;
 SURE = 0.1  # and this much in a window that is turned around or transposed, so that it is called so
 Film = tuple[list[View], Tensor, Edit]  # the views, where the handles are in each (frames n 2), and what the tracker is told
@@ -48,15 +49,15 @@ def _answer(tracker: Any, film: Film) -> str | None:
     if not isinstance(found, TrackResult):
         return f"`find` returns {what(found)}; it returns a dk.TrackResult(points, confidence, scores, memory)."
     if shape(found.points) != (n, 2):
-        return f"`points` is {what(found.points)}; with {n} handles it has shape ({n}, 2), an (x, y) for each."
+        return f"`points` is {what(found.points)}; with {n} handles it is a torch tensor of shape ({n}, 2), an (x, y) for each."
     if shape(found.confidence) != (n,):
-        return (f"`confidence` is {what(found.confidence)}; it has a number for each handle, shape ({n},). "
+        return (f"`confidence` is {what(found.confidence)}; it is a torch tensor with a number for each handle, shape ({n},). "
                 "Where you measure none that is NaN, never 1: torch.full((n,), torch.nan).")  # fmt: skip
     if found.goals is not None:
         return "Its points are goals, where content shall be; this check follows sightings."
     k = shape(found.scores)[-1:]
     if shape(found.scores) != (n, *k, *k):
-        return f"`scores` is {what(found.scores)}; it is a square window for each handle, shape ({n}, k, k), row = y."
+        return f"`scores` is {what(found.scores)}; it is a torch tensor, a square window for each handle, shape ({n}, k, k), row = y."
     if found.points.requires_grad or found.scores.requires_grad:
         return "Its answer carries gradients: the loss would pull on the tracker, too. Read view.features.detach()."
     if memory is not None and found.memory is None:
@@ -94,7 +95,7 @@ def _stateless(tracker: Any, film: Film) -> str | None:
 def _first_picture(tracker: Any, film: Film) -> str | None:
     memory, handles = begun(tracker, film)
     points = tracker.find(film[0][0], memory, handles.clone()).points
-    is_at = lambda places: bool(((places - handles).norm(dim=1) <= CLOSE).all())
+    is_at = lambda places: bool(((places - handles).norm(dim=1) <= NEAREST).all())
     if is_at(points):
         return None
     if is_at(points.flip(1)):

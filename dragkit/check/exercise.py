@@ -50,6 +50,7 @@ class Exercise:
     forbidden: tuple[Answer, ...] = ()
     told: Callable[[tuple], str] | None = None
     whole: bool = False
+    _kept: dict[tuple[Answer, int], Values] = field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "__doc__", f"{self.asks}\n\nAsk with your function: check.{self.name}({self.name})")
@@ -60,14 +61,14 @@ class Exercise:
             return not_yet(self.name, f"Give the function itself, check.{self.name}({self.name}), not what it returned ({type(function).__name__}).")
         found, called, changed = [], set(), []
         for number, case in enumerate(self.cases()):
-            with watched({f.__code__: f.__name__ for f in (*self.forbidden, self.answer)}, called):
+            with watched({f.__code__: f.__qualname__.removesuffix(".__call__") for f in (*self.forbidden, self.answer)}, called):
                 try:
                     found.append(self._values(noting(function, changed), case))
                 except Unanswered:
                     return not_yet(self.name, "It returns nothing" + (f" in case {number + 1}; is there a branch without a return?" if number else " so far."))
                 except Exception as error:
                     return not_yet(self.name, raised(error, function))
-        ours = [self._values(self.answer, case) for case in self.cases()]
+        ours = [self._known(self.answer, number) for number in range(len(found))]
         return self._judged(ours, found, called, changed)
 
     def or_ours(self, function: Answer) -> Answer:
@@ -81,7 +82,7 @@ class Exercise:
             if changed:
                 return not_yet(self.name, f"It changes `{changed[0]}`, which was passed in; make a new one: a = a - b, not a -= b.")
             return right(self.name, f", in {len(found)} cases of {len(found)}.", self._picture(0, ours, found))
-        words = self._mistake(found) or self._mistake(found, off[1]) or self._differs(*off)
+        words = self._mistake(found) or (_numbers(off[2]) and self._mistake(found, off[1])) or self._differs(*off)
         return not_yet(self.name, words, self._picture(off[0], ours, found))
 
     def _differs(self, number: int, *off: Any) -> str:
@@ -92,9 +93,15 @@ class Exercise:
         """The sentence of the mistake that gives just these values; or just the one called `only`, where two mistakes were made at once."""
         named = lambda values: values if only is None else {only: values.get(only)}
         for words, wrong in self.mistakes.items():
-            if _first((named(self._values(wrong, case)) for case in self.cases()), found) is None:  # only as far as they agree
+            if _first((named(self._known(wrong, number)) for number in range(len(found))), found) is None:  # only as far as they agree
                 return words
         return None
+
+    def _known(self, function: Answer, number: int) -> Values:
+        """What our own function gives for a case; it is asked once."""
+        if (function, number) not in self._kept:
+            self._kept[function, number] = self._values(function, self.cases()[number])
+        return self._kept[function, number]
 
     def _values(self, function: Answer, case: tuple) -> Values:
         value = self.run(function, deepcopy(case))  # so that an answer that changes its arguments does not change ours
@@ -126,7 +133,8 @@ def _same(right: Any, found: Any) -> bool:
     except (TypeError, ValueError, RuntimeError):
         return False
     scale = max(right.nan_to_num().abs().max().item(), 1e-6)
-    return right.shape == found.shape and bool(torch.allclose(found, right, rtol=0, atol=NEAR * scale, equal_nan=True))
+    fits = right.shape == found.shape or right.numel() == found.numel() == 1
+    return fits and bool(torch.allclose(found, right, rtol=0, atol=NEAR * scale, equal_nan=True))
 
 
 def _difference(name: str, right: Any, found: Any) -> str:
@@ -156,6 +164,6 @@ def _numbers(value: Any) -> bool:
 
 
 def _tensor(value: Any) -> Tensor:
-    if isinstance(value, list | tuple) and any(isinstance(part, Tensor) for part in value):
-        value = torch.stack([torch.as_tensor(part) for part in value])
+    if isinstance(value, list | tuple):
+        value = torch.stack([_tensor(part) for part in value]) if value else torch.empty(0)
     return torch.as_tensor(value).detach().cpu().double()

@@ -7,6 +7,7 @@ import math
 import torch
 from matplotlib.axes import Axes
 from torch import Tensor
+from torch.nn import functional as F
 
 from ..geometry import sample as package_sample
 from .exercise import Answer, Exercise, Values
@@ -19,9 +20,9 @@ def _case(begin: float, end: float, expected: float) -> str:
 
 
 def _cases() -> list[tuple[float, float, float]]:
-    """Losses at a sub-motion's begin and end and the expected one, no two of them equal."""
+    """Losses at a sub-motion's begin and end and the expected one: before the first; the end as high as the begin, and just half of l; forty others."""
     generator = torch.Generator().manual_seed(0)
-    return [(0.0, 0.0, 0.3), *((0.05 + torch.rand(40, 3, generator=generator)).tolist())]
+    return [(0.0, 0.0, 0.3), (0.4, 0.4, 0.3), (0.4, 0.15, 0.3), *((0.05 + torch.rand(40, 3, generator=generator)).tolist())]
 
 
 case = Exercise(
@@ -42,6 +43,8 @@ case = Exercise(
             "back" if e > b else "hop" if e < l / 2 else "stay"),
         "For a hop L_end must be small beside l; how the sub-motion began does not enter.": lambda b, e, l: "hop" if b < l / 2 else "stay" if e < b else "back",
         "A hop is not half of how it began, but half of what is expected, l.": lambda b, e, l: "hop" if e < b / 2 else "stay" if e < b else "back",
+        "A loss that is as high as before has not fallen: < and not <=.": lambda b, e, l: "hop" if e < l / 2 else "stay" if e <= b else "back",
+        "At just l/2 it is no hop: L_end must lie below, < and not <=.": lambda b, e, l: "hop" if e <= l / 2 else "stay" if e < b else "back",
         "There is no way back in it: a loss that has grown is the third case.": lambda b, e, l: "hop" if e < l / 2 else "stay",
     },
     told=lambda case: f"L_begin = {case[0]:.3g}, L_end = {case[1]:.3g}, l = {case[2]:.3g}",
@@ -55,14 +58,14 @@ def _share(end: float, expected: float) -> float:
 def _shares(function: Answer, case: tuple) -> Values:
     """The share of this case, and all those of its l, to be drawn."""
     value = function(*case)
-    return {"": value} if value is None else {"": value, "curve": [float(function(case[1] * x, case[1])) for x in LOSSES]}
+    return {"": value} if value is None else {"": value, "curve": [torch.as_tensor(function(case[1] * x, case[1])).item() for x in LOSSES]}
 
 
 def _curve(axes: Axes, case: tuple, values: Values) -> None:
     """The share over L, and this case on it."""
     end, expected = case
     axes.plot([expected * x for x in LOSSES], values["curve"], color="#0072b2")
-    axes.plot([end], [float(values[""])], "o", color="#d55e00")
+    axes.plot([end], [torch.as_tensor(values[""]).item()], "o", color="#d55e00")
     axes.set(xlabel=f"L at the end (l = {expected:g})", ylabel="share x", ylim=(-0.05, 1.05))
 
 
@@ -80,6 +83,8 @@ share = Exercise(
         "b is 0.2 l, where the share is one half; yours is zero.": _wrong(centre=0),
         "b is 0.2 l, not half of l: a match must be good to be learned from by half.": _wrong(centre=0.5),
         "ln is the natural logarithm, math.log; log10 of 9 makes the curve too flat.": _wrong(log=math.log10(9)),
+        "ln is the natural logarithm, math.log; log2 of 9 makes the curve too steep.": _wrong(log=math.log2(9)),
+        "b is 0.2 times l, not 0.2: what is a good match depends on what is expected.": lambda end, l: 1 / (1 + math.exp(math.log(9) / (0.6 * l) * (end - 0.2))),
         "a and b belong to l: with numbers of their own they would fit one model only.": lambda end, l: _share(end, 1.0),
         "a is ln 9 / (0.6 l), so that the share is a tenth at 0.8 l; the logarithm is missing.": _wrong(log=9),
         "The bracket around 0.6 l is missing: ln 9 is divided by both.": lambda end, l: 1 / (1 + math.exp(math.log(9) / 0.6 * l * (end - 0.2 * l))),
@@ -127,7 +132,7 @@ def _arrow(axes: Axes, case: tuple, value: tuple[float, float]) -> None:
 follow = Exercise(
     "follow",
     "follow(flow, x, y): where the point (x, y) goes by flow (2 h w), dx first, then dy, in pixels; the flow is read between its pixels, bilinear: four "
-    "pixels and their weights, written out, without dragkit's own `sample`. Returns (x, y).",
+    "pixels and their weights, written out, without `sample` or `grid_sample`. Returns (x, y).",
     _follow,
     _flows,
     {
@@ -142,10 +147,13 @@ follow = Exercise(
         "The flow is read at the nearest pixel, and that at [x, y]: the row, y, comes first, and between pixels four are blended.": lambda f, x, y: (
             _at(f, round(y), round(x), x, y)),
         "The weights are swapped: the nearer a pixel, the more it counts.": lambda f, x, y: _at(f, 2 * int(x) + 1 - x, 2 * int(y) + 1 - y, x, y),
+        "The answer is turned around: a point is (x, y).": lambda f, x, y: _follow(f, x, y)[::-1],
+        "The two weights are swapped: a goes with x and the next column, b with y and the next row.": lambda f, x, y: _at(f, int(x) + y - int(y), int(y) + x - int(x), x, y),
+        "That is the plain mean of the four pixels; the nearer a pixel, the more it counts.": lambda f, x, y: _at(f, int(x) + 0.5, int(y) + 0.5, x, y),
         "That is the motion alone; the point goes to its old place plus the motion.": lambda f, x, y: tuple(
             n - o for n, o in zip(_follow(f, x, y), (x, y))),
     },
     draw=_arrow,
-    forbidden=(package_sample,),
+    forbidden=(package_sample, F.grid_sample),
     told=lambda case: f"the point ({case[1]:.3g}, {case[2]:.3g})",
 )  # fmt: skip

@@ -31,17 +31,34 @@ def _samples() -> list[tuple[np.ndarray, np.ndarray]]:
     return [(random.exponential(2, k), random.permutation(np.repeat(random.integers(k, size=(500, k)), 4, axis=0))) for k in (5, 12, 30)]
 
 
+APART = "The two methods are not resampled together: then what makes a task hard for both widens the interval. Take the same tasks for both."
+GIVEN = "It does not go by the resamplings that are given: with those of other positions the interval must be another."
+
+
+def _drawn(function: Answer, case: tuple) -> Values:
+    """What it returns, and whether it does so by the resamplings: where all of them hold the first value alone, there is no spread."""
+    values, resamplings = case
+    value = function(*case)
+    if not isinstance(value, tuple | list | np.ndarray) or len(value) != 2:
+        return {"": value}
+    low, high = (float(x) for x in function(values.copy(), 0 * resamplings))
+    return {"": value, "resamplings": "the given ones" if abs(high - low) < 1e-9 else GIVEN}
+
+
 def _resampled(function: Answer, case: tuple) -> Values:
     """What it returns, and whether the tasks stay in pairs: where theirs is twice ours, task by task, so is the mean of every resampling."""
-    ours, _, resamplings = case
+    ours, theirs, resamplings = case
     value = function(*case)
     if isinstance(value, str):  # a mistake that is known by this alone: chance is in its numbers
         return {"resamplings": value}
     if not isinstance(value, tuple | list | np.ndarray) or len(value) != 3:
-        return {"": value}
-    middle, low, high = (float(x) for x in function(ours.copy(), 2 * ours, resamplings.copy()))
-    by_itself = abs(middle - 0.5) < 0.05 and high - low > 0.01
-    return {"": value, "resamplings": "each by itself" if by_itself else "in pairs"}
+        return {"": value, "resamplings": "Three numbers are asked for, one after the other: the ratio, low, high."}
+    spread = lambda a, b, r=resamplings: float(np.subtract(*function(a.copy(), b.copy(), r.copy())[:0:-1]))
+    if abs(spread(ours, theirs, 0 * resamplings)) > 1e-9:
+        return {"": value, "resamplings": GIVEN}
+    middle = float(function(ours.copy(), 2 * ours, resamplings.copy())[0])
+    by_itself = abs(middle - 0.5) < 0.05 and spread(ours, 2 * ours) > 0.01
+    return {"": value, "resamplings": APART if by_itself else "in pairs"}
 
 
 def _quotient(axes: Axes, case: tuple, value: tuple[float, float, float]) -> None:
@@ -73,6 +90,8 @@ interval = Exercise(
         "The standard error takes both sides for alike; distances are skewed, so read the resamplings.": lambda v, r: _spread(v.mean(), v.std(ddof=1) / len(v) ** 0.5),
         "np.percentile counts in per cent: 2.5 and 97.5, not 0.025 and 0.975.": lambda v, r: tuple(np.percentile(v[r].mean(1), [0.025, 0.975])),
         "That is the middle of all that was drawn; first the mean of each resampling, over its row alone.": lambda v, r: _middle(v[r]),
+        "That is the middle half, 25 and 75; the middle 95 % is from 2.5 to 97.5.": lambda v, r: _middle(v[r].mean(1), 50),
+        "Those are sums; take the mean of each resampling.": lambda v, r: _middle(v[r].sum(1)),
         "The two are swapped: the low end comes first.": lambda v, r: _interval(v, r)[::-1],
         "That is twice the spread of the means, the same to both sides; distances are skewed, so sort the means and cut off the ends.": lambda v, r: (
             _spread(v[r].mean(1).mean(), v[r].mean(1).std())),
@@ -80,6 +99,7 @@ interval = Exercise(
         "Those are the least and the greatest mean; leave 2.5 % out at each end.": lambda v, r: _middle(v[r].mean(1), 100),
     },
     draw=_bar,
+    run=_drawn,
 )  # fmt: skip
 
 
@@ -118,7 +138,10 @@ ratio = Exercise(
             float((a[r].mean(1) / b[r].mean(1)).mean()), *_ratio(a, b, r)[1:]),
         "The interval is right; the ratio is that of the tasks' own means, not the middle of the resamplings' ratios.": lambda a, b, r: (
             float(np.median(a[r].mean(1) / b[r].mean(1))), *_ratio(a, b, r)[1:]),
-        "Each method is resampled by itself: then what makes a task hard for both widens the interval. Take the same tasks for both.": lambda a, b, r: "each by itself",
+        "Only ours is resampled; what makes a task hard for both cancels only if theirs is, too, by the same tasks.": lambda a, b, r: _ratios(a, b, a[r].mean(1) / b.mean()),
+        APART: lambda a, b, r: APART,
+        "Low and high are swapped: the low end comes first.": lambda a, b, r: (_ratio(a, b, r)[0], *_ratio(a, b, r)[:0:-1]),
+        "The ratio is right; the interval is that of the tasks' ratios. Divide the means of each resampling.": lambda a, b, r: (_ratio(a, b, r)[0], *_middle((a / b)[r].mean(1))),
     },
     draw=_quotient,
     run=_resampled,

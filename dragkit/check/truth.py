@@ -32,7 +32,7 @@ def _tracks() -> list[tuple[Tensor, Tensor, Tensor]]:
     cases = []
     for n in (3, 1, 2, 5):
         start, targets = 100 * torch.rand(2, n, 2, generator=generator)
-        claimed = start + (targets - start) * torch.linspace(0, 1, 14)[:, None, None]
+        claimed = start + (targets - start) * torch.linspace(0, 0.9, 14)[:, None, None]  # a run that was stopped before its target
         cases.append((claimed + 6 * torch.randn(claimed.shape, generator=generator), claimed, targets))
     return cases
 
@@ -83,6 +83,10 @@ errors = Exercise(
         "That is the sum over the points: divide by their number.": _both(lambda a, b: (a - b).norm(dim=-1).sum(-1)),
         "The tracker judges itself: the mean distance is from where the points *are* (seen), not from where it claims them to be.": lambda s, c, t: (
             _far(c, t), _far(s, c)),
+        "That is the distance to where the claim ends; the targets are given.": lambda s, c, t: (_far(s, c[-1]), _far(s, c)),
+        "That is the point that is farthest off; take the mean over the points.": _both(lambda a, b: (a - b).norm(dim=-1).amax(-1)),
+        "That is the median; take the mean over the points.": _both(lambda a, b: (a - b).norm(dim=-1).median(-1).values),
+        "That is one length for all points together; take each point's distance first, then their mean.": _both(lambda a, b: (a - b).norm(dim=(-2, -1))),
         "The two curves are swapped.": lambda s, c, t: _errors(s, c, t)[::-1],
         "The tracker's error is a distance between two points, not the difference of their distances to the target: both can be 3 px away, on two sides.": lambda s, c, t: (
             _far(s, t), (_far(s, t) - _far(c, t)).abs()),
@@ -123,12 +127,17 @@ def _way(start: Any, end: Any) -> Tensor:
 def _outcome(function: Callable[..., Any], case: tuple) -> Values:
     """What became of the tracker, or what is against the scene."""
     value = function(*case)
-    if not isinstance(value, tuple) or len(value) != 3 or not isinstance(value[0], dict):
-        return {"outcome": Outcome("no scene: (settings, start, end)")}
-    settings, (start, end), other = value[0], case, _way(*value[1:])
-    truth = _way(start, end)
+    if not isinstance(value, tuple | list) or len(value) != 3 or not isinstance(value[0], dict):
+        return {"outcome": Outcome("It returns no scene; that is (settings, other_start, other_end), and settings is a dict.")}
+    settings, (start, end) = value[0], case
+    try:
+        truth, other = _way(start, end), _way(*value[1:])
+    except (TypeError, ValueError, RuntimeError):
+        return {"outcome": Outcome("other_start and other_end are places in the picture, each a tensor (x, y).")}
     if set(settings) - set(YOURS):
         return {"outcome": Outcome("refused: other settings")}
+    if odd := [name for name, value in settings.items() if not isinstance(value, int | float)]:
+        return {"outcome": Outcome(f"{odd[0]} is {settings[odd[0]]!r}; it is a number (opaque: True or False).")}
     if any(abs(settings[name]) > most for name, most in YOURS.items() if name in settings):
         return {"outcome": Outcome("refused: lookalike or light beyond its end")}
     if not inside(other, (128, 128)).all():
@@ -177,7 +186,7 @@ fool = Exercise(
             _fool(a, b)[0], torch.tensor([20.0, 110.0]), torch.tensor([20.0, 110.0])),
         "An exact twin, or no light at all, is no art: lookalike ends at 0.95, light at ±0.9.": lambda a, b: _fool(a, b, 1.0),
         "Only lookalike, light and opaque are yours to set.": lambda a, b: ({"blobs": 5}, a + 20, b),
-        "It was not lost: a twin alone, 95 % alike, is never quite as near as the blob itself. Something must make the blob less like its template.": (
+        "It was not lost: a twin that is not quite alike is never as near as the blob itself, while that stays as it was. Something must make the blob less like its template.": (
             lambda a, b: _fool(a, b, light=0)),
         "It is lost from left to right, and from right to left it is followed to the end: light has a direction.": lambda a, b: (
             {"lookalike": 0.95, "light": -0.5}, *[(a + b) / 2] * 2),

@@ -161,6 +161,7 @@ class Compare(Shown):
     @guard
     def _sought(self, position: int) -> None:
         self._at = position
+        self.windows.leave()
         self._soon()
 
 

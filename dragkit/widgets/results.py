@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import ipywidgets as W
@@ -10,13 +11,13 @@ from PIL import Image
 
 from ..trace import Trace
 from .player import Player
-from .shown import Notice, Shown, card, guard, row
+from .shown import Notice, Shown, button, card, guard, row
 
 
 class Results(Shown):
     """A table of drags, sorted by any column, whose rows open their runs: ``Results(table, open)``.
 
-    By mouse, or by Tab and the arrow keys. A run is made when its row is first chosen, and kept.
+    By mouse, or by the buttons "row above" and "row below": JupyterLab keeps the arrow keys in a list for itself. A run is made when its row is first chosen, and kept.
 
     Args:
         table: a pandas DataFrame, one drag a row.
@@ -39,11 +40,12 @@ class Results(Shown):
         self.rows = W.Select(rows=min(len(table), 9), tooltip="Choose a row: its run opens below", layout=W.Layout(width=wide))
         for part in (self.head, self.rows):
             part.add_class("dk-rows")
+        above, below = (button("", f"chevron-{way}", f"The row {name}", partial(self._by, by)) for way, name, by in (("up", "above", -1), ("down", "below", 1)))
         self.player = Player(None, size)
         self._sort()
         for part, callback in ((self.order, self._sort), (self.falling, self._sort), (self.rows, self._chosen)):
             part.observe(lambda _, callback=callback: callback(), "value")
-        self.box = card(row(self.order, self.falling, width=2 * size), self.head, self.rows, self.notice.line, self.player.box)
+        self.box = card(row(self.order, self.falling, above, below, width=2 * size), self.head, self.rows, self.notice.line, self.player.box)
         self._chosen()
 
     @property
@@ -68,6 +70,11 @@ class Results(Shown):
         self.rows.options = [(spaced(line), i) for line, i in zip(lines, ordered.index.tolist())]
         self._sorting = False  # the list chose its first row by itself meanwhile
         self.rows.value = self.rows.options[0][1] if chosen is None else chosen
+
+    @guard
+    def _by(self, rows: int) -> None:
+        order = [i for _, i in self.rows.options]
+        self.rows.value = order[min(max(order.index(self.rows.value) + rows, 0), len(order) - 1)]
 
     @guard
     def _chosen(self) -> None:

@@ -108,8 +108,7 @@ class Screen(Controls):
         """Show a step soon; of many in a row, as many as can be drawn, and the last."""
         if position != self.at:
             self._at = position
-            if self.surface.finger:
-                self.windows.leave()  # a finger that has gone says nothing of it
+            self.windows.leave()  # words about this step, until the mouse moves again
             self._soon()
 
     @guard
