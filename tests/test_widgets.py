@@ -852,6 +852,11 @@ def test_results_open_with_the_worst_if_told():
     trace = dk.Trace(dk.drag(toy, toy.sample(0), edit, **dk.methods.draggan() | {"steps": 1}))
     results = dk.Results(pd.DataFrame({"px": [1.0, 3.0, 2.0]}), lambda row: opened.append(row["px"]) or trace, size=128, falling=True)
     assert [i for _, i in results.rows.options] == [1, 2, 0] and opened == [3.0]
+    above, below = (part for part in results.box.children[1].children if getattr(part, "tooltip", None) in ("The row above", "The row below"))
+    for press, row in ((below, 2), (below, 0), (below, 0), (above, 2)):
+        press.click()
+        assert results.shown == row
+    assert opened == [3.0, 2.0, 1.0]
 
 
 def test_what_is_no_run_is_told(stable):

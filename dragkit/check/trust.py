@@ -180,6 +180,6 @@ def _timeline(asks: Tensor) -> Plot:
         axes.plot(confidence, color="#0072b2", label="confidence")
         axes.axhline(least, color="#d55e00", ls="--", label="yours")
         axes.fill_between(range(len(off)), 0, 1, where=off > OFF, step="mid", color="#eee2d6", transform=axes.get_xaxis_transform(), label=f"over {OFF:g} px off")
-        axes.set(xlabel="picture", title=name, ylim=(0, None))
+        axes.set(xlabel="picture", title=name, ylim=(0, 1.05 * max(c.max() for c, _ in _films().values())))
     axes.legend(frameon=False, loc="upper left", bbox_to_anchor=(1, 1))
     return figure

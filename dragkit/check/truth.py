@@ -188,9 +188,9 @@ fool = Exercise(
         "Only lookalike, light and opaque are yours to set.": lambda a, b: ({"blobs": 5}, a + 20, b),
         "It was not lost: a twin that is not quite alike is never as near as the blob itself, while that stays as it was. Something must make the blob less like its template.": (
             lambda a, b: _fool(a, b, light=0)),
-        "It is lost from left to right, and from right to left it is followed to the end: light has a direction.": lambda a, b: (
+        "It is lost from left to right, and from right to left it is followed to the end: light has a direction, and what pales is lost sooner.": lambda a, b: (
             {"lookalike": 0.95, "light": -0.5}, *[(a + b) / 2] * 2),
-        "It is lost from right to left, and from left to right it is followed to the end: light has a direction.": lambda a, b: (
+        "It is lost from right to left, and from left to right it is followed to the end: light has a direction, and what pales is lost sooner.": lambda a, b: (
             {"lookalike": 0.95, "light": 0.5}, *[(a + b) / 2] * 2),
         "That hides the blob; it builds no look-alike (lookalike from 0.5 on) that the tracker takes for it.": lambda a, b: (
             {"opaque": True}, b, b),

@@ -27,7 +27,7 @@ class Toy:
         side: of the picture in pixels; features have half as many cells.
         blobs: how many, at least 1.
         lookalike: 0..1; how much the second blob's signature is that of the first (1 = twins).
-        light: the light's slope, relative change over half the picture's width.
+        light: the light's slope, relative change over half the picture's width. It multiplies all features: where it fades the picture pales to grey.
         opaque: whether blobs hide each other instead of adding up.
         width: σ of a blob, in pixels.
         channels: of the features; the first three are also the picture's colours.

@@ -25,6 +25,8 @@ def curves(named: Mapping[str, Sequence[float] | Tensor], x: str, y: str, title:
         raise ValueError('there is no curve to draw; give a dict of name and values, such as {"error": [3, 2, 1]}')
     figure = Plot(figsize=(8, 2.8), layout="constrained")
     axes = figure.add_subplot(xlabel=x, ylabel=y, title=title)
+    if at is None or all(place == int(place) for place in at):
+        axes.xaxis.get_major_locator().set_params(integer=True)  # there is no step 2.5
     for i, (name, values) in enumerate(named.items()):
         values = _array(values)
         axes.plot(np.arange(len(values)) if at is None else at, values, color=COLOURS[i % len(COLOURS)], label=name)

@@ -26,7 +26,7 @@ studio""",
     "compare = dk.Compare(studio.trace, studio.trace)\ncompare",
     "features = dk.Features(model, studio.trace)\nfeatures",
     """import json
-print("PROBE", json.dumps({"handles": studio.edit.handles.tolist(), "targets": studio.edit.targets.tolist(), "at": studio.player.at,
+print("PROBE", json.dumps({"handles": studio.edit.handles.tolist(), "targets": studio.edit.targets.tolist(), "at": studio.player.at, "row": results.shown,
     "masked": studio.edit.mask is not None, "errors": [repr(w.last_error) for w in (studio, results, compare, features)]}))""",
 ]
 CONTROLS = "button, select, input, canvas, [role=slider]"
@@ -52,8 +52,9 @@ def lab(lab, page):
 
 
 def test_without_a_mouse_and_with_a_finger(lab):
-    """One JupyterLab for all three: starting it takes longest."""
+    """One JupyterLab for all: starting it takes longest."""
     arrows_and_enter_pick_and_paint(lab)
+    buttons_go_through_the_rows_of_results(lab)
     a_finger_taps_a_pair_drags_its_target_and_taps_the_curves(lab)
     tab_reaches_every_control_and_each_has_a_name(lab)  # last: it ends in some cell, and a Tab there indents
 
@@ -69,6 +70,12 @@ def tab_reaches_every_control_and_each_has_a_name(lab):
         assert parts.evaluate_all(USABLE) > 4 and not missed, (name, missed)
         plain = lab.page.locator(".jp-Notebook-cell").nth(i).locator(".dk").first.locator("button, select, input:not([type=file])")
         assert not plain.evaluate_all(NAMELESS), name
+
+
+def buttons_go_through_the_rows_of_results(lab):
+    lab.page.get_by_title("The row below").focus()
+    lab.page.keyboard.press("Enter")
+    wait(lambda: lab.probe()["row"] == 1)
 
 
 def arrows_and_enter_pick_and_paint(lab):
