@@ -311,6 +311,8 @@ BROKEN = {
     "two answers, in `points`": Own(lambda f, v, n: replace(f, points=f.points + torch.rand(1))),
     "two answers, in `confidence`": Own(lambda f, v, n: replace(f, confidence=torch.rand(3))),
     "`confidence` is 1 where the blobs are": Own(lambda f, v, n: replace(f, confidence=torch.ones(3))),
+    "Off the picture its `scores` are infinite": Own(lambda f, v, n: replace(f, scores=f.scores.nan_to_num(nan=-torch.inf))),
+    "`confidence` is lower where the blobs are": Own(lambda f, v, n: replace(f, confidence=-f.scores.nan_to_num(nan=-99).amax((1, 2)))),
     "`scores` are transposed": Own(lambda f, v, n: replace(f, scores=f.scores.mT)),
     "`scores` are turned around": Own(lambda f, v, n: replace(f, scores=-f.scores)),
     "`scores` and `points` do not fit": Own(lambda f, v, n: replace(f, scores=f.scores.flip(1, 2))),

@@ -135,6 +135,8 @@ def _confidence(tracker: Any, film: Film) -> str | None:
     here, there = (tracker.find(view, memory, handles.clone()).confidence for view in (film[0][0], without))
     if here.isfinite().all() and torch.equal(here, there):
         return f"Its `confidence` is {here[0]:.4g} where the blobs are and just the same where they are not: it measures nothing. Then it is NaN: torch.full((n,), torch.nan)."
+    if (here < there).all():
+        return "Its `confidence` is lower where the blobs are than where they are not: it is high where a place looks as the point did. Of a distance give the negative."
     return None
 
 
@@ -142,9 +144,11 @@ def _border(tracker: Any, film: Film) -> str | None:
     views = film[0]
     memory, _ = begun(tracker, film)
     last = views[0].size[0] - 1.0
-    points = tracker.find(views[0], memory, torch.tensor([[0.0, 0], [last, 0], [last, last]])).points
-    out = (~inside(points, views[0].size)).nonzero()
-    return f"Looking at the border it answers {spot(points[int(out[0])])}, outside the picture of {last + 1:.0f} px: keep the window in it." if len(out) else None
+    found = tracker.find(views[0], memory, torch.tensor([[0.0, 0], [last, 0], [last, last]]))
+    out = (~inside(found.points, views[0].size)).nonzero()
+    if len(out):
+        return f"Looking at the border it answers {spot(found.points[int(out[0])])}, outside the picture of {last + 1:.0f} px: keep the window in it."
+    return "Off the picture its `scores` are infinite; where nothing was compared they are NaN." if found.scores.isinf().any() else None
 
 
 def _drags(tracker: Any, film: Film) -> str | None:

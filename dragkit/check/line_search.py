@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from ..geometry import sample as package_sample
+from ..plot.figures import BLUE, ORANGE
 from .exercise import Answer, Exercise, Values
 
 LOSSES = torch.linspace(0, 1.3, 14).tolist()
@@ -64,8 +65,8 @@ def _shares(function: Answer, case: tuple) -> Values:
 def _curve(axes: Axes, case: tuple, values: Values) -> None:
     """The share over L, and this case on it."""
     end, expected = case
-    axes.plot([expected * x for x in LOSSES], values["curve"], color="#0072b2")
-    axes.plot([end], [torch.as_tensor(values[""]).item()], "o", color="#d55e00")
+    axes.plot([expected * x for x in LOSSES], values["curve"], color=BLUE)
+    axes.plot([end], [torch.as_tensor(values[""]).item()], "o", color=ORANGE)
     axes.set(xlabel=f"L at the end (l = {expected:g})", ylabel="share x", ylim=(-0.05, 1.05))
 
 
@@ -125,7 +126,7 @@ def _arrow(axes: Axes, case: tuple, value: tuple[float, float]) -> None:
     flow, x, y = case
     rows, columns = torch.meshgrid(*(torch.arange(n) for n in flow.shape[1:]), indexing="ij")
     axes.quiver(columns, rows, flow[0], flow[1], angles="xy", scale_units="xy", scale=1, color="0.7")
-    axes.plot([x, float(value[0])], [y, float(value[1])], "-o", color="#d55e00", markevery=[1])
+    axes.plot([x, float(value[0])], [y, float(value[1])], "-o", color=ORANGE, markevery=[1])
     axes.set(xlabel="x (px)", ylabel="y (px)", xlim=(-0.5, 15.5), ylim=(11.5, -0.5))
 
 

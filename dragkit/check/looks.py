@@ -10,7 +10,7 @@ import torch
 from matplotlib.axes import Axes
 from torch import Tensor
 
-from ..plot.figures import Photo
+from ..plot.figures import BLUE, ORANGE, SKY, Photo
 from ..records import View
 
 
@@ -53,14 +53,14 @@ def dot(axes: Axes, case: tuple, value: Any) -> None:
     """A point (x, y) on the first map of the case, features (c h w)."""
     axes.imshow(torch.as_tensor(case[0])[0].detach().numpy(), cmap="gray")
     x, y = (float(v) for v in value)
-    axes.plot([x], [y], "o", ms=9, mfc="none", mec="#d55e00", mew=2.5)
+    axes.plot([x], [y], "o", ms=9, mfc="none", mec=ORANGE, mew=2.5)
     axes.set(xlabel="x", ylabel="y")
 
 
 def bars(axes: Axes, case: tuple, value: Any) -> None:
     """A few numbers."""
     values = torch.as_tensor(value).detach().flatten().tolist()
-    axes.bar(range(len(values)), values, color="#0072b2")
+    axes.bar(range(len(values)), values, color=BLUE)
     axes.axhline(0, color="0.4", lw=0.8)
 
 
@@ -77,9 +77,9 @@ def bars_of(x: str, y: str) -> Callable[[Axes, tuple, Any], None]:
 def way(axes: Axes, case: tuple, value: Any) -> None:
     """Points in a row (s 2), from the first (ring) to the last (dot)."""
     points = torch.stack([torch.as_tensor(p).detach().flatten()[:2] for p in value]).numpy()
-    axes.plot(*points.T, "-", color="#0072b2")
-    axes.plot(*points[0], "o", ms=9, mfc="none", mec="#d55e00", mew=2)
-    axes.plot(*points[-1], "o", color="#d55e00")
+    axes.plot(*points.T, "-", color=BLUE)
+    axes.plot(*points[0], "o", ms=9, mfc="none", mec=ORANGE, mew=2)
+    axes.plot(*points[-1], "o", color=ORANGE)
     axes.set(xlabel="x (px)", ylabel="y (px)")
 
 
@@ -89,7 +89,7 @@ def ways(view: View, named: Mapping[str, Tensor]) -> Photo:
     axes = figure.subplots()
     axes.imshow(view.image.permute(1, 2, 0))
     for name, points in named.items():
-        colour, wide = ("#56b4e9", 6) if name == next(iter(named)) else ("#d55e00", 2)
+        colour, wide = (SKY, 6) if name == next(iter(named)) else (ORANGE, 2)
         for i, way in enumerate(points.detach().numpy().swapaxes(0, 1)):
             axes.plot(*way.T, "-", color=colour, lw=wide, label=name if i == 0 else None)
             axes.plot(*way[-1], "o", color=colour, ms=wide + 4)

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from ..geometry import disc, sample
 from ..loop import drag as package_drag
+from ..plot.figures import AMBER, YELLOW
 from .exercise import Exercise, Values
 from .looks import way
 
@@ -153,9 +154,9 @@ def _stacked(values: list[Any]) -> Tensor | str:
 def _way(axes: Axes, case: tuple, values: Values) -> None:
     """The ways of the points and of the blobs (the latents) on the picture of the start, and the target."""
     axes.imshow(case[0](case[4]).norm(dim=0).numpy(), cmap="gray")
-    axes.plot(*case[6], "o", ms=12, mfc="none", mec="#e69f00", mew=2)
+    axes.plot(*case[6], "o", ms=12, mfc="none", mec=AMBER, mew=2)
     for blob in values["list of latents"].numpy().swapaxes(0, 1):
-        axes.plot(*blob.T, "-", lw=4, color="#f0e442")
+        axes.plot(*blob.T, "-", lw=4, color=YELLOW)
     way(axes, case, values["list of points"])
     axes.set_xlabel("x (px); points blue, blobs yellow")
 

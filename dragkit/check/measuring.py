@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from matplotlib.axes import Axes
 
-from ..plot.figures import COLOURS
+from ..plot.figures import BLUE, ORANGE
 from .exercise import Answer, Exercise, Values
 
 
@@ -65,15 +65,15 @@ def _quotient(axes: Axes, case: tuple, value: tuple[float, float, float]) -> Non
     """The tasks' ratios, that of the means, and its interval."""
     middle, low, high = value
     axes.plot(case[0] / case[1], np.zeros(len(case[0])), "|", ms=14, color="0.5")
-    axes.plot([low, high], [1, 1], "-|", lw=3, color=COLOURS[0])
-    axes.plot([middle], [1], "o", color=COLOURS[1])
+    axes.plot([low, high], [1, 1], "-|", lw=3, color=ORANGE)
+    axes.plot([middle], [1], "o", color=BLUE)
     axes.set(yticks=[0, 1], yticklabels=["task by task", "ratio"], ylim=(-1, 2), xlabel="ours / theirs")
 
 
 def _bar(axes: Axes, case: tuple, value: tuple[float, ...]) -> None:
     low, high = value[-2:]
     axes.plot(case[0], np.zeros(len(case[0])), "|", ms=14, color="0.5")
-    axes.plot([low, high], [1, 1], "-|", lw=3, color=COLOURS[0])
+    axes.plot([low, high], [1, 1], "-|", lw=3, color=ORANGE)
     axes.set(yticks=[0, 1], yticklabels=["values", "interval"], ylim=(-1, 2), xlabel="px")
 
 

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from ..plot.figures import ORANGE
 from .exercise import Exercise
 from .looks import heat
 
@@ -66,7 +67,7 @@ def _on_window(axes, case: tuple, value: Point) -> None:
     window, (x, y) = case[0], case[1]
     radius = len(window) // 2
     axes.imshow(window.numpy(), extent=(x - radius - 0.5, x + radius + 0.5, y + radius + 0.5, y - radius - 0.5), cmap="viridis")
-    axes.plot([float(value[0])], [float(value[1])], "o", ms=9, mfc="none", mec="#d55e00", mew=2.5)
+    axes.plot([float(value[0])], [float(value[1])], "o", ms=9, mfc="none", mec=ORANGE, mew=2.5)
     axes.set(xlabel="x", ylabel="y")
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from matplotlib.axes import Axes
 
+from ..plot.figures import BLUE
 from .exercise import Exercise, Values
 from .loop import SPARE, Pairs, Point
 
@@ -65,7 +66,7 @@ def _watched(function: Callable[..., Any], case: tuple) -> Values:
 
 def _distances(axes: Axes, case: tuple, value: Any) -> None:
     """Distance to the target: the whole run in grey, what came through on it."""
-    for points, look in (([p for _, p in case[0]], {"color": "0.75"}), ([p for _, *p in value], {"color": "#0072b2", "marker": "o"})):
+    for points, look in (([p for _, p in case[0]], {"color": "0.75"}), ([p for _, *p in value], {"color": BLUE, "marker": "o"})):
         axes.plot([math.dist(p, case[1]) for p in points], **look)
     axes.set(xlabel="step", ylabel="distance to target (px)")
 

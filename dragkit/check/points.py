@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from ..geometry import sample as package_sample
+from ..plot.figures import ORANGE
 from .exercise import Exercise
 from .looks import bars_of, heat
 
@@ -75,9 +76,9 @@ def _two_grids(axes: Axes, case: tuple, value: float) -> None:
         axes.add_patch(Rectangle((k * size, 0), size, 1, fc="0.92", ec="0.5"))
         axes.text((k + 0.5) * size, 0.25, k, ha="center", va="center", fontsize=8)
     place = (float(value) + 0.5) * size
-    axes.plot([x + 0.5, place], [1.4, 0.6], "-", color="#d55e00")
-    axes.plot([x + 0.5], [1.4], "o", color="#d55e00")
-    axes.plot([place], [0.6], "o", ms=9, mfc="none", mec="#d55e00", mew=2)
+    axes.plot([x + 0.5, place], [1.4, 0.6], "-", color=ORANGE)
+    axes.plot([x + 0.5], [1.4], "o", color=ORANGE)
+    axes.plot([place], [0.6], "o", ms=9, mfc="none", mec=ORANGE, mew=2)
     axes.set(xlim=(around[0] - 0.5, around[-1] + 1.5), ylim=(0, 2), yticks=(0.5, 1.5), yticklabels=("cells", "pixels"), xticks=(), xlabel="dot: pixel x; ring: its place")
 
 

@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from torch import Tensor
 
 from ..geometry import disc, sample
+from ..plot.figures import ORANGE
 from .exercise import Exercise, Values
 from .looks import heat
 
@@ -30,7 +31,7 @@ def _pairs() -> list[tuple[Tensor, Tensor]]:
 
 
 def _arrow(axes: Axes, case: tuple, value: Tensor) -> None:
-    axes.plot([0, float(value[0])], [0, float(value[1])], "-o", color="#d55e00", markevery=[1])
+    axes.plot([0, float(value[0])], [0, float(value[1])], "-o", color=ORANGE, markevery=[1])
     axes.set(xlabel="x", ylabel="y (down)", xlim=(-1.3, 1.3), ylim=(1.3, -1.3), aspect="equal")
 
 

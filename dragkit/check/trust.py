@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ..losses import above, always
 from ..models.toy import Toy
-from ..plot.figures import Plot
+from ..plot.figures import BLUE, ORANGE, SHADE, Plot
 from ..records import Edit
 from ..trackers import Discriminative, follow
 from .exercise import Exercise
@@ -177,9 +177,9 @@ def _timeline(asks: Tensor) -> Plot:
     """Confidence over the three films, what the gate asks for, and where the point is off."""
     figure = Plot(figsize=(8, 2.6), layout="constrained")
     for axes, (name, (confidence, off)), least in zip(figure.subplots(1, 3, sharey=True), _films().items(), asks.tolist()):
-        axes.plot(confidence, color="#0072b2", label="confidence")
-        axes.axhline(least, color="#d55e00", ls="--", label="yours")
-        axes.fill_between(range(len(off)), 0, 1, where=off > OFF, step="mid", color="#eee2d6", transform=axes.get_xaxis_transform(), label=f"over {OFF:g} px off")
+        axes.plot(confidence, color=BLUE, label="confidence")
+        axes.axhline(least, color=ORANGE, ls="--", label="yours")
+        axes.fill_between(range(len(off)), 0, 1, where=off > OFF, step="mid", color=SHADE, transform=axes.get_xaxis_transform(), label=f"over {OFF:g} px off")
         axes.set(xlabel="picture", title=name, ylim=(0, 1.05 * max(c.max() for c, _ in _films().values())))
     axes.legend(frameon=False, loc="upper left", bbox_to_anchor=(1, 1))
     return figure

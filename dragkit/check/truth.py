@@ -11,6 +11,7 @@ from torch import Tensor
 
 from ..geometry import inside
 from ..models.toy import Toy
+from ..plot.figures import BLUE, ORANGE
 from ..records import Edit
 from ..trackers import NearestNeighbor, follow
 from .exercise import Exercise, Values
@@ -50,7 +51,7 @@ def _named(function: Callable[..., Any], case: tuple) -> Values:
 
 def _over_steps(axes: Axes, case: tuple, values: Values) -> None:
     """Both curves; "answer" says only whether there are two."""
-    for name, colour in (("mean distance", "#0072b2"), ("tracker's error", "#d55e00")):
+    for name, colour in (("mean distance", BLUE), ("tracker's error", ORANGE)):
         axes.plot(torch.as_tensor(values[name]).detach().numpy(), color=colour, label=name)
     axes.set(xlabel="step", ylabel="px")
     axes.legend(frameon=False, fontsize=8)
@@ -163,7 +164,7 @@ def _ways() -> list[tuple[Tensor, Tensor]]:
 
 
 def _lines(axes: Axes, case: tuple, value: Outcome) -> None:
-    axes.plot(value.error.numpy(), color="#0072b2")
+    axes.plot(value.error.numpy(), color=BLUE)
     axes.axhline(LOST, color="0.6", ls="--")
     axes.set(xlabel="frame (dashed: lost)", ylabel="tracker's error (px)")
 

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from ..records import Edit, View
-from .figures import Photo
+from .figures import BLUE, ORANGE, Photo
 
 
 def learning(view: View, memory, edit: Edit, handle: int = 0, n: int = 4) -> Photo:
@@ -37,8 +37,8 @@ def learning(view: View, memory, edit: Edit, handle: int = 0, n: int = 4) -> Pho
         axes.set(xlabel="x (px)", ylabel="y (px)" if axes is many[0] else "")
     bar = figure.colorbar(picture, ax=many, ticks=[0, 1], extend="min", fraction=0.05)
     bar.ax.set_yticklabels(["0", "best"])
-    curve.semilogy(losses, color="#0072b2")
-    curve.plot(moments, losses[moments], "o", color="#d55e00")
+    curve.semilogy(losses, color=BLUE)
+    curve.plot(moments, losses[moments], "o", color=ORANGE)
     curve.set_title("loss", fontsize=10)
     curve.set(xlabel="iteration")
     curve.spines[["top", "right"]].set_visible(False)

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from ..compose import spans
 from ..records import Step
 from ..trace import Frame, Trace
-from .figures import COLOURS, Photo, Plot, handle_of, light, need, tidy
+from .figures import COLOURS, SHADE, Photo, Plot, handle_of, light, need, tidy
 
 
 def step(frame: Frame | Step) -> Photo:
@@ -81,7 +81,7 @@ def confidence(trace: Trace, handle: int = 0) -> Plot:
         _threshold(axes, trace, i, colour, "threshold" if i == handle else None)
     shaded, switched = spans(steps, np.array([bool(f.trusted[handle]) for f in trace]))
     for k, span in enumerate(shaded):
-        axes.axvspan(*span, color="#eee2d6", label=f"handle {handle} not trusted" if k == 0 else None, zorder=0)
+        axes.axvspan(*span, color=SHADE, label=f"handle {handle} not trusted" if k == 0 else None, zorder=0)
     if switched:
         height = [1.0] * len(switched)
         axes.plot(switched, height, "v", color="#202124", ms=6, transform=axes.get_xaxis_transform(), clip_on=False, label="switch")
