@@ -17,7 +17,8 @@ from .shown import Notice, Shown, button, card, guard, row
 class Results(Shown):
     """A table of drags, sorted by any column, whose rows open their runs: ``Results(table, open)``.
 
-    By mouse, or by the buttons "row above" and "row below": JupyterLab keeps the arrow keys in a list for itself. A run is made when its row is first chosen, and kept.
+    By mouse, or by the buttons of the row above and below: in a list JupyterLab takes the arrow keys for itself. A run is made
+    when its row is first chosen, and kept.
 
     Args:
         table: a pandas DataFrame, one drag a row.
