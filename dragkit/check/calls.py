@@ -77,11 +77,12 @@ def raised(error: Exception, function: Answer) -> str:
 
 @contextmanager
 def watched(codes: Mapping[Any, str], called: set[str]) -> Iterator[None]:
-    """Note in `called` which functions run meanwhile, by their code."""
+    """Note in `called` which functions run meanwhile, by their code; those that are written in C have none, and are named by themselves."""
 
-    def note(frame, event: str, _: Any) -> None:
-        if event == "call" and frame.f_code in codes:
-            called.add(codes[frame.f_code])
+    def note(frame, event: str, function: Any) -> None:
+        running = frame.f_code if event == "call" else function if event == "c_call" and type(function) is type(len) else None
+        if running in codes:
+            called.add(codes[running])
 
     before = sys.getprofile()
     sys.setprofile(note)

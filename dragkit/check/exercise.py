@@ -61,11 +61,12 @@ class Exercise:
             return not_yet(self.name, f"Give the function itself, check.{self.name}({self.name}), not what it returned ({type(function).__name__}).")
         found, called, changed = [], set(), []
         for number, case in enumerate(self.cases()):
-            with watched({f.__code__: f.__qualname__.removesuffix(".__call__") for f in (*self.forbidden, self.answer)}, called):
+            with watched({getattr(f, "__code__", f): f.__qualname__.removesuffix(".__call__") for f in (*self.forbidden, self.answer)}, called):
                 try:
                     found.append(self._values(noting(function, changed), case))
                 except Unanswered:
-                    return not_yet(self.name, "It returns nothing" + (f" in case {number + 1}; is there a branch without a return?" if number else " so far."))
+                    where = f"for {self.told(case)}" if self.told else f"in case {number + 1}"
+                    return not_yet(self.name, f"It returns nothing {where}; is there a branch without a return?" if number else "It returns nothing so far.")
                 except Exception as error:
                     return not_yet(self.name, raised(error, function))
         ours = [self._known(self.answer, number) for number in range(len(found))]
@@ -80,7 +81,7 @@ class Exercise:
             if called:
                 return not_yet(self.name, f"All numbers are right, but they come from `{called.pop()}`. The point of this one is to write it yourself.")
             if changed:
-                return not_yet(self.name, f"It changes `{changed[0]}`, which was passed in; make a new one: a = a - b, not a -= b.")
+                return not_yet(self.name, f"It changes `{changed[0]}`, which was passed in; make a new one, or change a copy: {changed[0]}.clone().")
             return right(self.name, f", in {len(found)} cases of {len(found)}.", self._picture(0, ours, found))
         words = self._mistake(found) or (_numbers(off[2]) and self._mistake(found, off[1])) or self._differs(*off)
         return not_yet(self.name, words, self._picture(off[0], ours, found))
@@ -113,7 +114,7 @@ class Exercise:
         first = lambda values: values if self.whole else next(iter(values.values()))
         target = "ours" if all(isinstance(value, str) for value in right[number].values()) else "target"  # words can be right in many ways
         draw = lambda axes, values: self.draw(axes, self.cases()[number], first(values))
-        return side_by_side(draw, {target: right[number], "yours": found[number]})
+        return side_by_side(draw, {target: right[number], "yours": {name: _plain(value) for name, value in found[number].items()}})
 
 
 def _first(right: Iterable[Values], found: list[Values]) -> tuple[int, str, Any, Any] | None:
@@ -148,6 +149,8 @@ def _difference(name: str, right: Any, found: Any) -> str:
         right, found = _tensor(right), _tensor(found)
     except (TypeError, ValueError, RuntimeError):
         return f"{what} is {type(found).__name__}; it should be numbers of shape {tuple(_tensor(right).shape)}."
+    if right.shape[1:] == found.shape[1:] and name.startswith("list"):
+        return f"{what} ends after {len(found)}; it should have {len(right)}."
     if right.shape != found.shape:
         return f"{what} has shape {tuple(found.shape)}; it should be {tuple(right.shape)}."
     if (nowhere := found.isnan() & ~right.isnan()).any():
@@ -161,6 +164,14 @@ def _difference(name: str, right: Any, found: Any) -> str:
 
 def _numbers(value: Any) -> bool:
     return isinstance(value, Tensor | int | float) or isinstance(value, list | tuple) and all(map(_numbers, value))
+
+
+def _plain(value: Any) -> Any:
+    """The same, where it is numbers, in a form that can be drawn."""
+    try:
+        return value if isinstance(value, Tensor | str) else _tensor(value).squeeze().numpy()
+    except (TypeError, ValueError, RuntimeError):
+        return value
 
 
 def _tensor(value: Any) -> Tensor:

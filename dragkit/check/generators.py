@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable
 
 import torch
+from matplotlib.axes import Axes
 from torch import Tensor
 
 from .exercise import Exercise, Values
@@ -34,10 +35,12 @@ def _seen(function: Callable[..., Tensor], case: tuple) -> Values:
     """The features, and how a sum of them depends on the latent: a drag needs both."""
     latent = case[0].clone().requires_grad_()
     features = function(latent, *case[1:])
-    if not isinstance(features, Tensor) or not features.requires_grad:
-        return {"feature map": features, "gradient": torch.zeros_like(latent)}
+    if not isinstance(features, Tensor):
+        return {"answer": f"It returns a {type(features).__name__}; return one tensor (c cells cells)."}
+    if not features.requires_grad:
+        return {"answer": "a tensor", "feature map": features, "gradient": torch.zeros_like(latent)}
     weights = torch.linspace(-1, 1, features.numel()).view(features.shape)
-    return {"feature map": features.detach(), "gradient": torch.autograd.grad((weights * features).sum(), latent)[0]}
+    return {"answer": "a tensor", "feature map": features.detach(), "gradient": torch.autograd.grad((weights * features).sum(), latent)[0]}
 
 
 view = Exercise(
@@ -61,8 +64,9 @@ view = Exercise(
         "The features are right, but no gradient reaches the latent (a detach, an item(), a new tensor on the way): nobody could drag it.": (
             lambda z, s, n, w: _view(z.detach(), s, n, w)),
     },
-    draw=lambda axes, case, value: heat(axes, case, value[0]),
+    draw=lambda axes, case, values: heat(axes, case, values["feature map"][0]),
     run=_seen,
+    whole=True,
 )  # fmt: skip
 
 
@@ -73,6 +77,11 @@ def _mix(a: Tensor, b: Tensor, rows: int) -> Tensor:
 def _latents() -> list[tuple[Tensor, Tensor, int]]:
     generator = torch.Generator().manual_seed(5)
     return [(*torch.randn(2, 12, 4, generator=generator), rows) for rows in (1, 3, 6, 11)]
+
+
+def _rows(axes: Axes, case: tuple, value: Tensor) -> None:
+    heat(axes, case, value)
+    axes.set(xlabel="number of w", ylabel="row of w+")
 
 
 mix = Exercise(
@@ -87,7 +96,7 @@ mix = Exercise(
         "Those are columns; a row of w+ is one layer's style.": lambda a, b, rows: torch.cat([a[:, :rows], b[:, rows:]], 1),
         "That blends all rows; here each row is a's or b's.": lambda a, b, rows: (a + b) / 2,
     },
-    draw=heat,
+    draw=_rows,
 )
 
 

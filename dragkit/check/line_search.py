@@ -155,6 +155,6 @@ follow = Exercise(
             n - o for n, o in zip(_follow(f, x, y), (x, y))),
     },
     draw=_arrow,
-    forbidden=(package_sample, F.grid_sample),
+    forbidden=(package_sample, F.grid_sample, torch.grid_sampler),
     told=lambda case: f"the point ({case[1]:.3g}, {case[2]:.3g})",
 )  # fmt: skip

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from matplotlib.axes import Axes
 from torch import Tensor
@@ -22,6 +22,7 @@ def side_by_side(draw: Callable[[Axes, Any], None], answers: Mapping[str, Any]) 
             draw(axes, answer)
             drawn.append(axes)
         except Exception:  # what is of another shape cannot be drawn; the words tell
+            axes.clear()
             axes.text(0.5, 0.5, "cannot be drawn", ha="center", transform=axes.transAxes)
         axes.set_title(name, fontsize=10)
         axes.label_outer()
@@ -37,9 +38,10 @@ def _one_scale(drawn: Sequence[Axes]) -> None:
         for axes in drawn:
             getattr(axes, f"set_{axis}lim")(sorted((min(map(min, limits)), max(map(max, limits))), reverse=turned))
     images = [image for axes in drawn for image in axes.images]
-    shades = [shade for image in images for shade in image.get_clim() if shade is not None and math.isfinite(shade)]
-    for image in images if shades else ():
-        image.set_clim(min(shades), max(shades))
+    shades = np.concatenate([np.ma.filled(image.get_array(), np.nan).ravel() for image in images] or [[]])
+    shades = shades[np.isfinite(shades)]
+    for image in images if len(shades) else ():
+        image.set_clim(shades.min(), shades.max())
 
 
 def heat(axes: Axes, case: tuple, value: Any) -> None:

@@ -53,7 +53,7 @@ def _spoilt(look, read, find, loss: Loss, latent: Tensor, handle: Point, target:
             return
         if not wrong.get("late"):
             yield w.detach() if wrong.get("same") else w.detach().clone(), point
-        if step == steps and not wrong.get("late") or math.dist(point, target) <= wrong.get("near", 1) and not wrong.get("deaf"):
+        if step == steps and not (wrong.get("late") or wrong.get("over")) or math.dist(point, target) <= wrong.get("near", 1) and not wrong.get("deaf"):
             return
         if not wrong.get("adds"):
             adam.zero_grad()
@@ -67,6 +67,11 @@ def _spoilt(look, read, find, loss: Loss, latent: Tensor, handle: Point, target:
 
 def _wrong(**what: float) -> Callable[..., Pairs]:
     return lambda *case: _spoilt(*case, **what)
+
+
+def _not_at_once(look, read, find, loss: Loss, latent: Tensor, handle: Point, target: Point, steps: int, lr: float) -> Pairs:
+    if math.dist(handle, target) > 1:
+        yield from _drag(look, read, find, loss, latent, handle, target, steps, lr)
 
 
 def _first_lost(look, read, find, loss: Loss, latent: Tensor, handle: Point, target: Point, steps: int, lr: float) -> Pairs:
@@ -110,17 +115,17 @@ def _loss(features: Tensor, point: Point, target: Point) -> Tensor:
 
 
 def _edits() -> list[tuple]:
-    """One that arrives, one that has too few steps, one across the light, and one that is not to move at all."""
+    """One that arrives, one that has too few steps, one across the light, one that is not to move at all, and one that is there already."""
     blobs = torch.tensor([[16.0, 14.0], [32.0, 27.0]])
     pieces = (_look, _read, _find, _loss, blobs)
-    return [(*pieces, (16, 14), (24, 18), 40, 0.5), (*pieces, (17, 14), (27, 12), 6, 0.5), (*pieces, (32, 27), (21, 25), 40, 0.7), (*pieces, (16, 14), (20, 20), 0, 0.5)]
+    return [(*pieces, (16, 14), (24, 18), 40, 0.5), (*pieces, (17, 14), (27, 12), 6, 0.5), (*pieces, (32, 27), (21, 25), 40, 0.7), (*pieces, (16, 14), (20, 20), 0, 0.5), (*pieces, (16, 14), (16, 14), 5, 0.5)]
 
 
 def _run(function: Callable[..., Any], case: tuple) -> Values:
     """The points and latents of a whole run, whether they came one by one, and what became of the latent that was given."""
-    look, *pieces = case
-    looks: list[int] = []
-    found = function(lambda w: (looks.append(1), look(w))[1], *pieces)
+    look, read, find, loss, *pieces = case
+    looks, updates = [], []
+    found = function(lambda w: (looks.append(1), look(w))[1], read, find, lambda *given: (updates.append(1), loss(*given))[1], *pieces)
     if not isinstance(found, Iterator):
         return {"result": LISTED if isinstance(found, list) else f"It returns a {type(found).__name__}; hand out pairs (latent, point) with yield."}
     try:
@@ -134,7 +139,7 @@ def _run(function: Callable[..., Any], case: tuple) -> Values:
     if not all(isinstance(pair, tuple | list) and len(pair) == 2 and isinstance(pair[0], Tensor) for pair in pairs):
         return {"result": "Yield pairs (latent, point), the latent first."}
     latents, points = ([pair[i] for pair in pairs] for i in (0, 1))
-    return {"list of points": _stacked(points), "list of latents": _stacked(latents), "latent that was given": pieces[3].detach(),
+    return {"list of points": _stacked(points), "list of latents": _stacked(latents), "latent that was given": pieces[0].detach(), "number of updates": len(updates),
             "result": AT_ONCE if not lazy else STALE if _stale(latents, points, case) else "a generator"}  # fmt: skip
 
 
@@ -191,7 +196,11 @@ drag = Exercise(
         LISTED: _listed,
         AT_ONCE: _at_once,
         LEAFLESS: _leafless,
-        "The latent never moves: what is looked at and what Adam changes are two tensors.": _wrong(copy=True),
+        "The latent never moves: Adam has another tensor than the one that is looked at, or step() is missing, or zero_grad() comes between backward() and step().": (
+            _wrong(copy=True)),
+        "It hardly moves: `lr` is not passed on to Adam, whose own is 0.001.": lambda *case: _drag(*case[:8], 1e-3),
+        "It updates once more after the last pair, and nobody looks at that: leave after `steps` updates.": _wrong(over=True),
+        "Where the handle is at its target from the start there is one pair, too: look, find and yield before you ask for the distance.": _not_at_once,
         STALE: _wrong(late=True),
         "Every latent is one and the same tensor, which Adam goes on changing: yield a copy, w.detach().clone().": _wrong(same=True),
         "The point that `find` returns is thrown away: keep it, it is where to look next.": _wrong(thrown=True),

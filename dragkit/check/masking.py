@@ -38,6 +38,7 @@ to_cells = Exercise(
         "That is one pixel of two in each direction; the cells are H / cells pixels wide, and every pixel of a cell counts.": lambda m, n: m[::2, ::2],
         "A cell is not held because one of its pixels is: that is the minimum.": lambda m, n: -F.max_pool2d(-m[None], len(m) // n)[0],
         "Bilinear reading takes a few pixels of each cell; average all of them.": lambda m, n: F.interpolate(m[None, None], size=(n, n), mode="bilinear")[0, 0],
+        "That is the pixel in the middle of each cell; average all of them.": lambda m, n: m[len(m) // n // 2 :: len(m) // n, len(m) // n // 2 :: len(m) // n],
         "That is the last pixel of each cell; average all of them.": lambda m, n: m[len(m) // n - 1 :: len(m) // n, len(m) // n - 1 :: len(m) // n],
         "That is the number of free pixels; their share is at most 1.": lambda m, n: _to_cells(m, n) * (len(m) // n) ** 2,
         "The reshape does not cut the mask into cells: a row of pixels goes through all cells of its row, (cells, size, cells, size).": (
@@ -91,7 +92,9 @@ hold = Exercise(
         "The value is right, but no gradient reaches the features of now: detach the first ones alone.": lambda f, s, m: _hold(f.detach(), s, m),
         "The value is right, but the first features are not fixed: no gradient may reach them (detach).": lambda f, s, m: ((f - s) * (1 - m)).abs().mean(),
         "The stop-gradient is on the wrong side: the features of now must feel the term, the first ones are fixed.": lambda f, s, m: _hold(s, f, m),
-        "It compares the features of now with themselves, so nothing is held: F_0 is the first map.": lambda f, s, m: _hold(f, f, m),
+        "The value is always 0, so nothing is held: the features of now are compared with F_0, the first ones.": lambda f, s, m: _hold(f, f, m),
+        "That is the sum over what is held alone, divided by the number of its cells (FreeDrag's choice, and the channels are summed); DragGAN's code takes the mean over the whole map.": (
+            lambda f, s, m: _hold(f, s, m) * f.numel() / (1 - m).sum()),
         "That is the sum; the official code takes the mean over the map.": lambda f, s, m: _hold(f, s, m) * f.numel(),
         "That is one number for each channel and cell; a term is one number, so take their mean.": lambda f, s, m: ((f - s.detach()) * (1 - m)).abs(),
         "The channels are summed; the mean is over channels and cells.": lambda f, s, m: _hold(f, s, m) * len(f),

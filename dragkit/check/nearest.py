@@ -45,10 +45,13 @@ distances = Exercise(
         "The window is transposed: its rows are y, its columns x.": lambda f, t, p, r: _distances(f, t, p, r).T,
         "The window is one too small: Python's slices end before their last number, so it is y + radius + 1.": lambda f, t, p, r: _distances(f, t, p, r)[:-1, :-1],
         "x and y are swapped, and the window is one too small: a slice ends before its last number.": lambda f, t, p, r: _distances(f, t, p[::-1], r)[:-1, :-1],
-        "It is shifted by one cell.": lambda f, t, p, r: _distances(f, t, (p[0] + 1, p[1] + 1), r),
+        "It is shifted by one cell to the lower right.": lambda f, t, p, r: _distances(f, t, (p[0] + 1, p[1] + 1), r),
         "That is the L1 distance (the paper's); here it is L2, the root of the sum of squares (the official code's).": lambda f, t, p, r: (
             _cut(f, p, r) - t[:, None, None]).abs().sum(0),
         "That is the mean over the channels; L2 is the root of the sum of squares.": lambda f, t, p, r: _distances(f, t, p, r) / len(f) ** 0.5,
+        "That is the mean of the squares; L2 is the root of their sum.": lambda f, t, p, r: _distances(f, t, p, r) ** 2 / len(f),
+        "That is the mean of the absolute values; L2 is the root of the sum of squares.": lambda f, t, p, r: (_cut(f, p, r) - t[:, None, None]).abs().mean(0),
+        "It is shifted by one cell to the upper left.": lambda f, t, p, r: _distances(f, t, (p[0] - 1, p[1] - 1), r),
         "That is the cosine: how alike two directions are. A distance is asked for, L2.": lambda f, t, p, r: F.cosine_similarity(_cut(f, p, r), t[:, None, None], dim=0),
         "That is 1 - cosine; the distance asked for is L2.": lambda f, t, p, r: 1 - F.cosine_similarity(_cut(f, p, r), t[:, None, None], dim=0),
         "The root is missing: L2 is the root of the sum of squares.": lambda f, t, p, r: _distances(f, t, p, r) ** 2,
@@ -83,6 +86,8 @@ nearest = Exercise(
             int(d.argmin()) % len(d), int(d.argmin()) // len(d)),
         "It lies off by the radius: the window's centre, not its corner, is at near.": lambda d, p: (
             p[0] + int(d.argmin()) % len(d), p[1] + int(d.argmin()) // len(d)),
+        "x and y are swapped, and it lies off by the radius: a point is (x, y), and the window's centre is at near.": lambda d, p: (
+            p[0] + int(d.argmin()) // len(d), p[1] + int(d.argmin()) % len(d)),
         "The point is right and turned around: it is (x, y), not (row, column).": lambda d, p: _nearest(d, p)[::-1],
         "That is a place in the window, counted from its middle; add near.": lambda d, p: _nearest(d, (0, 0)),
         "It goes the wrong way from near: add the place in the window, take off the radius.": lambda d, p: (

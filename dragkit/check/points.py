@@ -44,6 +44,8 @@ sample = Exercise(
     {
         "x and y are swapped: a map is indexed [row, column], which is [y, x].": lambda f, x, y: _sample(f, y, x),
         "That is the nearest cell alone; blend the four around the point.": _near,
+        "That is the nearest cell alone, and at (y, x): a map is indexed [row, column]; blend the four around the point.": lambda f, x, y: _near(f, y, x),
+        "That is one cell alone (both numbers rounded down), at (y, x): a map is indexed [row, column]; blend four.": lambda f, x, y: f[:, int(x), int(y)],
         "That is the cell at the upper left alone (both numbers rounded down); blend four.": lambda f, x, y: f[:, int(y), int(x)],
         "The weights are turned around: the nearer cell counts more.": lambda f, x, y: _sample(f, 2 * int(x) + 1 - x, 2 * int(y) + 1 - y),
         "a and b are swapped, or the cells beside and below are: a goes with x and the next column, b with y and the next row.": lambda f, x, y: _sample(f, int(x) + y - int(y), int(y) + x - int(x)),
@@ -56,7 +58,7 @@ sample = Exercise(
         "It reads half a cell too far down and right: here cell centres lie at whole numbers.": lambda f, x, y: _sample(f, x + 0.5, y + 0.5),
     },
     draw=bars_of("channel", "value"),
-    forbidden=(package_sample, F.grid_sample),
+    forbidden=(package_sample, F.grid_sample, torch.grid_sampler),
     told=lambda case: f"x = {case[1]:.2f}, y = {case[2]:.2f}",
 )
 
@@ -74,7 +76,7 @@ def _two_grids(axes: Axes, case: tuple, value: float) -> None:
         axes.text(k + 0.5, 1.75, k, ha="center", va="center", fontsize=8)
     for k in range(int(around[0] / size), int(around[-1] / size) + 1):
         axes.add_patch(Rectangle((k * size, 0), size, 1, fc="0.92", ec="0.5"))
-        axes.text((k + 0.5) * size, 0.25, k, ha="center", va="center", fontsize=8)
+        axes.text((k + 0.5) * size, 0.25, k, ha="center", va="center", fontsize=8, clip_on=True)
     place = (float(value) + 0.5) * size
     axes.plot([x + 0.5, place], [1.4, 0.6], "-", color=ORANGE)
     axes.plot([x + 0.5], [1.4], "o", color=ORANGE)
@@ -93,6 +95,8 @@ cell = Exercise(
         "The half cell is not taken off again: cell 0's centre is at 0, not at 1/2.": lambda x, w, c: (x + 0.5) * c / w,
         "That maps the first centre to the first and the last to the last (align_corners); a map covers the picture from edge to edge.": lambda x, w, c: x * (c - 1) / (w - 1),
         "The scale is upside down: a picture has more pixels than its map has cells.": lambda x, w, c: (x + 0.5) * w / c - 0.5,
+        "Both halves have the wrong sign: + 1/2 before the scale, - 1/2 after it.": lambda x, w, c: (x - 0.5) * c / w + 0.5,
+        "The scale is upside down, and the halves are missing: (x + 1/2) cells / width - 1/2.": lambda x, w, c: x * w / c,
         "Do not round: places lie between the cells, too.": lambda x, w, c: round(_cell(x, w, c)),
         "Do not round down (floor): places lie between the cells, too.": lambda x, w, c: math.floor(_cell(x, w, c)),
         "Do not cut off the decimals (int, //): places lie between the cells, too.": lambda x, w, c: int(_cell(x, w, c)),
@@ -124,6 +128,7 @@ patch = Exercise(
         "It is cut in the right place and then turned: rows are y, columns x.": lambda f, p, r: _patch(f, p, r).transpose(1, 2),
         "It is one too small: a slice ends before its last number.": lambda f, p, r: _patch(f, p, r)[:, :-1, :-1],
         "x and y are swapped twice, in the slices and by turning the result; cut f[:, y, x] and turn nothing.": lambda f, p, r: _patch(f, p[::-1], r).transpose(1, 2),
+        "x and y are swapped, and it is one too small: f[:, y, x], and a slice ends before its last number.": lambda f, p, r: _patch(f, p[::-1], r)[:, :-1, :-1],
         "It begins at the point; the point belongs into its middle.": lambda f, p, r: _patch(f, (p[0] + r, p[1] + r), r),
     },
     draw=lambda axes, case, value: heat(axes, case, value[0]),

@@ -32,7 +32,8 @@ def _pairs() -> list[tuple[Tensor, Tensor]]:
 
 def _arrow(axes: Axes, case: tuple, value: Tensor) -> None:
     axes.plot([0, float(value[0])], [0, float(value[1])], "-o", color=ORANGE, markevery=[1])
-    axes.set(xlabel="x", ylabel="y (down)", xlim=(-1.3, 1.3), ylim=(1.3, -1.3), aspect="equal")
+    reach = 1.3 * max(1, *(abs(float(v)) for v in value))
+    axes.set(xlabel="x", ylabel="y (down)", xlim=(-reach, reach), ylim=(reach, -reach), aspect="equal")
 
 
 direction = Exercise(
@@ -102,7 +103,7 @@ pull = Exercise(
         "No gradient reaches the features, so nothing is pulled: both sides are detached, or the loss is a plain number (item).": lambda f, q, d, read: (read(f, q + d) - read(f, q)).abs().mean().detach(),
         "The patch is shifted away from the target: q + d.": lambda f, q, d, read: _pull(f, q, -d, read),
         "That is the official code's form, |F(q) - sg F(q - d)|; eq. 1 moves F(q + d) and holds F(q).": lambda f, q, d, read: (read(f, q) - read(f, q - d).detach()).abs().mean(),
-        "Nothing is shifted: the loss compares the patch at q + d with that at q.": lambda f, q, d, read: _pull(f, q, 0 * d, read) + 0 * f.sum(),
+        "The value is always 0, for nothing is shifted: the loss compares the patch at q + d with that at q.": lambda f, q, d, read: _pull(f, q, 0 * d, read) + 0 * f.sum(),
         "It is shifted by more than d.": lambda f, q, d, read: _pull(f, q, 2 * d, read),
         "d is turned around: it is (x, y), like the points.": lambda f, q, d, read: _pull(f, q, d.flip(0), read),
         "That is the sum; the official code takes the mean over patch and channels.": lambda f, q, d, read: _pull(f, q, d, read) * len(q) * len(f),
@@ -110,6 +111,7 @@ pull = Exercise(
         "That is each point's L2 length; the loss is L1, the absolute value of every channel.": lambda f, q, d, read: (
             (read(f, q + d) - read(f, q).detach()).norm(dim=1).mean()),
         "The channels are summed; the mean is over patch and channels.": lambda f, q, d, read: _pull(f, q, d, read) * len(f),
+        "The sign is turned: the loss is to be made small, so it is no negative number.": lambda f, q, d, read: -_pull(f, q, d, read),
         "That is one number for each point and channel; a loss is one number, so take their mean.": lambda f, q, d, read: (
             (read(f, q + d) - read(f, q).detach()).abs()),
         "The absolute value is missing: differences of both signs cancel.": lambda f, q, d, read: (read(f, q + d) - read(f, q).detach()).mean(),
