@@ -59,7 +59,7 @@ class Surface:
                  style: str = "dk-pick") -> None:  # fmt: skip
         self.picture, self.size = picture, size
         width = round(size * picture[1] / picture[0])
-        layout = W.Layout(width=f"{width}px", height=f"{size}px", margin="0")
+        layout = W.Layout(width=f"{width}px", max_width="100%", height="auto", margin="0")  # narrow pages shrink it
         self.canvas = ipycanvas.Canvas(width=2 * width, height=2 * size, layout=layout)
         self.canvas.on_client_ready(self._again)
         self.times: deque[float] = deque(maxlen=60)

@@ -89,7 +89,9 @@ class Compare(Shown):
     def still(self) -> Image.Image:
         """The pictures side by side with their names, over the curves."""
         pictures = [beside(_title(name, p.width, self.times), p, gap=0, stacked=True) for name, p in ((n, self.picture(n, self.size)) for n in self.runs)]
-        column = beside(beside(*pictures), contain(self.windows.key, (2 * TIGHT, 22 * self.times)), stacked=True)
+        column = beside(*pictures)
+        if self.windows.handle.value is not None:
+            column = beside(column, contain(self.windows.key, (2 * TIGHT, 22 * self.times)), stacked=True)
         return beside(column, self.chart_picture().reduce(2 // self.times), stacked=not self.slides)
 
     def __repr__(self) -> str:

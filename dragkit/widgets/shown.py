@@ -51,7 +51,7 @@ class Notice:
     """A line of text under a picture: what to do, what goes on, what went wrong."""
 
     def __init__(self, width: int) -> None:
-        self.line = W.HTML(layout=W.Layout(width=f"{width}px", min_height="58px", margin="4px 0 0"))
+        self.line = W.HTML(layout=W.Layout(width=f"{width}px", max_width="100%", min_height="58px", margin="4px 0 0"))
         self.line.add_class("dk-line")
         self.last_error: BaseException | None = None
 
@@ -131,7 +131,7 @@ def button(text: str, icon: str, tooltip: str, clicked: Callable, **settings) ->
 
 def row(*parts: W.Widget, width: int) -> W.HBox:
     """Parts side by side, wrapped where they do not fit."""
-    return W.HBox(parts, layout=W.Layout(width=f"{width}px", min_height="34px", align_items="center", flex_flow="row wrap"))
+    return W.HBox(parts, layout=W.Layout(width=f"{width}px", max_width="100%", min_height="34px", align_items="center", flex_flow="row wrap"))
 
 
 def card(*parts: W.Widget, slides: bool = False) -> W.VBox:
