@@ -51,7 +51,7 @@ def maps(
     arrays = {name: _array(values) for name, values in named.items()}
     if not arrays or any(array.ndim != 2 for array in arrays.values()):
         raise ValueError(f"maps are tensors (h w) by name; got {({name: array.shape for name, array in arrays.items()})}")
-    figure = Plot(figsize=(0.8 + 2.6 * len(arrays), 2.7), layout="constrained")
+    figure = Plot(figsize=(0.8 + 2.6 * len(arrays), 3), layout="constrained")
     low, high = (f([f(array[np.isfinite(array)]) for array in arrays.values()]) for f in (min, max))
     scale = {"vmin": low, "vmax": high} if same else {}
     many = figure.subplots(1, len(arrays), squeeze=False)[0]
@@ -60,6 +60,7 @@ def maps(
         image = axes.imshow(array, cmap="viridis", extent=extent, **scale)
         axes.set_title(name, fontsize=10)
         axes.set(xlabel=f"x ({axes_in})")
+        axes.locator_params(integer=True)
         if not same or axes is many[-1]:
             figure.colorbar(image, ax=axes if not same else many, label=unit, shrink=0.8)
     many[0].set_ylabel(f"y ({axes_in})")
