@@ -44,6 +44,7 @@ label = Exercise(
         "The point is cut off to a cell (int); it may lie between them.": lambda n, p, w: _label(n, (int(p[0]), int(p[1])), w),
         "It is half a cell off to the upper left: the point is given in cells already.": lambda n, p, w: _label(n, (p[0] - 0.5, p[1] - 0.5), w),
         "x and y are swapped, and the point is rounded to a cell; it may lie between them.": lambda n, p, w: _label(n, (round(p[1]), round(p[0])), w),
+        "Do not divide by 2 pi σ²: that makes it sum to 1, and its peak shall be 1.": lambda n, p, w: _label(n, p, w) / (2 * torch.pi * w * w),
         "It need not sum to 1: its peak is 1.": lambda n, p, w: _label(n, p, w) / _label(n, p, w).sum(),
     },
     draw=heat,

@@ -136,6 +136,8 @@ def _run(function: Callable[..., Any], case: tuple) -> Values:
         if "does not require grad" not in str(error):
             raise
         return {"result": LEAFLESS}
+    if not pairs:
+        return {"result": "It ends without a pair: look, find and yield come before the first update."}
     if not all(isinstance(pair, tuple | list) and len(pair) == 2 and isinstance(pair[0], Tensor) for pair in pairs):
         return {"result": "Yield pairs (latent, point), the latent first."}
     latents, points = ([pair[i] for pair in pairs] for i in (0, 1))
@@ -152,8 +154,8 @@ def _stale(latents: list[Tensor], points: list[Point], case: tuple) -> bool:
     return any(a != b for a, b in seen) and [a for a, _ in seen] == told
 
 
-def _stacked(values: list[Any]) -> Tensor | str:
-    return torch.stack([torch.as_tensor(value).detach().float() for value in values]) if values else "empty"
+def _stacked(values: list[Any]) -> Tensor:
+    return torch.stack([torch.as_tensor(value).detach().float() for value in values])
 
 
 def _way(axes: Axes, case: tuple, values: Values) -> None:
