@@ -11,13 +11,12 @@ import torch
 from matplotlib.axes import Axes
 from torch import Tensor
 
-from ..geometry import disc, sample
 from ..loop import drag as package_drag
 from ..plot.figures import AMBER, YELLOW
 from .exercise import Exercise, Values
 from .looks import way
+from .scene import Point, edits
 
-Point = tuple[int, int]
 Pairs = Iterator[tuple[Any, Point]]
 Loss = Callable[[Tensor, Point, Point], Tensor]
 SPARE = 5  # pairs beyond the last that are waited for: a loop without an end must not hang the notebook
@@ -86,39 +85,6 @@ def _leafless(look, read, find, loss: Loss, latent: Tensor, handle: Point, targe
     point = find(features, template, handle)
     yield latent, point
     loss(features, point, target).backward()
-
-
-def _look(latent: Tensor) -> Tensor:
-    """Features (4 40 48) of two soft blobs at `latent` (2 2), in light that fades to the right."""
-    x, y = torch.arange(48), torch.arange(40)
-    blobs = torch.exp(-((x - latent[:, :1, None]) ** 2 + (y[:, None] - latent[:, 1:, None]) ** 2) / 32)
-    signatures = torch.tensor([[1.0, -0.6, 0.3, 0.8], [-0.5, 0.9, 0.7, -0.4]])
-    return torch.einsum("nyx,nc->cyx", blobs, signatures) * (1.3 - x / 48)
-
-
-def _read(features: Tensor, point: Point) -> Tensor:
-    return features[:, point[1], point[0]].detach()
-
-
-def _find(features: Tensor, template: Tensor, near: Point) -> Point:
-    x, y = near
-    window = (features.detach()[:, y - 3 : y + 4, x - 3 : x + 4] - template[:, None, None]).norm(dim=0)
-    row, column = divmod(int(window.argmin()), 7)
-    return x + column - 3, y + row - 3
-
-
-def _loss(features: Tensor, point: Point, target: Point) -> Tensor:
-    p = torch.tensor(point).float()
-    d = torch.tensor(target) - p
-    patch, size = p + disc(2), tuple(features.shape[1:])
-    return (sample(features, patch + d / d.norm().clamp_min(1e-8), size) - sample(features.detach(), patch, size)).abs().mean()
-
-
-def _edits() -> list[tuple]:
-    """One that arrives, one that has too few steps, one across the light, one that is not to move at all, and one that is there already."""
-    blobs = torch.tensor([[16.0, 14.0], [32.0, 27.0]])
-    pieces = (_look, _read, _find, _loss, blobs)
-    return [(*pieces, (16, 14), (24, 18), 40, 0.5), (*pieces, (17, 14), (27, 12), 6, 0.5), (*pieces, (32, 27), (21, 25), 40, 0.7), (*pieces, (16, 14), (20, 20), 0, 0.5), (*pieces, (16, 14), (16, 14), 5, 0.5)]
 
 
 def _run(function: Callable[..., Any], case: tuple) -> Values:
@@ -193,7 +159,7 @@ drag = Exercise(
     "drag(look, read, find, loss, latent, handle, target, steps, lr): a generator of pairs (latent, point): look, find, yield, compare, update with Adam. "
     "It ends when the point is at most 1 px from the target, or after `steps` updates, so that the last update is looked at, too.",
     _drag,
-    _edits,
+    edits,
     {
         LISTED: _listed,
         AT_ONCE: _at_once,
