@@ -27,11 +27,16 @@ from .trackers import LineSearch as LineSearch
 from .trackers import NearestNeighbor as NearestNeighbor
 from .trackers import OpticalFlow as OpticalFlow
 
-_LATER = {name: "widgets" for name in ("Compare", "Features", "Picker", "Player", "Results", "Studio")} | {"plot": ""}  # need the notebook's packages
+# need the notebook's packages
+_LATER = {
+    name: "widgets" for name in ("Compare", "Features", "Picker", "Player", "Results", "Studio")
+} | {"plot": ""}
 
 
 def __getattr__(name: str):
-    """Import the widgets and plots when they are first used, so that `import dragkit` costs torch and little more."""
+    """Import the widgets and plots when they are first used, so that `import dragkit` costs torch
+    and little more.
+    """
     from importlib import import_module
 
     if name not in _LATER:

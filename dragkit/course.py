@@ -1,7 +1,8 @@
 """The course's notebooks: run them, solve them, keep them small.
 
-One file is both versions of a lesson. A code cell tagged ``exercise`` holds the stub; a Markdown cell after it folds the solution
-away, ``<details><summary>Solution</summary>``, as a block of Python. :func:`solved` puts each solution where its stub was.
+One file is both versions of a lesson. A code cell tagged ``exercise`` holds the stub; a Markdown
+cell after it folds the solution away, ``<details><summary>Solution</summary>``, as a block of
+Python. :func:`solved` puts each solution where its stub was.
 
 ::
 
@@ -34,16 +35,24 @@ BLOCK = re.compile(r"```python\n(.*?)\n```", re.DOTALL)
 
 def paths(begins: Sequence[str] = ()) -> list[Path]:
     """The notebooks whose names begin so, in order; without `begins` all."""
-    return [path for path in sorted(FOLDER.glob("*.ipynb")) if path.stem.startswith(tuple(begins) or "")]
+    return [
+        path
+        for path in sorted(FOLDER.glob("*.ipynb"))
+        if path.stem.startswith(tuple(begins) or "")
+    ]
 
 
 def execute(path: Path, folder: Path, solve: bool = False) -> NotebookNode:
-    """The notebook as it runs in `folder`, solved if asked for; a cell that raises raises here. Progress bars leave nothing behind."""
+    """The notebook as it runs in `folder`, solved if asked for; a cell that raises raises here.
+    Progress bars leave nothing behind.
+    """
     notebook = nbformat.read(path, as_version=4)
     if solve:
         notebook = solved(notebook)
     resources = {"metadata": {"path": str(folder)}}
-    NotebookClient(notebook, timeout=300, store_widget_state=False, record_timing=False, resources=resources).execute(env=os.environ | QUIET)
+    NotebookClient(
+        notebook, timeout=300, store_widget_state=False, record_timing=False, resources=resources
+    ).execute(env=os.environ | QUIET)
     for cell in notebook.cells:
         if cell.cell_type == "code":
             cell.outputs = [o for o in cell.outputs if not is_bar(o.get("data", {}))]
@@ -93,7 +102,9 @@ def solution(cell: NotebookNode) -> str | None:
 
 def main(arguments: list[str] | None = None) -> None:
     """The command line; `--help` lists the parts."""
-    parser = argparse.ArgumentParser(prog="python -m dragkit.course", description=__doc__.split("\n\n")[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m dragkit.course", description=__doc__.split("\n\n")[0]
+    )
     parts = parser.add_subparsers(dest="part", required=True)
     run = parts.add_parser("run", help="run notebooks and write their outputs back")
     solve = parts.add_parser("solve", help="write the teacher's versions to a folder")
@@ -103,7 +114,10 @@ def main(arguments: list[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     found = paths(options.begins)
     if not found:
-        parser.error(f"no notebook begins with {' or '.join(options.begins)}; there are {', '.join(path.stem for path in paths())}")
+        parser.error(
+            f"no notebook begins with {' or '.join(options.begins)}; there are"
+            f" {', '.join(path.stem for path in paths())}"
+        )
     for path in tqdm(found, unit="notebook"):
         if options.part == "run":
             nbformat.write(execute(path, path.parent), path)

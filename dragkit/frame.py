@@ -17,8 +17,8 @@ from .records import Edit, Goals, Step, describe, trusted
 class Frame:
     """A `Step` without its view: what a `Trace` keeps, light enough for every step.
 
-    `image` is uint8 (H W 3); all else is as in `Step` and its `TrackResult`. The tracker's `memory` is not saved with a trace.
-    A frame can be passed as ``drag(…, resume=frame)``.
+    `image` is uint8 (H W 3); all else is as in `Step` and its `TrackResult`. The tracker's
+    `memory` is not saved with a trace. A frame can be passed as ``drag(…, resume=frame)``.
     """
 
     index: int
@@ -46,13 +46,31 @@ class Frame:
         """Render the step's picture and drop its view."""
         image = step.view.image.movedim(0, -1).mul(255).round().byte().cpu().numpy()
         track = step.track
-        optimiser = {i: {name: moment.cpu() for name, moment in state.items()} for i, state in step.optimiser.items()}
+        optimiser = {
+            i: {name: moment.cpu() for name, moment in state.items()}
+            for i, state in step.optimiser.items()
+        }
         return cls(
-            step.index, step.latent.cpu(), step.edit.to("cpu"), track.points.cpu(), track.confidence.cpu(), track.scores.cpu(),
-            dict(step.losses), step.arrived.cpu(), image, optimiser, step.near.cpu(), step.first.cpu(), step.tracker,
-            {name: m.cpu() for name, m in track.maps.items()}, None if track.threshold is None else track.threshold.cpu(),
-            track.stride, None if track.goals is None else track.goals.to("cpu"), step.memory, track.middle(step.near).cpu(),
-        )  # fmt: skip
+            step.index,
+            step.latent.cpu(),
+            step.edit.to("cpu"),
+            track.points.cpu(),
+            track.confidence.cpu(),
+            track.scores.cpu(),
+            dict(step.losses),
+            step.arrived.cpu(),
+            image,
+            optimiser,
+            step.near.cpu(),
+            step.first.cpu(),
+            step.tracker,
+            {name: m.cpu() for name, m in track.maps.items()},
+            None if track.threshold is None else track.threshold.cpu(),
+            track.stride,
+            None if track.goals is None else track.goals.to("cpu"),
+            step.memory,
+            track.middle(step.near).cpu(),
+        )
 
     @property
     def distance(self) -> Tensor:
@@ -64,7 +82,9 @@ class Frame:
         """(n) bool: what the gate said."""
         return trusted(self.confidence, self.threshold)
 
-    def paint(self, path: np.ndarray | None = None, handle: int | None = None, **look: Any) -> Image.Image:
+    def paint(
+        self, path: np.ndarray | None = None, handle: int | None = None, **look: Any
+    ) -> Image.Image:
         """The picture with handles, targets and mask drawn in.
 
         Args:
@@ -80,10 +100,17 @@ class Frame:
     def window(self, handle: int) -> dict[str, Any]:
         """The score window of a handle, for :func:`dragkit.compose.paint`."""
         candidates = None if self.goals is None else self.goals.candidates[handle].numpy()
-        return {"scores": self.scores[handle].numpy(), "near": self.centre[handle].numpy(), "stride": self.stride, "candidates": candidates}
+        return {
+            "scores": self.scores[handle].numpy(),
+            "near": self.centre[handle].numpy(),
+            "stride": self.stride,
+            "candidates": candidates,
+        }
 
     def score_maps(self, handle: int) -> dict[str, np.ndarray]:
-        """The score windows (k k) of a handle by name: "fused", which the best pixel is taken from, then what it is made of; just "scores" where it is all."""
+        """The score windows (k k) of a handle by name: "fused", which the best pixel is taken
+        from, then what it is made of; just "scores" where it is all.
+        """
         parts = {name: m[handle].numpy() for name, m in self.maps.items()}
         return {"fused" if parts else "scores": self.scores[handle].numpy()} | parts
 

@@ -1,8 +1,8 @@
 """Points and pixels: the only place where a point (x, y) becomes an index [..., y, x].
 
-A picture of H x W pixels has its pixel centres at integers. A feature map of h x w cells covers the same
-picture, so pixel x lies at cell (x + 1/2) w / W - 1/2. Maps are never enlarged to the picture: they are
-read between their cells.
+A picture of H x W pixels has its pixel centres at integers. A feature map of h x w cells covers
+the same picture, so pixel x lies at cell (x + 1/2) w / W - 1/2. Maps are never enlarged to the
+picture: they are read between their cells.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ REFERENCE = 512  # radii are given for a picture of this height
 def sample(features: Tensor, points: Tensor, size: tuple[int, int]) -> Tensor:
     """Read `features` (c h w) at `points` (… 2), in pixels of a picture of `size`; returns (… c).
 
-    Bilinear between the cells; beyond the border the border's value goes on, so a patch that leaves the
-    picture is safe. Sampling a picture at its own pixel centres returns the picture.
+    Bilinear between the cells; beyond the border the border's value goes on, so a patch that
+    leaves the picture is safe. Sampling a picture at its own pixel centres returns the picture.
     """
     height, width = size
     grid = (2 * points.reshape(1, -1, 1, 2) + 1) / points.new_tensor([width, height]) - 1
@@ -30,7 +30,9 @@ def sample(features: Tensor, points: Tensor, size: tuple[int, int]) -> Tensor:
 
 
 def square(radius: int) -> Tensor:
-    """Offsets (k k 2) of the square |x|, |y| ≤ radius, k = 2 radius + 1; offset [r, c] is (x, y) = (c - radius, r - radius)."""
+    """Offsets (k k 2) of the square |x|, |y| ≤ radius, k = 2 radius + 1; offset [r, c] is (x, y) =
+    (c - radius, r - radius).
+    """
     steps = torch.arange(-radius, radius + 1, dtype=torch.float32)
     y, x = torch.meshgrid(steps, steps, indexing="ij")
     return torch.stack([x, y], -1)
@@ -38,19 +40,25 @@ def square(radius: int) -> Tensor:
 
 @lru_cache(maxsize=32)
 def disc(radius: int, strict: bool = False) -> Tensor:
-    """Offsets (q 2) of the whole pixels with ‖offset‖ ≤ radius; `strict` leaves out the rim (‖offset‖ < radius)."""
+    """Offsets (q 2) of the whole pixels with ‖offset‖ ≤ radius; `strict` leaves out the rim
+    (‖offset‖ < radius).
+    """
     offsets = square(radius).reshape(-1, 2)
     distance = offsets.norm(dim=1)
     return offsets[distance < radius if strict else distance <= radius]
 
 
 def window(points: Tensor, radius: int, stride: float = 1) -> Tensor:
-    """The square of (2 radius + 1)² places around each of `points` (n 2), `stride` pixels apart: (n k k 2)."""
+    """The square of (2 radius + 1)² places around each of `points` (n 2), `stride` pixels apart:
+    (n k k 2).
+    """
     return points[:, None, None] + stride * square(radius).to(points)
 
 
 def cells(features: Tensor, size: tuple[int, int]) -> Tensor:
-    """Where the cells of `features` (c h w) lie: their centres in pixels of a picture of `size`, (h·w 2), row by row."""
+    """Where the cells of `features` (c h w) lie: their centres in pixels of a picture of `size`,
+    (h·w 2), row by row.
+    """
     height, width = size
     rows, columns = features.shape[-2:]
     y = (torch.arange(rows) + 0.5) * height / rows - 0.5
@@ -66,21 +74,27 @@ def inside(points: Tensor, size: tuple[int, int]) -> Tensor:
 
 
 def scaled(radius: float, size: tuple[int, int]) -> int:
-    """`radius`, given for a 512-px picture, in whole pixels of a picture of `size`: round(radius / 512 · H).
+    """`radius`, given for a 512-px picture, in whole pixels of a picture of `size`: round(radius /
+    512 · H).
 
-    The official DragGAN code scales so, and finds no pixel at all in small pictures; here that is an error.
+    The official DragGAN code scales so, and finds no pixel at all in small pictures; here that is
+    an error.
 
     Raises:
         ValueError: the result is below one pixel, or the radius is no finite number.
     """
     if not (isinstance(radius, int | float) and math.isfinite(radius)):
-        raise ValueError(f"radius is {radius!r}; give a number of pixels of a {REFERENCE}-px picture, such as radius=12")
+        raise ValueError(
+            f"radius is {radius!r}; give a number of pixels of a {REFERENCE}-px picture, such as"
+            " radius=12"
+        )
     pixels = int(radius * size[0] / REFERENCE + 0.5)
     if pixels < 1:
-        least = math.ceil(10 * REFERENCE / size[0] / 2) / 10  # rounded up, so that the advice holds
+        # rounded up, so that the advice holds
+        least = math.ceil(10 * REFERENCE / size[0] / 2) / 10
         raise ValueError(
-            f"radius {radius:g} (for a {REFERENCE}-px picture) is below one pixel in a picture of {size[0]} px; "
-            f"use radius={least:g} or more"
+            f"radius {radius:g} (for a {REFERENCE}-px picture) is below one pixel in a picture of"
+            f" {size[0]} px; use radius={least:g} or more"
         )
     return pixels
 
@@ -88,21 +102,33 @@ def scaled(radius: float, size: tuple[int, int]) -> int:
 def reach(radius: float, stride: float | None, size: tuple[int, int]) -> tuple[int, float]:
     """A window's radius in places and how many pixels lie between them.
 
-    Without a stride the places are pixels, and the radius is :func:`scaled`. With one the radius counts places, whatever the
-    picture's size: DragDiffusion reads features on a grid of half the picture's side, so there the stride is 2.
+    Without a stride the places are pixels, and the radius is :func:`scaled`. With one the radius
+    counts places, whatever the picture's size: DragDiffusion reads features on a grid of half the
+    picture's side, so there the stride is 2.
 
     Raises:
-        ValueError: as :func:`scaled`; or a radius that is no whole number from 1 on, a stride that is not above 0.
+        ValueError: as :func:`scaled`; or a radius that is no whole number from 1 on, a stride that
+            is not above 0.
     """
     if stride is None:
         return scaled(radius, size), 1
     if not (isinstance(stride, int | float) and 0 < stride < math.inf):
-        raise ValueError(f"stride is {stride!r}; give the pixels between neighbours, such as 2, or None to scale the radius with the picture")
-    if not (isinstance(radius, int | float) and math.isfinite(radius) and radius == int(radius) >= 1):
-        raise ValueError(f"radius is {radius!r}; with a stride it counts places, so give a whole number from 1 on")
+        raise ValueError(
+            f"stride is {stride!r}; give the pixels between neighbours, such as 2, or None to"
+            " scale the radius with the picture"
+        )
+    if not (
+        isinstance(radius, int | float) and math.isfinite(radius) and radius == int(radius) >= 1
+    ):
+        raise ValueError(
+            f"radius is {radius!r}; with a stride it counts places, so give a whole number from"
+            " 1 on"
+        )
     return int(radius), stride
 
 
 def to_grid(mask: Tensor, features: Tensor, how: str = "area") -> Tensor:
-    """`mask` (H W) on the grid of `features` (c h w): (h w) in 0..1; averaged ("area"), or one pixel of each cell ("nearest")."""
+    """`mask` (H W) on the grid of `features` (c h w): (h w) in 0..1; averaged ("area"), or one
+    pixel of each cell ("nearest").
+    """
     return F.interpolate(mask[None, None], size=features.shape[-2:], mode=how)[0, 0]

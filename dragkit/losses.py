@@ -1,8 +1,9 @@
-r"""What pulls and what holds: the loss terms, and the gates that decide what a patch is compared with.
+r"""What pulls and what holds: the loss terms, and the gates that decide what a patch is compared
+with.
 
-A term is called as ``term(view, track, start, edit)`` and returns a scalar; `start` is the view of step 0.
-A gate turns the confidence of step 1 into the threshold below which a handle is not trusted: (n) → (n).
-One of your own is a line: ``drag(…, trust=lambda first: first - 0.1)``.
+A term is called as ``term(view, track, start, edit)`` and returns a scalar; `start` is the view of
+step 0. A gate turns the confidence of step 1 into the threshold below which a handle is not
+trusted: (n) → (n). One of your own is a line: ``drag(…, trust=lambda first: first - 0.1)``.
 Notation: F the features now, F₀ those of step 0, p the tracked point, p⁰ the handle, t its target,
 d = (t - p) / ‖t - p‖, Ω the patch, M the mask (1 = may move), sg stop-gradient.
 """
@@ -22,12 +23,16 @@ Reduction = Literal["mean", "sum", "area"]
 
 
 def always(first: Tensor) -> Tensor:
-    """The gate that trusts every handle, even where the confidence was not measured: threshold -∞. DragGAN."""
+    """The gate that trusts every handle, even where the confidence was not measured: threshold -∞.
+    DragGAN.
+    """
     return torch.full_like(first, -torch.inf)
 
 
 def never(first: Tensor) -> Tensor:
-    """The gate that trusts no handle: threshold +∞, so the first patch is what is pulled, at every step."""
+    """The gate that trusts no handle: threshold +∞, so the first patch is what is pulled, at every
+    step.
+    """
     return torch.full_like(first, torch.inf)
 
 
@@ -37,9 +42,10 @@ class above:  # noqa: N801: it reads as a word, trust=above(0.7)
 
     .. math:: τ_i = ρ\, s_i^{(1)}
 
-    s⁽¹⁾ (n) is the confidence after the first update: at step 0 the tracker looks at the very features it
-    learned from. Where s⁽¹⁾ < 0 a share would lie above it; there τ = s⁽¹⁾ - (1 - ρ)|s⁽¹⁾|, which for
-    s⁽¹⁾ ≥ 0 is the same. Source: StableDrag; ρ is unpublished, hence our choice.
+    s⁽¹⁾ (n) is the confidence after the first update: at step 0 the tracker looks at the very
+    features it learned from. Where s⁽¹⁾ < 0 a share would lie above it; there τ = s⁽¹⁾ - (1 -
+    ρ)|s⁽¹⁾|, which for s⁽¹⁾ ≥ 0 is the same. Source: StableDrag; ρ is unpublished, hence our
+    choice.
 
     Raises:
         ValueError: the ratio ρ is not in (0, 1].
@@ -49,7 +55,10 @@ class above:  # noqa: N801: it reads as a word, trust=above(0.7)
 
     def __post_init__(self) -> None:
         if not (isinstance(self.ratio, int | float) and 0 < self.ratio <= 1):
-            raise ValueError(f"ratio is {self.ratio!r}; it must be above 0 and at most 1, such as above(0.9); see also always, never")
+            raise ValueError(
+                f"ratio is {self.ratio!r}; it must be above 0 and at most 1, such as above(0.9);"
+                " see also always, never"
+            )
 
     def __call__(self, first: Tensor) -> Tensor:
         return first - (1 - self.ratio) * first.abs()
@@ -60,22 +69,26 @@ class above:  # noqa: N801: it reads as a word, trust=above(0.7)
 
 @dataclass(frozen=True)
 class ShiftedPatchLoss:
-    r"""Pull each handle one pixel (or `stride`) toward its target: its patch, shifted, shall look as it looks now.
+    r"""Pull each handle one pixel (or `stride`) toward its target: its patch, shifted, shall look
+    as it looks now.
 
     .. math:: L = \sum_i \sum_{q ∈ Ω(p_i)} ‖F(q + d_i) - sg\,T_i(q)‖_1
 
-    T_i is the current patch F(q) where the tracker is trusted (DragGAN, eq. 1), else the first patch F₀
-    around the original handle (StableDrag, confident motion supervision). See :attr:`TrackResult.trusted`.
+    T_i is the current patch F(q) where the tracker is trusted (DragGAN, eq. 1), else the first
+    patch F₀ around the original handle (StableDrag, confident motion supervision). See
+    :attr:`TrackResult.trusted`.
 
     Args:
         radius: of the disc Ω, for a 512-px picture (paper: 3); with a `stride`, in those.
-        reduction: over a patch: "sum" as in the paper's equation, "mean" as in the official code, "area" as in DragDiffusion's: the mean
-            times the number of pixels in Ω.
-        skip: handles nearer to their target than this, in pixels, are not pulled (official code: 1).
-        strict: only pixels nearer than the radius, as paper and code have it; else the rim belongs to Ω
-            (our choice, for small pictures: at 128 px five pixels instead of one).
+        reduction: over a patch: "sum" as in the paper's equation, "mean" as in the official code,
+            "area" as in DragDiffusion's: the mean times the number of pixels in Ω.
+        skip: handles nearer to their target than this, in pixels, are not pulled (official code:
+            1).
+        strict: only pixels nearer than the radius, as paper and code have it; else the rim belongs
+            to Ω (our choice, for small pictures: at 128 px five pixels instead of one).
         shape: of Ω; DragDiffusion's is "square".
-        stride: pixels between the places of Ω, and how far it is shifted (DragDiffusion: 2); None for one pixel.
+        stride: pixels between the places of Ω, and how far it is shifted (DragDiffusion: 2); None
+            for one pixel.
     """
 
     radius: float = 3
@@ -113,10 +126,12 @@ class ShiftedPatchLoss:
 
 @dataclass(frozen=True)
 class TemplatePatchLoss:
-    r"""Make the patch at each point look like the tracker's template: L = Σ_i Σ_{q∈Ω} ‖F(p_i + q) - T_i(q)‖₁.
+    r"""Make the patch at each point look like the tracker's template: L = Σ_i Σ_{q∈Ω} ‖F(p_i + q)
+    - T_i(q)‖₁.
 
     For trackers that say where to go next instead of where the content is (FreeDrag): their points
-    are goals, and ``track.memory.patch`` (n q c) is the template on the patch ``track.memory.offsets`` (q 2).
+    are goals, and ``track.memory.patch`` (n q c) is the template on the patch
+    ``track.memory.offsets`` (q 2).
 
     Args:
         reduction: over a patch; the official code of FreeDrag takes the mean.
@@ -138,15 +153,17 @@ class TemplatePatchLoss:
 class MaskLoss:
     r"""Hold still what the mask does not free: L = λ ‖(A - A₀)(1 - M)‖₁, with the view's anchor A.
 
-    The second half of DragGAN's eq. 1 (there A = F). The mask is averaged onto A's grid. Without a mask
-    there is nothing to hold, and the term is 0.
+    The second half of DragGAN's eq. 1 (there A = F). The mask is averaged onto A's grid. Without a
+    mask there is nothing to hold, and the term is 0.
 
     Args:
         weight: λ (DragGAN 20).
-        reduction: "mean" over the whole map as in the official code; "sum" as in the paper's equation, over
-            the map enlarged to the picture: each cell counts for the pixels it covers; "cells" as in DragDiffusion's code: the
-            sum over the map as it is; "outside" as in FreeDrag's for GANs: the mean over the cells of which nothing may move.
-        resize: of the mask to the map: "area" averages, "nearest" takes one pixel of each cell (DragDiffusion's code).
+        reduction: "mean" over the whole map as in the official code; "sum" as in the paper's
+            equation, over the map enlarged to the picture: each cell counts for the pixels it
+            covers; "cells" as in DragDiffusion's code: the sum over the map as it is; "outside" as
+            in FreeDrag's for GANs: the mean over the cells of which nothing may move.
+        resize: of the mask to the map: "area" averages, "nearest" takes one pixel of each cell
+            (DragDiffusion's code).
     """
 
     weight: float = 20
@@ -171,7 +188,11 @@ class MaskLoss:
         if self.reduction == "outside":
             return self.weight * error.sum() / (still.sum() * len(error)).clamp_min(1)
         height, width = view.size
-        return self.weight * error.sum() * (height * width / still.numel() if self.reduction == "sum" else 1)
+        return (
+            self.weight
+            * error.sum()
+            * (height * width / still.numel() if self.reduction == "sum" else 1)
+        )
 
 
 def _known(reduction: str, *known: str) -> None:

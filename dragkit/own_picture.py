@@ -1,8 +1,9 @@
-"""Your own picture, to be dragged: `invert` finds its latent, `tune` fits a copy of the generator around it.
+"""Your own picture, to be dragged: `invert` finds its latent, `tune` fits a copy of the generator
+around it.
 
-    found = dk.invert(model, "my_lion.jpg")          # Inversion(lion, 29.4 dB: search 200 iterations)
-    found = dk.tune(found)                           # paints it better; `model` stays as it is
-    dk.drag(found.model, found.latent, edit, **dk.methods.draggan())
+    found = dk.invert(model, "my_lion.jpg")          # Inversion(lion, 29.4 dB: search 200
+    iterations) found = dk.tune(found)                           # paints it better; `model` stays
+    as it is dk.drag(found.model, found.latent, edit, **dk.methods.draggan())
 
 A diffusion model is inverted in one pass, and learns a picture by `lora`, before it is inverted.
 """
@@ -25,7 +26,17 @@ from tqdm.auto import tqdm
 from .compose import beside, encode, paint
 from .models.ddim_inversion import inverted
 from .models.diffusion import Diffusion
-from .models.inversion import LR, STEPS, TUNING_LR, TUNING_STEPS, Inversion, Loss, check_model, search, tuning
+from .models.inversion import (
+    LR,
+    STEPS,
+    TUNING_LR,
+    TUNING_STEPS,
+    Inversion,
+    Loss,
+    check_model,
+    search,
+    tuning,
+)
 from .models.lora import BATCH, RANK, Lora
 from .models.lora import LR as LORA_LR
 from .models.lora import STEPS as LORA_STEPS
@@ -33,7 +44,9 @@ from .models.stylegan2 import StyleGAN2
 from .pictures import Picture, read_picture
 
 PREVIEW_SECONDS = 0.5  # between two pictures of a live preview
-FAMILIAR = 24.0, 0.9  # PSNR (dB) and share of what varies in it, which a search reaches for a picture like those learnt; our choice, see `doubt`
+# PSNR (dB) and share of what varies in it, which a search reaches for a picture like those learnt;
+# our choice, see `doubt`
+FAMILIAR = 24.0, 0.9
 
 Watch = Callable[[Inversion], Any]
 
@@ -48,36 +61,53 @@ def invert(
     loss: Loss | None = None,
     watch: Watch | None = None,
 ) -> Inversion:
-    """Find the latent of a picture: w+ by a search, whose interrupt (Ctrl-C, or the kernel's stop button) returns the best so far; z by DDIM inversion.
+    """Find the latent of a picture: w+ by a search, whose interrupt (Ctrl-C, or the kernel's stop
+    button) returns the best so far; z by DDIM inversion.
 
     Args:
-        model: such as ``dk.load("lion")``, or ``dk.load("lion-diffusion")``, whose inversion takes seconds and has no settings but the
-            model's own `strength`; it is not changed.
-        image: a path, a Pillow picture, an array or a tensor, of any size; see :func:`dragkit.pictures.read_picture`.
-        fit: what becomes of a picture that is not square: "crop" keeps its middle, "pad" all of it, with borders.
-        steps: iterations of a search, 200 if None; they take some 20 seconds at 128 px on two cores, and are what the limits of the
-            warning were measured with.
-        lr: Adam's step size in units of w's spread, 0.2 if None (:func:`dragkit.models.inversion.search`).
-        loss: a function of two pictures (3 H W) that is to be small. None for the pixels at all scales, and LPIPS beside them where the
-            package and its weights are on this disk (:mod:`dragkit.models.likeness`).
-        watch: called with the best so far after each iteration, in place of the live preview that a notebook gets.
+        model: such as ``dk.load("lion")``, or ``dk.load("lion-diffusion")``, whose inversion takes
+            seconds and has no settings but the model's own `strength`; it is not changed.
+        image: a path, a Pillow picture, an array or a tensor, of any size; see
+            :func:`dragkit.pictures.read_picture`.
+        fit: what becomes of a picture that is not square: "crop" keeps its middle, "pad" all of
+            it, with borders.
+        steps: iterations of a search, 200 if None; they take some 20 seconds at 128 px on two
+            cores, and are what the limits of the warning were measured with.
+        lr: Adam's step size in units of w's spread, 0.2 if None
+            (:func:`dragkit.models.inversion.search`).
+        loss: a function of two pictures (3 H W) that is to be small. None for the pixels at all
+            scales, and LPIPS beside them where the package and its weights are on this disk
+            (:mod:`dragkit.models.likeness`).
+        watch: called with the best so far after each iteration, in place of the live preview that
+            a notebook gets.
 
     Returns:
-        What was found: ``.latent``, ``.model``, ``.psnr``, ``.image``; ``dk.plot.inversion(found)`` draws it.
+        What was found: ``.latent``, ``.model``, ``.psnr``, ``.image``;
+            ``dk.plot.inversion(found)`` draws it.
 
     Warns:
         UserWarning: the picture is not like those that the model has learnt: see :func:`doubt`.
 
     Raises:
-        ValueError, TypeError, FileNotFoundError: there is nothing to search in, a setting does not fit the model, or the picture cannot be read.
+        ValueError, TypeError, FileNotFoundError: there is nothing to search in, a setting does not
+            fit the model, or the picture cannot be read.
         KeyboardInterrupt: interrupted before the first iteration.
     """
     if isinstance(model, Diffusion):
-        if given := [name for name, value in (("steps", steps), ("lr", lr), ("loss", loss), ("watch", watch)) if value is not None]:
-            raise ValueError(f"{given[0]} belongs to a search, and DDIM inversion has none; the model's strength and steps are chosen by dragkit.load")
+        if given := [
+            name
+            for name, value in (("steps", steps), ("lr", lr), ("loss", loss), ("watch", watch))
+            if value is not None
+        ]:
+            raise ValueError(
+                f"{given[0]} belongs to a search, and DDIM inversion has none; the model's"
+                " strength and steps are chosen by dragkit.load"
+            )
         return inverted(model, read_picture(image, model.size[0], fit))
     steps, lr = STEPS if steps is None else steps, LR if lr is None else lr
-    found, whole = _run(finding(model, image, fit=fit, steps=steps, lr=lr, loss=loss), "search", steps, watch)
+    found, whole = _run(
+        finding(model, image, fit=fit, steps=steps, lr=lr, loss=loss), "search", steps, watch
+    )
     if found is None:
         raise KeyboardInterrupt
     if whole and (text := doubt(found)):
@@ -85,8 +115,15 @@ def invert(
     return found
 
 
-def finding(model: StyleGAN2 | Diffusion, image: Picture, *, fit: Literal["crop", "pad"] = "crop", **settings: Any) -> Iterator[Inversion]:
-    """The iterations of :func:`invert`, for whoever shows and stops them: what a widget does; of a diffusion model there is one, the whole.
+def finding(
+    model: StyleGAN2 | Diffusion,
+    image: Picture,
+    *,
+    fit: Literal["crop", "pad"] = "crop",
+    **settings: Any,
+) -> Iterator[Inversion]:
+    """The iterations of :func:`invert`, for whoever shows and stops them: what a widget does; of a
+    diffusion model there is one, the whole.
 
     What does not fit the model is told at once.
     """
@@ -99,17 +136,29 @@ def finding(model: StyleGAN2 | Diffusion, image: Picture, *, fit: Literal["crop"
 def doubt(found: Inversion) -> str:
     """What to tell of a picture that is not like those the model has learnt; empty where it is.
 
-    Two numbers, because a flat picture is met to many dB by one colour: the PSNR, and the share 1 - mean (x' - x)² / mean (x - x̄)² of
-    what varies in it (x̄: its mean colour). 24 renders that the lion had never seen reached 26.3 dB and 0.96 or more; noise, text, chequers,
-    a gradient, a portrait, a lion upside down stayed below 23 dB, grey and the toy's pictures below 0.2. Meadow and sky without a lion pass.
+    Two numbers, because a flat picture is met to many dB by one colour: the PSNR, and the share 1
+    - mean (x' - x)² / mean (x - x̄)² of what varies in it (x̄: its mean colour). 24 renders that
+    the lion had never seen reached 26.3 dB and 0.96 or more; noise, text, chequers, a gradient, a
+    portrait, a lion upside down stayed below 23 dB, grey and the toy's pictures below 0.2. Meadow
+    and sky without a lion pass.
     """
     least, error = FAMILIAR, (found.image - found.target).square().mean()
-    share = 1 - (error / (found.target - found.target.mean((1, 2), keepdim=True)).square().mean().clamp_min(1e-12)).item()
+    share = (
+        1
+        - (
+            error
+            / (found.target - found.target.mean((1, 2), keepdim=True))
+            .square()
+            .mean()
+            .clamp_min(1e-12)
+        ).item()
+    )
     if found.psnr >= least[0] and share >= least[1]:
         return ""
     return (
-        f"Probably not a picture that {found.model.name} could paint: found with {found.psnr:.1f} dB and {100 * max(share, 0):.0f} % of its variance "
-        f"(unseen lions: {least[0]:g} dB and {100 * least[1]:.0f} % or more). It may move oddly."
+        f"Probably not a picture that {found.model.name} could paint: found with {found.psnr:.1f}"
+        f" dB and {100 * max(share, 0):.0f} % of its variance (unseen lions: {least[0]:g} dB and"
+        f" {100 * least[1]:.0f} % or more). It may move oddly."
     )
 
 
@@ -124,28 +173,42 @@ def lora(
     batch: int = BATCH,
     file: str | Path | None = None,
 ) -> Diffusion:
-    """A copy of a diffusion model that has learnt one picture by an identity LoRA; an interrupt returns what is learnt so far.
+    """A copy of a diffusion model that has learnt one picture by an identity LoRA; an interrupt
+    returns what is learnt so far.
 
-    DragDiffusion does this first, then inverts: ``model = dk.lora(model, picture); found = dk.invert(model, picture)``.
+    DragDiffusion does this first, then inverts: ``model = dk.lora(model, picture); found =
+    dk.invert(model, picture)``.
 
     Args:
         model: such as ``dk.load("lion-diffusion")``; it is not changed.
         image, fit: as for :func:`invert`.
-        rank, steps, lr, batch: as in :mod:`dragkit.models.lora`; 80 steps take some 25 seconds at 64 px on two cores.
-        file: where to keep it (.safetensors). If it is there already and belongs to this model and picture, it goes on from there: nothing
-            is learnt that has been.
+        rank, steps, lr, batch: as in :mod:`dragkit.models.lora`; 80 steps take some 25 seconds at
+            64 px on two cores.
+        file: where to keep it (.safetensors). If it is there already and belongs to this model and
+            picture, it goes on from there: nothing is learnt that has been.
 
     Raises:
-        ValueError: the model is no diffusion model, a setting out of range, or `file` belongs to another model or picture.
+        ValueError: the model is no diffusion model, a setting out of range, or `file` belongs to
+            another model or picture.
     """
     if not isinstance(model, Diffusion):
-        raise ValueError(f'{getattr(model, "name", type(model).__name__)!r} has no attention to correct; give a diffusion model, such as dragkit.load("lion-diffusion")')
+        raise ValueError(
+            f"{getattr(model, 'name', type(model).__name__)!r} has no attention to correct; give a"
+            ' diffusion model, such as dragkit.load("lion-diffusion")'
+        )
     if not isinstance(steps, int) or steps < 1:
         raise ValueError(f"steps is {steps!r}; take a whole number from 1 up")
     target, file = read_picture(image, model.size[0], fit), None if file is None else Path(file)
     if file and (file.is_dir() or file.suffix != ".safetensors"):
-        raise ValueError(f"file is {file}; give the name of a file that ends in .safetensors, such as runs/my_lora.safetensors")
-    learner = Lora.load(file, model, target, rank, lr, batch) if file and file.is_file() else Lora(model, target, rank, lr, batch)
+        raise ValueError(
+            f"file is {file}; give the name of a file that ends in .safetensors, such as"
+            " runs/my_lora.safetensors"
+        )
+    learner = (
+        Lora.load(file, model, target, rank, lr, batch)
+        if file and file.is_file()
+        else Lora(model, target, rank, lr, batch)
+    )
     before = learner.steps
     with tqdm(range(before, steps), "LoRA", unit="step") as bar:
         try:
@@ -159,9 +222,15 @@ def lora(
 
 
 def tune(
-    found: Inversion, *, steps: int = TUNING_STEPS, lr: float = TUNING_LR, loss: Loss | None = None, watch: Watch | None = None
+    found: Inversion,
+    *,
+    steps: int = TUNING_STEPS,
+    lr: float = TUNING_LR,
+    loss: Loss | None = None,
+    watch: Watch | None = None,
 ) -> Inversion:
-    """Fit a copy of the model to the picture, around the latent that was found; an interrupt returns the best so far.
+    """Fit a copy of the model to the picture, around the latent that was found; an interrupt
+    returns the best so far.
 
     Args:
         found: what :func:`invert` returned.
@@ -173,7 +242,9 @@ def tune(
     return _run(tuning(found, steps=steps, lr=lr, loss=loss), "tuning", steps, watch)[0] or found
 
 
-def _run(iterations: Iterator[Inversion], stage: str, steps: int, watch: Watch | None) -> tuple[Inversion | None, bool]:
+def _run(
+    iterations: Iterator[Inversion], stage: str, steps: int, watch: Watch | None
+) -> tuple[Inversion | None, bool]:
     """The best of `iterations`, shown while they run, and whether they came to their end."""
     found, show = None, watch or (_Preview() if _in_notebook() else lambda _: None)
     with tqdm(iterations, stage, steps, unit="iteration") as bar:
@@ -183,7 +254,10 @@ def _run(iterations: Iterator[Inversion], stage: str, steps: int, watch: Watch |
                 show(found)
         except KeyboardInterrupt:
             if found:
-                bar.write(f"interrupted after {len(found.losses[stage])} iterations: the best is kept, with {found.psnr:.1f} dB")
+                bar.write(
+                    f"interrupted after {len(found.losses[stage])} iterations: the best is kept,"
+                    f" with {found.psnr:.1f} dB"
+                )
             return found, False
         finally:
             if found and isinstance(show, _Preview):
@@ -205,7 +279,10 @@ class _Preview:
         """Show it, whenever the last one was."""
         from IPython.display import Image, display
 
-        picture = Image(encode(beside(*(paint(pixels(p), size=256) for p in (found.target, found.image)))), format="jpeg")
+        picture = Image(
+            encode(beside(*(paint(pixels(p), size=256) for p in (found.target, found.image)))),
+            format="jpeg",
+        )
         if self.handle:
             self.handle.update(picture)
         else:

@@ -1,7 +1,7 @@
 """Pictures of yours, as a model reads them: square, of its size, three channels in 0..1.
 
-A photo on disk is many things besides its pixels: turned by a flag (EXIF), partly transparent, grey, of 16 bits,
-indexed colours, several frames, not square. All of it is settled here, once.
+A photo on disk is many things besides its pixels: turned by a flag (EXIF), partly transparent,
+grey, of 16 bits, indexed colours, several frames, not square. All of it is settled here, once.
 """
 
 from __future__ import annotations
@@ -17,7 +17,10 @@ from PIL import Image, ImageOps
 from torch import Tensor
 
 BROKEN = (OSError, SyntaxError, ValueError, EOFError)  # what Pillow raises on damaged files
-KINDS = "a path, the bytes of a file, a Pillow picture, an array (H W), (H W 3) or (H W 4), or a tensor (3 H W)"
+KINDS = (
+    "a path, the bytes of a file, a Pillow picture, an array (H W), (H W 3) or (H W 4), or a"
+    " tensor (3 H W)"
+)
 WAYS = ("crop", "pad")
 ROUNDING = 1e-3  # how far outside 0..1 floats may be: resizing leaves such values
 
@@ -28,24 +31,29 @@ Planes = list[Image.Image]  # red, green and blue: 8-bit ("L"), or floats in 0..
 def read_picture(image: Picture, size: int, fit: Literal["crop", "pad"] = "crop") -> Tensor:
     """The picture (3 size size), floats in 0..1.
 
-    It is turned upright, laid over white where it is transparent, and scaled by Pillow's bicubic filter, which
-    averages when it makes smaller. Grey becomes three equal channels; of an animated file the first frame is read.
+    It is turned upright, laid over white where it is transparent, and scaled by Pillow's bicubic
+    filter, which averages when it makes smaller. Grey becomes three equal channels; of an animated
+    file the first frame is read.
 
     Args:
-        image: a path, the bytes of a file, a Pillow picture, an array (H W), (H W 3) or (H W 4), or a tensor (3 H W). Whole numbers are
-            uint8 in 0..255; floats are in 0..1.
+        image: a path, the bytes of a file, a Pillow picture, an array (H W), (H W 3) or (H W 4),
+            or a tensor (3 H W). Whole numbers are uint8 in 0..255; floats are in 0..1.
         size: side in pixels, such as ``model.size[0]``.
-        fit: "crop" keeps the square in the middle; "pad" keeps the whole picture and gives each border the mean
-            colour of the edge it lies at. So sky goes on as sky; repeated pixels would be stripes, which no
-            generator paints (our choice).
+        fit: "crop" keeps the square in the middle; "pad" keeps the whole picture and gives each
+            border the mean colour of the edge it lies at. So sky goes on as sky; repeated pixels
+            would be stripes, which no generator paints (our choice).
 
     Raises:
         FileNotFoundError: no such file.
         TypeError: `image` is something else.
-        ValueError: no picture, a damaged or enormous one, an array of another shape, type or range, an unknown `fit`.
+        ValueError: no picture, a damaged or enormous one, an array of another shape, type or
+            range, an unknown `fit`.
     """
     if fit not in WAYS:
-        raise ValueError(f'unknown fit {fit!r}; choose "crop" (the square in the middle) or "pad" (all of it, with borders)')
+        raise ValueError(
+            f'unknown fit {fit!r}; choose "crop" (the square in the middle) or "pad" (all of it,'
+            " with borders)"
+        )
     if size < 1:
         raise ValueError(f"size is {size}; a picture's side is at least 1 px")
     planes = _planes(image)
@@ -70,7 +78,9 @@ def _of_file(path: Path) -> Planes:
     if path.is_dir():
         raise FileNotFoundError(f"{path} is a folder; give the path of a picture in it")
     if not path.is_file():
-        raise FileNotFoundError(f"there is no file {path}; give the path of a picture on this machine")
+        raise FileNotFoundError(
+            f"there is no file {path}; give the path of a picture on this machine"
+        )
     return _opened(path, str(path))
 
 
@@ -79,7 +89,9 @@ def _opened(file: Path | BytesIO, name: str) -> Planes:
         with Image.open(file) as picture:
             return _of_pillow(picture, name)
     except Image.UnidentifiedImageError as error:
-        raise ValueError(f"{name} is no picture that Pillow can read; give a PNG, JPEG, WebP, TIFF or the like") from error
+        raise ValueError(
+            f"{name} is no picture that Pillow can read; give a PNG, JPEG, WebP, TIFF or the like"
+        ) from error
     except Image.DecompressionBombError as error:
         most = Image.MAX_IMAGE_PIXELS
         raise ValueError(
@@ -92,20 +104,31 @@ def _of_pillow(picture: Image.Image, name: str) -> Planes:
     """Upright, opaque, three planes."""
     try:
         picture = ImageOps.exif_transpose(picture)
-        deep = np.asarray(picture).astype(np.float32) if picture.mode[0] in "FI" else None  # which Pillow would clip at 255
+        # which Pillow would clip at 255
+        deep = np.asarray(picture).astype(np.float32) if picture.mode[0] in "FI" else None
         if picture.has_transparency_data:
-            picture = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture.convert("RGBA"))
+            picture = Image.alpha_composite(
+                Image.new("RGBA", picture.size, "white"), picture.convert("RGBA")
+            )
         if deep is None:
             return list(picture.convert("RGB").split())
     except BROKEN as error:
         raise ValueError(f"{name} cannot be read: {error}") from error
-    whole = 1 if picture.mode == "F" else 255 if picture.mode == "I" and deep.max() <= 255 else 65535
+    whole = (
+        1 if picture.mode == "F" else 255 if picture.mode == "I" and deep.max() <= 255 else 65535
+    )
     return _of_floats(deep / whole, name)
 
 
 def _of_array(array: np.ndarray) -> Planes:
-    if array.ndim not in (2, 3) or (array.ndim == 3 and array.shape[2] not in (3, 4)) or not array.size:
-        raise ValueError(f"the array has shape {array.shape}; a picture is (H W), (H W 3) or (H W 4)")
+    if (
+        array.ndim not in (2, 3)
+        or (array.ndim == 3 and array.shape[2] not in (3, 4))
+        or not array.size
+    ):
+        raise ValueError(
+            f"the array has shape {array.shape}; a picture is (H W), (H W 3) or (H W 4)"
+        )
     if array.dtype == np.uint8:
         return _of_pillow(Image.fromarray(np.ascontiguousarray(array)), "the array")
     return _of_floats(array, "the array")
@@ -115,7 +138,9 @@ def _of_tensor(tensor: Tensor) -> Planes:
     if tensor.ndim != 3 or len(tensor) != 3 or not tensor.numel():
         raise ValueError(f"the tensor has shape {tuple(tensor.shape)}; a picture is (3 H W)")
     if not tensor.is_floating_point():
-        raise ValueError(f"the tensor holds {tensor.dtype}; give floats in 0..1, such as tensor / 255")
+        raise ValueError(
+            f"the tensor holds {tensor.dtype}; give floats in 0..1, such as tensor / 255"
+        )
     return _of_floats(tensor.detach().cpu().float().permute(1, 2, 0).numpy(), "the tensor")
 
 
@@ -124,18 +149,31 @@ def _of_floats(array: np.ndarray, name: str) -> Planes:
     if not np.issubdtype(array.dtype, np.floating):
         raise ValueError(f"{name} holds {array.dtype}; give uint8 in 0..255 or floats in 0..1")
     if not np.isfinite(array).all():
-        raise ValueError(f"{name} has {np.count_nonzero(~np.isfinite(array))} values that are NaN or infinite; a picture is in 0..1")
+        raise ValueError(
+            f"{name} has {np.count_nonzero(~np.isfinite(array))} values that are NaN or infinite;"
+            " a picture is in 0..1"
+        )
     if array.min() < -ROUNDING or array.max() > 1 + ROUNDING:
-        raise ValueError(f"{name} has values from {array.min():.4g} to {array.max():.4g}; bring floats into 0..1, or give uint8 in 0..255")
+        raise ValueError(
+            f"{name} has values from {array.min():.4g} to {array.max():.4g}; bring floats into"
+            " 0..1, or give uint8 in 0..255"
+        )
     colours = np.float32(array if array.ndim == 3 else np.stack([array] * 3, -1)).clip(0, 1)
     if colours.shape[2] == 4:
         colours = colours[..., :3] * colours[..., 3:] + (1 - colours[..., 3:])
     return [Image.fromarray(np.ascontiguousarray(plane)) for plane in np.moveaxis(colours, 2, 0)]
 
 
-def _scaled(planes: Planes, width: int, height: int, box: tuple[float, float, float, float] | None = None) -> Tensor:
-    """(3 height width) in 0..1 of the planes, or of the `box` (left, top, right, bottom) in them."""
-    pixels = [np.asarray(plane.resize((width, height), Image.Resampling.BICUBIC, box), np.float32) for plane in planes]
+def _scaled(
+    planes: Planes, width: int, height: int, box: tuple[float, float, float, float] | None = None
+) -> Tensor:
+    """(3 height width) in 0..1 of the planes, or of the `box` (left, top, right,
+    bottom) in them.
+    """
+    pixels = [
+        np.asarray(plane.resize((width, height), Image.Resampling.BICUBIC, box), np.float32)
+        for plane in planes
+    ]
     whole = 255 if planes[0].mode == "L" else 1
     return torch.from_numpy(np.stack(pixels) / whole).clamp(0, 1)  # the filter overshoots at edges
 

@@ -1,6 +1,7 @@
 """The records that pass between the stages: frozen, typed, validated.
 
-Points are ``(x, y)`` in image pixels, floats, pixel centres at integers: the top left pixel is (0, 0).
+Points are ``(x, y)`` in image pixels, floats, pixel centres at integers: the top left pixel is (0,
+0).
 """
 
 from __future__ import annotations
@@ -24,8 +25,9 @@ class View:
 
     Attributes:
         features: (c h w) at their native grid, differentiable with respect to the latent.
-        hold: (c h w) what must stay put outside the mask, read as :attr:`anchor`; for a GAN the features themselves. Or a
-            function that makes it, where that costs something: called once, when a mask asks for it.
+        hold: (c h w) what must stay put outside the mask, read as :attr:`anchor`; for a GAN the
+            features themselves. Or a function that makes it, where that costs something: called
+            once, when a mask asks for it.
         size: (height, width) of the picture in pixels.
         render: makes the picture; called once, by :attr:`image`, when somebody looks.
     """
@@ -47,17 +49,21 @@ class View:
             return self.render()
 
     def __repr__(self) -> str:
-        return f"View(features {tuple(self.features.shape)}, picture {self.size[1]}×{self.size[0]})"
+        return (
+            f"View(features {tuple(self.features.shape)}, picture {self.size[1]}×{self.size[0]})"
+        )
 
 
 @dataclass(frozen=True, eq=False)
 class Goals:
-    """What a tracker adds to its answer whose points are goals: where the content shall be next, not where it was seen.
+    """What a tracker adds to its answer whose points are goals: where the content shall be next,
+    not where it was seen.
 
     Attributes:
         candidates: (n m 2) the places that the goals were chosen from, in pixels.
         cases: (n) why they were chosen so, by the tracker's own words.
-        settled: (n) bool, the content has followed: with a goal near its target, the handle has arrived.
+        settled: (n) bool, the content has followed: with a goal near its target, the handle has
+            arrived.
         drift: (n) how far the template has come from the first one, ‖T - T₀‖₁ / ‖T₀‖₁.
     """
 
@@ -68,7 +74,9 @@ class Goals:
 
     def to(self, device: torch.device | str) -> Goals:
         """The same with its tensors on `device`."""
-        return Goals(self.candidates.to(device), self.cases, self.settled.to(device), self.drift.to(device))
+        return Goals(
+            self.candidates.to(device), self.cases, self.settled.to(device), self.drift.to(device)
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,13 +86,15 @@ class TrackResult:
     Attributes:
         points: (n 2) where the content of each handle is now, (x, y) in pixels.
         confidence: (n) how sure the tracker is; NaN where it does not measure that.
-        scores: (n k k) the score window around the last point, or around `centre`; row = y, higher is better, NaN off the picture.
+        scores: (n k k) the score window around the last point, or around `centre`; row = y, higher
+            is better, NaN off the picture.
         memory: what to look for next time; only the tracker that made it knows its type.
         maps: by name, what the scores were made of, each (n k k) like them.
         stride: pixels between neighbours in `scores`.
         goals: of a tracker whose points are goals; None where they are sightings.
         threshold: (n) the gate's: the least confidence that is trusted; `drag` fills it in.
-        centre: (n 2) the middle of the score windows, in pixels, of a tracker that looks elsewhere than around the last point.
+        centre: (n 2) the middle of the score windows, in pixels, of a tracker that looks elsewhere
+            than around the last point.
     """
 
     points: Tensor
@@ -103,7 +113,9 @@ class TrackResult:
 
     @property
     def trusted(self) -> Tensor:
-        """(n) bool: the confidence reaches the threshold. Without a gate all are trusted, and one that is NaN is not."""
+        """(n) bool: the confidence reaches the threshold. Without a gate all are trusted, and one
+        that is NaN is not.
+        """
         return trusted(self.confidence, self.threshold)
 
 
@@ -113,15 +125,17 @@ class Step:
 
     Attributes:
         index: number of updates made so far; step 0 is the start.
-        latent, edit, view, track: the latent, what is asked for, the look at it and the tracker's answer.
+        latent, edit, view, track: the latent, what is asked for, the look at it and the tracker's
+            answer.
         losses: the value of each loss term by its name.
-        arrived: (n) bool, the tracker's claim: its point lies within the stop distance of the target, and where it is a goal, the
-            content has followed.
+        arrived: (n) bool, the tracker's claim: its point lies within the stop distance of the
+            target, and where it is a goal, the content has followed.
         optimiser: Adam's moments,
         near: (n 2) where the tracker looked,
         memory: what it looked for, and
         first: (n) the confidence at step 1, of which the gate makes its threshold, and
-        tracker: which tracker it was, as it prints: all that a run needs to go on exactly where it was.
+        tracker: which tracker it was, as it prints: all that a run needs to go on exactly where it
+            was.
         about: what the model tells of itself, such as a diffusion model's strength and LoRA.
     """
 
@@ -154,7 +168,9 @@ class Step:
 
 
 def describe(index: int, losses: Mapping[str, float], confidence: Tensor, arrived: Tensor) -> str:
-    """One line about a step: ``17  loss 0.031  confidence 0.93  arrived 0/1``; the least confidence of all handles. – is what nobody measured."""
+    """One line about a step: ``17  loss 0.031  confidence 0.93  arrived 0/1``; the least
+    confidence of all handles. – is what nobody measured.
+    """
     loss = f"{sum(losses.values()):.3g}" if losses else "–"
     least = f"{least:.2f}" if np.isfinite(least := confidence.min().item()) else "–"
     arrivals = f"{int(arrived.sum())}/{len(arrived)}"
@@ -162,7 +178,9 @@ def describe(index: int, losses: Mapping[str, float], confidence: Tensor, arrive
 
 
 def trusted(confidence: Tensor, threshold: Tensor | None) -> Tensor:
-    """(n) bool, where a `confidence` (n) reaches its `threshold` (n); all, where that is -∞ or there is none."""
+    """(n) bool, where a `confidence` (n) reaches its `threshold` (n); all, where that is -∞ or
+    there is none.
+    """
     if threshold is None:
         return torch.ones_like(confidence, dtype=torch.bool)
     return (confidence >= threshold) | threshold.isneginf()

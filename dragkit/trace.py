@@ -22,8 +22,9 @@ STALLED = 30  # steps without coming nearer after which a handle counts as lost;
 class Trace:
     """The light record of a run: a list of `Frame`, one per step.
 
-    ``trace.append(step)`` takes a `Step` of `drag`; ``Trace(drag(…))`` takes a whole run, and an interrupt
-    keeps the steps made so far. It can be saved and loaded, drawn (:mod:`dragkit.plot`), played (:class:`dragkit.Player`) and exported.
+    ``trace.append(step)`` takes a `Step` of `drag`; ``Trace(drag(…))`` takes a whole run, and an
+    interrupt keeps the steps made so far. It can be saved and loaded, drawn (:mod:`dragkit.plot`),
+    played (:class:`dragkit.Player`) and exported.
     """
 
     def __init__(self, steps: Iterator[Step] | list[Frame] = ()) -> None:
@@ -35,27 +36,58 @@ class Trace:
         except KeyboardInterrupt:
             if not self.frames:
                 raise
-            warnings.warn(f"interrupted: the trace keeps steps {self.frames[0].index} to {self.frames[-1].index}; drag(…, resume=trace[-1]) goes on from there", stacklevel=2)
+            warnings.warn(
+                f"interrupted: the trace keeps steps {self.frames[0].index} to"
+                f" {self.frames[-1].index}; drag(…, resume=trace[-1]) goes on from there",
+                stacklevel=2,
+            )
 
     @classmethod
-    def of(cls, model: Any, pairs: Iterable[tuple[Tensor, Any]], edit: Edit, arrive: float = 1.0) -> Trace:
-        """The record of a loop of your own: what it yielded, as pairs of a latent and its points, one (x, y) or (n 2).
+    def of(
+        cls, model: Any, pairs: Iterable[tuple[Tensor, Any]], edit: Edit, arrive: float = 1.0
+    ) -> Trace:
+        """The record of a loop of your own: what it yielded, as pairs of a latent and its points,
+        one (x, y) or (n 2).
 
-        The pictures are rendered anew from the latents. What such a loop does not tell is not made up: the confidence is NaN, there
-        are no losses and no score windows. :func:`dragkit.session.retrack` says what a tracker sees on the same pictures.
+        The pictures are rendered anew from the latents. What such a loop does not tell is not made
+        up: the confidence is NaN, there are no losses and no score windows.
+        :func:`dragkit.session.retrack` says what a tracker sees on the same pictures.
 
         Raises:
             ValueError: points that are not one for each handle of the edit.
         """
         trace, edit = cls(), edit.fit(model.size).to("cpu")
         for index, (latent, points) in enumerate(pairs):
-            latent, points = latent.detach(), torch.as_tensor(points).detach().float().cpu().reshape(-1, 2)
+            latent, points = (
+                latent.detach(),
+                torch.as_tensor(points).detach().float().cpu().reshape(-1, 2),
+            )
             if points.shape != edit.handles.shape:
-                raise ValueError(f"pair {index} has {len(points)} points, the edit {len(edit.handles)} handles; give one point for each")
-            unknown, nowhere = torch.full([len(points)], torch.nan), torch.full([len(points), 1, 1], torch.nan)
+                raise ValueError(
+                    f"pair {index} has {len(points)} points, the edit {len(edit.handles)} handles;"
+                    " give one point for each"
+                )
+            unknown, nowhere = (
+                torch.full([len(points)], torch.nan),
+                torch.full([len(points), 1, 1], torch.nan),
+            )
             track = TrackResult(points, unknown, nowhere, None)
             arrived = (edit.targets - points).norm(dim=1) <= (edit.arrive or arrive)
-            trace.append(Step(index, latent.clone(), edit, model.view(latent), track, {}, arrived, {}, points, unknown, "your own"))
+            trace.append(
+                Step(
+                    index,
+                    latent.clone(),
+                    edit,
+                    model.view(latent),
+                    track,
+                    {},
+                    arrived,
+                    {},
+                    points,
+                    unknown,
+                    "your own",
+                )
+            )
         return trace
 
     def append(self, step: Step | Frame) -> Frame:
@@ -85,12 +117,16 @@ class Trace:
 
     def path(self, until: int | None = None) -> np.ndarray:
         """(steps n 2) every handle's way up to the frame at position `until`."""
-        return torch.stack([f.points for f in self.frames[: None if until is None else until + 1]]).numpy()
+        return torch.stack(
+            [f.points for f in self.frames[: None if until is None else until + 1]]
+        ).numpy()
 
     def why(self) -> str:
-        """Why the run stands where it stands: arrived, not there yet, or lost (which handle, since when).
+        """Why the run stands where it stands: arrived, not there yet, or lost (which handle, since
+        when).
 
-        A handle counts as lost when it has not come nearer to its target for 30 steps (our choice).
+        A handle counts as lost when it has not come nearer to its target for 30 steps (our
+        choice).
         """
         if not self.frames:
             return "no steps yet"
@@ -100,23 +136,36 @@ class Trace:
         distances = torch.stack([f.distance for f in self.frames])
         nearest = distances.argmin(0)
         stuck = [
-            f"handle {i} is lost: {last.distance[i]:.1f} px from its target, no nearer since step {self.frames[k].index}"
+            f"handle {i} is lost: {last.distance[i]:.1f} px from its target, no nearer since step"
+            f" {self.frames[k].index}"
             for i, k in enumerate(nearest.tolist())
             if not last.arrived[i] and len(self) - 1 - k >= STALLED
         ]
         missing = int((~last.arrived).sum())
-        return "; ".join(stuck) or f"not there yet after {last.index} steps: {missing} of {len(last.arrived)} handles still on the way"
+        return (
+            "; ".join(stuck)
+            or f"not there yet after {last.index} steps: {missing} of {len(last.arrived)} handles still on the way"
+        )
 
     def to_frame(self):
         """A pandas table: one row per step and handle."""
         import pandas as pd
 
         rows = [
-            {"step": f.index, "handle": i, "x": x, "y": y, "distance": f.distance[i].item(),
-             "confidence": f.confidence[i].item(), "trusted": bool(f.trusted[i]), "arrived": bool(f.arrived[i]), **f.losses}
+            {
+                "step": f.index,
+                "handle": i,
+                "x": x,
+                "y": y,
+                "distance": f.distance[i].item(),
+                "confidence": f.confidence[i].item(),
+                "trusted": bool(f.trusted[i]),
+                "arrived": bool(f.arrived[i]),
+                **f.losses,
+            }
             for f in self.frames
             for i, (x, y) in enumerate(f.points.tolist())
-        ]  # fmt: skip
+        ]
         return pd.DataFrame(rows)
 
     def to_gif(self, path: str | Path, fps: int = 15, size: int = 384) -> Path:
@@ -148,14 +197,21 @@ class Trace:
     def save(self, path: str | Path, **about: Any) -> Path:
         """Write ``path`` (.json, readable) and, beside it, its arrays (.npz); returns the path.
 
-        `about` goes into the JSON: the model's name, the method, anything that shall be remembered.
+        `about` goes into the JSON: the model's name, the method, anything that shall be
+        remembered.
         """
         self._must_have_steps()
-        return write(self.frames, path, ({"about": self.about} if self.about else {}) | about | {"why": self.why()})
+        return write(
+            self.frames,
+            path,
+            ({"about": self.about} if self.about else {}) | about | {"why": self.why()},
+        )
 
     @classmethod
     def load(cls, path: str | Path) -> Trace:
-        """Read what :meth:`save` wrote. Raises ValueError where that is not what the files hold."""
+        """Read what :meth:`save` wrote. Raises ValueError where that is not what the
+        files hold.
+        """
         frames, text = read(path)
         trace = cls(frames)
         trace.about = dict(text.get("about", {}))

@@ -32,11 +32,16 @@ METHODS = {"quick": QUICK, "slow": QUICK | {"lr": 0.1}}
 def toy_tasks(count: int = 4) -> list[Task]:
     """One or two blobs of each seed, to be dragged by (5, 3)."""
     centres = [Toy().sample(seed)[: 1 + seed % 2] for seed in range(count)]
-    return [Task(seed, Edit(c, c + torch.tensor([5.0, 3.0])), f"blob {seed}") for seed, c in enumerate(centres)]
+    return [
+        Task(seed, Edit(c, c + torch.tensor([5.0, 3.0])), f"blob {seed}")
+        for seed, c in enumerate(centres)
+    ]
 
 
 def told(results: list[dict]) -> dict:
-    """Results by task and method, without what the clock says; NaN as text, so that equal means equal."""
+    """Results by task and method, without what the clock says; NaN as text, so that equal means
+    equal.
+    """
     kept = [{k: v for k, v in result.items() if k not in TIMES} for result in results]
     return {(result["task"], result["method"]): json.dumps(result) for result in kept}
 
@@ -44,21 +49,38 @@ def told(results: list[dict]) -> dict:
 @pytest.fixture(scope="module")
 def unbroken(tmp_path_factory) -> list[dict]:
     """The results of a run that nothing disturbed."""
-    return runner.run(toy_tasks(), METHODS, tmp_path_factory.mktemp("bench") / "out.jsonl", model="toy")
+    return runner.run(
+        toy_tasks(), METHODS, tmp_path_factory.mktemp("bench") / "out.jsonl", model="toy"
+    )
 
 
-# --- edits -------------------------------------------------------------------------------------------------
+# --- edits
+# -------------------------------------------------------------------------------------------------
 
 coordinates = st.floats(0, 127, width=32)
-points = st.lists(st.tuples(coordinates, coordinates), min_size=1, max_size=5, unique_by=lambda p: tuple(map(round, p)))
-masks = st.none() | st.integers(1, 2**12 - 1).map(lambda bits: torch.tensor([bits >> i & 1 for i in range(12)]).reshape(3, 4))
-numbered = st.tuples(st.integers(0, 2**32), points, masks, st.none() | st.floats(0.1, 9), st.booleans())
+points = st.lists(
+    st.tuples(coordinates, coordinates),
+    min_size=1,
+    max_size=5,
+    unique_by=lambda p: tuple(map(round, p)),
+)
+masks = st.none() | st.integers(1, 2**12 - 1).map(
+    lambda bits: torch.tensor([bits >> i & 1 for i in range(12)]).reshape(3, 4)
+)
+numbered = st.tuples(
+    st.integers(0, 2**32), points, masks, st.none() | st.floats(0.1, 9), st.booleans()
+)
 
 
 @given(st.lists(numbered, max_size=4))
 def test_what_is_written_is_read_again(drawn):
     tasks = [
-        Task(seed, Edit(p, p[::-1], mask, arrive), f"tâsk {i}", tuple("abcde"[: len(p)]) if named else ())
+        Task(
+            seed,
+            Edit(p, p[::-1], mask, arrive),
+            f"tâsk {i}",
+            tuple("abcde"[: len(p)]) if named else (),
+        )
         for i, (seed, p, mask, arrive, named) in enumerate(drawn)
     ]
     with tempfile.TemporaryDirectory() as folder:
@@ -73,7 +95,12 @@ def test_a_mask_is_kept_as_runs_and_a_hundred_of_them_stay_small(tmp_path):
     mask = torch.tensor([[0, 0, 1], [1, 1, 0]])
     task = Task(0, Edit([(1, 1)], [(0, 0)], mask), "a")
     assert task.to_dict()["mask"] == {"size": [2, 3], "runs": [2, 3, 1]}
-    assert Task(0, Edit([(1, 1)], [(0, 0)], 1 - mask), "a").to_dict()["mask"]["runs"] == [0, 2, 3, 1]
+    assert Task(0, Edit([(1, 1)], [(0, 0)], 1 - mask), "a").to_dict()["mask"]["runs"] == [
+        0,
+        2,
+        3,
+        1,
+    ]
     y, x = torch.meshgrid(torch.arange(128), torch.arange(128), indexing="ij")
     disc = (x - 64) ** 2 + (y - 64) ** 2 < 40**2
     hundred = [Task(i, Edit([(1, 1)], [(0, 0)], disc), str(i)) for i in range(100)]
@@ -86,7 +113,10 @@ def test_numbers_in_the_file_are_as_short_as_they_were_given():
 
 def test_freedragbench_lines_are_row_column_and_get_a_name(tmp_path):
     path = tmp_path / "faces.jsonl"
-    path.write_text('\n{"seed": 7, "points": {"handle": [[10, 20], [30, 40]], "target": [[11, 22], [33, 44]]}}\n')
+    path.write_text(
+        '\n{"seed": 7, "points": {"handle": [[10, 20], [30, 40]], "target": [[11, 22], [33,'
+        " 44]]}}\n"
+    )
     (task,) = edits.read(path)
     assert (task.seed, task.name, task.landmarks) == (7, "faces-2", ())
     assert task.edit.handles.tolist() == [[20, 10], [40, 30]]
@@ -112,7 +142,10 @@ GOOD = '{"name": "a", "seed": 1, "handles": [[1, 2]], "targets": [[3, 4]]}'
         (GOOD.replace("}", ', "landmarks": ["nose", "chin"]}'), "2 landmarks for 1 handles"),
         (GOOD.replace("}", ', "landmarks": "n"}'), "landmarks is 'n'"),
         (GOOD.replace("}", ', "mask": ["01"]}'), "it must be null or"),
-        (GOOD.replace("}", ', "mask": {"size": [2, 2], "runs": [1, 2]}}'), "make 3 pixels, its size 2×2 needs 4"),
+        (
+            GOOD.replace("}", ', "mask": {"size": [2, 2], "runs": [1, 2]}}'),
+            "make 3 pixels, its size 2×2 needs 4",
+        ),
         ('{"seed": 1, "points": {"handle": [[1, 2]]}}', "FreeDragBench"),
         ('{"seed": 1, "points": {"handle": [[1, 2, 3]], "target": [[1, 2]]}}', "too many values"),
     ],
@@ -130,18 +163,25 @@ def test_two_tasks_of_one_name_are_not_written(tmp_path):
 
 
 def test_the_sample_files_fit_the_lion():
-    ours, theirs = (edits.read(ROOT / "data" / "edits" / f"{name}.jsonl") for name in ("lion", "freedragbench"))
+    ours, theirs = (
+        edits.read(ROOT / "data" / "edits" / f"{name}.jsonl") for name in ("lion", "freedragbench")
+    )
     for task in ours + theirs:
         task.edit.fit((128, 128))
     assert ours[0].edit.handles.tolist() == theirs[0].edit.handles.tolist()
     assert ours[0].landmarks == ("chin",)
 
 
-# --- metrics, by hand --------------------------------------------------------------------------------------
+# --- metrics, by hand
+# --------------------------------------------------------------------------------------
 
 
 def test_mean_distance():
-    assert metrics.mean_distance(torch.tensor([[3.0, 4], [1, 1]]), torch.tensor([[0.0, 0], [1, 2]])) == 3  # (5 + 1) / 2
+    # (5 + 1) / 2
+    assert (
+        metrics.mean_distance(torch.tensor([[3.0, 4], [1, 1]]), torch.tensor([[0.0, 0], [1, 2]]))
+        == 3
+    )
     with pytest.raises(ValueError, match=r"found is \(1, 2\) and targets \(2, 2\)"):
         metrics.mean_distance(torch.zeros(1, 2), torch.zeros(2, 2))
 
@@ -168,7 +208,9 @@ def test_drag_accuracy_compares_the_handle_before_with_the_target_after():
     assert metrics.dai(before, after, handles, targets, 1) == pytest.approx((0.25 + 1) / 9)
     assert metrics.dai(before, after, handles, targets, 0) == pytest.approx(0.25)
     assert metrics.dai(before, before, handles, handles, 3) == 0
-    assert metrics.dai(torch.zeros(3, 9, 9), torch.ones(3, 9, 9), handles, targets, 2) == pytest.approx(3)
+    assert metrics.dai(
+        torch.zeros(3, 9, 9), torch.ones(3, 9, 9), handles, targets, 2
+    ) == pytest.approx(3)
     both = torch.tensor([[3.0, 2.0], [8.0, 8.0]]), torch.tensor([[5.0, 6.0], [8.0, 8.0]])
     assert metrics.dai(before, after, *both, 1) == pytest.approx((1.25 / 9 + 0) / 2)
 
@@ -177,7 +219,9 @@ def test_drag_accuracy_leaves_out_what_is_off_the_picture():
     before, after = torch.zeros(3, 5, 5), torch.full((3, 5, 5), 7.0)
     after[:, 2:4, 2:4] = 0  # the four pixels that the handle's patch has in the corner …
     after[0, 3, 3] = 2  # … one of them red
-    assert metrics.dai(before, after, torch.tensor([[0.0, 0.0]]), torch.tensor([[2.0, 2.0]]), 1) == pytest.approx(4 / 4)
+    assert metrics.dai(
+        before, after, torch.tensor([[0.0, 0.0]]), torch.tensor([[2.0, 2.0]]), 1
+    ) == pytest.approx(4 / 4)
     with pytest.raises(ValueError, match="radius is 1.5"):
         metrics.dai(before, after, torch.zeros(1, 2), torch.zeros(1, 2), 1.5)
     with pytest.raises(ValueError, match="outside the 5×5 picture"):
@@ -196,16 +240,26 @@ def test_bootstrap():
     assert metrics.bootstrap(values) == (low, high) != metrics.bootstrap(values, seed=1)
 
 
-# --- the runner --------------------------------------------------------------------------------------------
+# --- the runner
+# --------------------------------------------------------------------------------------------
 
 
 def test_a_result_says_what_was_asked_and_how_it_ended(unbroken):
-    assert [(r["task"], r["method"]) for r in unbroken] == [(t.name, m) for t in toy_tasks() for m in METHODS]
+    assert [(r["task"], r["method"]) for r in unbroken] == [
+        (t.name, m) for t in toy_tasks() for m in METHODS
+    ]
     result = unbroken[2]
-    assert (result["model"], result["seed"], result["handles"], result["error"]) == ("toy", 1, 2, None)
+    assert (result["model"], result["seed"], result["handles"], result["error"]) == (
+        "toy",
+        1,
+        2,
+        None,
+    )
     assert result["steps"] == 4 and result["why"] == "out of steps" and result["arrived"] == 0
     found = torch.tensor(result["points"])
-    assert result["claimed_distance"] == pytest.approx(metrics.mean_distance(found, toy_tasks()[1].edit.targets))
+    assert result["claimed_distance"] == pytest.approx(
+        metrics.mean_distance(found, toy_tasks()[1].edit.targets)
+    )
     assert 0 < result["start_seconds"] < result["seconds"]
     assert result["dai"] > 0 and math.isnan(result["change_outside"])
     assert "latent" not in result
@@ -245,13 +299,15 @@ def test_a_killed_run_goes_on_to_the_same_results(tmp_path):
     out, file = tmp_path / "out.jsonl", edits.write(tmp_path / "edits.jsonl", toy_tasks(6))
     methods = {name: pieces | {"steps": 25, "arrive": 1.0} for name, pieces in METHODS.items()}
     code = (
-        "import torch; torch.set_num_threads(1)\n"
-        "from dragkit import *; from dragkit.bench import edits, runner\n"
-        f"pieces = methods.draggan() | {{'losses': (ShiftedPatchLoss(6),), 'lr': 0.5, 'steps': 25, 'arrive': 1.0}}\n"
-        f"methods = {{'quick': pieces, 'slow': pieces | {{'lr': 0.1}}}}\n"
-        f"runner.run(edits.read({str(file)!r}), methods, {str(out)!r}, model='toy')"
+        "import torch; torch.set_num_threads(1)\nfrom dragkit import *; from dragkit.bench import"
+        " edits, runner\npieces = methods.draggan() | {'losses': (ShiftedPatchLoss(6),), 'lr':"
+        " 0.5, 'steps': 25, 'arrive': 1.0}\nmethods = {'quick': pieces, 'slow': pieces |"
+        f" {{'lr': 0.1}}}}\nrunner.run(edits.read({str(file)!r}), methods, {str(out)!r},"
+        " model='toy')"
     )
-    child = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE, text=True, cwd=ROOT)
+    child = subprocess.Popen(
+        [sys.executable, "-c", code], stderr=subprocess.PIPE, text=True, cwd=ROOT
+    )
     while child.poll() is None and not (out.exists() and out.read_bytes().count(b"\n") >= 3):
         time.sleep(0.002)
     child.kill()
@@ -268,14 +324,25 @@ def test_a_killed_run_goes_on_to_the_same_results(tmp_path):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"methods": {"quick": QUICK | {"lr": 0.4}}}, "blob 0', method 'quick' with other settings: pieces was .*0.5.* now it is .*0.4"),
+        (
+            {"methods": {"quick": QUICK | {"lr": 0.4}}},
+            "blob 0', method 'quick' with other settings: pieces was .*0.5.* now it is .*0.4",
+        ),
         ({"model": Toy(light=0.1)}, "model was toy, now it is Toy"),
-        ({"tasks": [Task(1, toy_tasks(1)[0].edit, "blob 0")]}, 'task was .*"seed": 0.* now it is .*"seed": 1'),
+        (
+            {"tasks": [Task(1, toy_tasks(1)[0].edit, "blob 0")]},
+            'task was .*"seed": 0.* now it is .*"seed": 1',
+        ),
         ({"measure": lambda *_: {}}, "measure was pictures, now it is <lambda>"),
     ],
 )
 def test_results_of_other_settings_are_not_taken_for_these(tmp_path, change, message):
-    asked = {"tasks": toy_tasks(1), "methods": {"quick": QUICK}, "out": tmp_path / "out.jsonl", "model": "toy"}
+    asked = {
+        "tasks": toy_tasks(1),
+        "methods": {"quick": QUICK},
+        "out": tmp_path / "out.jsonl",
+        "model": "toy",
+    }
     runner.run(**asked)
     before = asked["out"].read_bytes()
     with pytest.raises(ValueError, match=message):
@@ -285,7 +352,13 @@ def test_results_of_other_settings_are_not_taken_for_these(tmp_path, change, mes
 
 def test_settings_are_told_apart_by_what_they_say_not_by_where_they_lie():
     def settings(gate, mask):
-        return runner.Job(Task(0, Edit([(1, 1)], [(2, 2)], mask), "a"), "m", {"trust": gate}, "toy", metrics.pictures).settings()
+        return runner.Job(
+            Task(0, Edit([(1, 1)], [(2, 2)], mask), "a"),
+            "m",
+            {"trust": gate},
+            "toy",
+            metrics.pictures,
+        ).settings()
 
     board = torch.arange(128 * 128).reshape(128, 128) % 2
     assert settings(lambda c: c, board) == settings(lambda c: c, board.clone())
@@ -304,9 +377,13 @@ def test_a_damaged_line_before_the_last_is_an_error(tmp_path):
 
 def test_an_edit_that_does_not_fit_is_a_result_and_the_run_goes_on(tmp_path):
     wrong = Task(0, Edit([(400, 5)], [(10, 10)]), "too far")
-    bad, good = runner.run([wrong, *toy_tasks(1)], {"quick": QUICK}, tmp_path / "out.jsonl", model="toy")
+    bad, good = runner.run(
+        [wrong, *toy_tasks(1)], {"quick": QUICK}, tmp_path / "out.jsonl", model="toy"
+    )
     assert bad["task"] == "too far" and bad["why"] == "failed"
-    assert bad["error"].startswith("ValueError: handle 0 at (400, 5) is outside the 128×128 picture")
+    assert bad["error"].startswith(
+        "ValueError: handle 0 at (400, 5) is outside the 128×128 picture"
+    )
     assert (bad["steps"], bad["points"]) == (0, None) and math.isnan(bad["claimed_distance"])
     assert good["error"] is None
     frame = tables.table([bad, good], value="claimed_distance")
@@ -352,7 +429,9 @@ def test_wrong_questions_are_refused_before_any_work(tmp_path):
     with pytest.raises(TypeError, match="method 'a' does not fit drag: .*steptes"):
         runner.run(toy_tasks(1), {"a": QUICK | {"steptes": 5}}, out, model="toy")
     with pytest.raises(TypeError, match="losses"):
-        runner.run(toy_tasks(1), {"a": {"tracker": NearestNeighbor(), "lr": 1.0}}, out, model="toy")
+        runner.run(
+            toy_tasks(1), {"a": {"tracker": NearestNeighbor(), "lr": 1.0}}, out, model="toy"
+        )
     with pytest.raises(ValueError, match="'blob 0' is taken"):
         runner.run(toy_tasks(1) * 2, METHODS, out, model="toy")
     assert not out.exists()
@@ -362,10 +441,22 @@ def test_wrong_questions_are_refused_before_any_work(tmp_path):
 
 def test_a_measure_that_fails_stops_the_run_and_names_the_task(tmp_path):
     with pytest.raises(ZeroDivisionError) as caught:
-        runner.run(toy_tasks(1), METHODS, tmp_path / "out.jsonl", model="toy", measure=lambda *_: {"a": 1 / 0})
+        runner.run(
+            toy_tasks(1),
+            METHODS,
+            tmp_path / "out.jsonl",
+            model="toy",
+            measure=lambda *_: {"a": 1 / 0},
+        )
     assert caught.value.__notes__ == ["(task 'blob 0', method 'quick')"]
     with pytest.raises(ValueError, match="returns 'steps', which every result has"):
-        runner.run(toy_tasks(1), METHODS, tmp_path / "out.jsonl", model="toy", measure=lambda *_: {"steps": 1})
+        runner.run(
+            toy_tasks(1),
+            METHODS,
+            tmp_path / "out.jsonl",
+            model="toy",
+            measure=lambda *_: {"steps": 1},
+        )
 
 
 def interrupting(calls: list):
@@ -375,7 +466,11 @@ def interrupting(calls: list):
         calls.append(task.name)
         if len(calls) == 3:
             raise KeyboardInterrupt
-        return {"truth": metrics.mean_distance(last.latent[: len(task.edit.handles)], task.edit.targets)}
+        return {
+            "truth": metrics.mean_distance(
+                last.latent[: len(task.edit.handles)], task.edit.targets
+            )
+        }
 
     return measure
 
@@ -400,14 +495,18 @@ def test_an_interrupt_keeps_what_a_pool_has_finished_and_cancels_the_rest(tmp_pa
     assert 2 <= len(done) == len(runner.read(out)) and len(calls) < 40
     assert {("blob 0", "quick"), ("blob 0", "slow")} <= set(done)
     with ThreadPoolExecutor(2) as pool:
-        results = runner.run(toy_tasks(20), METHODS, out, model="toy", measure=measure, executor=pool)
+        results = runner.run(
+            toy_tasks(20), METHODS, out, model="toy", measure=measure, executor=pool
+        )
     assert len(results) == len(told(runner.read(out))) == len(runner.read(out)) == 40
 
 
 def test_two_processes_give_the_same_results_with_one_thread_each(tmp_path, unbroken, monkeypatch):
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     with ProcessPoolExecutor(2, mp_context=multiprocessing.get_context("spawn")) as pool:
-        results = runner.run(toy_tasks(), METHODS, tmp_path / "out.jsonl", model="toy", executor=pool)
+        results = runner.run(
+            toy_tasks(), METHODS, tmp_path / "out.jsonl", model="toy", executor=pool
+        )
         assert pool.submit(torch.get_num_threads).result() == 1
     assert told(results) == told(unbroken) == told(runner.read(tmp_path / "out.jsonl"))
     assert [r["task"] for r in results] == [r["task"] for r in unbroken]
@@ -415,18 +514,29 @@ def test_two_processes_give_the_same_results_with_one_thread_each(tmp_path, unbr
 
 def test_dask_gives_the_same_results(tmp_path, unbroken):
     distributed = pytest.importorskip("distributed")
-    with distributed.Client(processes=False, n_workers=1, threads_per_worker=2, dashboard_address=None) as client:
-        results = runner.run(toy_tasks(), METHODS, tmp_path / "out.jsonl", model="toy", executor=client.get_executor())
+    with distributed.Client(
+        processes=False, n_workers=1, threads_per_worker=2, dashboard_address=None
+    ) as client:
+        results = runner.run(
+            toy_tasks(),
+            METHODS,
+            tmp_path / "out.jsonl",
+            model="toy",
+            executor=client.get_executor(),
+        )
     assert told(results) == told(unbroken) == told(runner.read(tmp_path / "out.jsonl"))
 
 
-# --- tables, by hand ---------------------------------------------------------------------------------------
+# --- tables, by hand
+# ---------------------------------------------------------------------------------------
 
 
 def result(task: str, method: str, value: float, handles: int = 1, **more) -> dict:
     """A made-up result; one handle of it has arrived."""
     rest = {"arrived": 1, "steps": 10, "seconds": 0.5, "error": None}
-    return {"task": task, "method": method, "mean_distance": value, "handles": handles} | rest | more
+    return (
+        {"task": task, "method": method, "mean_distance": value, "handles": handles} | rest | more
+    )
 
 
 RESULTS = [
@@ -441,9 +551,27 @@ def test_the_table_by_hand():
     frame = tables.table(RESULTS)
     assert list(frame.index) == [("slow & sure", 1), ("DragGAN", 1), ("DragGAN", 4)]
     low, high = metrics.bootstrap([1, 2, 3, 6])
-    sure = {"pairs": 4, "mean": 3, "low": low, "high": high, "median": 2.5, "arrived": 1, "steps": 10, "seconds": 0.5, "failed": 0}
+    sure = {
+        "pairs": 4,
+        "mean": 3,
+        "low": low,
+        "high": high,
+        "median": 2.5,
+        "arrived": 1,
+        "steps": 10,
+        "seconds": 0.5,
+        "failed": 0,
+    }
     assert frame.loc[("slow & sure", 1)].to_dict() == sure
-    four = {"pairs": 1, "mean": 1234.56, "median": 1234.56, "arrived": 1 / 8, "steps": 10, "seconds": 0.5, "failed": 1}
+    four = {
+        "pairs": 1,
+        "mean": 1234.56,
+        "median": 1234.56,
+        "arrived": 1 / 8,
+        "steps": 10,
+        "seconds": 0.5,
+        "failed": 1,
+    }
     assert frame.loc[("DragGAN", 4)].dropna().to_dict() == four, "one value has no interval"
     assert list(tables.table(RESULTS, by=()).index) == ["slow & sure", "DragGAN"]
     assert tables.table(RESULTS, by=(), value="steps").loc["DragGAN", "pairs"] == 6
@@ -451,10 +579,18 @@ def test_the_table_by_hand():
 
 def test_a_comparison_is_of_the_same_tasks_and_resamples_them_as_pairs():
     frame = tables.compare([*RESULTS, result("g", "slow & sure", 100.0)], "DragGAN")
-    assert frame.to_dict("index") == {("slow & sure", 1): {"pairs": 4, "ratio": 0.5, "low": 0.5, "high": 0.5}}
-    half = [result("a", "x", 1.0), result("b", "x", 1.0), result("a", "y", 1.0), result("b", "y", 3.0)]
+    assert frame.to_dict("index") == {
+        ("slow & sure", 1): {"pairs": 4, "ratio": 0.5, "low": 0.5, "high": 0.5}
+    }
+    half = [
+        result("a", "x", 1.0),
+        result("b", "x", 1.0),
+        result("a", "y", 1.0),
+        result("b", "y", 3.0),
+    ]
     row = tables.compare(half, "y").iloc[0]
-    assert (row["ratio"], row["low"], row["high"]) == (0.5, pytest.approx(1 / 3), 1)  # a a: 1, a b: 1/2, b b: 1/3
+    # a a: 1, a b: 1/2, b b: 1/3
+    assert (row["ratio"], row["low"], row["high"]) == (0.5, pytest.approx(1 / 3), 1)
     alone = tables.compare([result("a", "x", 1.0), result("b", "y", 1.0)], "y").iloc[0]
     assert alone["pairs"] == 0 and math.isnan(alone["ratio"])
 
@@ -463,8 +599,17 @@ def test_markdown_and_latex():
     text = tables.markdown(tables.table(RESULTS))
     head, _, _, dragon, four = text.splitlines()
     words = [cell.strip() for cell in head.strip("|").split("|")]
-    assert words[:4] == ["method", "handles", "pairs", "mean distance mean [px]"] and "seconds [s]" in words
-    assert [cell.strip() for cell in four.strip("|").split("|")][:5] == ["DragGAN", "4", "1", "1235", "–"]
+    assert (
+        words[:4] == ["method", "handles", "pairs", "mean distance mean [px]"]
+        and "seconds [s]" in words
+    )
+    assert [cell.strip() for cell in four.strip("|").split("|")][:5] == [
+        "DragGAN",
+        "4",
+        "1",
+        "1235",
+        "–",
+    ]
     assert "| 6.00 |" in " ".join(dragon.split())
     tex = tables.latex(tables.compare(RESULTS, "DragGAN"))
     assert r"method & handles & pairs & mean distance ratio & low & high \\" in tex
@@ -473,9 +618,20 @@ def test_markdown_and_latex():
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [(1234.5, "1234"), (123.45, "123"), (0.012345, "0.0123"), (3.0, "3.00"), (0.0, "0.00"), (math.nan, "–"), (7, "7"), ("a", "a"),
-     (999.7, "1000"), (0.0000123, "0.0000123"), (math.inf, "inf")],
-)  # fmt: skip
+    [
+        (1234.5, "1234"),
+        (123.45, "123"),
+        (0.012345, "0.0123"),
+        (3.0, "3.00"),
+        (0.0, "0.00"),
+        (math.nan, "–"),
+        (7, "7"),
+        ("a", "a"),
+        (999.7, "1000"),
+        (0.0000123, "0.0000123"),
+        (math.inf, "inf"),
+    ],
+)
 def test_numbers_are_rounded_to_three_digits(value, text):
     assert tables._number(value) == text
 
@@ -483,9 +639,13 @@ def test_numbers_are_rounded_to_three_digits(value, text):
 def test_tables_name_what_is_missing():
     with pytest.raises(ValueError, match="no results"):
         tables.table([])
-    with pytest.raises(ValueError, match="no result has 'beauty'; they have task, method, mean_distance"):
+    with pytest.raises(
+        ValueError, match="no result has 'beauty'; they have task, method, mean_distance"
+    ):
         tables.table(RESULTS, value="beauty")
-    with pytest.raises(ValueError, match="no method 'FreeDrag' in these results; they have slow & sure, DragGAN"):
+    with pytest.raises(
+        ValueError, match="no method 'FreeDrag' in these results; they have slow & sure, DragGAN"
+    ):
         tables.compare(RESULTS, "FreeDrag")
     with pytest.raises(ValueError, match="two results for task 'a', method 'DragGAN'"):
         tables.table([*RESULTS, result("a", "DragGAN", 1.0)])

@@ -44,14 +44,20 @@ def test_the_edits_are_nested_visible_and_where_the_world_has_them():
 
 
 def test_before_any_drag_the_measure_reads_the_start_and_after_it_the_target(model):
-    """Truth about two pictures that need no drag: the start, and the generator's own picture of the target pose."""
+    """Truth about two pictures that need no drag: the start, and the generator's own picture of
+    the target pose.
+    """
     (task,) = lions.pairs_of(1, (17,))
     step = lambda latent: type("Last", (), {"latent": latent, "points": task.edit.targets})
     start = model.sample(1)
     away = lions.truth(model, task, start, step(start))
-    assert away["mean_distance"] == pytest.approx(away["length"], abs=1e-4) and away["change_outside"] == 0
+    assert (
+        away["mean_distance"] == pytest.approx(away["length"], abs=1e-4)
+        and away["change_outside"] == 0
+    )
     there = model.of_z(lions.in_pose_of(lions.z_of(1), lions.z_of(10_001)))
-    assert lions.truth(model, task, start, step(there))["mean_distance"] < 0.02  # points are kept to 0.01 px
+    # points are kept to 0.01 px
+    assert lions.truth(model, task, start, step(there))["mean_distance"] < 0.02
 
 
 def test_a_lookalike_is_a_near_feature_neither_too_near_nor_too_far():
@@ -66,7 +72,10 @@ def test_a_lookalike_is_a_near_feature_neither_too_near_nor_too_far():
 def test_on_the_toy_the_twin_takes_the_nearest_neighbour_and_not_the_filter():
     films = list(tracking.toy_films(6))
     assert len(films) == 24 and {f.truth.shape for f in films} == {(tracking.FRAMES, 1, 2)}
-    found = tracking.results(films, {"nearest": NearestNeighbor(tracking.REACH), "learned": Discriminative(tracking.REACH)})
+    found = tracking.results(
+        films,
+        {"nearest": NearestNeighbor(tracking.REACH), "learned": Discriminative(tracking.REACH)},
+    )
     lost = found.groupby(["scene", "tracker"])["lost"].mean()
     assert lost["toy: look-alike", "nearest"] > 0.5 > lost["toy: look-alike", "learned"]
     assert lost["toy: plain", "nearest"] == lost["toy: plain", "learned"] == 0
@@ -82,18 +91,43 @@ def test_a_walk_begins_at_the_lion_and_ends_in_its_pose(model):
 
 def test_the_report_tells_every_method_and_subset():
     rows = [
-        {"task": f"lion {i}, {count}", "method": method, "count": count, "mean_distance": distance + i / 10, "tracker_error": 1.0,
-         "change_outside": 1.0, "length": i, "lookalike": i % 2, "handles": 1, "arrived": 1, "steps": 9, "seconds": 1.0,
-         "start_seconds": 0.1, "error": None, "claimed_distance": 0.5, "dai": 0.1}
-        for method, distance in zip([*stabledrag.METHODS, *stabledrag.DIAL], (2, 1.8, 1.5, 1, *[1] * 7))
+        {
+            "task": f"lion {i}, {count}",
+            "method": method,
+            "count": count,
+            "mean_distance": distance + i / 10,
+            "tracker_error": 1.0,
+            "change_outside": 1.0,
+            "length": i,
+            "lookalike": i % 2,
+            "handles": 1,
+            "arrived": 1,
+            "steps": 9,
+            "seconds": 1.0,
+            "start_seconds": 0.1,
+            "error": None,
+            "claimed_distance": 0.5,
+            "dai": 0.1,
+        }
+        for method, distance in zip(
+            [*stabledrag.METHODS, *stabledrag.DIAL], (2, 1.8, 1.5, 1, *[1] * 7)
+        )
         for count in ("1", "5", "all")
         for i in range(4)
-    ]  # fmt: skip
+    ]
     results = pd.DataFrame(rows)
     assert len(stabledrag.DIAL) == 7
     text = stabledrag.report(results)
     assert "0.535" in text  # (1 + 0.15) / (2 + 0.15)
-    for words in ("gate alone", "a look-alike", "none has", "moves above 1.5 px", "change outside", "StableDrag, never", "of a drag's time"):
+    for words in (
+        "gate alone",
+        "a look-alike",
+        "none has",
+        "moves above 1.5 px",
+        "change outside",
+        "StableDrag, never",
+        "of a drag's time",
+    ):
         assert words in text
     assert len(stabledrag.dial(results).axes) == 2
     with pytest.raises(ValueError, match="no dial to draw"):
@@ -103,15 +137,32 @@ def test_the_report_tells_every_method_and_subset():
 def test_the_families_share_a_protocol_and_are_reported():
     methods = families.methods()
     assert list(methods)[:3] == ["DragGAN", "StableDrag", "FreeDrag"] and len(methods) == 7
-    assert {m["steps"] for m in methods.values()} == {150} and {m["lr"] for m in methods.values()} == {2e-3}
-    assert all(methods[name]["losses"] == methods["DragGAN"]["losses"] for name in methods if name not in families.GOALS)
+    assert {m["steps"] for m in methods.values()} == {150} and {
+        m["lr"] for m in methods.values()
+    } == {2e-3}
+    assert all(
+        methods[name]["losses"] == methods["DragGAN"]["losses"]
+        for name in methods
+        if name not in families.GOALS
+    )
     rows = [
-        {"task": f"lion {i}, {count}", "method": method, "count": count, "mean_distance": number + i, "tracker_error": 10.0 * number,
-         "change_outside": 1.0, "handles": 1, "arrived": 1, "steps": 9, "seconds": 2.5, "error": None}
+        {
+            "task": f"lion {i}, {count}",
+            "method": method,
+            "count": count,
+            "mean_distance": number + i,
+            "tracker_error": 10.0 * number,
+            "change_outside": 1.0,
+            "handles": 1,
+            "arrived": 1,
+            "steps": 9,
+            "seconds": 2.5,
+            "error": None,
+        }
         for number, method in enumerate(methods, 1)
         for count in ("1", "5", "all")
         for i in range(4)
-    ]  # fmt: skip
+    ]
     text = families.report(pd.DataFrame(rows))
     assert "1.40" in text  # (2 + 1.5) / (1 + 1.5)
     error = text.split("tracker's points")[1].split("###")[0]

@@ -1,4 +1,6 @@
-"""The course's checks: right answers pass, each known mistake is named, and nobody passes without an answer."""
+"""The course's checks: right answers pass, each known mistake is named, and nobody passes without
+an answer.
+"""
 
 from copy import deepcopy
 from dataclasses import replace
@@ -20,7 +22,13 @@ every = pytest.mark.parametrize("exercise", EXERCISES.values(), ids=EXERCISES)
 def renamed(function):
     """The same answer from somebody else's file: not the reference itself."""
     space = dict(function.__globals__)
-    return type(function)(function.__code__.replace(co_name="mine"), space, "mine", function.__defaults__, function.__closure__)
+    return type(function)(
+        function.__code__.replace(co_name="mine"),
+        space,
+        "mine",
+        function.__defaults__,
+        function.__closure__,
+    )
 
 
 @every
@@ -34,7 +42,9 @@ def test_the_right_answer_passes_with_a_picture(exercise):
     verdict = exercise(renamed(exercise.answer))
     assert verdict.passed, verdict.words
     assert (verdict.picture is None) == (exercise.draw is None)
-    said = [text.get_text() for axes in getattr(verdict.picture, "axes", []) for text in axes.texts]
+    said = [
+        text.get_text() for axes in getattr(verdict.picture, "axes", []) for text in axes.texts
+    ]
     assert "cannot be drawn" not in said
 
 
@@ -94,7 +104,15 @@ def test_the_packages_own_function_is_noticed_behind_another_name():
     ("exercise", "own"),
     [
         (check.threshold, lambda s, r: losses.above(r)(s)),
-        (check.follow, lambda f, x, y: tuple((torch.tensor([x, y]) + geometry.sample(f, torch.tensor([x, y]), tuple(f.shape[1:]))).tolist())),
+        (
+            check.follow,
+            lambda f, x, y: tuple(
+                (
+                    torch.tensor([x, y])
+                    + geometry.sample(f, torch.tensor([x, y]), tuple(f.shape[1:]))
+                ).tolist()
+            ),
+        ),
     ],
     ids=["threshold", "follow"],
 )
@@ -104,7 +122,9 @@ def test_so_is_another_piece_of_the_package(exercise, own):
 
 def test_shapes_and_sizes_of_errors_are_told():
     assert "shape (2,); it should be (3,)" in check.sample(lambda f, x, y: torch.zeros(2)).words
-    assert "differs in 100 % of its numbers" in check.sample(lambda f, x, y: torch.zeros(3) - 9).words
+    assert (
+        "differs in 100 % of its numbers" in check.sample(lambda f, x, y: torch.zeros(3) - 9).words
+    )
     assert "is str; it should be numbers" in check.sample(lambda f, x, y: "no").words
 
 
@@ -122,17 +142,33 @@ def test_an_answer_that_changes_what_it_was_given_is_told_once_its_numbers_are_r
         now[confidence < threshold] = first[confidence < threshold]
         return now
 
-    assert "not yet. It changes `z`, which was passed in; make a new one, or change a copy: z.clone()" in check.gradient_step(in_place).words
+    assert (
+        "not yet. It changes `z`, which was passed in; make a new one, or change a copy: z.clone()"
+        in check.gradient_step(in_place).words
+    )
     assert "It changes `now`" in check.reference(patches).words
-    assert "goes uphill" in check.gradient_step(lambda z, f, y, mu, lr: z.add_(z - check.gradient_step.answer(z, f, y, mu, lr))).words
+    assert (
+        "goes uphill"
+        in check.gradient_step(
+            lambda z, f, y, mu, lr: z.add_(z - check.gradient_step.answer(z, f, y, mu, lr))
+        ).words
+    )
 
 
 def test_methods_that_are_resampled_by_themselves_are_noticed_whatever_they_draw():
     def drawn(ours, theirs, resamplings):
-        others = np.random.default_rng(5).permutation(resamplings.ravel()).reshape(resamplings.shape)
-        return (ours.mean() / theirs.mean(), *np.percentile(ours[resamplings].mean(1) / theirs[others].mean(1), [2.5, 97.5]))
+        others = (
+            np.random.default_rng(5).permutation(resamplings.ravel()).reshape(resamplings.shape)
+        )
+        return (
+            ours.mean() / theirs.mean(),
+            *np.percentile(ours[resamplings].mean(1) / theirs[others].mean(1), [2.5, 97.5]),
+        )
 
-    reversed_ = lambda a, b, r: (a.mean() / b.mean(), *np.percentile(a[r].mean(1) / b[r[::-1]].mean(1), [2.5, 97.5]))
+    reversed_ = lambda a, b, r: (
+        a.mean() / b.mean(),
+        *np.percentile(a[r].mean(1) / b[r[::-1]].mean(1), [2.5, 97.5]),
+    )
     for wrong in (drawn, reversed_):
         assert "The two methods are not resampled together" in check.ratio(wrong).words
 
@@ -147,12 +183,17 @@ def test_pictures_say_whose_answer_they_show():
 def test_of_two_mistakes_the_first_is_named():
     both = lambda f, q, d, read: (read(f, q + d) - read(f, q)).abs().sum()
     assert "That is the sum" in check.pull(both).words
-    assert "20 is in it already" in check.hold(lambda f, s, m: 20 * ((f - s) * (1 - m)).abs().mean()).words
+    assert (
+        "20 is in it already"
+        in check.hold(lambda f, s, m: 20 * ((f - s) * (1 - m)).abs().mean()).words
+    )
 
 
 def test_both_pictures_have_one_scale():
     short = check.distances(lambda *case: check.distances.answer(*case)[:-1, :-1]).picture.axes[:2]
-    assert [axes.get_xlim() for axes in short] == [(-0.5, 6.5)] * 2 and [axes.get_ylim() for axes in short] == [(6.5, -0.5)] * 2
+    assert [axes.get_xlim() for axes in short] == [(-0.5, 6.5)] * 2 and [
+        axes.get_ylim() for axes in short
+    ] == [(6.5, -0.5)] * 2
     loud = check.pull(lambda f, q, d, read: 99 * check.pull.answer(f, q, d, read)).picture.axes[:2]
     assert len({axes.images[0].get_clim() for axes in loud}) == 1
     assert loud[1].images[0].get_array().max() > 90 * loud[0].images[0].get_array().max()
@@ -166,25 +207,40 @@ def test_it_is_said_that_ours_stands_in(capsys):
 
 
 def test_who_draws_by_himself_is_told_to_take_what_is_given():
-    mine = lambda v, r: np.percentile(np.random.default_rng(3).choice(v, r.shape).mean(1), [2.5, 97.5])
+    mine = lambda v, r: np.percentile(
+        np.random.default_rng(3).choice(v, r.shape).mean(1), [2.5, 97.5]
+    )
     assert "does not go by the resamplings that are given" in check.interval(mine).words
     assert "Three numbers are asked for" in check.ratio(lambda a, b, r: (1.0, (0.9, 1.1))).words
 
 
 def test_the_case_that_differs_is_told_in_words():
-    assert "For x = 0, width = 128, cells = 64: what it returns is 7 where" in check.cell(lambda x, w, c: 7).words
-    assert "For L_end = 0, l = 0.3: what it returns is 0.5 where" in check.share(lambda end, expected: 0.5).words
-    assert "For L_begin = 0, L_end = 0, l = 0.3: what it returns is 'jump' where it should be 'hop'" in check.case(
-        lambda b, e, l: "jump" if e < l / 2 else "stay" if e < b else "back").words  # fmt: skip
+    assert (
+        "For x = 0, width = 128, cells = 64: what it returns is 7 where"
+        in check.cell(lambda x, w, c: 7).words
+    )
+    assert (
+        "For L_end = 0, l = 0.3: what it returns is 0.5 where"
+        in check.share(lambda end, expected: 0.5).words
+    )
+    assert (
+        "For L_begin = 0, L_end = 0, l = 0.3: what it returns is 'jump' where it should be 'hop'"
+        in check.case(lambda b, e, l: "jump" if e < l / 2 else "stay" if e < b else "back").words
+    )
 
 
 def test_a_branch_without_a_return_is_told():
     assert "It returns nothing so far." in check.case(lambda begin, end, expected: None).words
-    found = check.case(lambda begin, end, expected: None if begin > end > expected / 2 else check.case.answer(begin, end, expected)).words
+    found = check.case(
+        lambda begin, end, expected: (
+            None if begin > end > expected / 2 else check.case.answer(begin, end, expected)
+        )
+    ).words
     assert "It returns nothing for L_begin = " in found and "a branch without a return" in found
 
 
-# --- the project's contract ------------------------------------------------------------------------------
+# --- the project's contract
+# ------------------------------------------------------------------------------
 
 
 class Own(Patch):
@@ -300,7 +356,9 @@ BROKEN = {
     "cells of the feature map": Own(lambda f, v, n: replace(f, points=(f.points - 0.5) / 2)),
     "counted from `near`": Own(lambda f, v, n: replace(f, points=f.points - n)),
     "it finds handle 0 at": Own(lambda f, v, n: replace(f, points=(f.points + 1).clamp_max(127))),
-    "it is a torch tensor of shape (3, 2)": Own(lambda f, v, n: replace(f, points=f.points.numpy())),
+    "it is a torch tensor of shape (3, 2)": Own(
+        lambda f, v, n: replace(f, points=f.points.numpy())
+    ),
     "it finds handle": Own(lambda f, v, n: replace(f, points=f.points + 5)),
     "It stays where it was told": Own(lambda f, v, n: replace(f, points=n)),
     "It loses handle": Own(lambda f, v, n: replace(f, points=n + (f.points - n).clamp(-0.3, 0.3))),
@@ -310,22 +368,38 @@ BROKEN = {
     "`memory`, which was passed in": InMemory(),
     "two answers, in `points`": Own(lambda f, v, n: replace(f, points=f.points + torch.rand(1))),
     "two answers, in `confidence`": Own(lambda f, v, n: replace(f, confidence=torch.rand(3))),
-    "`confidence` is 1 where the blobs are": Own(lambda f, v, n: replace(f, confidence=torch.ones(3))),
-    "Off the picture its `scores` are infinite": Own(lambda f, v, n: replace(f, scores=f.scores.nan_to_num(nan=-torch.inf))),
-    "`confidence` is lower where the blobs are": Own(lambda f, v, n: replace(f, confidence=-f.scores.nan_to_num(nan=-99).amax((1, 2)))),
+    "`confidence` is 1 where the blobs are": Own(
+        lambda f, v, n: replace(f, confidence=torch.ones(3))
+    ),
+    "Off the picture its `scores` are infinite": Own(
+        lambda f, v, n: replace(f, scores=f.scores.nan_to_num(nan=-torch.inf))
+    ),
+    "`confidence` is lower where the blobs are": Own(
+        lambda f, v, n: replace(f, confidence=-f.scores.nan_to_num(nan=-99).amax((1, 2)))
+    ),
     "`scores` are transposed": Own(lambda f, v, n: replace(f, scores=f.scores.mT)),
     "`scores` are turned around": Own(lambda f, v, n: replace(f, scores=-f.scores)),
-    "`scores` and `points` do not fit": Own(lambda f, v, n: replace(f, scores=f.scores.flip(1, 2))),
-    "All of its `scores` are the same": Own(lambda f, v, n: replace(f, scores=torch.zeros_like(f.scores))),
+    "`scores` and `points` do not fit": Own(
+        lambda f, v, n: replace(f, scores=f.scores.flip(1, 2))
+    ),
+    "All of its `scores` are the same": Own(
+        lambda f, v, n: replace(f, scores=torch.zeros_like(f.scores))
+    ),
     "the loss would pull on the tracker": Attached(),
     "`near`, which was passed in": Own(shifted),
     "`view.features`, which was passed in": Own(spoilt),
     "`points` is a tensor of shape (2, 3)": Own(lambda f, v, n: replace(f, points=f.points.T)),
     "`points` is a list": Own(lambda f, v, n: replace(f, points=f.points.tolist())),
     "`confidence` is None": Own(lambda f, v, n: replace(f, confidence=None)),
-    "`confidence` is a tensor of shape (1,)": Own(lambda f, v, n: replace(f, confidence=f.confidence[:1])),
-    "`scores` is a tensor of shape (3, 81)": Own(lambda f, v, n: replace(f, scores=f.scores.flatten(1))),
-    "`scores` is a tensor of shape (3, 9, 8)": Own(lambda f, v, n: replace(f, scores=f.scores[:, :, 1:])),
+    "`confidence` is a tensor of shape (1,)": Own(
+        lambda f, v, n: replace(f, confidence=f.confidence[:1])
+    ),
+    "`scores` is a tensor of shape (3, 81)": Own(
+        lambda f, v, n: replace(f, scores=f.scores.flatten(1))
+    ),
+    "`scores` is a tensor of shape (3, 9, 8)": Own(
+        lambda f, v, n: replace(f, scores=f.scores[:, :, 1:])
+    ),
     "carries gradients": Own(attached),
     "no memory back": Own(lambda f, v, n: replace(f, memory=None)),
     "outside the picture": Own(lambda f, v, n: replace(f, points=f.points - 3 * (f.points < 2))),
@@ -334,21 +408,37 @@ BROKEN = {
     "That is the class": Patch,
     "It has no `find`": type("Half", (), {"start": lambda self, view, edit: None})(),
     "`find` raises IndexError": Far(),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("words", BROKEN)
 def test_what_a_tracker_breaks_is_named(words):
     said = [check.tracker(deepcopy(BROKEN[words])) for _ in range(2)]
-    assert not said[0].passed and "not yet" in said[0].words and words in said[0].words, said[0].words
+    assert not said[0].passed and "not yet" in said[0].words and words in said[0].words, said[
+        0
+    ].words
     assert said[0].words == said[1].words
 
 
-@pytest.mark.parametrize("mine", [Patch(), Patch(1), Patch(30), dk.NearestNeighbor(), dk.Discriminative(), Own(), Soft(),
-                                  Own(lambda f, v, n: replace(f, scores=torch.full((3, 1, 1), torch.nan)))], ids=lambda t: type(t).__name__)  # fmt: skip
+@pytest.mark.parametrize(
+    "mine",
+    [
+        Patch(),
+        Patch(1),
+        Patch(30),
+        dk.NearestNeighbor(),
+        dk.Discriminative(),
+        Own(),
+        Soft(),
+        Own(lambda f, v, n: replace(f, scores=torch.full((3, 1, 1), torch.nan))),
+    ],
+    ids=lambda t: type(t).__name__,
+)
 def test_trackers_that_keep_the_contract_pass(mine):
     verdict = check.tracker(mine)
-    assert verdict.passed and "right" in verdict.words and verdict.picture is not None, verdict.words
+    assert verdict.passed and "right" in verdict.words and verdict.picture is not None, (
+        verdict.words
+    )
     assert check.tracker.or_ours(mine) is mine
 
 
@@ -376,10 +466,19 @@ def test_a_loop_that_never_ends_or_asks_for_no_gradient_is_told():
 
 
 def test_a_trap_that_nobody_fell_into_tells_by_how_much():
-    words = check.fool(lambda start, end: ({"lookalike": 0.9, "light": 0.2}, (start + end) / 2, end)).words
-    assert "left to right: its outcome is 'followed to the end, with a twin in light that changes, " in words and " px off' where it should be 'lost'" in words
+    words = check.fool(
+        lambda start, end: ({"lookalike": 0.9, "light": 0.2}, (start + end) / 2, end)
+    ).words
+    assert (
+        "left to right: its outcome is 'followed to the end, with a twin in light that changes, "
+        in words
+        and " px off' where it should be 'lost'" in words
+    )
     assert "it returns no scene" in check.fool(lambda start, end: {"lookalike": 0.9}).words
-    assert "lookalike is None; it is a number" in check.fool(lambda start, end: [{"lookalike": None}, start, end]).words
+    assert (
+        "lookalike is None; it is a number"
+        in check.fool(lambda start, end: [{"lookalike": None}, start, end]).words
+    )
     assert "places in the picture" in check.fool(lambda start, end: ({}, ..., ...)).words
 
 
@@ -396,25 +495,60 @@ def counted(values, resamplings):
 
 STYLES = [  # right answers that are written another way
     ("cell", lambda x, w, c: (np.float64(x) + 0.5) / (w / c) - 0.5),
-    ("distances", lambda f, t, p, r: [[float(np.linalg.norm((f[:, p[1] + j, p[0] + i] - t).numpy())) for i in range(-r, r + 1)] for j in range(-r, r + 1)]),
-    ("nearest", lambda d, p: torch.tensor([p[0], p[1]]) + torch.tensor(np.unravel_index(d.numpy().argmin(), d.shape)[::-1]) - len(d) // 2),
+    (
+        "distances",
+        lambda f, t, p, r: [
+            [
+                float(np.linalg.norm((f[:, p[1] + j, p[0] + i] - t).numpy()))
+                for i in range(-r, r + 1)
+            ]
+            for j in range(-r, r + 1)
+        ],
+    ),
+    (
+        "nearest",
+        lambda d, p: (
+            torch.tensor([p[0], p[1]])
+            + torch.tensor(np.unravel_index(d.numpy().argmin(), d.shape)[::-1])
+            - len(d) // 2
+        ),
+    ),
     ("direction", lambda p, t: F.normalize(t - p, dim=0)),
     ("direction", lambda p, t: (t - p) / ((t - p).norm() + 1e-6)),
     ("pull", lambda f, q, d, read: F.l1_loss(read(f, q + d[None]), read(f.detach(), q))),
     ("hold", lambda f, s, m: F.l1_loss(f * (1 - m), s.detach() * (1 - m))),
     ("to_cells", lambda m, n: F.interpolate(m[None, None], size=(n, n), mode="area")[0, 0]),
-    ("label", lambda n, p, w: np.exp(-((np.arange(n) - p[0]) ** 2 + (np.arange(n)[:, None] - p[1]) ** 2) / (2 * w * w))),
-    ("ridge", lambda f, y, mu: torch.inverse(f.T @ f / len(f) + mu * torch.eye(f.shape[1])) @ (f.T @ y / len(f))),
+    (
+        "label",
+        lambda n, p, w: np.exp(
+            -((np.arange(n) - p[0]) ** 2 + (np.arange(n)[:, None] - p[1]) ** 2) / (2 * w * w)
+        ),
+    ),
+    (
+        "ridge",
+        lambda f, y, mu: (
+            torch.inverse(f.T @ f / len(f) + mu * torch.eye(f.shape[1])) @ (f.T @ y / len(f))
+        ),
+    ),
     ("gradient_step", stepped),
     ("threshold", lambda s, r: [x - (1 - r) * abs(x) for x in s.tolist()]),
     ("reference", lambda a, b, c, t: [a[i] if c[i] >= t[i] else b[i] for i in range(len(a))]),
     ("share", lambda e, l: torch.sigmoid(torch.tensor(-np.log(9) / 0.6 / l * (e - 0.2 * l)))),
-    ("ddim_step", lambda z, e, n, t: (t / n) ** 0.5 * z + ((1 - t) ** 0.5 - (t * (1 - n) / n) ** 0.5) * e),
+    (
+        "ddim_step",
+        lambda z, e, n, t: (t / n) ** 0.5 * z + ((1 - t) ** 0.5 - (t * (1 - n) / n) ** 0.5) * e,
+    ),
     ("interval", lambda v, r: np.quantile(v[r].mean(axis=1), [0.025, 0.975])),
     ("interval", counted),
     ("follow", lambda f, x, y: tuple(np.array(v) for v in renamed(check.follow.answer)(f, x, y))),
     ("share", lambda e, l: np.array([renamed(check.share.answer)(e, l)])),
-    ("ratio", lambda a, b, r: (np.mean(a) / np.mean(b), *np.quantile(a[r].sum(1) / b[r].sum(1), [0.025, 0.975]))),
+    (
+        "ratio",
+        lambda a, b, r: (
+            np.mean(a) / np.mean(b),
+            *np.quantile(a[r].sum(1) / b[r].sum(1), [0.025, 0.975]),
+        ),
+    ),
     ("truncate", lambda w, m, psi: torch.lerp(m, w, psi)),
     ("errors", lambda s, c, t: [(s - t).norm(dim=2).mean(1), (s - c).norm(dim=2).mean(1)]),
 ]
@@ -426,22 +560,28 @@ def test_a_right_answer_in_another_style_passes(name, answer):
     assert verdict.passed, verdict.words
 
 
-@pytest.mark.parametrize(("words", "gate"), [
-    ("Give the gate itself", None),
-    ("It returns 0.3", lambda first: 0.3),
-    ("in another order", lambda first: torch.tensor([0.3, 0.3, 0.1])),
-    ("For a negative confidence", lambda first: 0.6 * first),
-    ("At most half as many", lambda first: first - 0.5 * first.abs()),
-    ("It returns tensor([True", lambda first: first > 0.1),
-    ("It raises ZeroDivisionError", lambda first: first / 0 + 1 // 0),
-    ("It changes `first`", lambda first: first.sub_(0.1)),
-    ("It shuts at step 1", lambda first: torch.full_like(first, 0.3)),
-    ("it asks for inf", dk.never),
-    ("At most half as many mistakes as these are asked for. It trusts 0 of", dk.above(0.8)),
-    ("At most half as many mistakes as these are asked for. It trusts 0 of", lambda first: first),
-    ("At most half as many mistakes as these are asked for. It trusts 5 of 5", dk.always),
-    ("For a negative confidence", lambda first: 0 * first),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("words", "gate"),
+    [
+        ("Give the gate itself", None),
+        ("It returns 0.3", lambda first: 0.3),
+        ("in another order", lambda first: torch.tensor([0.3, 0.3, 0.1])),
+        ("For a negative confidence", lambda first: 0.6 * first),
+        ("At most half as many", lambda first: first - 0.5 * first.abs()),
+        ("It returns tensor([True", lambda first: first > 0.1),
+        ("It raises ZeroDivisionError", lambda first: first / 0 + 1 // 0),
+        ("It changes `first`", lambda first: first.sub_(0.1)),
+        ("It shuts at step 1", lambda first: torch.full_like(first, 0.3)),
+        ("it asks for inf", dk.never),
+        ("At most half as many mistakes as these are asked for. It trusts 0 of", dk.above(0.8)),
+        (
+            "At most half as many mistakes as these are asked for. It trusts 0 of",
+            lambda first: first,
+        ),
+        ("At most half as many mistakes as these are asked for. It trusts 5 of 5", dk.always),
+        ("For a negative confidence", lambda first: 0 * first),
+    ],
+)
 def test_what_a_gate_breaks_is_named(words, gate):
     said = check.gate(gate)
     assert not said.passed and words in said.words, said.words
@@ -456,12 +596,16 @@ def test_a_gate_with_fewer_mistakes_passes():
 
 def test_numbers_may_come_in_any_container():
     nearest, errors = renamed(check.nearest.answer), renamed(check.errors.answer)
-    assert check.nearest(lambda *given: tuple(torch.tensor(v) if i else v for i, v in enumerate(nearest(*given)))).passed
+    assert check.nearest(
+        lambda *given: tuple(torch.tensor(v) if i else v for i, v in enumerate(nearest(*given)))
+    ).passed
     assert check.errors(lambda *given: torch.stack(errors(*given))).passed
 
 
 def test_what_is_no_number_is_told_as_that():
-    assert "not a number (NaN) in 100 %" in check.sample(lambda f, x, y: f[:, 0, 0] * torch.nan).words
+    assert (
+        "not a number (NaN) in 100 %" in check.sample(lambda f, x, y: f[:, 0, 0] * torch.nan).words
+    )
     assert "array" in check.case(lambda *given: np.zeros(2)).words
 
 
@@ -478,7 +622,9 @@ def test_the_line_is_that_of_the_function_not_of_its_helper():
 
 def test_a_run_that_passes_only_points_on_or_never_ends_does_not_pass():
     def pointless(run, target, patience):
-        yield from ((None, point) for _, point in renamed(check.patient.answer)(run, target, patience))
+        yield from (
+            (None, point) for _, point in renamed(check.patient.answer)(run, target, patience)
+        )
 
     def endless(run, target, patience):
         yield from run
@@ -489,6 +635,11 @@ def test_a_run_that_passes_only_points_on_or_never_ends_does_not_pass():
 
 
 def test_the_packages_own_trackers_keep_the_contract():
-    for one in (dk.NearestNeighbor(), dk.Discriminative(), dk.OpticalFlow(), dk.OpticalFlow(refine=12)):
+    for one in (
+        dk.NearestNeighbor(),
+        dk.Discriminative(),
+        dk.OpticalFlow(),
+        dk.OpticalFlow(refine=12),
+    ):
         assert check.tracker(one).passed, check.tracker(one).words
     assert "points are goals" in check.tracker(dk.LineSearch()).words

@@ -1,4 +1,6 @@
-"""Pictures are checked by their pixels: what is drawn lies where it should, in the colour it should have."""
+"""Pictures are checked by their pixels: what is drawn lies where it should, in the colour it
+should have.
+"""
 
 import io
 
@@ -35,7 +37,9 @@ def test_handle_and_target_lie_at_their_pixels_at_every_size(size):
     if size < UNIT:
         return
     middle = round(30.5 * size / 64)
-    assert picture[middle - 2 : middle + 3, middle].min(-1).max() > 160, "the white arrow leads from one to the other"
+    assert picture[middle - 2 : middle + 3, middle].min(-1).max() > 160, (
+        "the white arrow leads from one to the other"
+    )
     assert near(at(picture, 5, 55), (128, 128, 128))
 
 
@@ -96,7 +100,9 @@ def test_pictures_beside_and_below_each_other():
 @pytest.mark.parametrize(("size", "wide"), [((384, 384), False), ((800, 200), True)])
 def test_curves_mark_the_step_and_are_twice_as_fine(size, wide):
     steps, distance = [0, 1, 2, 3], np.array([[9.0, 4], [6, 3], [3, np.nan], [1, 1]])
-    draw = lambda at: c.curves(steps, distance, {"shift": [2, 2, 1, 0.5]}, at=at, arrive=1, size=size)
+    draw = lambda at: c.curves(
+        steps, distance, {"shift": [2, 2, 1, 0.5]}, at=at, arrive=1, size=size
+    )
     assert draw(0).size == (2 * size[0], 2 * size[1])
     changed = np.argwhere((np.asarray(draw(0)) != np.asarray(draw(3))).any(-1))
     height, width = 2 * size[1], 2 * size[0]
@@ -111,12 +117,16 @@ def test_curves_of_nearly_nothing(distance):
 
 
 def test_widths_grow_with_the_picture():
-    small, large = (np.asarray(c.paint(GREY, [(32, 32)], size=s)).astype(int) for s in (UNIT, 2 * UNIT))
+    small, large = (
+        np.asarray(c.paint(GREY, [(32, 32)], size=s)).astype(int) for s in (UNIT, 2 * UNIT)
+    )
     count = lambda p: (abs(p - HANDLE).max(-1) < 40).sum()
     assert count(large) == pytest.approx(4 * count(small), rel=0.15)
 
 
-@pytest.mark.parametrize("values", [[-3.0, -1, -2], [0.0, 0, 0], [1.0, np.inf, np.nan], [-1.0, 2, 5]])
+@pytest.mark.parametrize(
+    "values", [[-3.0, -1, -2], [0.0, 0, 0], [1.0, np.inf, np.nan], [-1.0, 2, 5]]
+)
 def test_curves_draw_any_loss(values):
     picture = c.curves([0, 1, 2], np.ones((3, 1)), {"mine": values})
     assert np.ptp(np.asarray(picture)) > 100
@@ -146,11 +156,15 @@ def test_what_lies_under_the_mouse_is_what_was_painted_there():
     assert under(14, 18) == (1, 5)
     assert under(50, 5) is None
     picture = compose(GREY, targets=targets, scores=scores, near=window, size=768)
-    dark, bright = (tuple(shade[:3]) for shade in (c.colours(scores)[0, 0], c.colours(scores)[1, 5]))
+    dark, bright = (
+        tuple(shade[:3]) for shade in (c.colours(scores)[0, 0], c.colours(scores)[1, 5])
+    )
     lens = [(x, y) for x in range(44, 62) for y in range(44, 62) if under(x, y)]
     assert len(lens) > 200
     for x, y in lens:
-        near_edge = any(under(x + a, y + b) != under(x, y) for a in (-0.6, 0.6) for b in (-0.6, 0.6))
+        near_edge = any(
+            under(x + a, y + b) != under(x, y) for a in (-0.6, 0.6) for b in (-0.6, 0.6)
+        )
         if under(x, y) != (1, 5) and not near_edge:
             assert near(at(picture, x, y), dark)
     finer = [(x, y) for x in np.arange(44, 62, 0.2) for y in np.arange(44, 62, 0.2)]
@@ -165,7 +179,8 @@ def test_every_cell_of_a_wide_window_is_read_where_it_was_painted_at_any_size(si
     window, targets = np.array([32.0, 32]), np.array([[60.0, 60]])
     picture = compose(GREY, targets=targets, scores=scores, near=window, size=size)
     shades, wrong, seen = c.colours(scores)[..., :3].astype(int), 0, 0
-    for x, y in [(x, y) for x in np.arange(4, 14, 0.7) for y in np.arange(4, 14, 0.7)]:  # in the lens
+    # in the lens
+    for x, y in [(x, y) for x in np.arange(4, 14, 0.7) for y in np.arange(4, 14, 0.7)]:
         cell = c.under(x, y, scores, window, (64, 64), targets, size)
         if cell:
             seen += 1
@@ -197,11 +212,17 @@ def test_a_click_on_any_panel_tells_its_step():
     for size in ((384, 576), (792, 192)):
         blank, marked = (np.asarray(c.chart(panels, at, size)).astype(int) for at in (None, 30))
         columns = np.argwhere((blank != marked).any(-1))
-        tall = [x for x in np.unique(columns[:, 1]) if (columns[:, 1] == x).sum() > 0.15 * blank.shape[0]]
+        tall = [
+            x
+            for x in np.unique(columns[:, 1])
+            if (columns[:, 1] == x).sum() > 0.15 * blank.shape[0]
+        ]
         assert len(tall) >= 2
         for x in tall:
             ys = columns[columns[:, 1] == x][:, 0]
-            assert c.step_at(x / 2, float(np.median(ys)) / 2, panels, size) == pytest.approx(30, abs=0.5)
+            assert c.step_at(x / 2, float(np.median(ys)) / 2, panels, size) == pytest.approx(
+                30, abs=0.5
+            )
         assert c.step_at(3, 3, panels, size) is None
 
 
@@ -216,11 +237,17 @@ def test_the_timeline_shades_what_was_not_trusted():
 
     steps, ones = list(range(20)), np.ones((20, 1))
     trusted = (np.arange(20) < 10)[:, None]
-    sure = {"confidence": 0.6 - 0.01 * np.arange(20.0)[:, None], "threshold": 0.5 * ones, "trusted": trusted}
+    sure = {
+        "confidence": 0.6 - 0.01 * np.arange(20.0)[:, None],
+        "threshold": 0.5 * ones,
+        "trusted": trusted,
+    }
     picture = np.asarray(c.curves(steps, ones, {"shift": ones[:, 0]}, size=(900, 200), **sure))
     shaded = np.argwhere((picture == SHADE).all(-1) & (np.arange(picture.shape[0]) > 60)[:, None])
     panels = c.run_panels(steps, ones, {"shift": ones[:, 0]}, **sure)
-    found = [c.step_at(x / 2, 100, panels, (900, 200)) for x in (shaded[:, 1].min(), shaded[:, 1].max())]
+    found = [
+        c.step_at(x / 2, 100, panels, (900, 200)) for x in (shaded[:, 1].min(), shaded[:, 1].max())
+    ]
     assert found == pytest.approx([9.5, 19.5], abs=0.3)
 
 
@@ -232,7 +259,9 @@ def test_features_read_as_the_trackers_read_them():
     features = np.random.default_rng(0).normal(size=(5, 8, 12)).astype(np.float32)
     for point in ([0.0, 0], [17.3, 9.9], [23, 15], [5.5, 3.25]):
         read = c.read(features, np.array(point), (16, 24))
-        assert np.allclose(read, sample(torch.from_numpy(features), torch.tensor([point]), (16, 24))[0], atol=1e-6)
+        assert np.allclose(
+            read, sample(torch.from_numpy(features), torch.tensor([point]), (16, 24))[0], atol=1e-6
+        )
 
 
 def test_a_palette_keeps_colours_and_finds_the_directions():
@@ -263,13 +292,23 @@ def test_a_window_with_a_stride_is_read_where_it_was_painted():
     assert c.under(25.2, 30, scores, window, (64, 64), targets, stride=2) == (3, 0)
     assert c.under(24.8, 30, scores, window, (64, 64), targets, stride=2) is None
     picture = compose(GREY, targets=targets, scores=scores, near=window, stride=2, size=768)
-    dark, bright = (tuple(shade[:3]) for shade in (c.colours(scores)[0, 0], c.colours(scores)[1, 5]))
-    assert near(at(picture, 36, 26), bright) and near(at(picture, 28, 26), dark) and near(at(picture, 25.5, 30), dark)
+    dark, bright = (
+        tuple(shade[:3]) for shade in (c.colours(scores)[0, 0], c.colours(scores)[1, 5])
+    )
+    assert (
+        near(at(picture, 36, 26), bright)
+        and near(at(picture, 28, 26), dark)
+        and near(at(picture, 25.5, 30), dark)
+    )
     assert not near(at(picture, 20, 30), dark)
 
 
 def test_a_window_in_which_nothing_was_compared_is_not_drawn():
     image, point = np.full((64, 64, 3), 200, np.uint8), np.array([[20.0, 30]])
     plain = c.paint(image, point, point)
-    assert np.array_equal(plain, c.paint(image, point, point, scores=np.full((1, 1), np.nan), near=point[0]))
-    assert not np.array_equal(plain, c.paint(image, point, point, scores=np.ones((3, 3)), near=point[0]))
+    assert np.array_equal(
+        plain, c.paint(image, point, point, scores=np.full((1, 1), np.nan), near=point[0])
+    )
+    assert not np.array_equal(
+        plain, c.paint(image, point, point, scores=np.ones((3, 3)), near=point[0])
+    )

@@ -1,4 +1,6 @@
-"""A diffusion model is dragged as it is published: the road, the opened UNet, the shared attention, the LoRA, the losses on a grid."""
+"""A diffusion model is dragged as it is published: the road, the opened UNet, the shared
+attention, the LoRA, the losses on a grid.
+"""
 
 import copy
 import json
@@ -32,15 +34,29 @@ diffusers = pytest.importorskip("diffusers")
 pytest.importorskip("peft")
 
 SIDE, LAYERS = 16, 4  # of the tiny model: its pictures, and its self-attention layers
-SD = {"beta_schedule": "scaled_linear", "beta_start": 0.00085, "beta_end": 0.012, "clip_sample": False, "set_alpha_to_one": False, "steps_offset": 1}
+SD = {
+    "beta_schedule": "scaled_linear",
+    "beta_start": 0.00085,
+    "beta_end": 0.012,
+    "clip_sample": False,
+    "set_alpha_to_one": False,
+    "steps_offset": 1,
+}
 
 
 def tiny_unet(seed: int = 0):
     torch.manual_seed(seed)
     unet = diffusers.UNet2DModel(
-        in_channels=12, out_channels=12, sample_size=8, block_out_channels=(8, 16), layers_per_block=1, norm_num_groups=4, attention_head_dim=4,
-        down_block_types=("DownBlock2D", "AttnDownBlock2D"), up_block_types=("AttnUpBlock2D", "UpBlock2D"),
-    )  # fmt: skip
+        in_channels=12,
+        out_channels=12,
+        sample_size=8,
+        block_out_channels=(8, 16),
+        layers_per_block=1,
+        norm_num_groups=4,
+        attention_head_dim=4,
+        down_block_types=("DownBlock2D", "AttnDownBlock2D"),
+        up_block_types=("AttnUpBlock2D", "UpBlock2D"),
+    )
     return unet.eval().requires_grad_(False)
 
 
@@ -50,7 +66,16 @@ def schedule(prediction: str = "v_prediction", **changes):
 
 def tiny(prediction: str = "v_prediction", steps: int = 10, unet=None, **settings) -> Diffusion:
     """A small random diffusion model for pictures of 16 px, whose latents are (12 8 8)."""
-    return Diffusion(unet or tiny_unet(), road(schedule(prediction), steps), encode, decode, (SIDE, SIDE), 2, "tiny", **settings)
+    return Diffusion(
+        unet or tiny_unet(),
+        road(schedule(prediction), steps),
+        encode,
+        decode,
+        (SIDE, SIDE),
+        2,
+        "tiny",
+        **settings,
+    )
 
 
 def latent(seed: int = 1) -> torch.Tensor:
@@ -70,7 +95,9 @@ def calls(module) -> list:
 
 def predicting(monkeypatch, rule) -> None:
     """Every model's network predicts `rule(z, t)`."""
-    monkeypatch.setattr(denoiser, "stages", lambda unet, z, t, text=None: iter([z, z, z, rule(z, t)]))
+    monkeypatch.setattr(
+        denoiser, "stages", lambda unet, z, t, text=None: iter([z, z, z, rule(z, t)])
+    )
 
 
 # The UNet, opened
@@ -126,9 +153,20 @@ def test_every_step_is_that_of_diffusers(prediction, numbers):
     z, predicted = torch.randn(2, 1, 4, 5, 5)
     for level in range(1, 51):
         t = int(way.times[level])
-        torch.testing.assert_close(way.step(z, predicted, level, level - 1), down.step(predicted, t, z, eta=0).prev_sample, atol=1e-5, rtol=1e-4)
-        if prediction == "epsilon":  # for velocities diffusers reads ε̂ at the level that the network was not told
-            torch.testing.assert_close(way.climb(z, z, predicted, level - 1, level), up.step(predicted, t, z).prev_sample, atol=1e-5, rtol=1e-4)
+        torch.testing.assert_close(
+            way.step(z, predicted, level, level - 1),
+            down.step(predicted, t, z, eta=0).prev_sample,
+            atol=1e-5,
+            rtol=1e-4,
+        )
+        # for velocities diffusers reads ε̂ at the level that the network was not told
+        if prediction == "epsilon":
+            torch.testing.assert_close(
+                way.climb(z, z, predicted, level - 1, level),
+                up.step(predicted, t, z).prev_sample,
+                atol=1e-5,
+                rtol=1e-4,
+            )
 
 
 @pytest.mark.parametrize("prediction", ["epsilon", "v_prediction"])
@@ -136,16 +174,24 @@ def test_a_step_up_that_knew_where_it_leads_is_undone_by_the_step_down(predictio
     way = road(schedule(prediction), 20)
     above, predicted = torch.randn(2, 1, 4, 5, 5)
     below = way.step(above, predicted, 14, 13)
-    torch.testing.assert_close(way.climb(below, above, predicted, 13, 14), above, atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(
+        way.climb(below, above, predicted, 13, 14), above, atol=1e-5, rtol=1e-4
+    )
 
 
 def test_the_times_of_the_road_are_those_of_dragdiffusion():
     way = road(diffusers.DDIMScheduler(**SD), 50)
-    assert way.times[1:].tolist() == list(range(1, 1000, 20)) and way.times[0] == 1 and way.steps == 50
+    assert (
+        way.times[1:].tolist() == list(range(1, 1000, 20))
+        and way.times[0] == 1
+        and way.steps == 50
+    )
     assert way.times[35] == 681
     betas = np.linspace(0.00085**0.5, 0.012**0.5, 1000) ** 2
     share = np.cumprod(1 - betas)
-    assert way.alphas[[0, 1, 35]].tolist() == pytest.approx([share[0], share[1], share[681]], rel=1e-5)
+    assert way.alphas[[0, 1, 35]].tolist() == pytest.approx(
+        [share[0], share[1], share[681]], rel=1e-5
+    )
 
 
 def test_noise_that_stays_the_same_leads_up_and_back_to_the_start():
@@ -158,7 +204,9 @@ def test_noise_that_stays_the_same_leads_up_and_back_to_the_start():
     for level in range(14, 0, -1):
         back = way.step(back, noise, level, level - 1)
     x0 = (z - (1 - way.alphas[0]).sqrt() * noise) / way.alphas[0].sqrt()
-    torch.testing.assert_close(up, way.alphas[14].sqrt() * x0 + (1 - way.alphas[14]).sqrt() * noise)
+    torch.testing.assert_close(
+        up, way.alphas[14].sqrt() * x0 + (1 - way.alphas[14]).sqrt() * noise
+    )
     torch.testing.assert_close(back, z, atol=1e-5, rtol=1e-4)
 
 
@@ -178,10 +226,14 @@ def test_whoever_knows_the_noise_makes_no_error(prediction):
 
 
 def test_what_is_no_road_is_told():
-    with pytest.raises(ValueError, match="prediction_type is 'sample'; known are 'epsilon' and 'v_prediction'"):
+    with pytest.raises(
+        ValueError, match="prediction_type is 'sample'; known are 'epsilon' and 'v_prediction'"
+    ):
         road(schedule("sample"), 50)
     for steps in (0, 1001, 50.0, "50"):
-        with pytest.raises(ValueError, match=f"steps is {steps!r}; give a whole number from 1 to 1000"):
+        with pytest.raises(
+            ValueError, match=f"steps is {steps!r}; give a whole number from 1 to 1000"
+        ):
             road(scheduler(), steps)
 
 
@@ -192,7 +244,14 @@ def test_what_is_no_road_is_told():
 def test_a_network_that_knows_the_picture_samples_it(monkeypatch, prediction):
     wanted = picture()
     x0 = encode(wanted)[None]
-    model = Diffusion(tiny_unet(), road(schedule(prediction, set_alpha_to_one=True), 10), encode, decode, (SIDE, SIDE), 2)
+    model = Diffusion(
+        tiny_unet(),
+        road(schedule(prediction, set_alpha_to_one=True), 10),
+        encode,
+        decode,
+        (SIDE, SIDE),
+        2,
+    )
     shares = schedule().alphas_cumprod
 
     def rule(z, t):
@@ -204,10 +263,13 @@ def test_a_network_that_knows_the_picture_samples_it(monkeypatch, prediction):
     z = model.sample(3)
     torch.testing.assert_close(model.finish(z), wanted, atol=1e-4, rtol=0)
     torch.testing.assert_close(model.view(z).image, wanted, atol=1e-4, rtol=0)
-    random = torch.tensor(np.random.RandomState(3).randn(1, 12, 8, 8), dtype=torch.float32)  # the picture it began with
+    # the picture it began with
+    random = torch.tensor(np.random.RandomState(3).randn(1, 12, 8, 8), dtype=torch.float32)
     a, last = model.road.alphas[model.level], shares[model.road.times[-1]]
     noise = (random - last.sqrt() * x0) / (1 - last).sqrt()
-    torch.testing.assert_close(z, (a.sqrt() * x0 + (1 - a).sqrt() * noise)[0], atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(
+        z, (a.sqrt() * x0 + (1 - a).sqrt() * noise)[0], atol=1e-4, rtol=1e-4
+    )
 
 
 def test_inversion_asks_at_the_time_of_the_noisier_level(monkeypatch):
@@ -215,7 +277,10 @@ def test_inversion_asks_at_the_time_of_the_noisier_level(monkeypatch):
     predicting(monkeypatch, lambda z, t: asked.append(int(t)) or torch.zeros_like(z))
     model = tiny("epsilon", strength=0.5, refine=0)
     z = model.invert(picture())
-    torch.testing.assert_close(z, encode(picture()) * (model.road.alphas[5] / model.road.alphas[0]).sqrt())  # no noise: only shrunk
+    # no noise: only shrunk
+    torch.testing.assert_close(
+        z, encode(picture()) * (model.road.alphas[5] / model.road.alphas[0]).sqrt()
+    )
     up = asked.copy()
     asked.clear()
     torch.testing.assert_close(model.finish(z), picture(), atol=1e-5, rtol=0)
@@ -238,7 +303,9 @@ def test_noise_that_depends_on_time_alone_is_inverted_exactly(monkeypatch):
     assert found.psnr > 80 and torch.equal(found.target, picture())
     torch.testing.assert_close(found.image, picture(), atol=1e-4, rtol=0)
     assert repr(found) == f"Inversion(tiny, {found.psnr:.1f} dB: DDIM to strength 0.7)"
-    assert found.model.notes == {"inversion_psnr": round(found.psnr, 2)} and torch.equal(found.model.reference, found.latent)
+    assert found.model.notes == {"inversion_psnr": round(found.psnr, 2)} and torch.equal(
+        found.model.reference, found.latent
+    )
 
 
 @pytest.mark.slow
@@ -254,14 +321,19 @@ def test_the_bundled_model_takes_an_unseen_lion_there_and_back():
 
 def test_the_same_seed_samples_the_same():
     model = tiny()
-    assert torch.equal(model.sample(1), model.sample(1)) and not torch.equal(model.sample(1), model.sample(2))
+    assert torch.equal(model.sample(1), model.sample(1)) and not torch.equal(
+        model.sample(1), model.sample(2)
+    )
     assert model.sample(1).shape == (12, 8, 8)
 
 
 def test_folding_loses_nothing_and_channels_are_neighbouring_pixels():
     image = picture()
     torch.testing.assert_close(decode(encode(image)), image)
-    assert torch.equal(encode(image)[:5, 3, 5], 2 * image[[0, 0, 0, 0, 1], [6, 6, 7, 7, 6], [10, 11, 10, 11, 10]] - 1)
+    assert torch.equal(
+        encode(image)[:5, 3, 5],
+        2 * image[[0, 0, 0, 0, 1], [6, 6, 7, 7, 6], [10, 11, 10, 11, 10]] - 1,
+    )
 
 
 # One look
@@ -276,13 +348,19 @@ def test_the_anchor_is_diffusers_step_down_and_the_picture_its_x0(prediction):
     expected = ddim.step(model.unet(z[None], t).sample, t, z[None])
     view = model.view(z)
     torch.testing.assert_close(view.anchor, expected.prev_sample[0], atol=1e-5, rtol=1e-4)
-    torch.testing.assert_close(view.image, decode(expected.pred_original_sample)[0], atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(
+        view.image, decode(expected.pred_original_sample)[0], atol=1e-5, rtol=1e-4
+    )
     assert model.level == 7 and view.features.shape == (8, 8, 8)
 
 
 def test_the_rest_of_the_network_runs_only_when_asked_and_once():
     model = tiny(feature_block=1)
-    middle, late, last = calls(model.unet.mid_block), calls(model.unet.up_blocks[1]), calls(model.unet.conv_out)
+    middle, late, last = (
+        calls(model.unet.mid_block),
+        calls(model.unet.up_blocks[1]),
+        calls(model.unet.conv_out),
+    )
     view = model.view(latent())
     assert (len(middle), len(late), len(last)) == (1, 0, 0)
     view.anchor, view.image, view.anchor
@@ -292,7 +370,11 @@ def test_the_rest_of_the_network_runs_only_when_asked_and_once():
 @pytest.mark.parametrize("image_first", [False, True])
 def test_features_and_anchor_keep_their_gradient_whoever_looks_first(image_first):
     """Against the gradient through the closed UNet and diffusers' step."""
-    model, z, same = tiny("epsilon", feature_block=1), latent().requires_grad_(), latent().requires_grad_()
+    model, z, same = (
+        tiny("epsilon", feature_block=1),
+        latent().requires_grad_(),
+        latent().requires_grad_(),
+    )
     view = model.view(z)
     if image_first:
         assert not view.image.requires_grad
@@ -321,23 +403,31 @@ class Mutual:
 
     def __call__(self, attn, x, *_, **__):
         y = attn.group_norm(x.flatten(2)).transpose(1, 2)
-        q, k, v = (f(y).unflatten(2, (attn.heads, -1)).transpose(1, 2) for f in (attn.to_q, attn.to_k, attn.to_v))
+        q, k, v = (
+            f(y).unflatten(2, (attn.heads, -1)).transpose(1, 2)
+            for f in (attn.to_q, attn.to_k, attn.to_v)
+        )
         weights = torch.softmax(q @ k[:1].transpose(2, 3) / math.sqrt(q.shape[-1]), -1)
         out = attn.to_out[0]((weights @ v[:1]).transpose(1, 2).flatten(2))
         return (out.transpose(1, 2).reshape(x.shape) + x) / attn.rescale_output_factor
 
 
-@pytest.mark.parametrize("start_layer, start_step", [(0, 0), (2, 0), (None, 0), (1, 3), (LAYERS, 0), (0, 7)])
+@pytest.mark.parametrize(
+    "start_layer, start_step", [(0, 0), (2, 0), (None, 0), (1, 3), (LAYERS, 0), (0, 7)]
+)
 def test_finish_shares_attention_from_that_layer_and_step_on(start_layer, start_step):
     model = tiny(start_layer=start_layer, start_step=start_step)
     original, edited = latent(), latent(2)
     plain, mutual = copy.deepcopy(model.unet), copy.deepcopy(model.unet)
-    for layer in self_attentions(mutual)[2 if start_layer is None else start_layer :]:  # 10/16 of 4 is 2.5, which rounds to the even 2
+    # 10/16 of 4 is 2.5, which rounds to the even 2
+    for layer in self_attentions(mutual)[2 if start_layer is None else start_layer :]:
         layer.processor = Mutual()
     ddim, z = schedule(), torch.stack([original, edited])
     ddim.set_timesteps(10)
     for done, t in enumerate(ddim.timesteps[3:]):
-        z = ddim.step((mutual if done >= start_step else plain)(z, t).sample.detach(), t, z).prev_sample
+        z = ddim.step(
+            (mutual if done >= start_step else plain)(z, t).sample.detach(), t, z
+        ).prev_sample
     shared = model.around(original).finish(edited)
     torch.testing.assert_close(shared, decode(z)[1], atol=1e-4, rtol=0)
     alone = model.finish(edited)
@@ -378,7 +468,9 @@ def test_a_lora_changes_nothing_at_first():
     learner = Lora(model, picture(), rank=4)
     assert len(learner.weights) == LAYERS * 4 * 2  # q, k, v and out of each, A and B
     before, after = model.unet.state_dict(), learner.model().unet.state_dict()
-    assert before.keys() == after.keys() and all(torch.equal(before[name], after[name]) for name in before)
+    assert before.keys() == after.keys() and all(
+        torch.equal(before[name], after[name]) for name in before
+    )
     z, t = latent()[None], torch.tensor([681])
     torch.testing.assert_close(learner.unet(z, t).sample, model.unet(z, t).sample)
 
@@ -389,9 +481,14 @@ def test_a_lora_learns_its_picture_and_is_w_plus_ba():
     learner = Lora(model, target, rank=4, lr=1e-2)
 
     def error(m):
-        x0, noise = encode(target).expand(40, -1, -1, -1), torch.randn(40, 12, 8, 8, generator=torch.Generator().manual_seed(9))
+        x0, noise = (
+            encode(target).expand(40, -1, -1, -1),
+            torch.randn(40, 12, 8, 8, generator=torch.Generator().manual_seed(9)),
+        )
         with torch.no_grad():
-            return m.road.error(lambda z, t: m.unet(z, t).sample, x0, noise, torch.arange(40) % 10 + 1).item()
+            return m.road.error(
+                lambda z, t: m.unet(z, t).sample, x0, noise, torch.arange(40) % 10 + 1
+            ).item()
 
     for _ in range(40):
         learner.step()
@@ -408,7 +505,10 @@ def test_a_lora_learns_its_picture_and_is_w_plus_ba():
 
 
 def same_weights(a: Diffusion, b: Diffusion) -> bool:
-    return all(torch.equal(x, y) for x, y in zip(a.unet.state_dict().values(), b.unet.state_dict().values(), strict=True))
+    return all(
+        torch.equal(x, y)
+        for x, y in zip(a.unet.state_dict().values(), b.unet.state_dict().values(), strict=True)
+    )
 
 
 def test_a_lora_that_was_saved_is_the_same_bit_for_bit(tmp_path):
@@ -418,8 +518,12 @@ def test_a_lora_that_was_saved_is_the_same_bit_for_bit(tmp_path):
     written = file.stat().st_mtime_ns
     again = dk.lora(model, picture(), **settings)  # it is there already
     assert same_weights(learnt, again) and not same_weights(learnt, model)
-    assert again.notes == learnt.notes == {"lora": "rank 3, 4 steps"} and file.stat().st_mtime_ns == written
-    assert same_weights(learnt, dk.lora(model, picture(), **settings | {"file": None}))  # and learning is repeatable
+    assert (
+        again.notes == learnt.notes == {"lora": "rank 3, 4 steps"}
+        and file.stat().st_mtime_ns == written
+    )
+    # and learning is repeatable
+    assert same_weights(learnt, dk.lora(model, picture(), **settings | {"file": None}))
     more = dk.lora(model, picture(), **settings | {"steps": 6})  # it goes on
     assert more.notes == {"lora": "rank 3, 6 steps"} and not same_weights(more, learnt)
     assert same_weights(more, dk.lora(model, picture(), **settings | {"steps": 6}))
@@ -433,7 +537,10 @@ def test_a_lora_that_was_saved_is_the_same_bit_for_bit(tmp_path):
 def test_a_lora_of_something_else_is_refused(tmp_path):
     model, file = tiny(), tmp_path / "mine.safetensors"
     dk.lora(model, picture(), rank=2, steps=1, file=file)
-    with pytest.raises(ValueError, match="mine.safetensors is a LoRA of another picture; choose another file, or remove"):
+    with pytest.raises(
+        ValueError,
+        match="mine.safetensors is a LoRA of another picture; choose another file, or remove",
+    ):
         dk.lora(model, picture(2), rank=2, file=file)
     with pytest.raises(ValueError, match="is a LoRA of another network"):
         dk.lora(tiny(unet=tiny_unet(1)), picture(), rank=2, file=file)
@@ -486,13 +593,25 @@ def test_learning_leaves_the_callers_random_numbers_alone():
 def test_the_published_lora_is_the_default():
     learner = Lora(tiny(), picture())
     group = learner.optimiser.param_groups[0]
-    assert (learner.rank, learner.batch, group["lr"], group["betas"], group["weight_decay"]) == (16, 4, 5e-4, (0.9, 0.999), 1e-2)
+    assert (learner.rank, learner.batch, group["lr"], group["betas"], group["weight_decay"]) == (
+        16,
+        4,
+        5e-4,
+        (0.9, 0.999),
+        1e-2,
+    )
     assert type(learner.optimiser) is torch.optim.AdamW and dk.lora.__kwdefaults__["steps"] == 80
 
 
 @pytest.mark.parametrize(
     "setting, message",
-    [({"rank": 0}, "rank is 0"), ({"batch": 1.5}, "batch is 1.5"), ({"lr": -1}, "lr is -1"), ({"lr": math.nan}, "lr is nan"), ({"steps": 0}, "steps is 0")],
+    [
+        ({"rank": 0}, "rank is 0"),
+        ({"batch": 1.5}, "batch is 1.5"),
+        ({"lr": -1}, "lr is -1"),
+        ({"lr": math.nan}, "lr is nan"),
+        ({"steps": 0}, "steps is 0"),
+    ],
 )
 def test_a_lora_that_cannot_be_learnt_is_told(setting, message):
     with pytest.raises(ValueError, match=message):
@@ -506,7 +625,14 @@ def test_dragdiffusion_as_in_the_official_code():
     method = dragdiffusion("official")
     motion, mask = method.pop("losses")
     assert method.pop("tracker").__dict__ == {"radius": 3, "norm": 1, "strict": False, "stride": 2}
-    assert motion.__dict__ == {"radius": 1, "reduction": "area", "skip": 4.0, "strict": False, "shape": "square", "stride": 2}
+    assert motion.__dict__ == {
+        "radius": 1,
+        "reduction": "area",
+        "skip": 4.0,
+        "strict": False,
+        "shape": "square",
+        "stride": 2,
+    }
     assert mask.__dict__ == {"weight": 0.1, "reduction": "cells", "resize": "nearest"}
     assert method == {"lr": 1e-2, "steps": 80, "arrive": 4.0, "trust": always}
 
@@ -516,12 +642,16 @@ def test_the_small_profile_differs_in_what_it_says():
     assert small["arrive"] == small["losses"][0].skip == 1 and small["losses"][1].resize == "area"
     assert all(small[key] == official[key] for key in ("lr", "steps", "trust"))
     assert small["tracker"] == NearestNeighbor(3, norm=1, stride=1)
-    with pytest.raises(ValueError, match="unknown profile 'paper'; choose \"small\" or \"official\""):
+    with pytest.raises(
+        ValueError, match='unknown profile \'paper\'; choose "small" or "official"'
+    ):
         dragdiffusion("paper")
 
 
 class Grid:
-    """A smooth linear model whose features lie on the official code's grid, half the picture's side."""
+    """A smooth linear model whose features lie on the official code's grid, half the picture's
+    side.
+    """
 
     def __init__(self, side: int = 128) -> None:
         self.size = side, side
@@ -529,14 +659,17 @@ class Grid:
 
     def features(self, z):
         mixed = torch.einsum("cd,dhw->chw", self.mix, z)
-        return F.interpolate(mixed[None], scale_factor=4, mode="bilinear")[0]  # 16 cells → 64, of 128 px
+        # 16 cells → 64, of 128 px
+        return F.interpolate(mixed[None], scale_factor=4, mode="bilinear")[0]
 
     def view(self, z):
         return View(self.features(z), z.sin(), self.size, lambda: torch.zeros(3, *self.size))
 
 
 def official_drag(model, z, handles, targets, mask, steps, lr):
-    """DragDiffusion's `drag_diffusion_update`, without its half precision; points are (row, column) on the half-size grid."""
+    """DragDiffusion's `drag_diffusion_update`, without its half precision; points are (row,
+    column) on the half-size grid.
+    """
     r1, r2 = 1, 3
     start = z.clone()
     f0, h = model.features(start), model.size[0] // 2
@@ -552,7 +685,9 @@ def official_drag(model, z, handles, targets, mask, steps, lr):
                 near = f1[:, top : min(r + r2 + 1, h), left : min(c + r2 + 1, h)]
                 template = f0[:, int(handles[i][0]), int(handles[i][1])]
                 best = int((near - template[:, None, None]).abs().sum(0).argmin())
-                points[i] = torch.tensor([top + best // near.shape[2], left + best % near.shape[2]]).float()
+                points[i] = torch.tensor(
+                    [top + best // near.shape[2], left + best % near.shape[2]]
+                ).float()
         yield z.detach().clone(), torch.stack(points)
         loss = 0.0
         for p, t in zip(points, targets):
@@ -564,8 +699,12 @@ def official_drag(model, z, handles, targets, mask, steps, lr):
             rows, columns = (p[k] + d[k] + torch.arange(-r1, r1 + 1) for k in (0, 1))
             y, x = rows.floor().long(), columns.floor().long()
             wy, wx = (rows - y)[:, None], (columns - x)[None]
-            ahead = ((1 - wy) * (1 - wx) * f1[:, y][:, :, x] + (1 - wy) * wx * f1[:, y][:, :, x + 1]
-                     + wy * (1 - wx) * f1[:, y + 1][:, :, x] + wy * wx * f1[:, y + 1][:, :, x + 1])  # fmt: skip
+            ahead = (
+                (1 - wy) * (1 - wx) * f1[:, y][:, :, x]
+                + (1 - wy) * wx * f1[:, y][:, :, x + 1]
+                + wy * (1 - wx) * f1[:, y + 1][:, :, x]
+                + wy * wx * f1[:, y + 1][:, :, x + 1]
+            )
             loss = loss + (2 * r1 + 1) ** 2 * F.l1_loss(patch, ahead)
         loss = loss + 0.1 * ((z.sin() - start.sin()) * still).abs().sum()
         adam.zero_grad()
@@ -574,15 +713,25 @@ def official_drag(model, z, handles, targets, mask, steps, lr):
 
 
 def test_a_drag_is_the_official_codes_step_by_step():
-    """On its grid of half the picture's side, whose cell (r, c) is the place (2 c + 1/2, 2 r + 1/2) of the picture."""
+    """On its grid of half the picture's side, whose cell (r, c) is the place (2 c + 1/2, 2 r +
+    1/2) of the picture.
+    """
     model, z = Grid(), torch.randn(4, 16, 16)
-    handles, targets = torch.tensor([[20.0, 30], [41, 12]]), torch.tensor([[33.0, 37], [42, 12]])  # the second one is nearer than 2: not pulled
+    # the second one is nearer than 2: not pulled
+    handles, targets = torch.tensor([[20.0, 30], [41, 12]]), torch.tensor([[33.0, 37], [42, 12]])
     mask = torch.zeros(128, 128)
     mask[30:90, 40:100] = 1
     place = lambda p: 2 * p.flip(-1) + 0.5  # noqa: E731
-    run = drag(model, z, Edit(place(handles), place(targets), mask), **dragdiffusion("official") | {"steps": 25, "lr": 0.05})
+    run = drag(
+        model,
+        z,
+        Edit(place(handles), place(targets), mask),
+        **dragdiffusion("official") | {"steps": 25, "lr": 0.05},
+    )
     moved = 0
-    for step, (latent, points) in zip(run, official_drag(model, z, handles, targets, mask, 25, 0.05), strict=True):
+    for step, (latent, points) in zip(
+        run, official_drag(model, z, handles, targets, mask, 25, 0.05), strict=True
+    ):
         torch.testing.assert_close(step.latent, latent, atol=1e-4, rtol=1e-4)
         torch.testing.assert_close(step.points, place(points))
         assert step.arrived.tolist() == [False, True]
@@ -591,26 +740,39 @@ def test_a_drag_is_the_official_codes_step_by_step():
 
 
 def test_the_native_map_is_read_as_the_official_code_enlarges_it():
-    """A map of 32 cells, read at places of the 128-px picture, against the same map brought to 64 cells."""
+    """A map of 32 cells, read at places of the 128-px picture, against the same map brought to 64
+    cells.
+    """
     features = torch.randn(5, 32, 32)
     large = F.interpolate(features[None], size=(64, 64), mode="bilinear", align_corners=False)[0]
-    view, edit = View(features, features, (128, 128), lambda: None), Edit([(60.5, 80.5)], [(60.5, 120.5)])
+    view, edit = (
+        View(features, features, (128, 128), lambda: None),
+        Edit([(60.5, 80.5)], [(60.5, 120.5)]),
+    )
     piece = NearestNeighbor(3, norm=1, stride=2)
     track = piece.find(view, piece.start(view, edit), edit.handles + 2)
     r, c = 40, 30  # the handle's cell
     window = large[:, r - 2 : r + 5, c - 2 : c + 5]  # around the cell (r + 1, c + 1)
-    torch.testing.assert_close(track.scores[0], -(window - large[:, r, c, None, None]).abs().sum(0), atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(
+        track.scores[0], -(window - large[:, r, c, None, None]).abs().sum(0), atol=1e-4, rtol=1e-4
+    )
     assert track.points.tolist() == [[60.5, 80.5]] and track.stride == 2
     motion = dragdiffusion("official")["losses"][0]
     patch = large[:, r - 1 : r + 3, c - 1 : c + 2]
-    expected = 9 * (patch[:, 1:] - patch[:, :-1]).abs().mean()  # straight down: shifted by one cell
+    # straight down: shifted by one cell
+    expected = 9 * (patch[:, 1:] - patch[:, :-1]).abs().mean()
     assert motion(view, track, view, edit).item() == pytest.approx(expected.item(), rel=1e-4)
 
 
 def test_stabledrag_diff_is_dragdiffusion_with_a_learned_tracker():
-    assert stabledrag(base=dragdiffusion) == dragdiffusion() | {"tracker": Discriminative(3, label=2, region=24, stride=1), "trust": dk.above(0.8)}
+    assert stabledrag(base=dragdiffusion) == dragdiffusion() | {
+        "tracker": Discriminative(3, label=2, region=24, stride=1),
+        "trust": dk.above(0.8),
+    }
     official = stabledrag("official", dragdiffusion)
-    assert official["arrive"] == 4 and official["tracker"] == Discriminative(3, label=1, region=12, stride=2)
+    assert official["arrive"] == 4 and official["tracker"] == Discriminative(
+        3, label=1, region=12, stride=2
+    )
     assert stabledrag() == draggan() | {"tracker": Discriminative(), "trust": dk.above(0.8)}
 
 
@@ -619,19 +781,33 @@ def test_stabledrag_diff_is_dragdiffusion_with_a_learned_tracker():
 
 @pytest.mark.parametrize(
     "strided, plain",
-    [(NearestNeighbor(3, stride=2), NearestNeighbor(48)), (NearestNeighbor(4, norm=1, strict=True, stride=2), NearestNeighbor(64, norm=1, strict=True)),
-     (Discriminative(3, label=1, region=5, stride=2), Discriminative(48, label=16, region=80)),
-     (Discriminative(3, label=1, region=5, stride=2, solver="ridge"), Discriminative(48, label=16, region=80, solver="ridge"))],
-)  # fmt: skip
+    [
+        (NearestNeighbor(3, stride=2), NearestNeighbor(48)),
+        (
+            NearestNeighbor(4, norm=1, strict=True, stride=2),
+            NearestNeighbor(64, norm=1, strict=True),
+        ),
+        (Discriminative(3, label=1, region=5, stride=2), Discriminative(48, label=16, region=80)),
+        (
+            Discriminative(3, label=1, region=5, stride=2, solver="ridge"),
+            Discriminative(48, label=16, region=80, solver="ridge"),
+        ),
+    ],
+)
 def test_every_second_pixel_is_every_pixel_of_the_half_picture(strided, plain):
-    """Trackers with a stride of 2 at 64 px against the same radii in pixels at 32 px; near the border, too."""
+    """Trackers with a stride of 2 at 64 px against the same radii in pixels at 32 px; near the
+    border, too.
+    """
     before, now = torch.randn(2, 5, 64, 64)
     now = 0.3 * now + before.roll((2, -4), (1, 2))
     found = []
     for piece, step in ((strided, 2), (plain, 1)):
         maps = (before, now) if step == 2 else (before[:, ::2, ::2], now[:, ::2, ::2])
         first, second = (View(f, f, tuple(f.shape[1:]), lambda: None) for f in maps)
-        edit = Edit([(10 * step, 12 * step), (30 * step, 3 * step)], [(10 * step, 20 * step), (28 * step, 3 * step)])
+        edit = Edit(
+            [(10 * step, 12 * step), (30 * step, 3 * step)],
+            [(10 * step, 20 * step), (28 * step, 3 * step)],
+        )
         track = piece.find(second, piece.start(first, edit), edit.handles)
         found.append((track.points / step, track.confidence, track.scores))
         assert track.stride == step
@@ -640,12 +816,20 @@ def test_every_second_pixel_is_every_pixel_of_the_half_picture(strided, plain):
 
 
 def test_a_stride_shifts_the_patch_by_as_much():
-    """A ramp of slope 1 per pixel: nine places, each 2 px ahead, are wrong by 2 in every one of its channels."""
+    """A ramp of slope 1 per pixel: nine places, each 2 px ahead, are wrong by 2 in every one of
+    its channels.
+    """
     ramp = torch.arange(32.0).expand(3, 32, 32)
     view, edit = View(ramp, ramp, (32, 32), lambda: None), Edit([(10, 12)], [(20, 12)])
-    track = NearestNeighbor(3, stride=2).find(view, NearestNeighbor(3, stride=2).start(view, edit), edit.handles)
-    value = lambda **settings: ShiftedPatchLoss(1, shape="square", stride=2, **settings)(view, track, view, edit).item()  # noqa: E731
-    assert [value(reduction=r) for r in ("mean", "area", "sum")] == pytest.approx([2, 9 * 2, 9 * 3 * 2])
+    track = NearestNeighbor(3, stride=2).find(
+        view, NearestNeighbor(3, stride=2).start(view, edit), edit.handles
+    )
+    value = lambda **settings: ShiftedPatchLoss(1, shape="square", stride=2, **settings)(
+        view, track, view, edit
+    ).item()  # noqa: E731
+    assert [value(reduction=r) for r in ("mean", "area", "sum")] == pytest.approx(
+        [2, 9 * 2, 9 * 3 * 2]
+    )
     disc = ShiftedPatchLoss(1, reduction="area", stride=1.5)(view, track, view, edit).item()
     assert disc == pytest.approx(5 * 1.5)
 
@@ -659,7 +843,9 @@ def test_the_official_mask_takes_one_pixel_of_each_cell():
     mean = mask.float().unfold(0, 8, 8).unfold(1, 8, 8).mean((2, 3))
     for resize, free in (("nearest", corner), ("area", mean)):
         expected = 0.1 * ((b - a) * (1 - free)).abs().sum()
-        assert MaskLoss(0.1, reduction="cells", resize=resize)(view, None, start, edit).item() == pytest.approx(expected.item(), rel=1e-5)
+        assert MaskLoss(0.1, reduction="cells", resize=resize)(
+            view, None, start, edit
+        ).item() == pytest.approx(expected.item(), rel=1e-5)
 
 
 @pytest.mark.parametrize(
@@ -674,8 +860,11 @@ def test_the_official_mask_takes_one_pixel_of_each_cell():
 )
 def test_windows_that_are_none_are_told(radius, stride, message):
     model, z = Grid(), torch.randn(4, 16, 16)
-    for change in ({"tracker": NearestNeighbor(radius, stride=stride)}, {"tracker": Discriminative(radius, region=None, stride=stride)},
-                   {"losses": [ShiftedPatchLoss(radius, stride=stride)]}):  # fmt: skip
+    for change in (
+        {"tracker": NearestNeighbor(radius, stride=stride)},
+        {"tracker": Discriminative(radius, region=None, stride=stride)},
+        {"losses": [ShiftedPatchLoss(radius, stride=stride)]},
+    ):
         with pytest.raises(ValueError, match=message):
             drag(model, z, Edit([(30, 30)], [(60, 30)]), **dragdiffusion() | change)
 
@@ -695,31 +884,61 @@ def test_a_drag_moves_the_latent_and_a_saved_session_remembers_how(tmp_path):
     found = dk.invert(model, picture())
     mask = torch.zeros(SIDE, SIDE)
     mask[:8] = 1
-    session = Session(found.model, found.latent, Edit([(4, 4)], [(12, 4)], mask), **dragdiffusion("official"))
+    session = Session(
+        found.model, found.latent, Edit([(4, 4)], [(12, 4)], mask), **dragdiffusion("official")
+    )
     trace = session.run(2)
-    assert len(trace) == 3 and not torch.equal(trace[-1].latent, found.latent) and trace[-1].losses["mask"] > 0
+    assert (
+        len(trace) == 3
+        and not torch.equal(trace[-1].latent, found.latent)
+        and trace[-1].losses["mask"] > 0
+    )
     assert trace[0].image.shape == (SIDE, SIDE, 3) and trace[0].scores.shape == (1, 7, 7)
 
     text = json.loads(session.save(tmp_path / "run").read_text())
-    chosen = {"size": [SIDE, SIDE], "steps of the road": 10, "strength": 0.7, "refine": 1, "feature_block": 2}
+    chosen = {
+        "size": [SIDE, SIDE],
+        "steps of the road": 10,
+        "strength": 0.7,
+        "refine": 1,
+        "feature_block": 2,
+    }
     chosen |= {"guidance": 1, "start_step": 0, "start_layer": None, "autocast": None}
     assert text["about"].pop("picture") == "the predicted x̂₀, a preview"
-    assert text["about"] == chosen | {"lora": "rank 2, 2 steps", "inversion_psnr": round(found.psnr, 2)}
+    assert text["about"] == chosen | {
+        "lora": "rank 2, 2 steps",
+        "inversion_psnr": round(found.psnr, 2),
+    }
     assert text["model"] == "tiny" and [step["stride"] for step in text["steps"]] == [2, 2, 2]
     again = Session.load(tmp_path / "run", found.model, **dragdiffusion("official"))
     assert [frame.stride for frame in again.trace] == [2, 2, 2]
     assert torch.equal(again.step().latent, session.step().latent)  # it goes on where it was
-    plain = Session.load(tmp_path / "run", replace(found.model, reference=None), **dragdiffusion("official")).model
-    assert torch.equal(plain.reference, found.latent) and plain.notes["inversion_psnr"] == round(found.psnr, 2)
-    for other, told in ((tiny(), "lora rank 2, 2 steps, this model has none"), (replace(found.model, strength=0.5), "strength 0.7, this model has 0.5")):
-        with pytest.raises(ValueError, match=f"the run was made with {told}; load the model as it was then"):
+    plain = Session.load(
+        tmp_path / "run", replace(found.model, reference=None), **dragdiffusion("official")
+    ).model
+    assert torch.equal(plain.reference, found.latent) and plain.notes["inversion_psnr"] == round(
+        found.psnr, 2
+    )
+    for other, told in (
+        (tiny(), "lora rank 2, 2 steps, this model has none"),
+        (replace(found.model, strength=0.5), "strength 0.7, this model has 0.5"),
+    ):
+        with pytest.raises(
+            ValueError, match=f"the run was made with {told}; load the model as it was then"
+        ):
             Session.load(tmp_path / "run", other, **dragdiffusion("official"))
 
 
 def test_latents_of_another_model_are_refused():
     for wrong in (torch.zeros(12, 4, 4), torch.zeros(2, 12, 8, 8), torch.zeros(14, 512)):
         for use in (tiny().view, tiny().finish):
-            with pytest.raises(ValueError, match=r"tiny has latents \(c h w\) = \(12, 8, 8\), such as dragkit.invert\(model, picture\).latent"):
+            with pytest.raises(
+                ValueError,
+                match=(
+                    r"tiny has latents \(c h w\) = \(12, 8, 8\), such as dragkit.invert\(model,"
+                    r" picture\).latent"
+                ),
+            ):
                 use(wrong)
 
 
@@ -730,7 +949,9 @@ def test_without_a_mask_the_rest_of_the_unet_never_runs():
     for _ in dk.drag(model, latent(), Edit([(4, 4)], [(12, 4)]), **dragdiffusion() | {"steps": 2}):
         pass
     assert len(ran) == 0
-    for _ in dk.drag(model, latent(), Edit([(4, 4)], [(12, 4)], mask), **dragdiffusion() | {"steps": 2}):
+    for _ in dk.drag(
+        model, latent(), Edit([(4, 4)], [(12, 4)], mask), **dragdiffusion() | {"steps": 2}
+    ):
         pass
     assert len(ran) == 4  # the start's and three steps'
 
@@ -738,7 +959,10 @@ def test_without_a_mask_the_rest_of_the_unet_never_runs():
 @pytest.mark.parametrize("method", [dragdiffusion(), stabledrag(base=dragdiffusion)])
 def test_the_same_drag_is_the_same_again(method):
     edit = Edit([(4, 4)], [(12, 4)])
-    runs = [[step.latent for step in dk.drag(tiny(), latent(), edit, **method | {"steps": 2})] for _ in range(2)]
+    runs = [
+        [step.latent for step in dk.drag(tiny(), latent(), edit, **method | {"steps": 2})]
+        for _ in range(2)
+    ]
     assert all(torch.equal(a, b) for a, b in zip(*runs)) and not torch.equal(runs[0][2], latent())
 
 
@@ -750,14 +974,36 @@ def test_the_same_drag_is_the_same_again(method):
         ({"strength": "0.7"}, "strength is '0.7'"),
         ({"strength": float("nan")}, "strength is nan"),
         ({"strength": 0.01}, "strength 0.01 of 10 steps is no step at all; take at least 0.1"),
-        ({"feature_block": 9}, r"feature_block is 9; this UNet has 0 \(its middle\) and the decoder blocks 1 to 2"),
+        (
+            {"feature_block": 9},
+            r"feature_block is 9; this UNet has 0 \(its middle\) and the decoder blocks 1 to 2",
+        ),
         ({"guidance": 2}, "guidance is 2, but this model is told no text"),
         ({"guidance": 0.5}, r"guidance is 0.5; give 1 \(none\) or more"),
         ({"autocast": "int8"}, 'autocast is \'int8\'; choose "bfloat16", "float16" or None'),
-        ({"start_layer": 5}, r"start_layer is 5; this UNet has 4 self-attention layers, so give 0 to 4 \(none\)"),
+        (
+            {"start_layer": 5},
+            r"start_layer is 5; this UNet has 4 self-attention layers, so give 0 to 4 \(none\)",
+        ),
         ({"start_step": -1}, "start_step is -1"),
-        ({"start_step": 8}, r"start_step is 8; from level 7 there are 7 steps to the picture, so give 0 to 7 \(none\)"),
-        *(({name: True}, f"{name} is True") for name in ("strength", "feature_block", "guidance", "start_step", "start_layer", "refine")),
+        (
+            {"start_step": 8},
+            (
+                r"start_step is 8; from level 7 there are 7 steps to the picture, so give 0 to 7"
+                r" \(none\)"
+            ),
+        ),
+        *(
+            ({name: True}, f"{name} is True")
+            for name in (
+                "strength",
+                "feature_block",
+                "guidance",
+                "start_step",
+                "start_layer",
+                "refine",
+            )
+        ),
     ],
 )
 def test_settings_that_there_are_not_are_told(setting, message):
@@ -767,21 +1013,33 @@ def test_settings_that_there_are_not_are_told(setting, message):
 
 @pytest.mark.parametrize("size", [(18, 16), (16, 2), (0, 16)])
 def test_a_size_that_the_network_cannot_halve_is_told(size):
-    with pytest.raises(ValueError, match=r"this network's pictures have sides that are multiples of 4 px, such as \(32, 32\)"):
+    with pytest.raises(
+        ValueError,
+        match=r"this network's pictures have sides that are multiples of 4 px, such as \(32, 32\)",
+    ):
         Diffusion(tiny_unet(), road(scheduler(), 10), encode, decode, size, 2)
 
 
 def test_what_does_not_fit_a_diffusion_model_is_told():
     model = tiny()
-    with pytest.raises(ValueError, match=r"the picture has shape \(3, 8, 8\); tiny inverts \(3 16 16\)"):
+    with pytest.raises(
+        ValueError, match=r"the picture has shape \(3, 8, 8\); tiny inverts \(3 16 16\)"
+    ):
         model.invert(torch.rand(3, 8, 8))
     for setting in ({"steps": 9}, {"lr": 0.1}, {"loss": min}, {"watch": print}):
-        with pytest.raises(ValueError, match=f"{next(iter(setting))} belongs to a search, and DDIM inversion has none"):
+        with pytest.raises(
+            ValueError,
+            match=f"{next(iter(setting))} belongs to a search, and DDIM inversion has none",
+        ):
             dk.invert(model, picture(), **setting)
     found = dk.invert(model, np.zeros((30, 40, 3), np.uint8))  # of any size
-    with pytest.raises(ValueError, match=r"tiny is a diffusion model, which learns a picture by dragkit.lora"):
+    with pytest.raises(
+        ValueError, match=r"tiny is a diffusion model, which learns a picture by dragkit.lora"
+    ):
         dk.tune(found)
-    with pytest.raises(ValueError, match="'toy' has no attention to correct; give a diffusion model"):
+    with pytest.raises(
+        ValueError, match="'toy' has no attention to correct; give a diffusion model"
+    ):
         dk.lora(dk.load("toy"), picture())
     with pytest.raises(ValueError, match=r"target 0 at \(16, 4\) is outside the 16×16 picture"):
         dk.drag(model, latent(), Edit([(4, 4)], [(16, 4)]), **dragdiffusion())
@@ -798,12 +1056,24 @@ def test_too_little_memory_is_told(monkeypatch, part):
         raise torch.OutOfMemoryError("tried to allocate 9 GiB")
 
     monkeypatch.setattr(getattr(model.unet, part), "forward", full)
-    for call in (lambda: model.view(latent()).anchor, lambda: model.finish(latent()), lambda: dk.invert(model, picture())):
-        with pytest.raises(torch.OutOfMemoryError, match=r"tiny needs .* weights take 0\.000\d* GB.* latents \(b c h w\) = \(\d, 12, 8, 8\) .* for feature_block 0 to 2.*Lower the size.*cpu.*9 GiB"):
+    for call in (
+        lambda: model.view(latent()).anchor,
+        lambda: model.finish(latent()),
+        lambda: dk.invert(model, picture()),
+    ):
+        with pytest.raises(
+            torch.OutOfMemoryError,
+            match=(
+                r"tiny needs .* weights take 0\.000\d* GB.* latents \(b c h w\) = \(\d, 12, 8, 8\)"
+                r" .* for feature_block 0 to 2.*Lower the size.*cpu.*9 GiB"
+            ),
+        ):
             call()
 
 
-@pytest.mark.parametrize("words", ["DefaultCPUAllocator: can't allocate memory", "MPS backend out of memory"])
+@pytest.mark.parametrize(
+    "words", ["DefaultCPUAllocator: can't allocate memory", "MPS backend out of memory"]
+)
 def test_too_little_memory_is_told_on_every_device(monkeypatch, words):
     model = tiny()
 
@@ -833,9 +1103,17 @@ def test_the_memory_that_is_told_is_what_a_look_keeps():
     model, z = tiny(), latent().requires_grad_()
     weights = {p.untyped_storage().data_ptr() for p in model.unet.parameters()}
     found, storages = [], {}
-    with torch.autograd.graph.saved_tensors_hooks(lambda x: storages.setdefault(x.untyped_storage().data_ptr(), x) is None or x, lambda x: x):
+    with torch.autograd.graph.saved_tensors_hooks(
+        lambda x: storages.setdefault(x.untyped_storage().data_ptr(), x) is None or x, lambda x: x
+    ):
         for _ in stages(model.unet, z[None], torch.ones(1)):
-            found.append(sum(x.untyped_storage().nbytes() for place, x in storages.items() if place not in weights))
+            found.append(
+                sum(
+                    x.untyped_storage().nbytes()
+                    for place, x in storages.items()
+                    if place not in weights
+                )
+            )
     told = kept(model.unet, (1, *z.shape), None, torch.device("cpu"), None)
     assert len(told) == 4 and told == sorted(told) and told[0] > 0
     np.testing.assert_allclose(told, found, rtol=0.1)
@@ -859,11 +1137,17 @@ def test_an_interrupted_inversion_is_one_to_a_lower_strength(monkeypatch):
     model = tiny(refine=0, start_step=5)
     whole = replace(model, strength=0.3, start_step=0).invert(picture())
     Interrupted(monkeypatch, 4)  # the way to level 4
-    with pytest.warns(UserWarning, match=r"interrupted at level 3 of 7: kept as an inversion to strength 0\.3"):
+    with pytest.warns(
+        UserWarning, match=r"interrupted at level 3 of 7: kept as an inversion to strength 0\.3"
+    ):
         found = dk.invert(model, picture())
     assert torch.equal(found.latent, whole) and torch.equal(found.model.reference, whole)
     assert (found.model.strength, found.model.level, found.model.start_step) == (0.3, 3, 3)
-    assert math.isnan(found.psnr) and "PSNR not measured" in repr(found) and "inversion_psnr" not in found.model.about
+    assert (
+        math.isnan(found.psnr)
+        and "PSNR not measured" in repr(found)
+        and "inversion_psnr" not in found.model.about
+    )
 
 
 def test_an_interrupt_on_the_way_back_keeps_the_whole_inversion(monkeypatch):
@@ -872,7 +1156,9 @@ def test_an_interrupt_on_the_way_back_keeps_the_whole_inversion(monkeypatch):
     Interrupted(monkeypatch, 9)
     with pytest.warns(UserWarning, match="the latent is whole, its PSNR is not known"):
         found = dk.invert(model, picture())
-    assert torch.equal(found.latent, whole) and found.model.strength == 0.7 and math.isnan(found.psnr)
+    assert (
+        torch.equal(found.latent, whole) and found.model.strength == 0.7 and math.isnan(found.psnr)
+    )
 
 
 def test_an_interrupt_before_the_first_level_leaves_nothing(monkeypatch):
@@ -883,17 +1169,29 @@ def test_an_interrupt_before_the_first_level_leaves_nothing(monkeypatch):
 
 def test_a_trace_remembers_the_model_without_being_told():
     found = dk.invert(tiny(), picture())
-    trace = dk.Trace(dk.drag(found.model, found.latent, Edit([(4, 4)], [(12, 4)]), **dragdiffusion() | {"steps": 1}))
-    assert trace.about == found.model.about and trace.about["inversion_psnr"] == round(found.psnr, 2)
+    trace = dk.Trace(
+        dk.drag(
+            found.model, found.latent, Edit([(4, 4)], [(12, 4)]), **dragdiffusion() | {"steps": 1}
+        )
+    )
+    assert trace.about == found.model.about and trace.about["inversion_psnr"] == round(
+        found.psnr, 2
+    )
     session = Session(found.model, found.latent, Edit([(4, 4)], [(12, 4)]), **dragdiffusion())
     session.run(2)
-    assert session.rewind(1).trace.about == retrack(found.model, session.trace, NearestNeighbor(3, stride=1)).about == trace.about
+    assert (
+        session.rewind(1).trace.about
+        == retrack(found.model, session.trace, NearestNeighbor(3, stride=1)).about
+        == trace.about
+    )
 
 
 def test_a_lora_learns_in_the_models_precision():
     half = Lora(tiny(autocast="bfloat16"), picture(), rank=2)
     seen = []
-    half.unet.mid_block.attentions[0].to_q.register_forward_hook(lambda _, __, out: seen.append(out.dtype))
+    half.unet.mid_block.attentions[0].to_q.register_forward_hook(
+        lambda _, __, out: seen.append(out.dtype)
+    )
     whole = Lora(tiny(), picture(), rank=2).step()
     assert half.step() == pytest.approx(whole, rel=0.05) and seen == [torch.bfloat16]
 

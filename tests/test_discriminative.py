@@ -1,4 +1,6 @@
-"""The learned tracker against systems solved by hand, and against scenes made to fool its rival."""
+"""The learned tracker against systems solved by hand, and against scenes made to fool
+its rival.
+"""
 
 import warnings
 
@@ -28,7 +30,9 @@ def pixels(side: int, of: float = 1) -> float:
 
 
 def tracker(side: int = 24, **settings) -> Discriminative:
-    return Discriminative(**{"radius": pixels(side, 4), "region": pixels(side, 6), "label": pixels(side)} | settings)
+    return Discriminative(
+        **{"radius": pixels(side, 4), "region": pixels(side, 6), "label": pixels(side)} | settings
+    )
 
 
 EDIT = Edit([(10, 12), (15, 8)], [(12, 12), (15, 3)])
@@ -38,10 +42,14 @@ EDIT = Edit([(10, 12), (15, 8)], [(12, 12), (15, 3)])
 
 
 def test_one_channel_by_hand():
-    """Features 2 at the handle and 1 elsewhere, a label of 1 there and 0 elsewhere: z = Σ F y / (Σ F² + μ Σ F²)."""
+    """Features 2 at the handle and 1 elsewhere, a label of 1 there and 0 elsewhere: z = Σ F y / (Σ
+    F² + μ Σ F²).
+    """
     features = torch.ones(1, 5, 5)
     features[0, 2, 2] = 2
-    piece = tracker(5, region=pixels(5, 2), radius=pixels(5, 1), label=1e-3, solver="ridge", ridge=0.5)
+    piece = tracker(
+        5, region=pixels(5, 2), radius=pixels(5, 1), label=1e-3, solver="ridge", ridge=0.5
+    )
     found = piece.start(view(features), Edit([(2, 2)], [(4, 4)]))
     squares = 2**2 + 24 * 1**2
     assert found.weights.item() == pytest.approx(2 / (squares * 1.5), rel=1e-5)
@@ -53,21 +61,27 @@ def test_ridge_solves_the_regularised_least_squares_problem(region):
     features, mu = random_map(), 0.03
     memory = tracker(solver="ridge", ridge=mu, region=region).start(view(features), EDIT)
     for i, handle in enumerate(EDIT.handles):
-        places = cells(features, (24, 24)) if region is None else window(handle[None], 6).reshape(-1, 2)
+        places = (
+            cells(features, (24, 24)) if region is None else window(handle[None], 6).reshape(-1, 2)
+        )
         places = places[inside(places, (24, 24))].long()
         a = features[:, places[:, 1], places[:, 0]].T.double()
         a = a / a.square().mean().sqrt() if region is None else a
         y = torch.exp(-(places - handle).square().sum(1).double() / 2)
         if region is None:
             weight = mu * len(a)
-            z = torch.linalg.lstsq(torch.cat([a, weight**0.5 * torch.eye(6).double()]), torch.cat([y, torch.zeros(6)])).solution
+            z = torch.linalg.lstsq(
+                torch.cat([a, weight**0.5 * torch.eye(6).double()]), torch.cat([y, torch.zeros(6)])
+            ).solution
             expected = a @ z
             found = features[:, places[:, 1], places[:, 0]].T @ memory.weights[i]
             torch.testing.assert_close(found.double(), expected, atol=1e-5, rtol=1e-4)
         else:  # the scale is that of all handles' windows together
             power = torch.stack([_power(features, h) for h in EDIT.handles]).mean()
             weight = mu * len(a) * power.double()
-            z = torch.linalg.lstsq(torch.cat([a, weight**0.5 * torch.eye(6).double()]), torch.cat([y, torch.zeros(6)])).solution
+            z = torch.linalg.lstsq(
+                torch.cat([a, weight**0.5 * torch.eye(6).double()]), torch.cat([y, torch.zeros(6)])
+            ).solution
             torch.testing.assert_close(memory.weights[i].double(), z, atol=1e-5, rtol=1e-4)
 
 
@@ -79,7 +93,10 @@ def _power(features, handle):
 
 def test_adam_comes_to_where_ridge_stands():
     look = view(random_map())
-    slow, exact = tracker(iterations=1500, ridge=0.05).start(look, EDIT), tracker(solver="ridge", ridge=0.05).start(look, EDIT)
+    slow, exact = (
+        tracker(iterations=1500, ridge=0.05).start(look, EDIT),
+        tracker(solver="ridge", ridge=0.05).start(look, EDIT),
+    )
     torch.testing.assert_close(slow.weights, exact.weights, atol=1e-3, rtol=1e-2)
     assert (slow.losses[-1] >= exact.losses[-1] - 1e-6).all()
 
@@ -90,7 +107,10 @@ def test_adam_begins_at_the_template_with_score_1_and_tells_its_way():
     template = features[:, EDIT.handles[:, 1].long(), EDIT.handles[:, 0].long()].T
     torch.testing.assert_close(memory.patch[:, 0], template)
     torch.testing.assert_close((memory.history[0] * template).sum(1), torch.ones(2))
-    torch.testing.assert_close(memory.history[0] / memory.history[0].norm(dim=1, keepdim=True), template / template.norm(dim=1, keepdim=True))
+    torch.testing.assert_close(
+        memory.history[0] / memory.history[0].norm(dim=1, keepdim=True),
+        template / template.norm(dim=1, keepdim=True),
+    )
     assert memory.history.shape == (31, 2, 6) and memory.losses.shape == (31, 2)
     torch.testing.assert_close(memory.history[-1], memory.weights)
     assert (memory.losses[-1] < 0.5 * memory.losses[0]).all()
@@ -102,12 +122,16 @@ def test_handles_learned_together_learn_what_each_learns_alone(solver):
     look = view(random_map())
     both = tracker(solver=solver, region=None).start(look, EDIT)
     for i in range(2):
-        alone = tracker(solver=solver, region=None).start(look, Edit(EDIT.handles[i : i + 1], EDIT.targets[i : i + 1]))
+        alone = tracker(solver=solver, region=None).start(
+            look, Edit(EDIT.handles[i : i + 1], EDIT.targets[i : i + 1])
+        )
         torch.testing.assert_close(both.weights[i : i + 1], alone.weights, atol=1e-5, rtol=1e-4)
 
 
 def test_the_features_scale_does_not_matter():
-    small, large = (tracker(iterations=50).start(view(s * random_map()), EDIT) for s in (1e-2, 1e2))
+    small, large = (
+        tracker(iterations=50).start(view(s * random_map()), EDIT) for s in (1e-2, 1e2)
+    )
     torch.testing.assert_close(small.weights * 1e-2, large.weights * 1e2, atol=1e-4, rtol=1e-3)
 
 
@@ -115,7 +139,9 @@ def test_learning_works_where_gradients_are_off_and_leaves_none_behind():
     features = random_map().requires_grad_()
     with torch.no_grad():
         memory = tracker(iterations=5).start(view(features), EDIT)
-    assert not any(t.requires_grad for t in (memory.weights, memory.patch, memory.history, memory.losses))
+    assert not any(
+        t.requires_grad for t in (memory.weights, memory.patch, memory.history, memory.losses)
+    )
     assert features.grad is None
 
 
@@ -142,12 +168,16 @@ def test_the_maps_are_what_the_scores_are_made_of():
     near = NearestNeighbor(pixels(24, 4)).find(now, memory, EDIT.handles)
     torch.testing.assert_close(found.maps["difference"], near.scores)
     x, y = EDIT.handles[0].long().tolist()
-    assert found.maps["learned"][0, 4, 4].item() == pytest.approx((now.features[:, y, x] @ memory.weights[0]).item(), abs=1e-5)
+    assert found.maps["learned"][0, 4, 4].item() == pytest.approx(
+        (now.features[:, y, x] @ memory.weights[0]).item(), abs=1e-5
+    )
 
 
 def test_the_confidence_is_the_learned_score_at_the_point():
     piece = tracker()
-    found = piece.find(view(random_map(seed=1)), piece.start(view(random_map()), EDIT), EDIT.handles)
+    found = piece.find(
+        view(random_map(seed=1)), piece.start(view(random_map()), EDIT), EDIT.handles
+    )
     for i in range(2):
         row, column = divmod(int(found.scores[i].flatten().argmax()), 9)
         assert found.confidence[i] == found.maps["learned"][i, row, column]
@@ -169,13 +199,18 @@ def test_windows_cut_by_the_border_are_learned_and_searched_without_what_lies_be
 
 @pytest.mark.parametrize("fusion", [0.5, 1])
 def test_a_planted_lookalike_takes_the_nearest_neighbour_and_not_the_filter(fusion):
-    """Both walk into the dark; the twin, 12 px behind, comes to be as bright as the handle's blob was."""
+    """Both walk into the dark; the twin, 12 px behind, comes to be as bright as the handle's blob
+    was.
+    """
     model = Toy(lookalike=0.9, light=-0.6, blobs=2, width=4)
     start = torch.tensor([[50.0, 64], [38, 64]])
     later = start + torch.tensor([12.0, 0])
     edit = Edit(start[:1], later[:1])
     lost = {}
-    for name, piece in (("nearest", NearestNeighbor(80)), ("learned", Discriminative(80, region=100, fusion=fusion))):
+    for name, piece in (
+        ("nearest", NearestNeighbor(80)),
+        ("learned", Discriminative(80, region=100, fusion=fusion)),
+    ):
         found = piece.find(model.view(later), piece.start(model.view(start), edit), edit.handles)
         lost[name] = (found.points - later[:1]).norm().item()
     assert lost == {"nearest": 12, "learned": 0}
@@ -187,7 +222,13 @@ def test_a_planted_lookalike_takes_the_nearest_neighbour_and_not_the_filter(fusi
 def test_the_same_drag_gives_the_same_points_twice():
     model, latent = Toy(lookalike=0.5), Toy(lookalike=0.5).sample(3)
     edit = Edit(latent[:1], latent[:1] + 8)
-    runs = [[s.points.tolist() for s in dk.drag(model, latent, edit, **dk.methods.stabledrag() | {"lr": 0.5})] for _ in range(2)]
+    runs = [
+        [
+            s.points.tolist()
+            for s in dk.drag(model, latent, edit, **dk.methods.stabledrag() | {"lr": 0.5})
+        ]
+        for _ in range(2)
+    ]
     assert runs[0] == runs[1] and len(runs[0]) > 5
 
 
@@ -222,7 +263,10 @@ def test_settings_that_cannot_work_are_refused(settings, words):
 @pytest.mark.parametrize(
     ("piece", "words"),
     [
-        (Discriminative, r"tracker is the class Discriminative; give one of it, such as Discriminative\(\)"),
+        (
+            Discriminative,
+            r"tracker is the class Discriminative; give one of it, such as Discriminative\(\)",
+        ),
         (Discriminative(float("nan")), "radius is nan; give a number of pixels"),
         (Discriminative(region=0.1), "radius 0.1 .* is below one pixel"),
         (NearestNeighbor(4, strict=True), "radius 4, strict, leaves a window of one pixel"),
@@ -232,4 +276,9 @@ def test_a_drag_refuses_what_cannot_track_at_once(piece, words):
     model = Toy()
     latent = model.sample(0)
     with pytest.raises(ValueError, match=words):
-        dk.drag(model, latent, Edit(latent[:1], latent[:1] + 5), **dk.methods.draggan() | {"tracker": piece})
+        dk.drag(
+            model,
+            latent,
+            Edit(latent[:1], latent[:1] + 5),
+            **dk.methods.draggan() | {"tracker": piece},
+        )

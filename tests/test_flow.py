@@ -1,4 +1,6 @@
-"""Trackers that look at the pictures: exact motion of a pan, what the policies do with errors, and what is no estimator."""
+"""Trackers that look at the pictures: exact motion of a pan, what the policies do with errors, and
+what is no estimator.
+"""
 
 import sys
 import types
@@ -22,7 +24,9 @@ SIDE = 96
 
 
 def pan(shift, side: int = SIDE) -> View:
-    """A view of one texture that has moved by `shift` (x, y) px, to fractions of a pixel; its colours are its features."""
+    """A view of one texture that has moved by `shift` (x, y) px, to fractions of a pixel; its
+    colours are its features.
+    """
     wide = moved((0, 0), side + 64)[0]
     y, x = torch.meshgrid(torch.arange(side) + 32.0, torch.arange(side) + 32.0, indexing="ij")
     at = torch.stack([x - shift[0], y - shift[1]], -1)
@@ -44,26 +48,36 @@ def follow(tracker, views, edit=EDIT):
 def test_flow_follows_a_pan(policy, refine):
     points = follow(OpticalFlow(dis, policy, refine=refine), [pan(shift) for shift in WAY])
     truth = EDIT.handles + torch.tensor(WAY)[:, None]
-    assert (points - truth).norm(dim=-1).max() < (0.5 if refine is None else 1.5)  # nearest neighbours stand on whole pixels from the flow's answer
+    # nearest neighbours stand on whole pixels from the flow's answer
+    assert (points - truth).norm(dim=-1).max() < (0.5 if refine is None else 1.5)
 
 
 def test_the_first_look_finds_the_handles_where_they_are():
     for tracker in (OpticalFlow(), OpticalFlow(policy="reference")):
         found = tracker.find(pan((0, 0)), tracker.start(pan((0, 0)), EDIT), EDIT.handles)
         torch.testing.assert_close(found.points, EDIT.handles, atol=0.05, rtol=0)
-        assert found.confidence.isnan().all() and found.goals is None and found.scores.shape == (2, 1, 1)
+        assert (
+            found.confidence.isnan().all()
+            and found.goals is None
+            and found.scores.shape == (2, 1, 1)
+        )
 
 
 def biased(a, b):
-    """An estimator with an error of 0.25 px to the right at each call, apart from its self-test."""
+    """An estimator with an error of 0.25 px to the right at each call, apart from its
+    self-test.
+    """
     return dis(a, b) + torch.tensor([0.25, 0.0])[:, None, None]
 
 
 def test_errors_add_up_from_frame_to_frame_but_not_from_a_reference():
-    way = [(0.2 * k, -0.1 * k) for k in range(13)]  # so short that the estimator sees all of it at once
+    # so short that the estimator sees all of it at once
+    way = [(0.2 * k, -0.1 * k) for k in range(13)]
     views, truth = [pan(shift) for shift in way], EDIT.handles + torch.tensor(way[-1])
     errors = {
-        (policy, every): (follow(OpticalFlow(biased, policy, every), views)[-1] - truth)[:, 0].mean().item()
+        (policy, every): (
+            (follow(OpticalFlow(biased, policy, every), views)[-1] - truth)[:, 0].mean().item()
+        )
         for policy, every in (("frame", 1), ("reference", 99), ("reference", 5))
     }
     assert errors["frame", 1] == pytest.approx(13 * 0.25, abs=0.4)  # at each of 13 looks
@@ -103,7 +117,10 @@ def test_a_good_estimator_passes():
 @pytest.mark.parametrize(
     "wrong, message",
     [
-        (lambda a, b: dis(a, b).movedim(0, -1), r"returned \(64, 64, 2\) for pictures \(3 64 64\); a flow is a tensor \(2 64 64\)"),
+        (
+            lambda a, b: dis(a, b).movedim(0, -1),
+            r"returned \(64, 64, 2\) for pictures \(3 64 64\); a flow is a tensor \(2 64 64\)",
+        ),
         (lambda a, b: dis(a, b).numpy(), r"a flow is a tensor"),
         (lambda a, b: None, "returned NoneType"),
         (lambda a, b: -dis(a, b), r"moved by \(3.0, 0.0\) px .* move by \(-3.*its sign is turned"),
@@ -117,7 +134,14 @@ def test_a_good_estimator_passes():
 def test_what_is_no_estimator_is_told_before_the_first_step(wrong, message):
     toy = Toy()
     with pytest.raises(ValueError, match=message):
-        list(drag(toy, toy.sample(0), Edit([(40, 40)], [(50, 50)]), **draggan() | {"tracker": OpticalFlow(wrong)}))
+        list(
+            drag(
+                toy,
+                toy.sample(0),
+                Edit([(40, 40)], [(50, 50)]),
+                **draggan() | {"tracker": OpticalFlow(wrong)},
+            )
+        )
 
 
 def test_without_opencv_the_extra_is_named(monkeypatch):
@@ -127,7 +151,9 @@ def test_without_opencv_the_extra_is_named(monkeypatch):
 
 
 class Stand(nn.Module):
-    """In the place of torchvision's RAFT: says what it was given, and a flow of (2, 1) px of the enlarged picture."""
+    """In the place of torchvision's RAFT: says what it was given, and a flow of (2, 1) px of the
+    enlarged picture.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -141,7 +167,10 @@ class Stand(nn.Module):
 
 @pytest.fixture
 def torchvision(monkeypatch):
-    package, models, flow = (types.ModuleType(name) for name in ("torchvision", "torchvision.models", "torchvision.models.optical_flow"))
+    package, models, flow = (
+        types.ModuleType(name)
+        for name in ("torchvision", "torchvision.models", "torchvision.models.optical_flow")
+    )
     flow.raft_small = flow.raft_large = lambda weights: Stand()
     models.optical_flow, package.models = flow, models
     for module in (package, models, flow):
@@ -154,22 +183,34 @@ def test_raft_gets_large_padded_pictures_and_its_flow_is_brought_back(torchvisio
     a, b = torch.rand(2, 3, 60, 90)
     flow = raft(a, b)
     first, second, updates = raft._network.given
-    assert first.shape == (1, 3, 128, 192) and updates == 3 and first.min() < -0.5 and first.max() <= 1
-    torch.testing.assert_close(flow, torch.tensor([2.0 * 90 / 192, 60 / 128])[:, None, None].expand(2, 60, 90))
+    assert (
+        first.shape == (1, 3, 128, 192)
+        and updates == 3
+        and first.min() < -0.5
+        and first.max() <= 1
+    )
+    torch.testing.assert_close(
+        flow, torch.tensor([2.0 * 90 / 192, 60 / 128])[:, None, None].expand(2, 60, 90)
+    )
     raft(*torch.rand(2, 3, 130, 133))
     assert raft._network.given[0].shape == (1, 3, 136, 136)
 
 
 def test_what_is_no_raft_is_told(torchvision, tmp_path, monkeypatch):
     torch.save({"other": torch.zeros(2)}, tmp_path / "raft.pth")
-    with pytest.raises(ValueError, match="(?s)raft.pth does not fit torchvision's raft_large .*other"):
+    with pytest.raises(
+        ValueError, match="(?s)raft.pth does not fit torchvision's raft_large .*other"
+    ):
         Raft(tmp_path / "raft.pth")(*moved((1, 0)))
     with pytest.raises(ValueError, match='unknown size \'huge\'; choose "small" or "large"'):
         Raft(tmp_path / "raft.pth", "huge")
     with pytest.raises(ValueError, match="none.pth is no file"):
         Raft(tmp_path / "none.pth")
     monkeypatch.setitem(sys.modules, "torchvision.models", None)
-    with pytest.raises(ModuleNotFoundError, match="RAFT needs the package torchvision, of the build that fits your torch"):
+    with pytest.raises(
+        ModuleNotFoundError,
+        match="RAFT needs the package torchvision, of the build that fits your torch",
+    ):
         Raft(tmp_path / "raft.pth")(*moved((1, 0)))
 
 
@@ -182,19 +223,26 @@ def test_particles_get_the_last_pictures_and_the_points_in_the_first_of_them():
     def film(pictures, points):
         """Knows the pan: the first channel's mean tells which picture it is."""
         seen.append(len(pictures))
-        number = [next(k for k, view in enumerate(views) if torch.equal(view.image, p)) for p in pictures]
+        number = [
+            next(k for k, view in enumerate(views) if torch.equal(view.image, p)) for p in pictures
+        ]
         way = torch.tensor([WAY[k] for k in number])
         return points + (way - way[0])[:, None]
 
     views = [pan(shift) for shift in WAY]
     points = follow(Particles(film, length=4), views)
-    torch.testing.assert_close(points, EDIT.handles + torch.tensor(WAY)[:, None], atol=1e-3, rtol=0)
+    torch.testing.assert_close(
+        points, EDIT.handles + torch.tensor(WAY)[:, None], atol=1e-3, rtol=0
+    )
     assert seen == [2, 3, *[4] * 11]
 
 
 def test_places_of_another_shape_are_told():
     tracker = Particles(lambda pictures, points: points)
-    with pytest.raises(ValueError, match=r"the film gave places \(2, 2\); for 2 pictures and 2 points they are \(2, 2, 2\)"):
+    with pytest.raises(
+        ValueError,
+        match=r"the film gave places \(2, 2\); for 2 pictures and 2 points they are \(2, 2, 2\)",
+    ):
         tracker.find(pan((0, 0)), tracker.start(pan((0, 0)), EDIT), EDIT.handles)
 
 
@@ -226,12 +274,17 @@ def test_a_drag_with_flow_goes_on_from_any_step_and_is_saved(tracker, tmp_path):
     *_, last = drag(toy, latent, edit, **method, resume=trace[6])
     assert torch.equal(last.latent, trace[-1].latent)
     opened = dk.Trace.load(trace.save(tmp_path / "run"))
-    assert torch.equal(opened[-1].points, trace[-1].points) and dk.Player(opened).snapshot()[:4] == b"\x89PNG"
+    assert (
+        torch.equal(opened[-1].points, trace[-1].points)
+        and dk.Player(opened).snapshot()[:4] == b"\x89PNG"
+    )
     assert torch.equal(opened[-1].centre, trace[-1].centre)
 
 
 def test_the_windows_of_a_refined_flow_stand_where_it_looked():
-    """The best pixel of each window is the point, seen from the window's middle: there, not around the last point."""
+    """The best pixel of each window is the point, seen from the window's middle: there, not around
+    the last point.
+    """
     memory, near = OpticalFlow(dis, refine=16).start(pan((0, 0)), EDIT), EDIT.handles
     found = OpticalFlow(dis, refine=16).find(pan((3, 2)), memory, near)
     side = found.scores.shape[-1]

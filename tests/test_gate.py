@@ -1,4 +1,6 @@
-"""The gate on its way through the loop: thresholds, switches, and what a resumed run takes over."""
+"""The gate on its way through the loop: thresholds, switches, and what a resumed run
+takes over.
+"""
 
 from dataclasses import dataclass
 
@@ -34,16 +36,35 @@ def run(edit=EDIT, latent=LATENT, model=TOY, **changes):
 
 
 def bits(step):
-    tensors = [step.latent, step.track.points, step.track.confidence, step.track.scores, step.first, step.track.threshold]
+    tensors = [
+        step.latent,
+        step.track.points,
+        step.track.confidence,
+        step.track.scores,
+        step.first,
+        step.track.threshold,
+    ]
     tensors += step.track.maps.values()
     return step.index, step.losses, [t.nan_to_num(-9).tolist() for t in tensors]
 
 
 def test_the_gate_switches_where_a_known_confidence_crosses_its_share_of_step_1():
-    steps = run(tracker=Known((2.0, 1.0, 0.81, 0.79, 0.5, 0.8, 3.0, 0.7)), trust=above(0.8), steps=7)
-    assert [s.track.trusted[0].item() for s in steps] == [True, True, True, False, False, True, True, False]
+    steps = run(
+        tracker=Known((2.0, 1.0, 0.81, 0.79, 0.5, 0.8, 3.0, 0.7)), trust=above(0.8), steps=7
+    )
+    assert [s.track.trusted[0].item() for s in steps] == [
+        True,
+        True,
+        True,
+        False,
+        False,
+        True,
+        True,
+        False,
+    ]
     assert all(s.track.trusted[1] for s in steps)
-    assert steps[0].track.threshold[0].item() == pytest.approx(1.6)  # of step 0's own, for want of another
+    # of step 0's own, for want of another
+    assert steps[0].track.threshold[0].item() == pytest.approx(1.6)
     torch.testing.assert_close(steps[5].track.threshold, torch.tensor([0.8, 0.8]))
 
 
@@ -56,7 +77,11 @@ def test_an_untrusted_handle_is_pulled_by_its_first_patch():
 
 
 def test_ablations_are_arguments():
-    both, tracker, gate = stabledrag(), draggan() | {"tracker": Discriminative()}, draggan() | {"trust": above(0.8)}
+    both, tracker, gate = (
+        stabledrag(),
+        draggan() | {"tracker": Discriminative()},
+        draggan() | {"trust": above(0.8)},
+    )
     assert set(both) == set(tracker) == set(gate) == set(draggan())
     assert both == tracker | {"trust": both["trust"]}
     for method in (both, tracker, gate):
@@ -87,7 +112,9 @@ def test_the_gate_survives_a_trip_to_the_disk(tmp_path):
     for frame, step in zip(kept, whole, strict=True):
         assert frame.trusted.tolist() == step.track.trusted.tolist()
         assert frame.tracker == repr(method["tracker"])
-        torch.testing.assert_close(frame.maps["learned"], step.track.maps["learned"], equal_nan=True)
+        torch.testing.assert_close(
+            frame.maps["learned"], step.track.maps["learned"], equal_nan=True
+        )
 
 
 def test_another_tracker_begins_with_a_measure_of_its_own():
@@ -111,9 +138,17 @@ def test_a_session_swaps_tracker_and_gate_and_keeps_the_past():
 @pytest.mark.parametrize(
     ("edit", "latent", "words"),
     [
-        (Edit([(44, 40)], [(60, 44)]), LATENT, r"run with 2 handles at .* this edit has 1 at .*begin anew"),
+        (
+            Edit([(44, 40)], [(60, 44)]),
+            LATENT,
+            r"run with 2 handles at .* this edit has 1 at .*begin anew",
+        ),
         (Edit([(44, 40), (31, 100)], EDIT.targets), LATENT, "handles may not"),
-        (EDIT, LATENT[:2], r"step of another model: its latent has shape \(3, 2\), this one \(2, 2\)"),
+        (
+            EDIT,
+            LATENT[:2],
+            r"step of another model: its latent has shape \(3, 2\), this one \(2, 2\)",
+        ),
     ],
 )
 def test_a_step_of_another_edit_or_model_is_refused_at_once(edit, latent, words):
@@ -128,9 +163,14 @@ def test_targets_may_change_on_the_way():
     assert rest[0].index == 3 and torch.equal(rest[0].latent, past.latent)
 
 
-@pytest.mark.parametrize("gate", [lambda first: 0.5, lambda first: first[:1], lambda first: None, lambda first: first > 0.5])
+@pytest.mark.parametrize(
+    "gate",
+    [lambda first: 0.5, lambda first: first[:1], lambda first: None, lambda first: first > 0.5],
+)
 def test_a_gate_that_gives_no_threshold_per_handle_is_refused(gate):
-    with pytest.raises(ValueError, match="it turns the confidence of step 1, a tensor .n., into thresholds"):
+    with pytest.raises(
+        ValueError, match="it turns the confidence of step 1, a tensor .n., into thresholds"
+    ):
         run(trust=gate)
 
 

@@ -107,7 +107,9 @@ def test_radii_scale_with_the_picture_as_in_the_official_code(side, r1, r2):
 def test_a_radius_below_one_pixel_is_an_error_with_a_way_out():
     """Here the official code silently selects no pixel at all."""
     assert scaled(12, (64, 64)) == 2
-    with pytest.raises(ValueError, match="radius 3 .* in a picture of 64 px; use radius=4 or more"):
+    with pytest.raises(
+        ValueError, match="radius 3 .* in a picture of 64 px; use radius=4 or more"
+    ):
         scaled(3, (64, 64))
 
 

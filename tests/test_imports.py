@@ -28,7 +28,10 @@ MAY_IMPORT = {  # a part may also import its own files
     "training": "models worlds",
     "plot": "records trace session compose",
     "widgets": "records trace session plot compose own_picture",
-    "bench": "loop methods models pictures records geometry losses trackers trace session compose worlds",
+    "bench": (
+        "loop methods models pictures records geometry losses trackers trace session compose"
+        " worlds"
+    ),
     "check": "losses trackers geometry records plot loop methods models",
     "course": "",
 }

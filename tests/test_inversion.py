@@ -23,13 +23,20 @@ quiet = lambda _: None  # noqa: E731
 
 
 def model(scale: float = 1.0, **settings):
-    """A small random generator of pictures within 0..1; with `scale` its w is as much longer, and its pictures are the same."""
+    """A small random generator of pictures within 0..1; with `scale` its w is as much longer, and
+    its pictures are the same.
+    """
     torch.manual_seed(0)
     state = Generator({4: 16, 8: 16, 16: 8}, 8, 12, 3).state_dict()
-    state = {name: value / 3 if name.endswith("torgb.weight") else value for name, value in state.items()}
+    state = {
+        name: value / 3 if name.endswith("torgb.weight") else value
+        for name, value in state.items()
+    }
     for name in ("mapping.fc2.weight", "mapping.fc2.bias", "mapping.w_avg"):
         state[name] = state[name] * scale
-    state |= {name: value / scale for name, value in state.items() if name.endswith("affine.weight")}
+    state |= {
+        name: value / scale for name, value in state.items() if name.endswith("affine.weight")
+    }
     return from_state_dict(state, **settings)
 
 
@@ -73,7 +80,11 @@ def test_the_length_of_w_does_not_matter():
 
 
 def test_the_spread_is_the_root_of_the_covariance():
-    root, w = spread(GAN), torch.stack([GAN.sample(seed)[0] / GAN.truncation for seed in range(1000)])  # w̄ is 0
+    # w̄ is 0
+    root, w = (
+        spread(GAN),
+        torch.stack([GAN.sample(seed)[0] / GAN.truncation for seed in range(1000)]),
+    )
     torch.testing.assert_close(root, root.T)
     whitened = torch.linalg.solve(root, w.T)
     assert (whitened @ whitened.T / 1000).diagonal().max() < 1.3
@@ -83,7 +94,9 @@ def test_the_spread_is_the_root_of_the_covariance():
 def test_in_w_the_moving_rows_are_one():
     gan = model(space="w", rows=4)
     found = last(search(gan, gan.finish(gan.sample(1)), steps=20))
-    assert (found.latent[:4] == found.latent[0]).all() and not torch.equal(found.latent[4], found.latent[0])
+    assert (found.latent[:4] == found.latent[0]).all() and not torch.equal(
+        found.latent[4], found.latent[0]
+    )
     assert found.psnr == pytest.approx(psnr(found.image, found.target), abs=0.01)
 
 
@@ -100,7 +113,10 @@ def test_tuning_gets_nearer_and_leaves_the_given_model_alone():
     assert not any(p.requires_grad for m in (gan, tuned.model) for p in m.generator.parameters())
     assert tuned.model is not gan and list(tuned.losses) == ["search", "tuning"]
     assert torch.equal(tuned.model.sample(4), gan.sample(4))  # the mapping stays
-    assert repr(tuned) == f"Inversion(stylegan2, {tuned.psnr:.1f} dB: search 40 iterations, tuning 40 iterations)"
+    assert (
+        repr(tuned)
+        == f"Inversion(stylegan2, {tuned.psnr:.1f} dB: search 40 iterations, tuning 40 iterations)"
+    )
 
 
 def test_an_inversion_stays_what_it_was_when_the_tuning_goes_on():
@@ -115,7 +131,9 @@ def test_an_inversion_stays_what_it_was_when_the_tuning_goes_on():
 def test_what_was_found_can_be_dragged():
     found = last(tuning(last(search(GAN, GAN.finish(GAN.sample(1)), steps=5)), steps=3))
     pieces = {"tracker": dk.NearestNeighbor(96), "losses": [dk.ShiftedPatchLoss(48)]}
-    *_, step = dk.drag(found.model, found.latent, dk.Edit([(5, 6)], [(9, 6)]), **pieces, lr=1e-2, steps=2)
+    *_, step = dk.drag(
+        found.model, found.latent, dk.Edit([(5, 6)], [(9, 6)]), **pieces, lr=1e-2, steps=2
+    )
     assert not torch.equal(step.latent, found.latent)
 
 
@@ -124,8 +142,13 @@ def test_what_was_found_can_be_dragged():
 
 def test_the_pyramid_is_its_equation():
     a, b = torch.rand(2, 3, 32, 32)
-    scales = [F.interpolate(torch.stack([a, b]), scale_factor=1 / 2**s, mode="area") for s in range(3)]  # 32, 16, 8 px
-    torch.testing.assert_close(pyramid(a, b), torch.stack([(x[0] - x[1]).abs().mean() for x in scales]).mean())
+    # 32, 16, 8 px
+    scales = [
+        F.interpolate(torch.stack([a, b]), scale_factor=1 / 2**s, mode="area") for s in range(3)
+    ]
+    torch.testing.assert_close(
+        pyramid(a, b), torch.stack([(x[0] - x[1]).abs().mean() for x in scales]).mean()
+    )
     assert pyramid(a, a) == 0
 
 
@@ -146,7 +169,9 @@ def test_the_learning_rate_rises_stays_and_falls():
 
 
 def stand_in(monkeypatch, folder, weights: bool):
-    """An `lpips` whose distance is ten times the difference of the means; it must not be asked to download."""
+    """An `lpips` whose distance is ten times the difference of the means; it must not be asked to
+    download.
+    """
     made = []
 
     class LPIPS(torch.nn.Module):
@@ -158,10 +183,14 @@ def stand_in(monkeypatch, folder, weights: bool):
             assert normalize and a.shape == b.shape == (1, 3, 16, 16)
             return 10 * (a.mean() - b.mean()).abs().reshape(1, 1, 1, 1)
 
-    kind = types.SimpleNamespace(IMAGENET1K_V1=types.SimpleNamespace(url="https://x.org/models/alexnet-owt-1.pth"))
+    kind = types.SimpleNamespace(
+        IMAGENET1K_V1=types.SimpleNamespace(url="https://x.org/models/alexnet-owt-1.pth")
+    )
     monkeypatch.setitem(sys.modules, "lpips", types.SimpleNamespace(LPIPS=LPIPS))
     monkeypatch.setitem(sys.modules, "torchvision", types.ModuleType("torchvision"))
-    monkeypatch.setitem(sys.modules, "torchvision.models", types.SimpleNamespace(AlexNet_Weights=kind))
+    monkeypatch.setitem(
+        sys.modules, "torchvision.models", types.SimpleNamespace(AlexNet_Weights=kind)
+    )
     monkeypatch.setattr(torch.hub, "get_dir", lambda: str(folder))
     (folder / "checkpoints").mkdir()
     if weights:
@@ -172,7 +201,9 @@ def stand_in(monkeypatch, folder, weights: bool):
 def test_lpips_joins_where_its_weights_are_on_the_disk(monkeypatch, tmp_path):
     made = stand_in(monkeypatch, tmp_path, weights=True)
     a, b = torch.rand(3, 16, 16), torch.rand(3, 16, 16)
-    torch.testing.assert_close(likeness.perceptual()(a, b), pyramid(a, b) + 10 * (a.mean() - b.mean()).abs())
+    torch.testing.assert_close(
+        likeness.perceptual()(a, b), pyramid(a, b) + 10 * (a.mean() - b.mean()).abs()
+    )
     assert last(search(GAN, a, steps=2)).losses["search"][0] > 0 and made == ["alex", "alex"]
 
 
@@ -188,7 +219,13 @@ def test_without_lpips_or_its_weights_there_is_the_pyramid(monkeypatch, tmp_path
 
 def test_a_file_is_inverted_and_tuned_with_bars(tmp_path, capsys):
     Image.fromarray(np.random.randint(0, 255, (30, 50, 3), np.uint8)).save(tmp_path / "p.png")
-    with pytest.warns(UserWarning, match=r"picture that stylegan2 could paint: found with \d+\.\d dB and \d+ % .* 24 dB and 90 %"):
+    with pytest.warns(
+        UserWarning,
+        match=(
+            r"picture that stylegan2 could paint: found with \d+\.\d dB and \d+ % .* 24 dB and"
+            r" 90 %"
+        ),
+    ):
         found = dk.invert(GAN, tmp_path / "p.png", fit="pad", steps=6)
     tuned = dk.tune(found, steps=5)
     bars = capsys.readouterr().err
@@ -235,7 +272,10 @@ def test_an_interrupt_before_anything_is_found_is_an_interrupt(monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         dk.invert(GAN, torch.rand(3, 16, 16))
     found = inversion.Inversion(GAN, GAN.sample(0), torch.rand(3, 16, 16))
-    assert dk.tune(found) is found and repr(found) == "Inversion(stylegan2, PSNR not measured: not begun)"
+    assert (
+        dk.tune(found) is found
+        and repr(found) == "Inversion(stylegan2, PSNR not measured: not begun)"
+    )
 
 
 def test_a_notebook_gets_a_live_picture(monkeypatch):
@@ -243,18 +283,23 @@ def test_a_notebook_gets_a_live_picture(monkeypatch):
 
     updates = []
     handle = types.SimpleNamespace(update=updates.append)
-    monkeypatch.setattr(shown, "display", lambda picture, display_id: updates.append(picture) or handle)
+    monkeypatch.setattr(
+        shown, "display", lambda picture, display_id: updates.append(picture) or handle
+    )
     monkeypatch.setattr(own_picture, "_in_notebook", lambda: True)
     monkeypatch.setattr(own_picture, "PREVIEW_SECONDS", 1e9)
     dk.invert(GAN, GAN.finish(GAN.sample(0)), steps=100)
-    assert len(updates) == 2 and all(u.data[:2] == b"\xff\xd8" for u in updates)  # the first and the last, as JPEG
+    # the first and the last, as JPEG
+    assert len(updates) == 2 and all(u.data[:2] == b"\xff\xd8" for u in updates)
 
 
 def test_what_cannot_be_inverted_is_told():
     with pytest.raises(ValueError, match="'toy' has no w to search in; give a StyleGAN2"):
         dk.invert(dk.load("toy"), np.zeros((8, 8, 3), np.uint8))
     picture = torch.rand(3, 16, 16)
-    with pytest.raises(ValueError, match=r"the target has shape \(3, 8, 8\); stylegan2 paints \(3, 16, 16\)"):
+    with pytest.raises(
+        ValueError, match=r"the target has shape \(3, 8, 8\); stylegan2 paints \(3, 16, 16\)"
+    ):
         search(GAN, picture[:, :8, :8])
     with pytest.raises(ValueError, match="steps is 0"):
         dk.invert(GAN, picture, steps=0)
@@ -277,10 +322,16 @@ def test_the_figure_shows_what_was_found():
     target, first, second, difference, curves, _ = figure.axes
     np.testing.assert_allclose(target.images[0].get_array(), found.target.permute(1, 2, 0))
     np.testing.assert_allclose(second.images[0].get_array(), tuned.image.permute(1, 2, 0))
-    assert first.get_title() == f"found, {found.psnr:.1f} dB" and second.get_title() == f"tuned, {tuned.psnr:.1f} dB"
+    assert (
+        first.get_title() == f"found, {found.psnr:.1f} dB"
+        and second.get_title() == f"tuned, {tuned.psnr:.1f} dB"
+    )
     expected = ((tuned.image - tuned.target) * 4 + 0.5).clamp(0, 1).permute(1, 2, 0)
     np.testing.assert_allclose(difference.images[0].get_array(), expected, atol=1e-6)
-    np.testing.assert_allclose(np.concatenate([line.get_ydata() for line in (curves.lines[0], curves.lines[2])]), [*tuned.psnrs["search"], *tuned.psnrs["tuning"]])
+    np.testing.assert_allclose(
+        np.concatenate([line.get_ydata() for line in (curves.lines[0], curves.lines[2])]),
+        [*tuned.psnrs["search"], *tuned.psnrs["tuning"]],
+    )
     assert figure._repr_jpeg_()[:2] == b"\xff\xd8" and len(dk.plot.inversion(found).axes) == 5
     with pytest.raises(ValueError, match="holds no inversion"):
         dk.plot.inversion(GAN)

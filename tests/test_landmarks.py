@@ -1,4 +1,6 @@
-"""The landmark network reads renders to the pixel, says what it cannot read, and can be made again."""
+"""The landmark network reads renders to the pixel, says what it cannot read, and can be made
+again.
+"""
 
 import hashlib
 import json
@@ -9,7 +11,13 @@ import torch
 
 import dragkit as dk
 from dragkit.models import zoo
-from dragkit.models.landmarks import SIZE, LandmarkNetwork, landmark_network, open_landmarks, soft_argmax
+from dragkit.models.landmarks import (
+    SIZE,
+    LandmarkNetwork,
+    landmark_network,
+    open_landmarks,
+    soft_argmax,
+)
 from dragkit.training import landmarks as training
 from dragkit.worlds.lion import LANDMARKS, Lion
 
@@ -33,7 +41,9 @@ def test_the_ring_reaches_the_pictures_border():
 
 @pytest.fixture(scope="module")
 def renders():
-    """Eight lions that it has not learnt from: pictures in 0..1 and their landmarks, NaN where covered."""
+    """Eight lions that it has not learnt from: pictures in 0..1 and their landmarks, NaN where
+    covered.
+    """
     pictures, points = zip(*map(training.render, range(3_000_000, 3_000_008)))
     return torch.from_numpy(np.stack(pictures)).float() / 255, np.stack(points)
 
@@ -65,9 +75,13 @@ def test_gradients_reach_the_picture_only(renders):
     assert not any(p.requires_grad for p in network.parameters())
 
 
-@pytest.mark.parametrize("shape", [(3, 64, 64), (1, 128, 128), (128, 128, 3), (128, 128), (1, 1, 3, 128, 128)])
+@pytest.mark.parametrize(
+    "shape", [(3, 64, 64), (1, 128, 128), (128, 128, 3), (128, 128), (1, 1, 3, 128, 128)]
+)
 def test_another_shape_is_told_what_is_read(shape):
-    with pytest.raises(ValueError, match=r"has shape \(.*\); the landmark network reads \(3 128 128\)"):
+    with pytest.raises(
+        ValueError, match=r"has shape \(.*\); the landmark network reads \(3 128 128\)"
+    ):
         landmark_network()(torch.zeros(shape))
 
 
@@ -77,7 +91,13 @@ def test_whole_numbers_are_told_the_range():
 
 
 def test_it_is_no_generator():
-    with pytest.raises(ValueError, match="'landmarks' reads landmarks .*landmark_network.*; to drag there are: lion, lion-diffusion, toy"):
+    with pytest.raises(
+        ValueError,
+        match=(
+            "'landmarks' reads landmarks .*landmark_network.*; to drag there are: lion,"
+            " lion-diffusion, toy"
+        ),
+    ):
         dk.load("landmarks")
     with pytest.raises(ValueError, match="the bundled models are: lion, lion-diffusion, toy;"):
         dk.load("lino")
@@ -88,7 +108,9 @@ def test_the_index_the_file_and_the_card_agree():
     assert entry["sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
     assert path.stat().st_size < 2_000_000
     card = zoo.card(path)
-    assert entry["card"] == path.with_suffix(".json").name and tuple(card["names"]) == tuple(LANDMARKS)
+    assert entry["card"] == path.with_suffix(".json").name and tuple(card["names"]) == tuple(
+        LANDMARKS
+    )
     assert card["error"]["renders"]["all"]["mean"] < 1
 
 
@@ -120,7 +142,18 @@ def test_a_batch_is_always_the_same_and_augmented_pictures_stay_in_range(renders
 
 
 def test_a_run_leaves_weights_and_a_card_and_goes_on_where_it_was(tmp_path):
-    small = ["--pictures", "4", "--held-out", "4", "--generated", "2", "--batch", "2", "--device", "cpu"]
+    small = [
+        "--pictures",
+        "4",
+        "--held-out",
+        "4",
+        "--generated",
+        "2",
+        "--batch",
+        "2",
+        "--device",
+        "cpu",
+    ]
     for until in (4, 8):
         training.main(["--out", str(tmp_path), *small, "--until", str(until)])
         card = json.loads((tmp_path / "landmarks.json").read_text())
@@ -129,7 +162,10 @@ def test_a_run_leaves_weights_and_a_card_and_goes_on_where_it_was(tmp_path):
     assert error["renders"]["all"]["p90"] > 0 and error["generated"]["nose"]["mean"] > 0
     state = torch.load(tmp_path / "state.pt", weights_only=True)["network"]
     stored = open_landmarks(tmp_path / "landmarks.safetensors").state_dict()
-    assert all(torch.allclose(stored[n].float(), v.float(), rtol=1e-3, atol=1e-6) for n, v in state.items())
+    assert all(
+        torch.allclose(stored[n].float(), v.float(), rtol=1e-3, atol=1e-6)
+        for n, v in state.items()
+    )
 
 
 def test_a_fresh_network_has_a_map_for_each_name():

@@ -1,4 +1,6 @@
-"""FreeDrag's line search: its cases by hand, its run beside a plain transcription, and that it goes anywhere."""
+"""FreeDrag's line search: its cases by hand, its run beside a plain transcription, and that it
+goes anywhere.
+"""
 
 import math
 from dataclasses import replace
@@ -21,7 +23,9 @@ SIDE = 512  # one pixel of the settings is one pixel here
 
 
 def ramp(shift: float = 0.0, cells: int = 512) -> View:
-    """A map whose feature is x - shift: a template that was at x lies at x + shift, and L is the way from there."""
+    """A map whose feature is x - shift: a template that was at x lies at x + shift, and L is the
+    way from there.
+    """
     x = (torch.arange(cells) + 0.5) * SIDE / cells - 0.5
     features = (x - shift).expand(1, cells, cells).contiguous()
     return View(features, features, (SIDE, SIDE), lambda: torch.zeros(3, SIDE, SIDE))
@@ -54,7 +58,11 @@ def test_the_first_goal_is_where_the_expected_loss_is():
     _, found = begun()
     assert found.points.tolist() == [[104, 100]] and found.goals.cases == ("hop",)
     np.testing.assert_allclose(found.goals.candidates[0, :, 0], np.arange(101, 111), atol=1e-4)
-    assert found.confidence.isnan().all() and not found.goals.settled.any() and found.goals.drift.tolist() == [0]
+    assert (
+        found.confidence.isnan().all()
+        and not found.goals.settled.any()
+        and found.goals.drift.tolist() == [0]
+    )
     assert found.memory.begin.item() == pytest.approx(4)
 
 
@@ -68,7 +76,9 @@ def test_a_goal_is_kept_for_five_updates():
 
 
 def test_a_sub_motion_ends_one_update_after_its_loss_is_small():
-    """As in the official code: the loss is looked at, then the update is made that it belongs to."""
+    """As in the official code: the loss is looked at, then the update is made that it
+    belongs to.
+    """
     tracker, found = begun()
     found = ended(tracker, found, 3.1)  # L = 0.9 < l / 4, but this update is still made
     assert found.points.tolist() == [[104, 100]]
@@ -76,7 +86,8 @@ def test_a_sub_motion_ends_one_update_after_its_loss_is_small():
 
 
 def test_every_handle_must_be_done_before_a_sub_motion_ends_early():
-    edit = Edit([(100, 100), (300, 300)], [(200, 100), (300, 400)])  # along y the ramp is flat: L = 0
+    # along y the ramp is flat: L = 0
+    edit = Edit([(100, 100), (300, 300)], [(200, 100), (300, 400)])
     tracker, found = begun(edit=edit)
     found = ended(tracker, found, 1.0, 1.0)
     assert found.memory.updates == 3
@@ -89,12 +100,15 @@ def test_it_stays_while_the_content_comes_along():
 
 
 def test_it_goes_back_to_where_the_content_is():
-    """From 104 back by 10 to 94, ten places up to 114; the content is at 100 - 1 = 99, nearest are 98 and 100, the first is taken."""
+    """From 104 back by 10 to 94, ten places up to 114; the content is at 100 - 1 = 99, nearest are
+    98 and 100, the first is taken.
+    """
     tracker, found = begun(search(expected=4.0))
     found = ended(tracker, found, 0, 0, 0, 0, -1)
     assert found.goals.cases == ("back",)
     np.testing.assert_allclose(found.goals.candidates[0, :, 0], np.arange(96, 115, 2), atol=1e-4)
-    x = 1 / (1 + math.exp(math.log(9) / (0.6 * 4) * (5 - 0.2 * 4)))  # of the template, which took the share x of what was at 104: 5 more
+    # of the template, which took the share x of what was at 104: 5 more
+    x = 1 / (1 + math.exp(math.log(9) / (0.6 * 4) * (5 - 0.2 * 4)))
     content = 99 + 5 * x
     assert found.points[0, 0] == min(range(96, 115, 2), key=lambda place: abs(place - content))
 
@@ -106,17 +120,21 @@ def test_the_template_takes_its_share(end, x):
     before = found.memory.patch
     found = ended(tracker, found, *[4 - end * 4] * 6)
     np.testing.assert_allclose(found.memory.patch - before, x * end * 4, atol=1e-3)
-    assert found.goals.drift.item() == pytest.approx((x * end * 4) / before.abs().mean().item(), abs=1e-4)
+    assert found.goals.drift.item() == pytest.approx(
+        (x * end * 4) / before.abs().mean().item(), abs=1e-4
+    )
 
 
 def test_a_handle_arrives_when_its_goal_is_at_the_target_and_the_content_has_followed():
     edit = Edit([(100, 100)], [(103, 100)])
     tracker, found = begun(edit=edit)
-    assert found.points.tolist() == [[103, 100]] and not found.goals.settled.any()  # farther than the target no goal goes
+    # farther than the target no goal goes
+    assert found.points.tolist() == [[103, 100]] and not found.goals.settled.any()
     assert not ended(tracker, found, 0, 0, 0, 0, 1.5).goals.settled.any()  # L_end = 1.5 > l / 4
     found = ended(tracker, found, 2.5, 2.5)
     assert found.goals.settled.all() and found.goals.cases == ("done",)
-    torch.testing.assert_close(found.memory.patch, found.memory.first + 0.5)  # on arrival it takes all
+    # on arrival it takes all
+    torch.testing.assert_close(found.memory.patch, found.memory.first + 0.5)
 
 
 def test_once_all_goals_are_at_their_targets_ten_updates_are_left():
@@ -128,26 +146,40 @@ def test_once_all_goals_are_at_their_targets_ten_updates_are_left():
 
 
 def test_the_expected_loss_is_measured_on_the_surroundings():
-    """On the ramp the template differs by |10 cos α| at the angle α: 10 · (2 + 4 / √2) / 8 on average, and the share is half."""
+    """On the ramp the template differs by |10 cos α| at the angle α: 10 · (2 + 4 / √2) / 8 on
+    average, and the share is half.
+    """
     tracker = LineSearch(hop=10)
-    assert tracker.start(ramp(), EDIT).expected.item() == pytest.approx(0.5 * 10 * (2 + 4 / math.sqrt(2)) / 8, rel=1e-4)
+    assert tracker.start(ramp(), EDIT).expected.item() == pytest.approx(
+        0.5 * 10 * (2 + 4 / math.sqrt(2)) / 8, rel=1e-4
+    )
     scaled = replace(ramp(), features=7 * ramp().features)
-    assert tracker.start(scaled, EDIT).expected.item() == pytest.approx(7 * tracker.start(ramp(), EDIT).expected.item(), rel=1e-4)
+    assert tracker.start(scaled, EDIT).expected.item() == pytest.approx(
+        7 * tracker.start(ramp(), EDIT).expected.item(), rel=1e-4
+    )
 
 
-@pytest.mark.parametrize("handle, target", [((0, 0), (511, 511)), ((511, 3), (0, 3)), ((256, 511), (256, 500))])
+@pytest.mark.parametrize(
+    "handle, target", [((0, 0), (511, 511)), ((511, 3), (0, 3)), ((256, 511), (256, 500))]
+)
 def test_it_is_safe_at_the_border(handle, target):
     tracker, found = begun(search(radius=4), Edit([handle], [target]))
     for shift in (0, 0, 0, 0, -9, -9, 5, 5, 30, 30, 30):
         found = ended(tracker, found, shift)
-        assert found.points.isfinite().all() and found.points.min() >= 0 and found.points.max() <= 511
+        assert (
+            found.points.isfinite().all() and found.points.min() >= 0 and found.points.max() <= 511
+        )
 
 
 # The run
 
 
-def transcription(toy: Toy, latent, edit: Edit, l: float, lr: float, d: float = 3.0, steps: int = 55):
-    """FreeDrag's official loop as ALGORITHMS tells it, point by point: the goals of every update."""
+def transcription(
+    toy: Toy, latent, edit: Edit, l: float, lr: float, d: float = 3.0, steps: int = 55
+):
+    """FreeDrag's official loop as ALGORITHMS tells it, point by point: the goals of
+    every update.
+    """
     side = toy.side
     ring = torch.tensor([(x, y) for y in (-2, 0, 2) for x in (-2, 0, 2)], dtype=torch.float32)
 
@@ -160,7 +192,9 @@ def transcription(toy: Toy, latent, edit: Edit, l: float, lr: float, d: float = 
         out = 0
         for dx in (0, 1):
             for dy in (0, 1):
-                weight = (part[:, 0] if dx else 1 - part[:, 0]) * (part[:, 1] if dy else 1 - part[:, 1])
+                weight = (part[:, 0] if dx else 1 - part[:, 0]) * (
+                    part[:, 1] if dy else 1 - part[:, 1]
+                )
                 out = out + weight * features[:, low[:, 1] + dy, low[:, 0] + dx]
         return out.T
 
@@ -205,26 +239,52 @@ def transcription(toy: Toy, latent, edit: Edit, l: float, lr: float, d: float = 
         for i, h in enumerate(goals):
             end[i] = loss(features, h, templates[i]).item()
             arrived[i] = bool((h - edit.targets[i]).norm() < 1 and end[i] <= 0.25 * l)
-            x = 1 if arrived[i] else 1 / (1 + math.exp(math.log(9) / (0.6 * l) * (end[i] - 0.2 * l)))
+            x = (
+                1
+                if arrived[i]
+                else 1 / (1 + math.exp(math.log(9) / (0.6 * l) * (end[i] - 0.2 * l)))
+            )
             templates[i] = x * read(features, h + ring) + (1 - x) * templates[i]
     return said
 
 
-@pytest.mark.parametrize("seed, l, lr, cases", [(0, 0.25, 0.1, {"hop", "stay"}), (3, 0.15, 0.3, {"hop", "stay", "back"}), (3, 0.25, 1.0, {"hop", "back", "done"})])
+@pytest.mark.parametrize(
+    "seed, l, lr, cases",
+    [
+        (0, 0.25, 0.1, {"hop", "stay"}),
+        (3, 0.15, 0.3, {"hop", "stay", "back"}),
+        (3, 0.25, 1.0, {"hop", "back", "done"}),
+    ],
+)
 def test_it_does_what_a_plain_transcription_of_the_official_loop_does(seed, l, lr, cases):
     toy = Toy(seed=seed)
     latent = toy.sample(seed)
     edit = Edit(latent[:2], latent[:2] + torch.tensor([[14.0, 9.0], [-8.0, 6.0]]), arrive=1.0)
     goals = torch.stack(transcription(toy, latent, edit, l, lr))
-    steps = list(drag(toy, latent, edit, tracker=LineSearch(1, 2, 12, expected=l), losses=[TemplatePatchLoss()], lr=lr, steps=len(goals)))
+    steps = list(
+        drag(
+            toy,
+            latent,
+            edit,
+            tracker=LineSearch(1, 2, 12, expected=l),
+            losses=[TemplatePatchLoss()],
+            lr=lr,
+            steps=len(goals),
+        )
+    )
     assert cases <= {case for step in steps for case in step.track.goals.cases}
-    assert len(steps) in (len(goals), len(goals) + 1)  # the last look says that they have arrived, and makes no update
-    torch.testing.assert_close(torch.stack([s.points for s in steps[: len(goals)]]), goals, atol=2e-3, rtol=0)
+    # the last look says that they have arrived, and makes no update
+    assert len(steps) in (len(goals), len(goals) + 1)
+    torch.testing.assert_close(
+        torch.stack([s.points for s in steps[: len(goals)]]), goals, atol=2e-3, rtol=0
+    )
 
 
 @pytest.mark.parametrize("seed", range(4))
 def test_the_toys_blob_comes_to_its_target(seed):
-    """No point is tracked, so what arrives is not exactly what was taken hold of: some two pixels behind."""
+    """No point is tracked, so what arrives is not exactly what was taken hold of: some two pixels
+    behind.
+    """
     toy = Toy(seed=seed)
     latent = toy.sample(seed)
     target = latent[:1] + torch.tensor([[18.0, 10.0]])
@@ -268,23 +328,39 @@ def test_a_session_swaps_it_in_and_keeps_its_state_over_a_rewind():
 
 def test_a_saved_trace_keeps_the_goals(tmp_path):
     toy, latent = Toy(), Toy().sample(0)
-    trace = dk.Trace(drag(toy, latent, Edit(latent[:2], latent[:2] + 9), **freedrag() | {"lr": 0.5, "steps": 8}))
+    trace = dk.Trace(
+        drag(toy, latent, Edit(latent[:2], latent[:2] + 9), **freedrag() | {"lr": 0.5, "steps": 8})
+    )
     opened = dk.Trace.load(trace.save(tmp_path / "run"))
     for a, b in zip(trace, opened):
-        assert a.goals.cases == b.goals.cases and torch.equal(a.goals.candidates, b.goals.candidates)
-        assert torch.equal(a.goals.settled, b.goals.settled) and torch.equal(a.goals.drift, b.goals.drift)
+        assert a.goals.cases == b.goals.cases and torch.equal(
+            a.goals.candidates, b.goals.candidates
+        )
+        assert torch.equal(a.goals.settled, b.goals.settled) and torch.equal(
+            a.goals.drift, b.goals.drift
+        )
 
 
 def test_retracked_it_says_what_it_said():
     toy, latent = Toy(), Toy().sample(0)
-    trace = dk.Trace(drag(toy, latent, Edit(latent[:1], latent[:1] + 9), **freedrag() | {"lr": 0.5, "steps": 30}))
+    trace = dk.Trace(
+        drag(
+            toy, latent, Edit(latent[:1], latent[:1] + 9), **freedrag() | {"lr": 0.5, "steps": 30}
+        )
+    )
     again = retrack(toy, trace, LineSearch())
-    assert all(torch.equal(a.points, b.points) and torch.equal(a.arrived, b.arrived) for a, b in zip(trace, again))
+    assert all(
+        torch.equal(a.points, b.points) and torch.equal(a.arrived, b.arrived)
+        for a, b in zip(trace, again)
+    )
 
 
 @pytest.mark.slow
 def test_one_setting_drags_the_bundled_models():
-    for name, base, edit in (("lion", draggan, Edit([(74, 74)], [(74, 84)])), ("lion-diffusion", dragdiffusion, Edit([(32, 32)], [(36, 32)]))):
+    for name, base, edit in (
+        ("lion", draggan, Edit([(74, 74)], [(74, 84)])),
+        ("lion-diffusion", dragdiffusion, Edit([(32, 32)], [(36, 32)])),
+    ):
         model = dk.load(name, device="cpu")
         *_, last = drag(model, model.sample(2), edit, **freedrag(base=base) | {"steps": 100})
         assert last.index > 3 and last.points.isfinite().all()
@@ -324,8 +400,13 @@ def test_the_widgets_draw_candidates_and_the_templates_drift():
     from dragkit.widgets import views
 
     toy, latent = Toy(), Toy().sample(0)
-    trace = dk.Trace(drag(toy, latent, Edit(latent[:1], latent[:1] + 9), **freedrag() | {"lr": 0.5, "steps": 8}))
+    trace = dk.Trace(
+        drag(toy, latent, Edit(latent[:1], latent[:1] + 9), **freedrag() | {"lr": 0.5, "steps": 8})
+    )
     panel = views.panels(trace)[-1]
     assert panel.title.startswith("template's drift") and panel.lines[""][1].max() > 0
-    drawn, without = views.picture(trace, 3, handle=0), replace(trace[3], goals=None).paint(trace.path(3), 0)
+    drawn, without = (
+        views.picture(trace, 3, handle=0),
+        replace(trace[3], goals=None).paint(trace.path(3), 0),
+    )
     assert (np.asarray(drawn) != np.asarray(without)).any()

@@ -32,7 +32,15 @@ def test_the_file_is_the_indexed_one_small_and_documented():
     assert hashlib.sha256(path.read_bytes()).hexdigest() == entry["sha256"]
     assert path.stat().st_size <= 12e6 and entry["licence"] == "MIT"
     card = json.loads(path.with_suffix(".json").read_text())
-    assert {"data", "images_seen", "settings", "minutes", "machine", "resolution", "feature_block"} <= card.keys()
+    assert {
+        "data",
+        "images_seen",
+        "settings",
+        "minutes",
+        "machine",
+        "resolution",
+        "feature_block",
+    } <= card.keys()
 
 
 def test_it_is_at_least_128_px_and_reads_the_block_its_card_names(lion):
@@ -44,7 +52,9 @@ def test_it_is_at_least_128_px_and_reads_the_block_its_card_names(lion):
 def test_every_seed_paints_the_lion_of_its_latent_and_no_other(lion):
     seeds = range(16)
     painted = torch.stack([lion.finish(lion.sample(s)) for s in seeds])
-    truth = [Lion.of_latent(lion.sample_z(s), lion.truncation).render(lion.size[0]).image for s in seeds]
+    truth = [
+        Lion.of_latent(lion.sample_z(s), lion.truncation).render(lion.size[0]).image for s in seeds
+    ]
     truth = torch.stack([torch.from_numpy(t) for t in truth])
     error = (painted[:, None] - truth[None]).abs().mean((2, 3, 4))  # (painted, truth)
     assert (error.argmin(1) == torch.arange(len(error))).all()
@@ -56,7 +66,9 @@ def test_the_chin_arrives_and_the_mouth_opens(lion):
         steps = chin_down(lion, seed)
         assert steps[-1].arrived.all(), f"seed {seed}: {steps[-1]}"
         x, y = (round(v) for v in chin(lion, seed))
-        before, after = (s.view.image[:, y - 8 : y + 14, x - 8 : x + 8] for s in (steps[0], steps[-1]))
+        before, after = (
+            s.view.image[:, y - 8 : y + 14, x - 8 : x + 8] for s in (steps[0], steps[-1])
+        )
         assert (before - after).abs().mean() > 0.03
 
 
@@ -83,4 +95,7 @@ def test_a_mask_holds_the_rest(lion):
 
 def test_the_same_call_gives_the_same_points(lion):
     first, second = chin_down(lion, 1, steps=5), chin_down(lion, 1, steps=5)
-    assert all(torch.equal(a.points, b.points) and torch.equal(a.latent, b.latent) for a, b in zip(first, second))
+    assert all(
+        torch.equal(a.points, b.points) and torch.equal(a.latent, b.latent)
+        for a, b in zip(first, second)
+    )

@@ -118,8 +118,13 @@ def test_a_damaged_bundled_file_is_refused_before_it_is_opened(data, damage):
     assert "git checkout -- data/tiny.safetensors" in message
 
 
-@pytest.mark.parametrize("content, message", [(b"", "is empty"), (b"no such thing", "no checkpoint"), (None, "not fully covered")])
-def test_a_file_of_ones_own_that_is_cut_or_something_else_is_refused(data, tmp_path, content, message):
+@pytest.mark.parametrize(
+    "content, message",
+    [(b"", "is empty"), (b"no such thing", "no checkpoint"), (None, "not fully covered")],
+)
+def test_a_file_of_ones_own_that_is_cut_or_something_else_is_refused(
+    data, tmp_path, content, message
+):
     path = save_generator(tmp_path / "mine.safetensors")
     path.write_bytes(truncate(path.read_bytes()) if content is None else content)
     with pytest.raises(ValueError, match=f"mine.safetensors.*{message}"):
@@ -138,7 +143,14 @@ def test_the_toy_needs_no_files(tmp_path, monkeypatch):
     assert dk.load("toy").name == "toy"
 
 
-@pytest.mark.parametrize("name, settings", [("lion", "feature_block, rows, space, truncation"), ("toy", "side, blobs"), ("lion-diffusion", "steps, strength")])
+@pytest.mark.parametrize(
+    "name, settings",
+    [
+        ("lion", "feature_block, rows, space, truncation"),
+        ("toy", "side, blobs"),
+        ("lion-diffusion", "steps, strength"),
+    ],
+)
 def test_a_setting_that_there_is_not_is_told_those_there_are(name, settings):
     with pytest.raises(ValueError, match=f"{name} has no setting 'hue'; it has: .*{settings}"):
         dk.load(name, hue=1)
@@ -152,8 +164,13 @@ def test_a_file_of_the_training_is_told_from_a_stylegan2s_by_its_names():
 def test_a_device_that_there_is_not_is_told(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
-    with pytest.raises(ValueError, match="device is 'gpu'; choose \"cuda\", \"mps\", \"cpu\" or \"auto\""):
+    with pytest.raises(
+        ValueError, match='device is \'gpu\'; choose "cuda", "mps", "cpu" or "auto"'
+    ):
         dk.load("lion", device="gpu")
     for device in ("cuda:0", "mps"):
-        with pytest.raises(ValueError, match=f"device is '{device}', which this machine or this build of torch does not have"):
+        with pytest.raises(
+            ValueError,
+            match=f"device is '{device}', which this machine or this build of torch does not have",
+        ):
             dk.load("lion", device=device)

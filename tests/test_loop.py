@@ -1,4 +1,6 @@
-"""The loop on the toy, whose latent is the answer: where a blob is after a drag is no matter of opinion."""
+"""The loop on the toy, whose latent is the answer: where a blob is after a drag is no matter of
+opinion.
+"""
 
 import copy
 import math
@@ -216,7 +218,9 @@ def test_a_stop_distance_below_the_skip_distance_is_refused_before_the_first_ste
 
 
 def test_an_edit_outside_the_picture_is_refused_before_the_first_step():
-    with pytest.raises(ValueError, match=r"target 0 at \(128, 30\) is outside the 128×128 picture"):
+    with pytest.raises(
+        ValueError, match=r"target 0 at \(128, 30\) is outside the 128×128 picture"
+    ):
         run(edit=Edit([(44, 40)], [(128, 30)]))
 
 
@@ -239,7 +243,9 @@ def test_points_that_are_not_finite_stop_the_run_before_they_reach_torch():
         next(drag(model, latent, edit, **draggan() | {"tracker": Lost()}))
 
 
-@pytest.mark.parametrize("wrong", [{"lr": -1}, {"lr": "1e-3"}, {"tracker": None}, {"losses": []}, {"losses": abs}])
+@pytest.mark.parametrize(
+    "wrong", [{"lr": -1}, {"lr": "1e-3"}, {"tracker": None}, {"losses": []}, {"losses": abs}]
+)
 def test_pieces_that_cannot_work_are_refused_at_once(wrong):
     model = Toy()
     latent = model.sample(0)
@@ -251,11 +257,21 @@ def test_a_handle_that_the_mask_holds_is_warned_of():
     mask = torch.ones(128, 128)
     mask[60:70, 40:50] = 0  # rows are y
     edit = Edit([(45, 65), (65, 45)], [(50, 65), (65, 50)], mask)
-    assert edit.held.tolist() == [True, False] and Edit([(1, 1)], [(2, 2)]).held.tolist() == [False]
-    with pytest.warns(UserWarning, match=r"handle 0 at \(45, 65\) lies where the mask lets nothing move"):
+    assert edit.held.tolist() == [True, False] and Edit([(1, 1)], [(2, 2)]).held.tolist() == [
+        False
+    ]
+    with pytest.warns(
+        UserWarning, match=r"handle 0 at \(45, 65\) lies where the mask lets nothing move"
+    ):
         drag(Toy(), Toy().sample(0), edit, **draggan())
 
 
 def test_a_latent_that_is_none_is_told_where_to_get_one():
-    with pytest.raises(TypeError, match=r"latent is 'lion'; give a tensor, such as model.sample\(7\), or the .latent of what dragkit.invert found"):
+    with pytest.raises(
+        TypeError,
+        match=(
+            r"latent is 'lion'; give a tensor, such as model.sample\(7\), or the .latent of what"
+            r" dragkit.invert found"
+        ),
+    ):
         drag(Toy(), "lion", Edit([(1, 1)], [(2, 2)]), **draggan())

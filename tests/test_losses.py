@@ -12,23 +12,33 @@ from dragkit.trackers.nearest import Template
 
 
 def view(rows, size=None) -> View:
-    """A view whose features (c h w) are `rows`, one cell per pixel unless `size` says otherwise."""
+    """A view whose features (c h w) are `rows`, one cell per pixel unless `size` says
+    otherwise.
+    """
     features = torch.as_tensor(rows, dtype=torch.float32).clone().requires_grad_()
     return View(features, features, size or tuple(features.shape[1:]), lambda: None)
 
 
 def one(view: View) -> float:
-    """The radius that comes to one pixel in this view's picture; strict, the disc is that pixel."""
+    """The radius that comes to one pixel in this view's picture; strict, the disc is
+    that pixel.
+    """
     return 512 / view.size[0]
 
 
 def track(*points, sure=math.nan, threshold=None) -> TrackResult:
-    confidence, threshold = (v if v is None else torch.tensor(v).expand(len(points)) for v in (sure, threshold))
-    return TrackResult(torch.tensor(points).float(), confidence, torch.zeros(0), None, threshold=threshold)
+    confidence, threshold = (
+        v if v is None else torch.tensor(v).expand(len(points)) for v in (sure, threshold)
+    )
+    return TrackResult(
+        torch.tensor(points).float(), confidence, torch.zeros(0), None, threshold=threshold
+    )
 
 
 def ramp(across: float, down: float, side: int = 7) -> torch.Tensor:
-    """(1 side side) a plane that rises by `across` per pixel to the right and `down` per pixel down."""
+    """(1 side side) a plane that rises by `across` per pixel to the right and `down` per pixel
+    down.
+    """
     steps = torch.arange(float(side))
     return (across * steps + down * steps[:, None])[None]
 
@@ -59,7 +69,9 @@ def test_the_gradient_is_the_sign_spread_by_the_bilinear_weights():
     [(False, "sum", 5), (True, "sum", 1), (False, "mean", 1 / 2), (True, "mean", 1 / 2)],
 )
 def test_on_planes_every_pixel_adds_the_slopes_along_the_way(strict, reduction, factor):
-    """The disc of one pixel's radius holds 5 pixels, or 1 without its rim; there are 2 channels."""
+    """The disc of one pixel's radius holds 5 pixels, or 1 without its rim; there are 2
+    channels.
+    """
     now = view(torch.cat([ramp(1, 10), ramp(-2, 0)]))
     loss = ShiftedPatchLoss(one(now), strict=strict, reduction=reduction)
     value = loss(now, track((2, 2)), now, Edit([(2, 2)], [(5, 6)]))
@@ -121,11 +133,17 @@ def test_below_the_threshold_the_gradient_is_that_of_the_first_frames_template_o
     random = torch.Generator().manual_seed(0)
     start, now = (view(torch.randn(4, 32, 32, generator=random)) for _ in range(2))
     edit, radius = Edit([(10, 12)], [(20, 12)]), 3
-    gated = ShiftedPatchLoss(radius * one(now))(now, track((14, 12), sure=0.4, threshold=0.5), start, edit)
+    gated = ShiftedPatchLoss(radius * one(now))(
+        now, track((14, 12), sure=0.4, threshold=0.5), start, edit
+    )
     (gradient,) = torch.autograd.grad(gated, now.features)
     offsets = disc(radius)
-    template = Template(sample(start.features, edit.handles[:, None] + offsets, start.size), offsets)
-    ahead = TrackResult(torch.tensor([[15.0, 12.0]]), torch.tensor([0.4]), torch.zeros(0), template)
+    template = Template(
+        sample(start.features, edit.handles[:, None] + offsets, start.size), offsets
+    )
+    ahead = TrackResult(
+        torch.tensor([[15.0, 12.0]]), torch.tensor([0.4]), torch.zeros(0), template
+    )
     (expected,) = torch.autograd.grad(TemplatePatchLoss()(now, ahead, start, edit), now.features)
     torch.testing.assert_close(gradient, expected)
     assert gradient.abs().sum() > 0
@@ -135,7 +153,9 @@ def test_the_gates_turn_the_confidence_of_step_1_into_thresholds():
     first = torch.tensor([0.8, 0.4, -0.2, math.nan])
     assert always(first).tolist() == [-math.inf] * 4
     assert never(first).tolist() == [math.inf] * 4
-    torch.testing.assert_close(above(0.75)(first), torch.tensor([0.6, 0.3, -0.25, math.nan]), equal_nan=True)
+    torch.testing.assert_close(
+        above(0.75)(first), torch.tensor([0.6, 0.3, -0.25, math.nan]), equal_nan=True
+    )
     assert (above(0.3)(first) <= first)[:3].all()
     assert repr(above(0.5)) == "above(0.5)"
     assert above(0.5) == above(0.5) != above(0.6)
@@ -143,7 +163,14 @@ def test_the_gates_turn_the_confidence_of_step_1_into_thresholds():
 
 @pytest.mark.parametrize(
     ("sure", "threshold", "trusted"),
-    [(0.5, 0.5, True), (0.49, 0.5, False), (math.nan, 0.5, False), (math.nan, -math.inf, True), (9.0, math.inf, False), (math.nan, None, True)],
+    [
+        (0.5, 0.5, True),
+        (0.49, 0.5, False),
+        (math.nan, 0.5, False),
+        (math.nan, -math.inf, True),
+        (9.0, math.inf, False),
+        (math.nan, None, True),
+    ],
 )
 def test_trusted_is_what_reaches_its_threshold(sure, threshold, trusted):
     assert track((1, 1), sure=sure, threshold=threshold).trusted.tolist() == [trusted]
@@ -151,7 +178,9 @@ def test_trusted_is_what_reaches_its_threshold(sure, threshold, trusted):
 
 @pytest.mark.parametrize("ratio", [0, -0.1, 1.01, math.nan, "0.5", None])
 def test_a_ratio_outside_0_to_1_is_refused(ratio):
-    with pytest.raises(ValueError, match=r"it must be above 0 and at most 1, such as above\(0.9\)"):
+    with pytest.raises(
+        ValueError, match=r"it must be above 0 and at most 1, such as above\(0.9\)"
+    ):
         above(ratio)
 
 

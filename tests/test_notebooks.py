@@ -1,4 +1,6 @@
-"""Every notebook runs from top to bottom, open and solved, and what is committed reads well without a kernel."""
+"""Every notebook runs from top to bottom, open and solved, and what is committed reads well
+without a kernel.
+"""
 
 import base64
 import json
@@ -24,7 +26,13 @@ def bundles(path) -> list[dict]:
 
 def verdicts(notebook):
     """What the checks said, in order."""
-    texts = [o.data.get("text/markdown", "") for c in notebook.cells if c.cell_type == "code" for o in c.outputs if "data" in o]
+    texts = [
+        o.data.get("text/markdown", "")
+        for c in notebook.cells
+        if c.cell_type == "code"
+        for o in c.outputs
+        if "data" in o
+    ]
     return [text for text in texts if text.startswith(("✔", "✘"))]
 
 
@@ -33,14 +41,18 @@ every_lesson = pytest.mark.parametrize("path", LESSONS, ids=lambda p: p.stem)
 
 
 def test_it_begins_with_the_tour_that_run_py_opens():
-    assert NOTEBOOKS[0].stem == "00_tour" and "notebooks/00_tour.ipynb" in (ROOT / "run.py").read_text(encoding="utf-8")
+    assert NOTEBOOKS[0].stem == "00_tour" and "notebooks/00_tour.ipynb" in (
+        ROOT / "run.py"
+    ).read_text(encoding="utf-8")
 
 
 @pytest.mark.slow
 @every_notebook
 def test_it_runs_from_top_to_bottom_and_the_solutions_are_right(path, tmp_path):
     said = verdicts(execute(path, tmp_path, solve=True))
-    assert len(said) >= len(list(exercises(nbformat.read(path, as_version=4)))) and all(verdict.startswith("✔") for verdict in said), said
+    assert len(said) >= len(list(exercises(nbformat.read(path, as_version=4)))) and all(
+        verdict.startswith("✔") for verdict in said
+    ), said
 
 
 @every_lesson
@@ -48,7 +60,9 @@ def test_open_it_ran_too_and_every_check_said_not_yet(path):
     """As it is committed; tests/browser/test_course.py runs it so."""
     notebook = nbformat.read(path, as_version=4)
     said = verdicts(notebook)
-    assert len(said) >= len(list(exercises(notebook))) and all("not yet" in verdict for verdict in said), said
+    assert len(said) >= len(list(exercises(notebook))) and all(
+        "not yet" in verdict for verdict in said
+    ), said
 
 
 @every_lesson
@@ -56,7 +70,10 @@ def test_every_exercise_has_a_card_a_check_hints_and_a_solution(path):
     notebook = nbformat.read(path, as_version=4)
     for stub, answer in exercises(notebook):
         at = notebook.cells.index(stub)
-        assert "Difficulty" in notebook.cells[at - 1].source and "minutes" in notebook.cells[at - 1].source
+        assert (
+            "Difficulty" in notebook.cells[at - 1].source
+            and "minutes" in notebook.cells[at - 1].source
+        )
         assert notebook.cells[at + 1].source.startswith("check.")
         folds = dict(FOLD.findall(notebook.cells[at + 2].source))
         assert "Hint" in folds and any(name.startswith("Help") for name in folds)
@@ -65,9 +82,14 @@ def test_every_exercise_has_a_card_a_check_hints_and_a_solution(path):
 
 def test_a_notebook_whose_stubs_and_solutions_do_not_match_is_told():
     stub = nbformat.v4.new_code_cell("def f(): ...", metadata={"tags": ["exercise"]})
-    fold = nbformat.v4.new_markdown_cell("<details><summary>Solution</summary>\n\n```python\ndef f(): return 1\n```\n\n</details>")
+    fold = nbformat.v4.new_markdown_cell(
+        "<details><summary>Solution</summary>\n\n```python\ndef f(): return 1\n```\n\n</details>"
+    )
     book = nbformat.v4.new_notebook(cells=[stub, fold])
-    assert solved(book).cells[0].source == "def f(): return 1" and book.cells[0].source == "def f(): ..."
+    assert (
+        solved(book).cells[0].source == "def f(): return 1"
+        and book.cells[0].source == "def f(): ..."
+    )
     for cells in ([stub], [fold], [stub, stub, fold]):
         with pytest.raises(ValueError, match="no (solution|exercise)"):
             solved(nbformat.v4.new_notebook(cells=cells))
@@ -85,7 +107,9 @@ def test_it_is_committed_as_it_ran(path):
 def test_it_is_small_and_its_pictures_are_still(path):
     assert len(nbformat.read(path, as_version=4).cells) <= 25
     assert path.stat().st_size <= 600_000
-    kinds = {kind for data in bundles(path) for kind in data if kind.startswith(("image", "video"))}
+    kinds = {
+        kind for data in bundles(path) for kind in data if kind.startswith(("image", "video"))
+    }
     assert kinds <= {"image/png", "image/jpeg"}
 
 
@@ -102,24 +126,40 @@ def test_where_a_widget_stands_there_is_a_picture(path):
 def test_it_names_no_place_on_this_machine(path):
     notebook = json.loads(path.read_text(encoding="utf-8"))
     texts = re.sub(r'"image/\w+": ?"[^"]*"', "", json.dumps(notebook))
-    assert not re.findall(r"(?<![\w.])/(?:home|Users|root|tmp|work|var|opt)/[^\s\"\\]*|[A-Z]:\\\\", texts)
+    assert not re.findall(
+        r"(?<![\w.])/(?:home|Users|root|tmp|work|var|opt)/[^\s\"\\]*|[A-Z]:\\\\", texts
+    )
 
 
 @every_notebook
 def test_its_texts_and_cells_are_short(path):
     for cell in cells(path, "markdown"):
-        prose = re.sub(r"^\|.*$", "", FOLD.sub("", cell.source), flags=re.MULTILINE)  # tables are looked up, not read
+        # tables are looked up, not read
+        prose = re.sub(r"^\|.*$", "", FOLD.sub("", cell.source), flags=re.MULTILINE)
         assert len(prose.split()) <= 60, cell.source[:60]
     for cell in cells(path, "code"):
         assert len(cell.source.splitlines()) <= 20, cell.source[:60]
 
 
-@pytest.mark.parametrize("path", [*NOTEBOOKS, FOLDER / "README.md", FOLDER.parent / "README.md"], ids=lambda p: f"{p.parent.name}-{p.stem}")
+@pytest.mark.parametrize(
+    "path",
+    [*NOTEBOOKS, FOLDER / "README.md", FOLDER.parent / "README.md"],
+    ids=lambda p: f"{p.parent.name}-{p.stem}",
+)
 def test_its_links_lead_somewhere(path):
-    text = path.read_text(encoding="utf-8") if path.suffix == ".md" else "\n".join(c.source for c in cells(path, "markdown"))
-    named = re.findall(r"\]\(([^)#:]+)\)", text) + [f for f in re.findall(r"`([\w/]+\.(?:ipynb|md|py))`", text) if "/" in f]
+    text = (
+        path.read_text(encoding="utf-8")
+        if path.suffix == ".md"
+        else "\n".join(c.source for c in cells(path, "markdown"))
+    )
+    named = re.findall(r"\]\(([^)#:]+)\)", text) + [
+        f for f in re.findall(r"`([\w/]+\.(?:ipynb|md|py))`", text) if "/" in f
+    ]
     for link in named:
-        assert any((folder / link).exists() for folder in (path.parent, FOLDER.parent, FOLDER.parent / "dragkit")), link
+        assert any(
+            (folder / link).exists()
+            for folder in (path.parent, FOLDER.parent, FOLDER.parent / "dragkit")
+        ), link
 
 
 def test_a_name_that_fits_no_notebook_is_told(capsys):

@@ -8,17 +8,30 @@ from PIL import Image
 from dragkit.pictures import read_picture
 
 CORNERS = np.zeros((16, 24, 3), np.uint8)  # red, green / blue, white quarters
-CORNERS[:8, :12], CORNERS[:8, 12:], CORNERS[8:, :12], CORNERS[8:, 12:] = (255, 0, 0), (0, 255, 0), (0, 0, 255), 255
+CORNERS[:8, :12], CORNERS[:8, 12:], CORNERS[8:, :12], CORNERS[8:, 12:] = (
+    (255, 0, 0),
+    (0, 255, 0),
+    (0, 0, 255),
+    255,
+)
 UPRIGHT = {  # EXIF's orientation → how the stored pixels must be turned to stand upright
-    1: lambda a: a, 2: lambda a: a[:, ::-1], 3: lambda a: a[::-1, ::-1], 4: lambda a: a[::-1],
-    5: lambda a: a.swapaxes(0, 1), 6: lambda a: np.rot90(a, -1), 7: lambda a: np.rot90(a, 2).swapaxes(0, 1), 8: lambda a: np.rot90(a),
-}  # fmt: skip
+    1: lambda a: a,
+    2: lambda a: a[:, ::-1],
+    3: lambda a: a[::-1, ::-1],
+    4: lambda a: a[::-1],
+    5: lambda a: a.swapaxes(0, 1),
+    6: lambda a: np.rot90(a, -1),
+    7: lambda a: np.rot90(a, 2).swapaxes(0, 1),
+    8: lambda a: np.rot90(a),
+}
 
 
 def quarters(picture) -> list:
     """The colours in the middle of the four quarters, in reading order."""
     q = picture.shape[-1] // 4
-    return [[round(v, 2) for v in picture[:, y, x].tolist()] for y in (q, 3 * q) for x in (q, 3 * q)]
+    return [
+        [round(v, 2) for v in picture[:, y, x].tolist()] for y in (q, 3 * q) for x in (q, 3 * q)
+    ]
 
 
 @pytest.mark.parametrize("orientation", UPRIGHT)
@@ -59,7 +72,11 @@ def test_what_is_transparent_is_white(tmp_path, mode):
         picture = picture.quantize(4)
         picture.save(tmp_path / "p.png", transparency=int(np.asarray(picture)[0, -1]))
     else:
-        picture.convert(mode).save(tmp_path / "p.png") if mode != "PA" else picture.save(tmp_path / "p.png")
+        (
+            picture.convert(mode).save(tmp_path / "p.png")
+            if mode != "PA"
+            else picture.save(tmp_path / "p.png")
+        )
     read = read_picture(tmp_path / "p.png", 8)
     assert read[:, :, :4].max() < 0.02 and read[:, :, 4:].min() > 0.98
 
@@ -77,7 +94,9 @@ def test_grey_of_every_depth_is_the_same_three_times(tmp_path):
         torch.testing.assert_close(read_picture(array, 8), expected, atol=1e-6, rtol=0)
     for picture in (Image.fromarray(grey), Image.fromarray(grey.astype(np.uint16) * 257)):
         picture.save(tmp_path / "g.png")
-        torch.testing.assert_close(read_picture(tmp_path / "g.png", 8), expected, atol=1e-6, rtol=0)
+        torch.testing.assert_close(
+            read_picture(tmp_path / "g.png", 8), expected, atol=1e-6, rtol=0
+        )
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "P", "CMYK", "YCbCr", "HSV", "I", "F"])
@@ -100,7 +119,13 @@ def test_all_kinds_of_one_picture_are_the_same(tmp_path):
     floats = CORNERS.astype(np.float64) / 255
     expected = read_picture(tmp_path / "c.png", 16)
     assert quarters(expected) == [[1, 0, 0], [0, 1, 0], [0, 0, 1], [1, 1, 1]]
-    kinds = [Image.fromarray(CORNERS), CORNERS, floats, torch.from_numpy(floats).float().permute(2, 0, 1), CORNERS[::-1][::-1]]
+    kinds = [
+        Image.fromarray(CORNERS),
+        CORNERS,
+        floats,
+        torch.from_numpy(floats).float().permute(2, 0, 1),
+        CORNERS[::-1][::-1],
+    ]
     for kind in kinds:
         torch.testing.assert_close(read_picture(kind, 16), expected, atol=0.5 / 255 + 1e-6, rtol=0)
 
@@ -112,7 +137,9 @@ def test_a_picture_of_the_right_size_is_itself():
 
 
 def test_making_smaller_averages():
-    """A chequerboard of single pixels is grey from afar; picking pixels would make it black or white."""
+    """A chequerboard of single pixels is grey from afar; picking pixels would make it black or
+    white.
+    """
     board = np.indices((128, 128)).sum(0) % 2 * np.uint8(255)
     assert (read_picture(board.astype(np.uint8), 16)[:, 2:-2, 2:-2] - 0.5).abs().max() < 0.01
 
@@ -126,19 +153,28 @@ def test_what_is_given_stays_as_it_is():
 @pytest.mark.parametrize(
     ("image", "message"),
     [
-        (np.full((4, 4, 3), 200.0), "the array has values from 200 to 200; bring floats into 0..1"),
+        (
+            np.full((4, 4, 3), 200.0),
+            "the array has values from 200 to 200; bring floats into 0..1",
+        ),
         (np.full((4, 4), -0.5), "values from -0.5 to -0.5"),
         (np.full((4, 4), np.nan), "the array has 16 values that are NaN or infinite"),
-        (np.zeros((4, 4), np.int64), "the array holds int64; give uint8 in 0..255 or floats in 0..1"),
+        (
+            np.zeros((4, 4), np.int64),
+            "the array holds int64; give uint8 in 0..255 or floats in 0..1",
+        ),
         (np.zeros((3, 8, 8)), r"the array has shape \(3, 8, 8\); a picture is \(H W\)"),
         (np.zeros((0, 4, 3)), r"the array has shape \(0, 4, 3\)"),
         (np.zeros(4), r"the array has shape \(4,\)"),
         (torch.zeros(4, 4, 3), r"the tensor has shape \(4, 4, 3\); a picture is \(3 H W\)"),
         (torch.zeros(3, 0, 4), r"the tensor has shape \(3, 0, 4\)"),
-        (torch.zeros(3, 4, 4, dtype=torch.uint8), "the tensor holds torch.uint8; give floats in 0..1"),
+        (
+            torch.zeros(3, 4, 4, dtype=torch.uint8),
+            "the tensor holds torch.uint8; give floats in 0..1",
+        ),
         (torch.full((3, 4, 4), 2.0), "the tensor has values from 2 to 2"),
     ],
-)  # fmt: skip
+)
 def test_arrays_that_are_no_pictures_are_told(image, message):
     with pytest.raises(ValueError, match=message):
         read_picture(image, 8)
@@ -147,7 +183,7 @@ def test_arrays_that_are_no_pictures_are_told(image, message):
 def test_other_things_are_told():
     with pytest.raises(TypeError, match="cannot be read from int; give a path"):
         read_picture(5, 8)
-    with pytest.raises(ValueError, match='unknown fit \'stretch\'; choose "crop"'):
+    with pytest.raises(ValueError, match="unknown fit 'stretch'; choose \"crop\""):
         read_picture(CORNERS, 8, "stretch")
     with pytest.raises(ValueError, match="size is 0"):
         read_picture(CORNERS, 0)
@@ -156,15 +192,25 @@ def test_other_things_are_told():
 @pytest.mark.parametrize("mode", ["L", "I", "F", "RGB", "P", "CMYK"])
 def test_grey_stays_grey_in_every_mode(mode):
     grey = Image.new("L", (16, 16), 102)
-    picture = Image.fromarray(np.full((16, 16), 0.4, np.float32)) if mode == "F" else grey.convert("RGB").convert(mode) if mode in ("P", "CMYK") else grey.convert(mode)
+    picture = (
+        Image.fromarray(np.full((16, 16), 0.4, np.float32))
+        if mode == "F"
+        else grey.convert("RGB").convert(mode)
+        if mode in ("P", "CMYK")
+        else grey.convert(mode)
+    )
     assert (read_picture(picture, 8) - 0.4).abs().max() < 0.02
     deep = Image.fromarray(np.full((16, 16), 26214, np.uint16))
     assert (read_picture(deep, 8) - 0.4).abs().max() < 0.01
 
 
 def test_the_bytes_of_a_file_are_read_as_the_file_is(tmp_path):
-    Image.fromarray(np.random.RandomState(0).randint(0, 256, (20, 30, 3), np.uint8)).save(tmp_path / "a.png")
-    torch.testing.assert_close(read_picture((tmp_path / "a.png").read_bytes(), 8), read_picture(tmp_path / "a.png", 8))
+    Image.fromarray(np.random.RandomState(0).randint(0, 256, (20, 30, 3), np.uint8)).save(
+        tmp_path / "a.png"
+    )
+    torch.testing.assert_close(
+        read_picture((tmp_path / "a.png").read_bytes(), 8), read_picture(tmp_path / "a.png", 8)
+    )
     with pytest.raises(ValueError, match="the file is no picture"):
         read_picture(b"x", 8)
 

@@ -15,7 +15,11 @@ import dragkit as dk
 def trace():
     model = dk.load("toy")
     edit = dk.Edit([(64, 85), (32, 36)], [(74, 80), (38, 36)])
-    return dk.Trace(dk.drag(model, model.sample(0), edit, **dk.methods.draggan("paper") | {"lr": 0.5, "steps": 8}))
+    return dk.Trace(
+        dk.drag(
+            model, model.sample(0), edit, **dk.methods.draggan("paper") | {"lr": 0.5, "steps": 8}
+        )
+    )
 
 
 def test_a_step_in_pixels(trace):
@@ -49,7 +53,9 @@ def test_the_score_window_lies_where_the_tracker_looked(trace):
 
 def test_a_step_of_the_loop_will_do():
     model = dk.load("toy")
-    steps = dk.drag(model, model.sample(0), dk.Edit([(64, 85)], [(70, 80)]), **dk.methods.draggan())
+    steps = dk.drag(
+        model, model.sample(0), dk.Edit([(64, 85)], [(70, 80)]), **dk.methods.draggan()
+    )
     assert dk.plot.step(next(steps)).axes
 
 
@@ -78,7 +84,11 @@ def test_errors_say_the_way_out(trace, call, message):
 def stable():
     model = dk.load("toy")
     edit = dk.Edit([(64, 85), (32, 36)], [(74, 80), (38, 36)])
-    method = dk.methods.stabledrag("paper") | {"lr": 0.5, "steps": 8, "trust": lambda first: first * 0 + 0.98}
+    method = dk.methods.stabledrag("paper") | {
+        "lr": 0.5,
+        "steps": 8,
+        "trust": lambda first: first * 0 + 0.98,
+    }
     return dk.Trace(dk.drag(model, model.sample(0), edit, **method))
 
 
@@ -86,7 +96,9 @@ def test_all_maps_on_one_scale_with_their_names(stable):
     many = dk.plot.scores(stable[4], 1).axes[:3]
     assert [axes.get_title().split(":")[0] for axes in many] == ["fused", "learned", "difference"]
     assert {image.get_clim() for axes in many for image in axes.images} == {(0, 1)}
-    for axes, raw in zip(many[1:], (stable[4].maps["learned"][1], stable[4].maps["difference"][1])):
+    for axes, raw in zip(
+        many[1:], (stable[4].maps["learned"][1], stable[4].maps["difference"][1])
+    ):
         assert f"{raw.max():.3g}" in axes.get_title()
         shown = axes.images[0].get_array()
         assert np.allclose(shown, (raw - raw.min()) / (raw.max() - raw.min()), atol=1e-5)
@@ -119,7 +131,9 @@ def test_features_keep_their_colours_along_a_run(stable):
     alone = dk.plot.features(views[0])
     alone.draw_without_rendering()
     title = alone._suptitle.get_window_extent()
-    assert len(alone.axes) == 1 and 0 <= title.x0 and title.x1 <= alone.bbox.width, "the title is not cut"
+    assert len(alone.axes) == 1 and 0 <= title.x0 and title.x1 <= alone.bbox.width, (
+        "the title is not cut"
+    )
 
 
 @pytest.mark.parametrize(
@@ -152,14 +166,23 @@ def test_an_ablation_shows_the_start_and_how_each_run_ended(ways, trace):
     assert none.get_title().startswith("none\n0 steps, still ")
     shown = [axes.images[0].get_array() for axes in figure.axes]
     assert np.array_equal(shown[0], shown[3]) and not np.array_equal(shown[0], shown[1])
-    assert np.array_equal(shown[2], np.asarray(trace[4].paint(bold=1.5))), "the last picture, its points and targets"
+    assert np.array_equal(shown[2], np.asarray(trace[4].paint(bold=1.5))), (
+        "the last picture, its points and targets"
+    )
     assert full.images[0].get_extent() == [-0.5, 127.5, 127.5, -0.5]
     assert figure._repr_jpeg_().startswith(b"\xff\xd8")
 
 
 def test_an_ablation_says_when_a_run_arrived():
     model = dk.load("toy")
-    run = dk.Trace(dk.drag(model, model.sample(0), dk.Edit([(64, 85)], [(68, 85)]), **dk.methods.draggan() | {"lr": 0.5}))
+    run = dk.Trace(
+        dk.drag(
+            model,
+            model.sample(0),
+            dk.Edit([(64, 85)], [(68, 85)]),
+            **dk.methods.draggan() | {"lr": 0.5},
+        )
+    )
     assert run.why() == f"arrived after {run[-1].index} steps"
     assert dk.plot.ablation({"toy": run}).axes[1].get_title() == f"toy\n{run.why()}"
 
@@ -176,7 +199,9 @@ def test_more_than_six_runs_take_two_rows(trace, runs, across, down):
 
 def other_run(seed=0, targets=((74, 80), (38, 36)), mask=None):
     model, edit = dk.load("toy"), dk.Edit([(64, 85), (32, 36)], targets, mask)
-    return dk.Trace(dk.drag(model, model.sample(seed), edit, **dk.methods.draggan() | {"steps": 0}))
+    return dk.Trace(
+        dk.drag(model, model.sample(seed), edit, **dk.methods.draggan() | {"steps": 0})
+    )
 
 
 @pytest.mark.parametrize(
@@ -184,9 +209,18 @@ def other_run(seed=0, targets=((74, 80), (38, 36)), mask=None):
     [
         (lambda t: {}, "there is no run"),
         (lambda t: {"a": t, "b": dk.Trace()}, "the trace is empty"),
-        (lambda t: {"a": t, "b": other_run(targets=[(74, 80), (38, 37)])}, "'a' and 'b' began with different targets"),
-        (lambda t: {"a": t, "b": other_run(mask=np.eye(128))}, "'a' and 'b' began with different mask"),
-        (lambda t: {"a": t, "b": t, "c": other_run(seed=1)}, "'a' and 'c' began with different pictures"),
+        (
+            lambda t: {"a": t, "b": other_run(targets=[(74, 80), (38, 37)])},
+            "'a' and 'b' began with different targets",
+        ),
+        (
+            lambda t: {"a": t, "b": other_run(mask=np.eye(128))},
+            "'a' and 'b' began with different mask",
+        ),
+        (
+            lambda t: {"a": t, "b": t, "c": other_run(seed=1)},
+            "'a' and 'c' began with different pictures",
+        ),
     ],
 )
 def test_an_ablation_drags_one_edit_of_one_picture(trace, runs, message):
@@ -196,34 +230,55 @@ def test_an_ablation_drags_one_edit_of_one_picture(trace, runs, message):
 
 
 def test_pictures_stand_side_by_side_on_axes_of_their_own_pixels():
-    figure = dk.plot.pictures({"tensor": torch.rand(3, 8, 6), "array": np.zeros((4, 4, 3), np.uint8)})
+    figure = dk.plot.pictures(
+        {"tensor": torch.rand(3, 8, 6), "array": np.zeros((4, 4, 3), np.uint8)}
+    )
     assert [axes.get_title() for axes in figure.axes] == ["tensor", "array"]
     assert [axes.images[0].get_array().shape for axes in figure.axes] == [(8, 6, 3), (4, 4, 3)]
-    assert figure.axes[0].get_ylabel() == "y (px)" and all(axes.get_xlabel() == "x (px)" for axes in figure.axes)
+    assert figure.axes[0].get_ylabel() == "y (px)" and all(
+        axes.get_xlabel() == "x (px)" for axes in figure.axes
+    )
     enlarged = dk.plot.pictures({"twice": Image.new("RGB", (12, 16))}, side=8).axes[0]
     assert enlarged.images[0].get_extent() == [-0.5, 5.5, 7.5, -0.5]  # still six by eight
     with pytest.raises(ValueError, match="there are no pictures to show"):
         dk.plot.pictures({})
-    with pytest.raises(ValueError, match=r"'flat' has shape \(8, 6\); a picture is a tensor \(3 H W\)"):
+    with pytest.raises(
+        ValueError, match=r"'flat' has shape \(8, 6\); a picture is a tensor \(3 H W\)"
+    ):
         dk.plot.pictures({"flat": torch.rand(8, 6)})
 
 
 @pytest.mark.parametrize("stride", [1, 2])
 def test_a_score_window_with_a_stride_lies_where_it_was_read(trace, stride):
-    """A step whose best score is two cells to the right of the middle is ringed two strides to the right."""
+    """A step whose best score is two cells to the right of the middle is ringed two strides to the
+    right.
+    """
     scores = torch.zeros(1, 7, 7)
     scores[0, 3, 5] = 1
-    frame = replace(trace[0], scores=scores, maps={}, centre=torch.tensor([[20.0, 30.0]]), stride=stride)
+    frame = replace(
+        trace[0], scores=scores, maps={}, centre=torch.tensor([[20.0, 30.0]]), stride=stride
+    )
     axes = dk.plot.scores(frame).axes[0]
     assert axes.get_xlim() == (20 - 3.5 * stride, 20 + 3.5 * stride)
-    assert [line.get_xydata().tolist() for line in axes.lines if line.get_label() == "best"] == [[[20 + 2 * stride, 30]]]
+    assert [line.get_xydata().tolist() for line in axes.lines if line.get_label() == "best"] == [
+        [[20 + 2 * stride, 30]]
+    ]
 
 
 def test_curves_and_maps_by_name():
-    axes = dk.plot.curves({"a": [1, 2], "b": torch.tensor([3.0, 4])}, x="step", y="error (px)").axes[0]
-    assert [line.get_label() for line in axes.lines] == ["a", "b"] and list(axes.lines[1].get_ydata()) == [3, 4]
-    left, right, bar = dk.plot.maps({"a": torch.zeros(2, 3), "b": torch.ones(2, 3)}, unit="L2").axes
-    assert left.images[0].get_clim() == right.images[0].get_clim() == (0, 1) and bar.get_ylabel() == "L2"
+    axes = dk.plot.curves(
+        {"a": [1, 2], "b": torch.tensor([3.0, 4])}, x="step", y="error (px)"
+    ).axes[0]
+    assert [line.get_label() for line in axes.lines] == ["a", "b"] and list(
+        axes.lines[1].get_ydata()
+    ) == [3, 4]
+    left, right, bar = dk.plot.maps(
+        {"a": torch.zeros(2, 3), "b": torch.ones(2, 3)}, unit="L2"
+    ).axes
+    assert (
+        left.images[0].get_clim() == right.images[0].get_clim() == (0, 1)
+        and bar.get_ylabel() == "L2"
+    )
     cut = dk.plot.maps({"a": torch.zeros(2, 3)}, corner=(10, 20)).axes[0]
     assert cut.get_xlim() == (9.5, 12.5) and cut.get_ylim() == (21.5, 19.5)
     with pytest.raises(ValueError, match="no curve to draw"):
@@ -233,5 +288,7 @@ def test_curves_and_maps_by_name():
 
 
 def test_curves_of_another_length_than_their_places_are_named():
-    with pytest.raises(ValueError, match=r"at has 2 places, but there are curves of other lengths: {'b': 3}"):
+    with pytest.raises(
+        ValueError, match=r"at has 2 places, but there are curves of other lengths: {'b': 3}"
+    ):
         dk.plot.curves({"a": [1, 2], "b": [1, 2, 3]}, x="step", y="px", at=[0, 5])

@@ -16,11 +16,17 @@ EDIT = dk.Edit(LATENT[:2], LATENT[:2] + 8)
 def test_the_maps_are_the_filters_of_the_moments_above_them(solver, moments):
     view = TOY.view(LATENT)
     memory = dk.Discriminative(solver=solver, iterations=9).start(view, EDIT)
-    *maps, curve = [a for a in dk.plot.learning(view, memory, EDIT, handle=1, n=3).axes if a.get_label() != "<colorbar>"]
+    *maps, curve = [
+        a
+        for a in dk.plot.learning(view, memory, EDIT, handle=1, n=3).axes
+        if a.get_label() != "<colorbar>"
+    ]
     assert [int(a.get_title().split()[1].strip(",")) for a in maps] == moments
     for axes, moment in zip(maps, moments, strict=True):
         scores = torch.einsum("chw,c->hw", view.features, memory.history[moment, 1])
-        np.testing.assert_allclose(axes.images[0].get_array(), scores / scores.max(), rtol=1e-4, atol=1e-5)
+        np.testing.assert_allclose(
+            axes.images[0].get_array(), scores / scores.max(), rtol=1e-4, atol=1e-5
+        )
     np.testing.assert_allclose(curve.lines[0].get_ydata(), memory.losses[:, 1])
 
 
@@ -40,9 +46,21 @@ def test_the_recorded_run_can_be_looked_into_and_gone_on_from():
     assert path.stat().st_size + path.with_suffix(".json").stat().st_size < 1_000_000
     trace = dk.Trace.load(path)
     assert trace.why() == "arrived after 56 steps"
-    assert not all(f.trusted.all() for f in trace) and set(trace[3].maps) == {"learned", "difference"}
-    model, method = dk.load("lion", device="cpu"), dk.methods.stabledrag() | {"lr": 3e-3, "arrive": 1.0, "steps": 9}
+    assert not all(f.trusted.all() for f in trace) and set(trace[3].maps) == {
+        "learned",
+        "difference",
+    }
+    model, method = (
+        dk.load("lion", device="cpu"),
+        dk.methods.stabledrag()
+        | {
+            "lr": 3e-3,
+            "arrive": 1.0,
+            "steps": 9,
+        },
+    )
     steps = list(dk.drag(model, trace[0].latent, trace[0].edit, **method, resume=trace[2]))
-    torch.testing.assert_close(steps[-1].points, trace[3].points, atol=1.5, rtol=0)  # other processors round otherwise
+    # other processors round otherwise
+    torch.testing.assert_close(steps[-1].points, trace[3].points, atol=1.5, rtol=0)
     with pytest.raises(ValueError, match="is a recorded run"):
         dk.load("eye")

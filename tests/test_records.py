@@ -1,4 +1,6 @@
-"""An edit says what is wrong with it and how to put it right, and survives the trip through JSON."""
+"""An edit says what is wrong with it and how to put it right, and survives the trip
+through JSON.
+"""
 
 import json
 
@@ -14,7 +16,10 @@ from dragkit.records import Edit, Step, TrackResult, View
 coordinates = st.floats(-1e6, 1e6, width=32)
 points = st.tuples(coordinates, coordinates)
 pairs = st.lists(
-    st.tuples(points, points), min_size=1, max_size=4, unique_by=lambda pair: tuple(map(round, pair[0]))
+    st.tuples(points, points),
+    min_size=1,
+    max_size=4,
+    unique_by=lambda pair: tuple(map(round, pair[0])),
 )
 masks = arrays(np.int64, array_shapes(min_dims=2, max_dims=2), elements=st.integers(0, 1))
 free_masks = st.none() | masks.filter(np.any)

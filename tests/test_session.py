@@ -1,4 +1,6 @@
-"""A session can be stepped, stopped, broken, rewound, changed and re-opened; its trace says why it stands."""
+"""A session can be stepped, stopped, broken, rewound, changed and re-opened; its trace says why it
+stands.
+"""
 
 import json
 import math
@@ -278,7 +280,9 @@ def test_the_saved_session_can_be_read_by_eye(tmp_path):
     s.run(1)
     text = json.loads(s.save(tmp_path / "run").read_text())
     assert text["model"] == "toy"
-    assert text["method"]["tracker"] == "NearestNeighbor(radius=12, norm=1, strict=True, stride=None)"
+    assert (
+        text["method"]["tracker"] == "NearestNeighbor(radius=12, norm=1, strict=True, stride=None)"
+    )
     assert text["method"]["lr"] == 0.5
     assert text["edit"]["targets"] == [[26, 26]]
 
@@ -297,7 +301,9 @@ def cut(path, share):
 @pytest.mark.parametrize("suffix", [".json", ".npz"])
 def test_a_truncated_file_is_refused(whole, tmp_path, suffix, share):
     cut(whole.save(tmp_path / "run").with_suffix(suffix), share)
-    with pytest.raises(ValueError, match="run.json and its .npz do not hold a run that dragkit saved"):
+    with pytest.raises(
+        ValueError, match="run.json and its .npz do not hold a run that dragkit saved"
+    ):
         Trace.load(tmp_path / "run")
 
 
@@ -342,7 +348,10 @@ def moving(whole, distances, arrived=False) -> Trace:
 def test_why_says_arrived_not_there_yet_or_lost(whole):
     assert Trace().why() == "no steps yet"
     assert whole.why() == f"arrived after {len(whole) - 1} steps"
-    assert moving(whole, [9, 8, 7]).why() == "not there yet after 2 steps: 1 of 1 handles still on the way"
+    assert (
+        moving(whole, [9, 8, 7]).why()
+        == "not there yet after 2 steps: 1 of 1 handles still on the way"
+    )
     near_once = [9.0, 8, 5] + [6.0] * 29
     assert "not there yet" in moving(whole, near_once).why()
     lost = moving(whole, [*near_once, 6.5]).why()
@@ -357,8 +366,16 @@ def test_the_table_has_a_row_per_step_and_handle():
     table = trace.to_frame()
     assert len(table) == 4 * 2
     assert list(table.columns) == [
-        "step", "handle", "x", "y", "distance", "confidence", "trusted", "arrived", "motion",
-    ]  # fmt: skip
+        "step",
+        "handle",
+        "x",
+        "y",
+        "distance",
+        "confidence",
+        "trusted",
+        "arrived",
+        "motion",
+    ]
     row = table[(table.step == 2) & (table.handle == 1)].iloc[0]
     frame = trace[2]
     assert [row.x, row.y] == frame.points[1].tolist()
@@ -376,7 +393,9 @@ def test_a_frame_is_a_step_without_its_view():
     frame = Trace([step])[0]
     assert str(frame) == str(step)
     assert frame.image.dtype == np.uint8
-    np.testing.assert_allclose(frame.image / 255, step.view.image.movedim(0, -1), atol=0.5 / 255 + 1e-6)
+    np.testing.assert_allclose(
+        frame.image / 255, step.view.image.movedim(0, -1), atol=0.5 / 255 + 1e-6
+    )
 
 
 # Films
@@ -424,7 +443,9 @@ def test_an_interrupted_trace_keeps_its_steps_and_can_go_on():
                 raise KeyboardInterrupt
             yield step
 
-    with pytest.warns(UserWarning, match=r"the trace keeps steps 0 to 4; drag\(…, resume=trace\[-1\]\) goes on"):
+    with pytest.warns(
+        UserWarning, match=r"the trace keeps steps 0 to 4; drag\(…, resume=trace\[-1\]\) goes on"
+    ):
         trace = Trace(stopped(5))
     *_, last = drag(toy, latent, edit, **method, resume=trace[-1])
     assert torch.equal(last.latent, Trace(drag(toy, latent, edit, **method))[-1].latent)

@@ -1,4 +1,6 @@
-"""One place of pinned versions, read alike by conda and by run.py, inside what pyproject.toml admits."""
+"""One place of pinned versions, read alike by conda and by run.py, inside what pyproject.toml
+admits.
+"""
 
 import os
 import re
@@ -70,7 +72,9 @@ def test_the_top_level_of_the_repository_stays_small():
 
 
 def sandbox(tmp_path, monkeypatch, *, fails=False):
-    """Point run.py at an empty folder and replace its two commands, venv and pip, by a recorder."""
+    """Point run.py at an empty folder and replace its two commands, venv and pip, by a
+    recorder.
+    """
     calls = []
 
     def command(arguments, **_):
@@ -120,8 +124,8 @@ def test_an_unknown_command_shows_the_usage():
 @pytest.mark.skipif(os.name == "nt", reason="signals differ")
 def test_what_run_starts_gets_quiet_threads_and_gives_its_exit_code(tmp_path):
     (tmp_path / "probe.py").write_text(
-        "import os, sys\n"
-        "sys.exit(7 if os.environ['OMP_WAIT_POLICY'] == 'PASSIVE' and sys.argv[1:] == ['-x'] else 1)"
+        "import os, sys\nsys.exit(7 if os.environ['OMP_WAIT_POLICY'] == 'PASSIVE' and sys.argv[1:]"
+        " == ['-x'] else 1)"
     )
     environment = {**os.environ, "PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT}"}
     environment.pop("OMP_WAIT_POLICY", None)
@@ -136,7 +140,18 @@ def test_a_wheel_carries_the_code_and_the_bundled_model_but_no_pictures(tmp_path
         shutil.copytree(ROOT / name, source / name, ignore=skip)
     for name in ("pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, source)
-    build = [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "--no-build-isolation", "-w", tmp_path, source]
+    build = [
+        sys.executable,
+        "-m",
+        "pip",
+        "wheel",
+        "-q",
+        "--no-deps",
+        "--no-build-isolation",
+        "-w",
+        tmp_path,
+        source,
+    ]
     subprocess.run(build, check=True)
     (wheel,) = tmp_path.glob("*.whl")
     names = set(zipfile.ZipFile(wheel).namelist())
@@ -148,8 +163,10 @@ def test_a_wheel_carries_the_code_and_the_bundled_model_but_no_pictures(tmp_path
 
 def test_importing_dragkit_costs_torch_and_little_more():
     code = (
-        "import sys, dragkit; heavy = {'matplotlib', 'pandas', 'ipywidgets', 'ipycanvas', 'IPython', 'imageio'}; "
-        "sys.exit(', '.join(heavy & set(sys.modules)) or 0)"
+        "import sys, dragkit; heavy = {'matplotlib', 'pandas', 'ipywidgets', 'ipycanvas',"
+        " 'IPython', 'imageio'}; sys.exit(', '.join(heavy & set(sys.modules)) or 0)"
     )
-    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    answer = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False
+    )
     assert answer.returncode == 0, answer.stderr

@@ -1,4 +1,6 @@
-"""A folder with Stable Diffusion: here one with its shape and its numbers, but few channels and random weights."""
+"""A folder with Stable Diffusion: here one with its shape and its numbers, but few channels and
+random weights.
+"""
 
 import json
 import shutil
@@ -20,9 +22,17 @@ transformers = pytest.importorskip("transformers")
 
 CHANNELS, WORDS = (8, 16, 32, 32), 16  # Stable Diffusion has (320, 640, 1280, 1280) and 768
 NUMBERS = {
-    "_class_name": "PNDMScheduler", "num_train_timesteps": 1000, "beta_schedule": "scaled_linear", "beta_start": 0.00085, "beta_end": 0.012,
-    "clip_sample": False, "set_alpha_to_one": False, "skip_prk_steps": True, "steps_offset": 1, "trained_betas": None,
-}  # fmt: skip
+    "_class_name": "PNDMScheduler",
+    "num_train_timesteps": 1000,
+    "beta_schedule": "scaled_linear",
+    "beta_start": 0.00085,
+    "beta_end": 0.012,
+    "clip_sample": False,
+    "set_alpha_to_one": False,
+    "skip_prk_steps": True,
+    "steps_offset": 1,
+    "trained_betas": None,
+}
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 SPECIAL = "<|startoftext|>", "<|endoftext|>"
 
@@ -34,27 +44,47 @@ def folder(tmp_path_factory):
     torch.manual_seed(0)
     tiny_unet().save_pretrained(path / "unet")
     diffusers.AutoencoderKL(
-        block_out_channels=(4, 4, 4, 4), down_block_types=("DownEncoderBlock2D",) * 4, up_block_types=("UpDecoderBlock2D",) * 4,
-        latent_channels=4, norm_num_groups=2, sample_size=512,
-    ).save_pretrained(path / "vae")  # fmt: skip
+        block_out_channels=(4, 4, 4, 4),
+        down_block_types=("DownEncoderBlock2D",) * 4,
+        up_block_types=("UpDecoderBlock2D",) * 4,
+        latent_channels=4,
+        norm_num_groups=2,
+        sample_size=512,
+    ).save_pretrained(path / "vae")
     vocabulary = [*LETTERS, *(f"{letter}</w>" for letter in LETTERS), "li", "on</w>", *SPECIAL]
     transformers.CLIPTextModel(
         transformers.CLIPTextConfig(
-            vocab_size=len(vocabulary), hidden_size=WORDS, intermediate_size=16, num_hidden_layers=1, num_attention_heads=2,
-            bos_token_id=len(vocabulary) - 2, eos_token_id=len(vocabulary) - 1,
+            vocab_size=len(vocabulary),
+            hidden_size=WORDS,
+            intermediate_size=16,
+            num_hidden_layers=1,
+            num_attention_heads=2,
+            bos_token_id=len(vocabulary) - 2,
+            eos_token_id=len(vocabulary) - 1,
         )
-    ).save_pretrained(path / "text_encoder")  # fmt: skip
-    special = dict(zip(("bos_token", "eos_token", "pad_token", "unk_token"), SPECIAL + SPECIAL[1:] * 2))
+    ).save_pretrained(path / "text_encoder")
+    special = dict(
+        zip(("bos_token", "eos_token", "pad_token", "unk_token"), SPECIAL + SPECIAL[1:] * 2)
+    )
     write(path / "tokenizer" / "vocab.json", {word: i for i, word in enumerate(vocabulary)})
     (path / "tokenizer" / "merges.txt").write_text("#version: 0.2\nl i\no n</w>\n")
-    write(path / "tokenizer" / "tokenizer_config.json", {"model_max_length": 77, "tokenizer_class": "CLIPTokenizer", **special})
+    write(
+        path / "tokenizer" / "tokenizer_config.json",
+        {"model_max_length": 77, "tokenizer_class": "CLIPTokenizer", **special},
+    )
     write(path / "scheduler" / "scheduler_config.json", NUMBERS)
     write(path / "model_index.json", {"_class_name": "StableDiffusionPipeline"})
     return path
 
 
 def tiny_unet(**changes):
-    settings = {"sample_size": 64, "block_out_channels": CHANNELS, "attention_head_dim": 4, "norm_num_groups": 4, "cross_attention_dim": WORDS}
+    settings = {
+        "sample_size": 64,
+        "block_out_channels": CHANNELS,
+        "attention_head_dim": 4,
+        "norm_num_groups": 4,
+        "cross_attention_dim": WORDS,
+    }
     return diffusers.UNet2DConditionModel(**settings | changes)
 
 
@@ -92,7 +122,12 @@ def hidden(model, words: list[int]) -> torch.Tensor:
 
 def test_the_shapes_are_those_of_stable_diffusion(folder):
     model = dk.load(str(folder), device="cpu")
-    assert (model.name, model.size, model.cell, model.feature_block) == ("tiny-sd", (512, 512), 8, 3)
+    assert (model.name, model.size, model.cell, model.feature_block) == (
+        "tiny-sd",
+        (512, 512),
+        8,
+        3,
+    )
     view = model.view(torch.randn(4, 64, 64))
     assert view.features.shape == (CHANNELS[1], 64, 64)  # 640 × 64 × 64 in the real one
     assert view.anchor.shape == (4, 64, 64) and view.size == (512, 512)
@@ -101,15 +136,26 @@ def test_the_shapes_are_those_of_stable_diffusion(folder):
 def test_its_attention_layers_and_where_the_originals_begin(model):
     layers = self_attentions(model.unet)
     assert len(layers) == 16 and model._start_layer == 10
-    inside = [name for name, module in model.unet.named_modules() if any(module is layer for layer in layers)]
+    inside = [
+        name
+        for name, module in model.unet.named_modules()
+        if any(module is layer for layer in layers)
+    ]
     assert all(name.endswith("attn1") for name in inside)
     names = {module: name for name, module in model.unet.named_modules()}
-    assert names[layers[6]].startswith("mid_block") and names[layers[9]].startswith("up_blocks.1") and names[layers[10]].startswith("up_blocks.2")
+    assert (
+        names[layers[6]].startswith("mid_block")
+        and names[layers[9]].startswith("up_blocks.1")
+        and names[layers[10]].startswith("up_blocks.2")
+    )
 
 
 def test_its_road(model):
     assert model.road.steps == 50 and model.level == 35 and model.road.prediction == "epsilon"
-    assert model.road.times[35] == 1 + 34 * 20 == 681 and model.road.times[[1, 50]].tolist() == [1, 981]
+    assert model.road.times[35] == 1 + 34 * 20 == 681 and model.road.times[[1, 50]].tolist() == [
+        1,
+        981,
+    ]
     betas = torch.linspace(0.00085**0.5, 0.012**0.5, 1000, dtype=torch.float64) ** 2
     shares = (1 - betas).cumprod(0)
     torch.testing.assert_close(model.road.alphas, shares[[0, *range(1, 1000, 20)]].float())
@@ -126,7 +172,9 @@ def test_the_stages_end_in_what_the_unet_predicts(model):
     torch.testing.assert_close(view.features, made[0])
     ddim = diffusers.DDIMScheduler.from_config(NUMBERS)
     ddim.set_timesteps(50)
-    torch.testing.assert_close(view.anchor, ddim.step(predicted, 681, z).prev_sample[0], atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(
+        view.anchor, ddim.step(predicted, 681, z).prev_sample[0], atol=1e-5, rtol=1e-4
+    )
 
 
 def test_the_picture_goes_through_the_folders_autoencoder(folder, model):
@@ -135,7 +183,9 @@ def test_the_picture_goes_through_the_folders_autoencoder(folder, model):
     with torch.no_grad():
         mean = vae.encode(image * 2 - 1).latent_dist.mean
         torch.testing.assert_close(model.encode(image), 0.18215 * mean)
-        torch.testing.assert_close(model.decode(0.18215 * mean), (vae.decode(mean).sample / 2 + 0.5).clamp(0, 1))
+        torch.testing.assert_close(
+            model.decode(0.18215 * mean), (vae.decode(mean).sample / 2 + 0.5).clamp(0, 1)
+        )
     assert model.encode(image).shape == (1, 4, 8, 8)
 
 
@@ -143,7 +193,10 @@ def test_the_picture_goes_through_the_folders_autoencoder(folder, model):
 
 
 def test_the_prompt_is_read_by_the_folders_tokenizer_and_encoder(folder, model):
-    torch.testing.assert_close(model.text, torch.stack([hidden(folder, []), hidden(folder, [26, 52, 53])]))  # a</w> li on</w>
+    # a</w> li on</w>
+    torch.testing.assert_close(
+        model.text, torch.stack([hidden(folder, []), hidden(folder, [26, 52, 53])])
+    )
     assert model.text.shape == (2, 77, WORDS)
 
 
@@ -158,7 +211,12 @@ def test_guidance_joins_the_features_of_both_prompts(folder, model):
     c = 7.5 / 14
     empty = replace(model, text=model.text[:1].repeat(2, 1, 1)).view(latent()).features
     features = guided.view(latent()).features
-    torch.testing.assert_close(features, torch.cat([(1 - c) * empty, c * model.view(latent()).features]), atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(
+        features,
+        torch.cat([(1 - c) * empty, c * model.view(latent()).features]),
+        atol=1e-5,
+        rtol=1e-4,
+    )
     assert features.shape == (2 * CHANNELS[1], 8, 8)
 
 
@@ -176,28 +234,44 @@ def test_guidance_goes_beyond_the_prompt(model):
 @pytest.mark.parametrize("guidance", [1, 7.5])
 def test_what_was_not_dragged_comes_back_as_it_was(model, guidance):
     model = replace(model, strength=0.1, guidance=guidance, start_layer=0)
-    torch.testing.assert_close(model.around(latent()).finish(latent()), model.finish(latent()), atol=1e-4, rtol=0)
+    torch.testing.assert_close(
+        model.around(latent()).finish(latent()), model.finish(latent()), atol=1e-4, rtol=0
+    )
 
 
 @pytest.mark.parametrize("guidance", [1, 7.5])
 def test_the_originals_keys_and_values_reach_each_prompts_own_copy(model, guidance):
-    """Each prompt's pair through the network alone, with the first of the pair's self-attention patched in by hand."""
+    """Each prompt's pair through the network alone, with the first of the pair's self-attention
+    patched in by hand.
+    """
     model = replace(model, strength=0.02, guidance=guidance)  # one step
     original, edited = latent(), latent(2)
     t, predicted = model.road.times[1], []
     for text in model.text if guidance != 1 else model.text[1:]:
         seen = []
-        linears = [linear for layer in self_attentions(model.unet)[10:] for linear in (layer.to_k, layer.to_v)]
-        hooks = [linear.register_forward_hook(lambda _m, _i, out: seen.append(out)) for linear in linears]
+        linears = [
+            linear
+            for layer in self_attentions(model.unet)[10:]
+            for linear in (layer.to_k, layer.to_v)
+        ]
+        hooks = [
+            linear.register_forward_hook(lambda _m, _i, out: seen.append(out))
+            for linear in linears
+        ]
         with torch.no_grad():
             model.unet(original[None], t, text[None])
             for hook in hooks:
                 hook.remove()
-            hooks = [linear.register_forward_hook(lambda _m, _i, _o, kept=kept: kept) for linear, kept in zip(linears, seen)]
+            hooks = [
+                linear.register_forward_hook(lambda _m, _i, _o, kept=kept: kept)
+                for linear, kept in zip(linears, seen)
+            ]
             predicted.append(model.unet(edited[None], t, text[None]).sample)
             for hook in hooks:
                 hook.remove()
-    noise = predicted[0] if guidance == 1 else predicted[0] + guidance * (predicted[1] - predicted[0])
+    noise = (
+        predicted[0] if guidance == 1 else predicted[0] + guidance * (predicted[1] - predicted[0])
+    )
     expected = model.decode(model.road.step(edited[None], noise, 1, 0))[0]
     torch.testing.assert_close(model.around(original).finish(edited), expected, atol=1e-4, rtol=0)
 
@@ -213,24 +287,38 @@ def test_a_picture_is_learnt_inverted_and_dragged(model):
     assert found.latent.shape == (4, 8, 8) and found.model.text is model.text
     mask = torch.zeros(64, 64)
     mask[8:40, 8:56] = 1
-    *_, last = dk.drag(found.model, found.latent, Edit([(20, 20)], [(44, 20)], mask), **dragdiffusion("official") | {"steps": 2})
-    assert last.index == 2 and not torch.equal(last.latent, found.latent) and last.losses["mask"] > 0
+    *_, last = dk.drag(
+        found.model,
+        found.latent,
+        Edit([(20, 20)], [(44, 20)], mask),
+        **dragdiffusion("official") | {"steps": 2},
+    )
+    assert (
+        last.index == 2 and not torch.equal(last.latent, found.latent) and last.losses["mask"] > 0
+    )
     assert found.model.finish(last.latent).shape == (3, 64, 64)
 
 
 def test_a_lora_learns_with_the_prompt(model):
-    """The first loss, from the noise and levels that it drew, with diffusers' own way to add noise."""
+    """The first loss, from the noise and levels that it drew, with diffusers' own way to add
+    noise.
+    """
     learner, drawn = Lora(model, torch.rand(3, 64, 64), rank=2), []
     for part in (learner.unet.time_proj, learner.unet.conv_in):
         part.register_forward_pre_hook(lambda _, inputs: drawn.append(inputs[0]))
     loss = learner.step()
     (t, z), ddim = drawn, diffusers.DDIMScheduler.from_config(NUMBERS)
     random = torch.Generator().manual_seed(0)
-    level, noise = torch.randint(1, 51, (4,), generator=random), torch.randn(4, 4, 8, 8, generator=random)
+    level, noise = (
+        torch.randint(1, 51, (4,), generator=random),
+        torch.randn(4, 4, 8, 8, generator=random),
+    )
     assert t.tolist() == [1 + 20 * (k - 1) for k in level.tolist()]
     torch.testing.assert_close(z, ddim.add_noise(learner.clean.repeat(4, 1, 1, 1), noise, t))
     with torch.no_grad():
-        expected = (model.unet(z, t, model.text[1:].repeat(4, 1, 1)).sample - noise).square().mean()
+        expected = (
+            (model.unet(z, t, model.text[1:].repeat(4, 1, 1)).sample - noise).square().mean()
+        )
     assert loss == pytest.approx(expected.item(), rel=1e-4)
 
 
@@ -244,7 +332,9 @@ def test_nothing_is_downloaded(folder, monkeypatch):
 
 
 def test_the_model_is_frozen_and_settings_come_before_the_folders(folder):
-    model = dk.load(folder, device="cpu", size=64, feature_block=2, strength=0.5, steps=20, name="mine")
+    model = dk.load(
+        folder, device="cpu", size=64, feature_block=2, strength=0.5, steps=20, name="mine"
+    )
     assert (model.name, model.feature_block, model.level, model.road.steps) == ("mine", 2, 10, 20)
     assert not model.unet.training and not any(p.requires_grad for p in model.unet.parameters())
 
@@ -253,22 +343,42 @@ def test_the_model_is_frozen_and_settings_come_before_the_folders(folder):
 
 
 def test_weights_in_half_precision_are_opened(broken, folder):
-    """The copies that people have are often so; everything is computed in float32 unless `autocast` says otherwise."""
-    for part, kind in (("unet", diffusers.UNet2DConditionModel), ("vae", diffusers.AutoencoderKL), ("text_encoder", transformers.CLIPTextModel)):
+    """The copies that people have are often so; everything is computed in float32 unless
+    `autocast` says otherwise.
+    """
+    for part, kind in (
+        ("unet", diffusers.UNet2DConditionModel),
+        ("vae", diffusers.AutoencoderKL),
+        ("text_encoder", transformers.CLIPTextModel),
+    ):
         kind.from_pretrained(folder / part).half().save_pretrained(broken / part)
     model = dk.load(broken, device="cpu", size=64, steps=4)
     assert {model.text.dtype, next(model.unet.parameters()).dtype} == {torch.float32}
-    assert model.finish(latent()).dtype == torch.float32 and model.invert(torch.rand(3, 64, 64)).isfinite().all()
+    assert (
+        model.finish(latent()).dtype == torch.float32
+        and model.invert(torch.rand(3, 64, 64)).isfinite().all()
+    )
 
 
 def test_the_names_in_the_published_files_are_known(broken, model):
     """Those of 1.5 are older than what diffusers and transformers write today."""
     file = broken / "text_encoder" / "model.safetensors"
-    words = {"text_model." + name.removeprefix("text_model."): value for name, value in load_file(file).items()}
-    save_file(words | {"text_model.embeddings.position_ids": torch.arange(77)[None]}, file, {"format": "pt"})
+    words = {
+        "text_model." + name.removeprefix("text_model."): value
+        for name, value in load_file(file).items()
+    }
+    save_file(
+        words | {"text_model.embeddings.position_ids": torch.arange(77)[None]},
+        file,
+        {"format": "pt"},
+    )
     file, weights = broken / "vae" / "diffusion_pytorch_model.safetensors", {}
     for name, value in load_file(file).items():
-        for now, then in (("to_q", "query"), ("to_k", "key"), ("to_v", "value"), ("to_out.0", "proj_attn")) if ".attentions." in name else ():
+        for now, then in (
+            (("to_q", "query"), ("to_k", "key"), ("to_v", "value"), ("to_out.0", "proj_attn"))
+            if ".attentions." in name
+            else ()
+        ):
             name = name.replace(now, then)
         weights[name] = value
     assert "encoder.mid_block.attentions.0.proj_attn.weight" in weights
@@ -294,7 +404,13 @@ def test_a_tokenizer_that_does_not_say_how_long_a_text_may_be(broken, model):
 
 
 def test_a_folder_that_is_no_pipeline_is_told(tmp_path):
-    with pytest.raises(ValueError, match=r"is no diffusers pipeline: it has no model_index.json; give the folder that holds unet/"):
+    with pytest.raises(
+        ValueError,
+        match=(
+            r"is no diffusers pipeline: it has no model_index.json; give the folder that holds"
+            r" unet/"
+        ),
+    ):
         dk.load(tmp_path, device="cpu")
 
 
@@ -303,7 +419,14 @@ WEIGHTS = "diffusion_pytorch_model.safetensors"
 
 @pytest.mark.parametrize(
     "gone",
-    ["unet/config.json", f"unet/{WEIGHTS}", "vae/config.json", "text_encoder/model.safetensors", "scheduler/scheduler_config.json", "tokenizer/merges.txt"],
+    [
+        "unet/config.json",
+        f"unet/{WEIGHTS}",
+        "vae/config.json",
+        "text_encoder/model.safetensors",
+        "scheduler/scheduler_config.json",
+        "tokenizer/merges.txt",
+    ],
 )
 def test_every_part_that_is_missing_is_named(broken, gone):
     (broken / gone).unlink()
@@ -313,25 +436,37 @@ def test_every_part_that_is_missing_is_named(broken, gone):
 
 def test_all_that_is_missing_is_named_at_once(broken):
     shutil.rmtree(broken / "vae"), shutil.rmtree(broken / "scheduler")
-    with pytest.raises(ValueError, match=f"missing: vae/config.json, vae/{WEIGHTS}, scheduler/scheduler_config.json$"):
+    with pytest.raises(
+        ValueError,
+        match=f"missing: vae/config.json, vae/{WEIGHTS}, scheduler/scheduler_config.json$",
+    ):
         dk.load(broken, device="cpu")
 
 
 def test_pickles_are_not_opened_but_how_to_convert_them_is_told(broken):
     for part, name in (("unet", "diffusion_pytorch_model"), ("text_encoder", "model")):
         (broken / part / f"{name}.safetensors").rename(broken / part / "pytorch_model.bin")
-    told = r"as pickles \(.bin\), which dragkit does not open: unet/.*, text_encoder/.* missing. Convert it once: .*safe_serialization=True\)"
+    told = (
+        r"as pickles \(.bin\), which dragkit does not open: unet/.*, text_encoder/.* missing."
+        r" Convert it once: .*safe_serialization=True\)"
+    )
     with pytest.raises(ValueError, match=told):
         dk.load(broken, device="cpu")
 
 
 def test_half_precision_alone_is_told_what_to_do(broken):
-    (broken / "unet" / WEIGHTS).rename(broken / "unet" / "diffusion_pytorch_model.fp16.safetensors")
-    with pytest.raises(ValueError, match=f"in half precision alone: unet/{WEIGHTS} missing. They will do: copy"):
+    (broken / "unet" / WEIGHTS).rename(
+        broken / "unet" / "diffusion_pytorch_model.fp16.safetensors"
+    )
+    with pytest.raises(
+        ValueError, match=f"in half precision alone: unet/{WEIGHTS} missing. They will do: copy"
+    ):
         dk.load(broken, device="cpu")
 
 
-@pytest.mark.parametrize("name", ["unet/config.json", "scheduler/scheduler_config.json", "text_encoder/config.json"])
+@pytest.mark.parametrize(
+    "name", ["unet/config.json", "scheduler/scheduler_config.json", "text_encoder/config.json"]
+)
 def test_json_that_is_none_is_named(broken, name):
     (broken / name).write_text('{"sample_size": ')
     with pytest.raises(ValueError, match=f"{name} is no JSON"):
@@ -346,19 +481,29 @@ def test_weights_that_are_cut_short_are_named(broken, name):
         dk.load(broken, device="cpu")
 
 
-@pytest.mark.parametrize("part, name", [("unet", WEIGHTS), ("vae", WEIGHTS), ("text_encoder", "model.safetensors")])
+@pytest.mark.parametrize(
+    "part, name", [("unet", WEIGHTS), ("vae", WEIGHTS), ("text_encoder", "model.safetensors")]
+)
 def test_weights_that_are_missing_in_a_file_are_named(broken, part, name):
     """The libraries would make them up, and only say so."""
     weights = load_file(broken / part / name)
     gone = next(key for key in weights if key.endswith("weight"))
-    save_file({key: value for key, value in weights.items() if key != gone}, broken / part / name, {"format": "pt"})
-    with pytest.raises(ValueError, match=f"{part} does not hold a whole .*: 1 weights are missing, such as "):
+    save_file(
+        {key: value for key, value in weights.items() if key != gone},
+        broken / part / name,
+        {"format": "pt"},
+    )
+    with pytest.raises(
+        ValueError, match=f"{part} does not hold a whole .*: 1 weights are missing, such as "
+    ):
         dk.load(broken, device="cpu")
 
 
 def test_weights_of_other_shapes_are_told(broken):
     weights = load_file(broken / "unet" / WEIGHTS)
-    save_file(weights | {"conv_in.bias": torch.zeros(3)}, broken / "unet" / WEIGHTS, {"format": "pt"})
+    save_file(
+        weights | {"conv_in.bias": torch.zeros(3)}, broken / "unet" / WEIGHTS, {"format": "pt"}
+    )
     with pytest.raises(ValueError, match="unet does not hold a whole UNet2DConditionModel"):
         dk.load(broken, device="cpu")
 
@@ -366,19 +511,34 @@ def test_weights_of_other_shapes_are_told(broken):
 def test_a_single_file_is_told_how_to_become_a_folder(tmp_path):
     path = tmp_path / "v1-5.safetensors"
     save_file({"model.diffusion_model.out.2.bias": torch.zeros(4)}, path)
-    with pytest.raises(ValueError, match=r"Stable Diffusion in a single file; make a folder of it, once: .*from_single_file.* may fetch the small configuration files"):
+    with pytest.raises(
+        ValueError,
+        match=(
+            r"Stable Diffusion in a single file; make a folder of it, once: .*from_single_file.*"
+            r" may fetch the small configuration files"
+        ),
+    ):
         dk.load(path)
 
 
 def test_the_name_of_a_hub_is_no_folder():
-    with pytest.raises(ValueError, match=r"unknown model 'runwayml/stable-diffusion-v1-5': no such file or folder.*Nothing is downloaded"):
+    with pytest.raises(
+        ValueError,
+        match=(
+            r"unknown model 'runwayml/stable-diffusion-v1-5': no such file or folder.*Nothing is"
+            r" downloaded"
+        ),
+    ):
         dk.load("runwayml/stable-diffusion-v1-5")
 
 
 @pytest.mark.parametrize(
     "setting, message",
     [
-        ({"strenght": 0.5}, "has no setting 'strenght'; it has: name, prompt, size, steps, strength"),
+        (
+            {"strenght": 0.5},
+            "has no setting 'strenght'; it has: name, prompt, size, steps, strength",
+        ),
         ({"prompt": 7}, "prompt is 7; give a text"),
         ({"size": "512"}, "size is '512'; give the side"),
         ({"size": True}, "size is True"),
@@ -409,20 +569,33 @@ def test_a_lora_of_another_prompt_is_refused(folder, model, tmp_path):
 def test_xl_and_later_ones_are_told(broken, change, kind):
     config = broken / "unet" / "config.json"
     write(config, json.loads(config.read_text()) | change)
-    with pytest.raises(ValueError, match=f"its UNet is a {kind}.*dragkit knows Stable Diffusion 1 and 2, not XL or later"):
+    with pytest.raises(
+        ValueError,
+        match=f"its UNet is a {kind}.*dragkit knows Stable Diffusion 1 and 2, not XL or later",
+    ):
         dk.load(broken, device="cpu")
 
 
 def test_a_size_that_the_network_cannot_halve_is_told(folder):
-    with pytest.raises(ValueError, match=r"this network's pictures have sides that are multiples of 64 px, such as \(512, 512\)"):
+    with pytest.raises(
+        ValueError,
+        match=(
+            r"this network's pictures have sides that are multiples of 64 px, such as \(512, 512\)"
+        ),
+    ):
         dk.load(folder, device="cpu", size=500)
 
 
 def test_velocities_are_known_as_in_stable_diffusion_2(broken):
-    write(broken / "scheduler" / "scheduler_config.json", NUMBERS | {"prediction_type": "v_prediction"})
+    write(
+        broken / "scheduler" / "scheduler_config.json",
+        NUMBERS | {"prediction_type": "v_prediction"},
+    )
     model = dk.load(broken, device="cpu", size=64)
     with torch.no_grad():
         v = model.unet(latent()[None], 681, model.text[1:]).sample[0]
     a, b = model.road.alphas[[35, 34]]
     x0, noise = a.sqrt() * latent() - (1 - a).sqrt() * v, (1 - a).sqrt() * latent() + a.sqrt() * v
-    torch.testing.assert_close(model.view(latent()).anchor, b.sqrt() * x0 + (1 - b).sqrt() * noise, atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(
+        model.view(latent()).anchor, b.sqrt() * x0 + (1 - b).sqrt() * noise, atol=1e-5, rtol=1e-4
+    )

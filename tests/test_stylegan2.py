@@ -19,7 +19,9 @@ CHANNELS = {4: 12, 8: 10, 16: 6, 32: 5}
 Z, W, LAYERS = 7, 9, 3
 
 
-def random_state(resolution=16, channels=CHANNELS, z_dim=Z, w_dim=W, layers=LAYERS, seed=0) -> dict:
+def random_state(
+    resolution=16, channels=CHANNELS, z_dim=Z, w_dim=W, layers=LAYERS, seed=0
+) -> dict:
     """A state dict whose every tensor matters: no bias, noise or average is zero."""
     torch.manual_seed(seed)
     channels = {r: c for r, c in channels.items() if r <= resolution}
@@ -34,7 +36,8 @@ def model(resolution=16, **settings):
     return from_state_dict(random_state(resolution), **settings)
 
 
-# The reference. f is the filter [1, 3, 3, 1] ⊗ [1, 3, 3, 1] / 64; x is (1 c h w); w is one row of w+
+# The reference. f is the filter [1, 3, 3, 1] ⊗ [1, 3, 3, 1] / 64; x is (1 c h w); w is one row of
+# w+
 
 
 def resample(x, f, before, after):
@@ -51,7 +54,9 @@ def affine(state, name, w):
 
 
 def modulated(state, name, x, w, up, clamp):
-    """w'_oikl = s_i w_oikl; w''_oikl = w'_oikl / √(Σ_ikl w'² + ε); noise, bias, leaky ReLU and its gain, clamp."""
+    """w'_oikl = s_i w_oikl; w''_oikl = w'_oikl / √(Σ_ikl w'² + ε); noise, bias, leaky ReLU and its
+    gain, clamp.
+    """
     weight = state[f"{name}.weight"] * affine(state, name, w)[None, :, None, None]
     weight = weight / (weight.square().sum((1, 2, 3), keepdim=True) + 1e-8).sqrt()
     if up:  # 3x3 convolution of the resampled map; the filter and the kernel take one pixel each
@@ -68,9 +73,11 @@ def bounded(x, clamp):
 
 
 def reference_picture(state, ws, resolution, clamp=math.inf):
-    """(3 r r) in -1..1: the skip architecture, one row of w+ per convolution, ToRGB shares the next.
+    """(3 r r) in -1..1: the skip architecture, one row of w+ per convolution, ToRGB shares the
+    next.
 
-    Each convolution's output is clamped, a ToRGB's before it joins the picture, as in the official code.
+    Each convolution's output is clamped, a ToRGB's before it joins the picture, as in the official
+    code.
     """
     image, row = None, 0
     for r in (2**k for k in range(2, int(math.log2(resolution)) + 1)):
@@ -121,7 +128,9 @@ def test_a_clamp_bounds_every_convolution_and_not_their_sum(resolution):
     ws = torch.randn(1, net.num_ws, W)
     with torch.no_grad():
         xs, picture = net.activations(ws), net(ws)[0]
-    torch.testing.assert_close(picture, reference_picture(state, ws[0], resolution, clamp), atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(
+        picture, reference_picture(state, ws[0], resolution, clamp), atol=1e-4, rtol=1e-4
+    )
     assert all(x.abs().max() == clamp for x in xs)
     assert (picture.abs().max() > clamp) == (resolution > 4)
     assert not torch.allclose(picture, reference_picture(state, ws[0], resolution), atol=0.1)
@@ -166,8 +175,14 @@ def nvidia_names(resolution: int, layers: int) -> set[str]:
     names = {f"mapping.fc{i}.{n}" for i in range(layers) for n in ("weight", "bias")}
     names |= {"mapping.w_avg", "synthesis.b4.const"}
     convolution = [
-        "weight", "bias", "noise_const", "noise_strength", "resample_filter", "affine.weight", "affine.bias",
-    ]  # fmt: skip
+        "weight",
+        "bias",
+        "noise_const",
+        "noise_strength",
+        "resample_filter",
+        "affine.weight",
+        "affine.bias",
+    ]
     colours = ["weight", "bias", "affine.weight", "affine.bias"]
     for r in (2**k for k in range(2, int(math.log2(resolution)) + 1)):
         block = f"synthesis.b{r}"
@@ -224,7 +239,8 @@ def test_the_block_is_128_px_by_default_where_there_is_one():
 def test_a_missing_tensor_is_refused(name):
     state = random_state(8)
     del state[name]
-    part = ".".join(name.split(".")[:2])  # a missing weight may show by the orphans around it, or by the gap it leaves
+    # a missing weight may show by the orphans around it, or by the gap it leaves
+    part = ".".join(name.split(".")[:2])
     with pytest.raises(ValueError, match=rf"StyleGAN2.*{part}|blocks of \[8\] px; a StyleGAN2"):
         from_state_dict(state)
 
@@ -263,7 +279,7 @@ def test_a_gap_between_the_resolutions_is_refused():
 
 
 def test_bad_settings_are_refused():
-    with pytest.raises(ValueError, match="unknown space 'z'; choose \"w\\+\" or \"w\""):
+    with pytest.raises(ValueError, match='unknown space \'z\'; choose "w\\+" or "w"'):
         model(space="z")
     with pytest.raises(ValueError, match=r"no block of 128 px; this generator has \[4, 8, 16\]"):
         model(feature_block=128)
@@ -279,7 +295,9 @@ def test_bad_settings_are_refused():
 
 @pytest.mark.parametrize("rows", [0, -1, 7, 2.0, "6"])
 def test_rows_that_the_generator_does_not_have_are_refused(rows):
-    with pytest.raises(ValueError, match=f"rows is {rows!r}; this generator's w\\+ has 6 rows.* 1 to 6"):
+    with pytest.raises(
+        ValueError, match=f"rows is {rows!r}; this generator's w\\+ has 6 rows.* 1 to 6"
+    ):
         model(16, rows=rows)
 
 
@@ -353,7 +371,9 @@ def test_several_blocks_are_joined_on_the_grid_of_the_largest(blocks):
 
 
 def enlarged(features, side):
-    """(c r r) → (c side side): cell i of the wide grid lies at (i + ½) r / side - ½ of the other, borders go on."""
+    """(c r r) → (c side side): cell i of the wide grid lies at (i + ½) r / side - ½ of the other,
+    borders go on.
+    """
     r = features.shape[-1]
     place = ((torch.arange(side) + 0.5) * r / side - 0.5).clamp(0, r - 1)
     weight = (1 - (place[:, None] - torch.arange(r)).abs()).clamp_min(0)  # (side r) hat functions
@@ -363,7 +383,9 @@ def enlarged(features, side):
 def test_nothing_behind_the_largest_of_the_blocks_is_computed():
     gan, ran = model(32, feature_block=(4, 16)), []
     for r in (4, 8, 16, 32):
-        getattr(gan.generator.synthesis, f"b{r}").register_forward_hook(lambda *_, r=r: ran.append(r))
+        getattr(gan.generator.synthesis, f"b{r}").register_forward_hook(
+            lambda *_, r=r: ran.append(r)
+        )
     gan.view(gan.sample(0))
     assert ran == [4, 8, 16]
 

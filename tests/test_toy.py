@@ -66,7 +66,8 @@ def test_a_sample_is_the_same_for_the_same_seed_and_well_placed():
         assert centres.shape == (3, 2)
         assert torch.equal(centres, centres.round())
         assert 0.19 * toy.side < centres.min() <= centres.max() < 0.81 * toy.side
-        assert torch.pdist(centres).min() > 3 * toy.width - 2  # up to a pixel lost in rounding each
+        # up to a pixel lost in rounding each
+        assert torch.pdist(centres).min() > 3 * toy.width - 2
 
 
 @pytest.mark.parametrize("toy", [Toy(side=32), Toy(blobs=60)])
@@ -89,7 +90,14 @@ def test_an_opaque_blob_hides_what_lies_behind_it_and_nothing_else():
     opaque, clear = Toy(blobs=2, opaque=True, side=127), Toy(blobs=2, side=127)
     signatures = opaque.signatures()
     at = (slice(None), 31, 31)  # the cell whose centre is nearest to the blobs'
-    weight = ((opaque.view(behind).features[at] - signatures[0]) @ signatures[2]) / signatures[2].square().sum()
-    torch.testing.assert_close(opaque.view(behind).features[at], signatures[0] + signatures[2] * weight, atol=0.02, rtol=0.02)
+    weight = ((opaque.view(behind).features[at] - signatures[0]) @ signatures[2]) / signatures[
+        2
+    ].square().sum()
+    torch.testing.assert_close(
+        opaque.view(behind).features[at],
+        signatures[0] + signatures[2] * weight,
+        atol=0.02,
+        rtol=0.02,
+    )
     apart = torch.tensor([[20.0, 20.0], [100.0, 100.0]])
     torch.testing.assert_close(opaque.view(apart).features, clear.view(apart).features)

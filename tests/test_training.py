@@ -1,4 +1,6 @@
-"""The training run, at its smallest: it writes what `load` reads, goes on where it was, and teaches the truth."""
+"""The training run, at its smallest: it writes what `load` reads, goes on where it was, and
+teaches the truth.
+"""
 
 import json
 
@@ -27,7 +29,9 @@ def test_a_run_leaves_a_model_a_card_and_a_sheet(run):
     model = dk.load(run / "lion.safetensors", device="cpu")
     card = json.loads((run / "lion.json").read_text())
     assert model.size == (64, 64) and model.feature_block == card["feature_block"] == 64
-    assert card["images_seen"] == 32 and card["resolution"] == 64 and card["settings"]["batch"] == 8
+    assert (
+        card["images_seen"] == 32 and card["resolution"] == 64 and card["settings"]["batch"] == 8
+    )
     assert Image.open(run / "samples.png").size == (12 * 64, 6 * 64)
     state = torch.load(run / "state.pt", weights_only=True)
     z = torch.from_numpy(model.sample_z(3)).float()[None]
@@ -71,9 +75,14 @@ def test_the_pair_teacher_is_content_only_with_the_truth():
 def test_pairs_tie_geometry_to_the_first_latent_and_appearance_to_the_second():
     z, truncation = pairs.latents(5)
     assert np.allclose((z**2).mean(1), 1) and 0.5 <= truncation <= 1
-    mixed, first, second = pairs.lion(z, truncation), *(Lion.of_latent(row, truncation) for row in z)
+    mixed, first, second = (
+        pairs.lion(z, truncation),
+        *(Lion.of_latent(row, truncation) for row in z),
+    )
     for i, (name, *_) in enumerate(FACTORS):
-        assert getattr(mixed, name) == pytest.approx(getattr(first if i < GEOMETRY else second, name))
+        assert getattr(mixed, name) == pytest.approx(
+            getattr(first if i < GEOMETRY else second, name)
+        )
 
 
 def test_pictures_are_rendered_once(tmp_path):

@@ -23,7 +23,13 @@ def model():
     """A small random generator whose pictures lie within 0..1."""
     torch.manual_seed(0)
     state = Generator({4: 16, 8: 16, 16: 8, 32: 4, 64: 4, 128: 2}, 8, 12, 3).state_dict()
-    return from_state_dict({name: value / 3 if name.endswith("torgb.weight") else value for name, value in state.items()}, name="tiny")
+    return from_state_dict(
+        {
+            name: value / 3 if name.endswith("torgb.weight") else value
+            for name, value in state.items()
+        },
+        name="tiny",
+    )
 
 
 @pytest.fixture(autouse=True)
@@ -35,7 +41,13 @@ def quick(monkeypatch):
 
 def choose(picker, content: bytes) -> None:
     """What the browser sends when a file is chosen."""
-    file = {"name": "my.png", "type": "image/png", "size": len(content), "content": memoryview(content), "last_modified": datetime(2026, 1, 1)}
+    file = {
+        "name": "my.png",
+        "type": "image/png",
+        "size": len(content),
+        "content": memoryview(content),
+        "last_modified": datetime(2026, 1, 1),
+    }
     picker.upload.file.value = (file,)
 
 
@@ -61,7 +73,9 @@ def test_a_chosen_picture_becomes_the_latent_that_is_dragged(model):
     error = lambda latent: (model.finish(latent) - target).square().mean()  # noqa: E731
     assert error(picker.latent) < error(before) / 2 and picker.last_error is None
     assert told == [1] and picker.upload.file.value == () and "dB" in picker.notice.line.value
-    assert picker.upload.enough.layout.display == "none" and picker.upload.file.layout.display == ""
+    assert (
+        picker.upload.enough.layout.display == "none" and picker.upload.file.layout.display == ""
+    )
 
 
 def test_enough_keeps_the_best_so_far(model, monkeypatch):
@@ -107,35 +121,64 @@ def diffusion():
     diffusers = pytest.importorskip("diffusers")
     torch.manual_seed(0)
     unet = diffusers.UNet2DModel(
-        in_channels=12, out_channels=12, sample_size=8, block_out_channels=(8, 16), layers_per_block=1, norm_num_groups=4, attention_head_dim=4,
-        down_block_types=("DownBlock2D", "AttnDownBlock2D"), up_block_types=("AttnUpBlock2D", "UpBlock2D"),
-    )  # fmt: skip
-    return Diffusion(unet.eval().requires_grad_(False), road(scheduler(), 10), encode, decode, (16, 16), 2)
+        in_channels=12,
+        out_channels=12,
+        sample_size=8,
+        block_out_channels=(8, 16),
+        layers_per_block=1,
+        norm_num_groups=4,
+        attention_head_dim=4,
+        down_block_types=("DownBlock2D", "AttnDownBlock2D"),
+        up_block_types=("AttnUpBlock2D", "UpBlock2D"),
+    )
+    return Diffusion(
+        unet.eval().requires_grad_(False), road(scheduler(), 10), encode, decode, (16, 16), 2
+    )
 
 
 def test_a_diffusion_model_inverts_a_chosen_picture_which_the_studio_drags(diffusion):
-    target, told = torch.rand(3, 16, 16, generator=torch.Generator().manual_seed(1)).mul(255).round() / 255, []
+    target, told = (
+        torch.rand(3, 16, 16, generator=torch.Generator().manual_seed(1)).mul(255).round() / 255,
+        [],
+    )
     studio = dk.Studio(diffusion, edit=dk.Edit([(4, 4)], [(12, 4)]), **dk.methods.dragdiffusion())
     assert studio.picker.upload.box.layout.display == ""
     studio.picker.on_change(lambda: told.append(1))
     choose(studio.picker, png(target))
-    assert studio.picker.upload.enough.layout.display == "none" and studio.picker.upload.file.layout.display == "none"
+    assert (
+        studio.picker.upload.enough.layout.display == "none"
+        and studio.picker.upload.file.layout.display == "none"
+    )
     studio.picker.upload.runner._thread.join(20)
     assert torch.equal(studio.picker.latent, diffusion.invert(target)) and told == [1]
-    assert "Found with" in studio.picker.notice.line.value and studio.picker.upload.file.layout.display == ""
+    assert (
+        "Found with" in studio.picker.notice.line.value
+        and studio.picker.upload.file.layout.display == ""
+    )
     trace = studio.run(2)
-    assert torch.equal(trace[0].latent, studio.picker.latent) and not torch.equal(trace[-1].latent, trace[0].latent)
+    assert torch.equal(trace[0].latent, studio.picker.latent) and not torch.equal(
+        trace[-1].latent, trace[0].latent
+    )
 
 
 def test_a_file_that_no_diffusion_model_can_read_is_told(diffusion):
     picker = dk.Picker(diffusion)
     choose(picker, b"hello")
-    assert "no picture" in str(picker.last_error) and picker.notice.alarmed and not picker.upload.runner.busy
+    assert (
+        "no picture" in str(picker.last_error)
+        and picker.notice.alarmed
+        and not picker.upload.runner.busy
+    )
 
 
 def test_a_studio_drags_what_was_found(model):
     found = dk.invert(model, model.finish(model.sample(7)), steps=5)
-    studio = dk.Studio(model, latent=found.latent, edit=dk.Edit([(50, 50)], [(60, 50)]), **dk.methods.draggan("paper"))
+    studio = dk.Studio(
+        model,
+        latent=found.latent,
+        edit=dk.Edit([(50, 50)], [(60, 50)]),
+        **dk.methods.draggan("paper"),
+    )
     trace = studio.run(2)
     torch.testing.assert_close(trace[0].latent, found.latent)
     assert not torch.equal(trace[-1].latent, found.latent)
@@ -143,7 +186,9 @@ def test_a_studio_drags_what_was_found(model):
 
 def test_a_run_ends_the_search_and_begins_where_it_came_to(model, monkeypatch):
     monkeypatch.setattr(upload_module, "STEPS", 100_000)
-    studio = dk.Studio(model, seed=1, edit=dk.Edit([(50, 50)], [(60, 50)]), **dk.methods.draggan("paper"))
+    studio = dk.Studio(
+        model, seed=1, edit=dk.Edit([(50, 50)], [(60, 50)]), **dk.methods.draggan("paper")
+    )
     choose(studio.picker, png(model.finish(model.sample(7))))
     trace = studio.run(2)
     assert not studio.picker.upload.runner.busy

@@ -26,7 +26,9 @@ def sent(monkeypatch):
     """Record what would go to the browser; nothing may be left running."""
     messages = []
     manager = ipycanvas.canvas._CANVAS_MANAGER
-    monkeypatch.setattr(manager, "send", lambda content, buffers=None, **_: messages.append((content, buffers)))
+    monkeypatch.setattr(
+        manager, "send", lambda content, buffers=None, **_: messages.append((content, buffers))
+    )
     yield messages
     stop_all()
     assert not manager._caching
@@ -69,7 +71,8 @@ def pairs(picker):
     return list(zip(picker.draft.handles, picker.draft.targets))
 
 
-# --- picker ------------------------------------------------------------------------------------------
+# --- picker
+# ------------------------------------------------------------------------------------------
 
 
 def test_click_and_click_makes_a_pair(model):
@@ -131,7 +134,9 @@ def test_a_finger_that_swipes_over_the_picture_picks_nothing(model):
 
 
 def test_the_delete_key_and_the_buttons_remove(model):
-    picker = dk.Picker(model, edit=dk.Edit([(20, 20), (60, 60), (90, 90)], [(30, 20), (70, 60), (99, 90)]))
+    picker = dk.Picker(
+        model, edit=dk.Edit([(20, 20), (60, 60), (90, 90)], [(30, 20), (70, 60), (99, 90)])
+    )
     picker.pair.number.value = 1
     touch(picker, "key_down", key="Delete", shift_key=False, ctrl_key=False, meta_key=False)
     assert [h for h, _ in pairs(picker)] == [(20, 20), (90, 90)]
@@ -204,7 +209,8 @@ def test_an_error_in_a_callback_is_shown_and_kept_and_the_widget_lives(model):
     assert pairs(picker) == [((40, 50), (60, 60))]
 
 
-# --- canvas ------------------------------------------------------------------------------------------
+# --- canvas
+# ------------------------------------------------------------------------------------------
 
 
 def test_pictures_go_out_as_jpeg_and_again_for_every_new_page(model, sent):
@@ -230,14 +236,17 @@ def test_batch_leaves_nothing_behind_after_an_error(model, sent):
 def test_frames_that_come_too_fast_are_dropped_but_never_the_last(model, sent):
     surface = dk.Picker(model).surface
     drawn = []
-    make = lambda size: drawn.append(size) or dk.widgets.picker.paint(np.zeros((8, 8, 3), np.uint8), size=size)
+    make = lambda size: (
+        drawn.append(size) or dk.widgets.picker.paint(np.zeros((8, 8, 3), np.uint8), size=size)
+    )
     shown = [surface.show(make, last=False) for _ in range(5)]
     assert sum(shown) <= 2
     assert surface.show(make, last=True)
     assert drawn[-1] == 768
 
 
-# --- player ------------------------------------------------------------------------------------------
+# --- player
+# ------------------------------------------------------------------------------------------
 
 
 def test_run_waits_and_shows_the_end(model):
@@ -273,7 +282,9 @@ def test_run_and_stop_in_the_background(model):
 
 
 def test_a_set_up_cell_that_is_run_again_ends_the_old_run(model):
-    old = dk.Player(dk.Session(model, model.sample(0), PAIR, **FAST | {"lr": 1e-6, "steps": 10**6}))
+    old = dk.Player(
+        dk.Session(model, model.sample(0), PAIR, **FAST | {"lr": 1e-6, "steps": 10**6})
+    )
     old.run_button.click()
     dk.Player(dk.Session(model, model.sample(0), PAIR, **FAST))
     assert not old.running
@@ -374,7 +385,8 @@ def test_save_open_and_gif(model, tmp_path, monkeypatch):
     assert len(player.trace) == 5
 
 
-# --- studio ------------------------------------------------------------------------------------------
+# --- studio
+# ------------------------------------------------------------------------------------------
 
 
 def test_a_changed_edit_counts_from_the_next_run_and_the_past_is_kept(model):
@@ -430,14 +442,18 @@ def test_a_studio_needs_a_method(model):
         dk.Studio(model)
 
 
-# --- stills ------------------------------------------------------------------------------------------
+# --- stills
+# ------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("kind", ["picker", "player", "studio"])
 def test_every_widget_has_a_still_beside_the_live_view(model, kind):
     session = dk.Session(model, model.sample(0), PAIR, **FAST)
-    widget = {"picker": lambda: dk.Picker(model, edit=PAIR), "player": lambda: dk.Player(session),
-              "studio": lambda: dk.Studio(model, edit=PAIR, **FAST)}[kind]()  # fmt: skip
+    widget = {
+        "picker": lambda: dk.Picker(model, edit=PAIR),
+        "player": lambda: dk.Player(session),
+        "studio": lambda: dk.Studio(model, edit=PAIR, **FAST),
+    }[kind]()
     bundle = widget._repr_mimebundle_()
     picture = base64.b64decode(bundle["image/jpeg"])
     assert picture.startswith(b"\xff\xd8")
@@ -457,7 +473,12 @@ def test_a_loss_below_zero_runs_and_a_second_press_of_run_changes_nothing():
 
     model = Toy()
     latent = model.sample(0)
-    session = dk.Session(model, latent, dk.Edit(latent[:1], latent[:1] + 20), **dk.methods.draggan() | {"losses": (Odd(),)})
+    session = dk.Session(
+        model,
+        latent,
+        dk.Edit(latent[:1], latent[:1] + 20),
+        **dk.methods.draggan() | {"losses": (Odd(),)},
+    )
     player = dk.Player(session)
     for _ in range(3):
         player.run_button.click()
@@ -467,7 +488,8 @@ def test_a_loss_below_zero_runs_and_a_second_press_of_run_changes_nothing():
     assert [f.index for f in session.trace] == list(range(len(session.trace)))
 
 
-# --- looking closer ------------------------------------------------------------------------------------
+# --- looking closer
+# ------------------------------------------------------------------------------------
 
 
 STABLE = dk.methods.stabledrag("paper") | {"lr": 0.5, "steps": 12}
@@ -488,7 +510,11 @@ def step_place(player, step):
     """A CSS pixel of the curves where that step is."""
     width, height = player.chart_size
     panels = player._panels()
-    places = [(x, height - 60) for x in range(width) if (s := dk.compose.step_at(x, height - 60, panels, (width, height))) is not None]
+    places = [
+        (x, height - 60)
+        for x in range(width)
+        if (s := dk.compose.step_at(x, height - 60, panels, (width, height))) is not None
+    ]
     return min(places, key=lambda p: abs(dk.compose.step_at(*p, panels, (width, height)) - step))
 
 
@@ -521,7 +547,11 @@ def test_a_finger_reads_values_too(stable):
 
 
 def test_a_loop_of_ones_own_tells_no_loss_and_a_term_that_is_0_has_no_curve(stable):
-    bare = dk.Trace.of(dk.load("toy"), [(stable[0].latent, [(40, 40)]), (stable[1].latent, [(41, 40)])], dk.Edit([(40, 40)], [(60, 40)]))
+    bare = dk.Trace.of(
+        dk.load("toy"),
+        [(stable[0].latent, [(40, 40)]), (stable[1].latent, [(41, 40)])],
+        dk.Edit([(40, 40)], [(60, 40)]),
+    )
     assert "loss – · confidence –" in dk.Player(bare).notice.line.value
     assert all(not frame.losses["mask"] for frame in stable)
     assert all("mask" not in panel.lines for panel in dk.Player(stable)._panels())
@@ -598,7 +628,17 @@ def within(box):
 
 
 def press(surface, key):
-    surface.canvas._handle_frontend_event(None, {"event": "key_down", "key": key, "shift_key": False, "ctrl_key": False, "meta_key": False}, [])
+    surface.canvas._handle_frontend_event(
+        None,
+        {
+            "event": "key_down",
+            "key": key,
+            "shift_key": False,
+            "ctrl_key": False,
+            "meta_key": False,
+        },
+        [],
+    )
 
 
 def test_slides_show_all_twice_as_large_with_little_to_press(stable):
@@ -608,7 +648,9 @@ def test_slides_show_all_twice_as_large_with_little_to_press(stable):
     parts, t, w = within(player.box), player.transport, player.windows
     assert "dk-slides" in player.box._dom_classes
     assert all(part in parts for part in (t.play, t.back, t.on, t.slider))
-    assert not [part for part in (t.speed, w.handle, w.map, w.beside, player.files.line) if part in parts]
+    assert not [
+        part for part in (t.speed, w.handle, w.map, w.beside, player.files.line) if part in parts
+    ]
     assert player.still().height >= 640
     x, y = step_place(player, 5)
     poke(player.chart, "mouse_down", 2 * x, 2 * y)
@@ -630,8 +672,20 @@ def test_slides_of_several_runs_stand_beside_their_curves(stable):
 @pytest.mark.parametrize("slides", [False, True])
 def test_keys_on_the_pictures_step_and_play(stable, slides):
     player, both = dk.Player(stable, slides=slides), dk.Compare(stable, stable, slides=slides)
-    for widget, surface in ((player, player.surface), (player, player.chart), (both, both.surfaces["run 1"]), (both, both.chart)):
-        for key, at in (("Home", 0), ("ArrowRight", 1), ("ArrowRight", 2), ("ArrowLeft", 1), ("x", 1), ("End", len(stable) - 1)):
+    for widget, surface in (
+        (player, player.surface),
+        (player, player.chart),
+        (both, both.surfaces["run 1"]),
+        (both, both.chart),
+    ):
+        for key, at in (
+            ("Home", 0),
+            ("ArrowRight", 1),
+            ("ArrowRight", 2),
+            ("ArrowLeft", 1),
+            ("x", 1),
+            ("End", len(stable) - 1),
+        ):
             press(surface, key)
             wait(lambda widget=widget, at=at: widget.at == at)
         press(surface, " ")
@@ -673,7 +727,10 @@ def test_saving_never_overwrites_another_run(model, tmp_path, monkeypatch):
     first.run(2)
     first.files.save.click()
     second.files.save.click()
-    assert sorted(p.name for p in (tmp_path / "runs").glob("*.json")) == ["session-2.json", "session.json"]
+    assert sorted(p.name for p in (tmp_path / "runs").glob("*.json")) == [
+        "session-2.json",
+        "session.json",
+    ]
     assert "runs/session-2.json (runs/session.json is another run" in second.notice.line.value
     assert len(dk.Trace.load("runs/session")) == 3
     third = dk.Player(dk.Session(model, model.sample(2), PAIR, **FAST))
@@ -694,7 +751,8 @@ def test_two_handles_on_one_pixel_are_told_not_raised(model):
     assert not studio.player.run_button.disabled
 
 
-# --- compare and features ------------------------------------------------------------------------------
+# --- compare and features
+# ------------------------------------------------------------------------------
 
 
 def test_compare_moves_all_runs_and_holds_the_last_step(stable):
@@ -709,7 +767,9 @@ def test_compare_moves_all_runs_and_holds_the_last_step(stable):
     x, y = stable[2].near[0].tolist()
     canvas = both.surfaces["short"].canvas
     scale = canvas.height / 128
-    canvas._handle_frontend_event(None, {"event": "mouse_move", "x": (x + 0.5) * scale, "y": (y + 0.5) * scale}, [])
+    canvas._handle_frontend_event(
+        None, {"event": "mouse_move", "x": (x + 0.5) * scale, "y": (y + 0.5) * scale}, []
+    )
     assert f"pixel ({x:g}, {y:g})" in both.lines["short"].line.value
     assert "pixel" not in both.lines["long"].line.value
     assert both.snapshot().startswith(b"\x89PNG")
@@ -717,7 +777,9 @@ def test_compare_moves_all_runs_and_holds_the_last_step(stable):
 
 
 def test_compare_trackers_on_the_same_frames(model, stable):
-    both = dk.Compare.trackers(model, stable, {"nearest": dk.NearestNeighbor(), "learned": dk.Discriminative()})
+    both = dk.Compare.trackers(
+        model, stable, {"nearest": dk.NearestNeighbor(), "learned": dk.Discriminative()}
+    )
     assert torch.equal(both.frames["learned"].points, stable[-1].points)
     assert both.frames["nearest"].image is stable[-1].image
     poke(both.chart, "mouse_down", *step_place(both, 4))
@@ -755,7 +817,9 @@ def test_features_show_what_is_like_the_pixel_under_the_mouse(model, stable):
     assert "pixel (10, 10)" in look.notice.line.value
     assert "held" in look.notice.line.value
     press(look.surfaces[1], "ArrowRight")  # lets go, and moves on
-    wait(lambda: "pixel (11, 10)" in look.notice.line.value and "held" not in look.notice.line.value)
+    wait(
+        lambda: "pixel (11, 10)" in look.notice.line.value and "held" not in look.notice.line.value
+    )
     press(look.surfaces[1], "Enter")
     wait(lambda: "held" in look.notice.line.value)
     assert look.snapshot().startswith(b"\x89PNG")
@@ -769,7 +833,9 @@ def test_features_of_several_layers_have_a_slider(model, stable):
     look = dk.Features({"the run's": model, "another": fine}, stable, size=128)
     first = look.similarity
     look.layer.value = "another"
-    assert look.similarity.shape == (fine.side // 2,) * 2 and (look.similarity.shape != first.shape or (look.similarity != first).any())
+    assert look.similarity.shape == (fine.side // 2,) * 2 and (
+        look.similarity.shape != first.shape or (look.similarity != first).any()
+    )
     assert [len(t) for t in look.templates] == [5] * len(stable[0].points)
     look.layer.value = "the run's"
     assert np.array_equal(look.similarity, first) and look.last_error is None
@@ -809,7 +875,9 @@ def test_an_error_stays_while_the_mouse_moves(stable):
 def test_compare_shows_runs_with_other_numbers_of_handles(model):
     latent, method = model.sample(2), dk.methods.draggan() | {"steps": 1}
     one = dk.Trace(dk.drag(model, latent, dk.Edit([(74, 74)], [(74, 87)]), **method))
-    two = dk.Trace(dk.drag(model, latent, dk.Edit([(74, 74), (40, 40)], [(74, 87), (44, 44)]), **method))
+    two = dk.Trace(
+        dk.drag(model, latent, dk.Edit([(74, 74), (40, 40)], [(74, 87), (44, 44)]), **method)
+    )
     both = dk.Compare(two, one)
     both.windows.handle.value = 1
     both.windows.at("picture", "move", 40, 40)
@@ -828,12 +896,20 @@ def test_results_sort_and_open_the_chosen_rows_run_once():
     def open(row):
         made.append(row["seed"])
         start = toy.sample(row["seed"])
-        return dk.Trace(dk.drag(toy, start, dk.Edit(start[:1], start[:1] + 4), **dk.methods.draggan() | {"steps": 2, "lr": 1.0}))
+        return dk.Trace(
+            dk.drag(
+                toy,
+                start,
+                dk.Edit(start[:1], start[:1] + 4),
+                **dk.methods.draggan() | {"steps": 2, "lr": 1.0},
+            )
+        )
 
     results = dk.Results(frame, open, size=128)
     assert made == [0] and "method a" in results.notice.line.value
     results.order.value = "px"
-    assert [i for _, i in results.rows.options] == [1, 0, 2] and made == [0]  # sorting opens nothing
+    # sorting opens nothing
+    assert [i for _, i in results.rows.options] == [1, 0, 2] and made == [0]
     results.falling.value = True
     assert [i for _, i in results.rows.options] == [2, 0, 1]
     for i in (2, 0, 2):
@@ -842,7 +918,10 @@ def test_results_sort_and_open_the_chosen_rows_run_once():
     assert results.last_error is None
     results.open = lambda row: 1 / 0
     results.rows.value = 1
-    assert isinstance(results.last_error, ZeroDivisionError) and "division" in results.notice.line.value
+    assert (
+        isinstance(results.last_error, ZeroDivisionError)
+        and "division" in results.notice.line.value
+    )
     with pytest.raises(ValueError, match="the table is empty"):
         dk.Results(frame[:0], open)
 
@@ -850,9 +929,18 @@ def test_results_sort_and_open_the_chosen_rows_run_once():
 def test_results_open_with_the_worst_if_told():
     toy, edit, opened = dk.load("toy"), dk.Edit([[44, 60]], [[48, 60]]), []
     trace = dk.Trace(dk.drag(toy, toy.sample(0), edit, **dk.methods.draggan() | {"steps": 1}))
-    results = dk.Results(pd.DataFrame({"px": [1.0, 3.0, 2.0]}), lambda row: opened.append(row["px"]) or trace, size=128, falling=True)
+    results = dk.Results(
+        pd.DataFrame({"px": [1.0, 3.0, 2.0]}),
+        lambda row: opened.append(row["px"]) or trace,
+        size=128,
+        falling=True,
+    )
     assert [i for _, i in results.rows.options] == [1, 2, 0] and opened == [3.0]
-    above, below = (part for part in results.box.children[1].children if getattr(part, "tooltip", None) in ("The row above", "The row below"))
+    above, below = (
+        part
+        for part in results.box.children[1].children
+        if getattr(part, "tooltip", None) in ("The row above", "The row below")
+    )
     for press, row in ((below, 2), (below, 0), (below, 0), (above, 2)):
         press.click()
         assert results.shown == row
@@ -872,6 +960,12 @@ def test_a_loop_of_ones_own_has_no_empty_panels(stable):
     toy = dk.load("toy")
     own = dk.Trace.of(toy, [(toy.sample(0), [(44, 60)])] * 3, dk.Edit([[44, 60]], [[48, 60]]))
     player = dk.Player(own)
-    assert [panel.title for panel in player._panels()] == ["distance to target (px)", "confidence: not measured"]
-    assert player.windows.handle.options == (("off", None),) and player.windows.legend.layout.display == "none"
+    assert [panel.title for panel in player._panels()] == [
+        "distance to target (px)",
+        "confidence: not measured",
+    ]
+    assert (
+        player.windows.handle.options == (("off", None),)
+        and player.windows.legend.layout.display == "none"
+    )
     assert len(dk.Player(stable)._panels()) == 3

@@ -5,11 +5,13 @@ Ours says everything that a drag needs, so that a table can be made again from t
     {"name": "chin-2", "seed": 2, "handles": [[74, 74]], "targets": [[74, 87]], "landmarks": ["chin"],
      "arrive": null, "mask": {"size": [128, 128], "runs": [4128, 64, 64, 64, 12064]}}
 
-Points are (x, y) in pixels. The mask is kept as runs: read row by row, so many 0s, so many 1s, so many 0s
-and so on. Masks are few large areas, so this takes hundreds of bytes where rows take 16 KB at 128 px.
+Points are (x, y) in pixels. The mask is kept as runs: read row by row, so many 0s, so many 1s, so
+many 0s and so on. Masks are few large areas, so this takes hundreds of bytes where rows take 16 KB
+at 128 px.
 
-FreeDragBench's lines are read too, ``{"seed": 7, "points": {"handle": [[y, x]], "target": [[y, x]]}}``: theirs
-are (row, column), they have no names, and their points belong to the picture they were picked in (512 px).
+FreeDragBench's lines are read too, ``{"seed": 7, "points": {"handle": [[y, x]], "target": [[y,
+x]]}}``: theirs are (row, column), they have no names, and their points belong to the picture they
+were picked in (512 px).
 """
 
 from __future__ import annotations
@@ -39,11 +41,12 @@ class Task:
         seed: of the latent to start from: ``model.sample(seed)``.
         edit: what to move where.
         name: what results are filed under; no two tasks of a run share one.
-        landmarks: the names of the points that the handles stand on, in their order; empty where they have none.
-            A measurement that knows where a landmark is afterwards needs them.
+        landmarks: the names of the points that the handles stand on, in their order; empty where
+            they have none. A measurement that knows where a landmark is afterwards needs them.
 
     Raises:
-        ValueError: a seed that is no whole number from 0 on, no name, or another number of landmarks than handles.
+        ValueError: a seed that is no whole number from 0 on, no name, or another number of
+            landmarks than handles.
     """
 
     seed: int
@@ -58,12 +61,19 @@ class Task:
             raise ValueError(f"name is {self.name!r}; give a word to file the results under")
         object.__setattr__(self, "landmarks", _names(self.landmarks))
         if len(self.landmarks) not in (0, len(self.edit.handles)):
-            raise ValueError(f"{len(self.landmarks)} landmarks for {len(self.edit.handles)} handles; name one for each, or none")
+            raise ValueError(
+                f"{len(self.landmarks)} landmarks for {len(self.edit.handles)} handles; name one"
+                " for each, or none"
+            )
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
         points = {name: _short(getattr(self.edit, name)) for name in ("handles", "targets")}
-        about = {"landmarks": list(self.landmarks), "arrive": self.edit.arrive, "mask": _runs(self.edit.mask)}
+        about = {
+            "landmarks": list(self.landmarks),
+            "arrive": self.edit.arrive,
+            "mask": _runs(self.edit.mask),
+        }
         return {"name": self.name, "seed": self.seed} | points | about
 
     @classmethod
@@ -91,7 +101,8 @@ def read(path: str | Path) -> list[Task]:
     """The tasks of a file, ours or FreeDragBench's; a line's keys tell which it is.
 
     Raises:
-        ValueError: a line that holds no task, or a name for the second time; file, line and reason are named.
+        ValueError: a line that holds no task, or a name for the second time; file, line and reason
+            are named.
     """
     path = Path(path)
     tasks: dict[str, Task] = {}
@@ -111,19 +122,28 @@ def unique(tasks: Iterable[Task]) -> None:
     seen: set[str] = set()
     for task in tasks:
         if task.name in seen:
-            raise ValueError(f"the name {task.name!r} is taken by an earlier task; results are filed by name, choose another")
+            raise ValueError(
+                f"the name {task.name!r} is taken by an earlier task; results are filed by name,"
+                " choose another"
+            )
         seen.add(task.name)
 
 
 def _task(data: Any, name: str) -> Task:
     """One line's task; `name` is for lines that bring none."""
     if not isinstance(data, dict):
-        raise ValueError(f"a task is an object, {{\"name\": …}}, not {data!r:.40}")
+        raise ValueError(f'a task is an object, {{"name": …}}, not {data!r:.40}')
     if "points" not in data:
         return Task.from_dict(data)
     points = data["points"]
-    if "seed" not in data or not isinstance(points, dict) or not {"handle", "target"} <= set(points):
-        raise ValueError('a line of FreeDragBench has a "seed", and "points" with "handle" and "target"')
+    if (
+        "seed" not in data
+        or not isinstance(points, dict)
+        or not {"handle", "target"} <= set(points)
+    ):
+        raise ValueError(
+            'a line of FreeDragBench has a "seed", and "points" with "handle" and "target"'
+        )
     handles, targets = ([[x, y] for y, x in points[key]] for key in ("handle", "target"))
     return Task(data["seed"], Edit(handles, targets), name)
 
@@ -135,7 +155,9 @@ def _names(value: Any) -> tuple[str, ...]:
 
 
 def _short(points: Tensor) -> list[list[float]]:
-    """As lists, each number the shortest that gives the same float32: 0.1 instead of 0.10000000149011612."""
+    """As lists, each number the shortest that gives the same float32: 0.1 instead of
+    0.10000000149011612.
+    """
     return [[float(str(v)) for v in point] for point in points.cpu().numpy()]
 
 
@@ -156,7 +178,13 @@ def _mask(data: Any) -> Tensor | None:
         height, width = data["size"]
         values = np.repeat(np.arange(len(data["runs"])) % 2, data["runs"])
     except (KeyError, TypeError, ValueError) as error:
-        raise ValueError(f'mask is {data!r:.60}; it must be null or {{"size": [height, width], "runs": [0s, 1s, 0s, …]}}') from error
+        raise ValueError(
+            f'mask is {data!r:.60}; it must be null or {{"size": [height, width], "runs": [0s, 1s,'
+            " 0s, …]}"
+        ) from error
     if values.size != height * width:
-        raise ValueError(f"the mask's runs make {values.size} pixels, its size {height}×{width} needs {height * width}")
+        raise ValueError(
+            f"the mask's runs make {values.size} pixels, its size {height}×{width} needs"
+            f" {height * width}"
+        )
     return torch.from_numpy(values.reshape(height, width))

@@ -1,15 +1,19 @@
-r"""Does one setting of FreeDrag's line search serve three models? ``python -m dragkit.bench.line_search --out runs/line_search``.
+r"""Does one setting of FreeDrag's line search serve three models? ``python -m
+dragkit.bench.line_search --out runs/line_search``.
 
-The official code has its expected loss l by hand, model by model. Ours is measured: a `share` of what the template differs from its
-surroundings. Both drag the toy (whose latent is the truth), lions of the bundled GAN and rendered lions in the bundled diffusion model (landmarks
-are read by the landmark network), 1 and 5 points each, for at most 300 steps. ``--report`` prints the table from ``data/results``.
+The official code has its expected loss l by hand, model by model. Ours is measured: a `share` of
+what the template differs from its surroundings. Both drag the toy (whose latent is the truth),
+lions of the bundled GAN and rendered lions in the bundled diffusion model (landmarks are read by
+the landmark network), 1 and 5 points each, for at most 300 steps. ``--report`` prints the table
+from ``data/results``.
 """
 
 from __future__ import annotations
 
 import os
 
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before torch: three times faster on few cores
+# before torch: three times faster on few cores
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 import argparse
 import multiprocessing
@@ -48,9 +52,14 @@ def settings(name: str) -> dict[str, dict[str, Any]]:
     pace = {"steps": 300} | ({"lr": 1.0} if name == "toy" else {})
     ours, theirs = freedrag(base=base) | pace, freedrag("official", base) | pace
     if base is draggan:
-        theirs["tracker"] = replace(theirs["tracker"], hop=16, expected=0.4)  # their table's line for lions
-    shares = {f"share {share:g}": ours | {"tracker": replace(ours["tracker"], share=share)} for share in SHARES}
-    return shares | {"official l": theirs | {"arrive": ours["arrive"]}}  # the same stop, so that arrivals can be compared
+        # their table's line for lions
+        theirs["tracker"] = replace(theirs["tracker"], hop=16, expected=0.4)
+    shares = {
+        f"share {share:g}": ours | {"tracker": replace(ours["tracker"], share=share)}
+        for share in SHARES
+    }
+    # the same stop, so that arrivals can be compared
+    return shares | {"official l": theirs | {"arrive": ours["arrive"]}}
 
 
 def edits(name: str, seed: int) -> Iterator[tuple[str, Model, Tensor, Edit, Truth]]:
@@ -61,18 +70,42 @@ def edits(name: str, seed: int) -> Iterator[tuple[str, Model, Tensor, Edit, Trut
             start = model.sample(seed)
             angle = torch.rand(count, generator=torch.Generator().manual_seed(seed)) * 2 * torch.pi
             targets = (start + 20 * torch.stack([angle.cos(), angle.sin()], 1)).clamp(8, 119)
-            yield str(count), model, start, Edit(start, targets), lambda step, targets=targets: mean_distance(step.latent, targets)
+            yield (
+                str(count),
+                model,
+                start,
+                Edit(start, targets),
+                lambda step, targets=targets: mean_distance(step.latent, targets),
+            )
     elif name == "lion":
         model = load("lion", device="cpu")
         for task in lions.pairs_of(seed, (1, 5)):
             start = model.sample(seed)
-            yield str(len(task.landmarks)), model, start, task.edit, lambda step, task=task, start=start: lions.truth(model, task, start, step)["mean_distance"]
+            yield (
+                str(len(task.landmarks)),
+                model,
+                start,
+                task.edit,
+                lambda step, task=task, start=start: lions.truth(model, task, start, step)[
+                    "mean_distance"
+                ],
+            )
     else:
         model = load("lion-diffusion", device="cpu")
-        pairs = {count: renders.pair(renders.FIRST + seed, count, model.size[0]) for count in (1, 5)}
+        pairs = {
+            count: renders.pair(renders.FIRST + seed, count, model.size[0]) for count in (1, 5)
+        }
         found = inverted(model, pairs[5].before)
         for count, pair in pairs.items():
-            yield str(count), found.model, found.latent, pair.edit, lambda step, pair=pair: judge(pair, found.model.finish(step.latent))["mean_distance"]
+            yield (
+                str(count),
+                found.model,
+                found.latent,
+                pair.edit,
+                lambda step, pair=pair: judge(pair, found.model.finish(step.latent))[
+                    "mean_distance"
+                ],
+            )
 
 
 def measure(name: str, seed: int) -> list[Row]:
@@ -83,8 +116,20 @@ def measure(name: str, seed: int) -> list[Row]:
         for setting, pieces in settings(name).items():
             for step in drag(model, start, edit, **pieces):
                 pass
-            rows.append({"task": f"{name} {seed}, {count}", "model": name, "count": count, "method": setting, "mean_distance": truth(step),
-                         "handles": len(edit.handles), "arrived": int(step.arrived.sum()), "steps": step.index, "seconds": float("nan"), "error": None})  # fmt: skip
+            rows.append(
+                {
+                    "task": f"{name} {seed}, {count}",
+                    "model": name,
+                    "count": count,
+                    "method": setting,
+                    "mean_distance": truth(step),
+                    "handles": len(edit.handles),
+                    "arrived": int(step.arrived.sum()),
+                    "steps": step.index,
+                    "seconds": float("nan"),
+                    "error": None,
+                }
+            )
     return rows
 
 
@@ -92,7 +137,11 @@ def run(count: int, workers: int) -> pd.DataFrame:
     """All results, one a row."""
     with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
         futures = [pool.submit(measure, name, seed) for name in MODELS for seed in range(count)]
-        rows = [row for future in tqdm(as_completed(futures), "seeds", len(futures)) for row in future.result()]
+        rows = [
+            row
+            for future in tqdm(as_completed(futures), "seeds", len(futures))
+            for row in future.result()
+        ]
     return pd.DataFrame(rows).sort_values(["model", "task"], kind="stable")
 
 
@@ -104,11 +153,19 @@ def report(results: pd.DataFrame) -> str:
 
 def main(arguments: list[str] | None = None) -> None:
     """The command line; `--help` lists the parts."""
-    parser = argparse.ArgumentParser(prog="python -m dragkit.bench.line_search", description=__doc__.split("\n\n")[0])
-    parser.add_argument("--out", type=Path, default=Path("runs/line_search"), help="folder for the results")
+    parser = argparse.ArgumentParser(
+        prog="python -m dragkit.bench.line_search", description=__doc__.split("\n\n")[0]
+    )
+    parser.add_argument(
+        "--out", type=Path, default=Path("runs/line_search"), help="folder for the results"
+    )
     parser.add_argument("--seeds", type=int, default=10, help="of each model")
     parser.add_argument("--workers", type=int, default=os.cpu_count(), help="processes")
-    parser.add_argument("--report", action="store_true", help="print the table of the kept results, without dragging")
+    parser.add_argument(
+        "--report",
+        action="store_true",
+        help="print the table of the kept results, without dragging",
+    )
     options = parser.parse_args(arguments)
     if options.report:
         results = pd.read_csv(RESULTS, dtype={"count": str})

@@ -31,18 +31,27 @@ def grid(pictures: list[np.ndarray], columns: int) -> np.ndarray:
 
 
 def page(model, count: int = 64, columns: int = 8, gap: int = 12) -> np.ndarray:
-    """`count` seeds (a GAN's at truncation 0.7) on the left, as many renders of the world on the right."""
+    """`count` seeds (a GAN's at truncation 0.7) on the left, as many renders of the world on the
+    right.
+    """
     seeds = grid([uint8(model.finish(model.sample(s)).cpu()) for s in range(count)], columns)
-    renders = grid([uint8(Lion.sample(s).render(model.size[0]).image) for s in range(count)], columns)
+    renders = grid(
+        [uint8(Lion.sample(s).render(model.size[0]).image) for s in range(count)], columns
+    )
     return np.concatenate([seeds, np.full((len(seeds), gap, 3), 255, np.uint8), renders], 1)
 
 
 def before_during_after(model, seed: int = SEED, size: int = 320, gap: int = 8) -> np.ndarray:
     """The start with its handle and target, halfway with the score window, and the end."""
     x, y = Lion.of_latent(model.sample_z(seed), model.truncation).landmarks(model.size[0])["chin"]
-    trace = Trace(drag(model, model.sample(seed), Edit([(x, y)], [(x, y + CHIN_DOWN)]), **draggan()))
+    trace = Trace(
+        drag(model, model.sample(seed), Edit([(x, y)], [(x, y + CHIN_DOWN)]), **draggan())
+    )
     middle, last = len(trace) // 2, len(trace) - 1
-    pictures = [trace[i].paint(trace.path(i), 0 if i == middle else None, size=size) for i in (0, middle, last)]
+    pictures = [
+        trace[i].paint(trace.path(i), 0 if i == middle else None, size=size)
+        for i in (0, middle, last)
+    ]
     return np.asarray(beside(*pictures, gap=gap))
 
 
@@ -55,7 +64,9 @@ def main(arguments: list[str] | None = None) -> None:
     lion = load("lion", device="cpu")
     Image.fromarray(before_during_after(lion)).save(out / "drag.png", optimize=True)
     Image.fromarray(page(lion)).save(out / "lions.jpg", quality=90)
-    Image.fromarray(page(load("lion-diffusion", device="cpu"))).save(out / "diffusion.jpg", quality=90)
+    Image.fromarray(page(load("lion-diffusion", device="cpu"))).save(
+        out / "diffusion.jpg", quality=90
+    )
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
-"""The recorded runs of ``data/traces``, made again: ``python -m dragkit.bench.recorded --out runs/recorded``.
+"""The recorded runs of ``data/traces``, made again:
+``python -m dragkit.bench.recorded --out runs/recorded``.
 
-A lecture opens them at once, without computing: ``Trace.load(zoo.bundled("twins"))``. Each keeps some of its steps and no moments of
-Adam, to stay below 1 MB.
+A lecture opens them at once, without computing: ``Trace.load(zoo.bundled("twins"))``. Each keeps
+some of its steps and no moments of Adam, to stay below 1 MB.
 """
 
 from __future__ import annotations
@@ -27,7 +28,8 @@ from ..trackers import Discriminative, NearestNeighbor
 from . import families, lions
 
 CHIN = Edit([(74, 74)], [(74, 87)])  # of seed 2, down
-EYE = Edit([(83, 55)], [(60, 50)])  # of seed 205: its right eye's outer corner, turned out of sight
+# of seed 205: its right eye's outer corner, turned out of sight
+EYE = Edit([(83, 55)], [(60, 50)])
 PACE = {"lr": 2e-3}
 
 
@@ -51,9 +53,16 @@ def held() -> Trace:
 
 
 def twins(tracker: Any) -> Trace:
-    """Two blobs, 95 % alike, walk to the right while the light fades; what `tracker` says of it."""
-    toy, start = load("toy", lookalike=0.95, light=-0.6, blobs=2, width=4), torch.tensor([[50.0, 64], [38, 64]])
-    film = Trace(drag(toy, start, Edit(start, start + torch.tensor([24.0, 0])), **draggan() | {"lr": 1.0}))
+    """Two blobs, 95 % alike, walk to the right while the light fades; what `tracker`
+    says of it.
+    """
+    toy, start = (
+        load("toy", lookalike=0.95, light=-0.6, blobs=2, width=4),
+        torch.tensor([[50.0, 64], [38, 64]]),
+    )
+    film = Trace(
+        drag(toy, start, Edit(start, start + torch.tensor([24.0, 0])), **draggan() | {"lr": 1.0})
+    )
     return retrack(toy, film, tracker)
 
 
@@ -61,10 +70,18 @@ def diffusion() -> Trace:
     """StableDrag-Diff on a picture of the GAN."""
     gan, model = load("lion", device="cpu"), load("lion-diffusion", device="cpu")
     found = inverted(model, read_picture(gan.finish(gan.sample(5)), model.size[0]))
-    return Trace(drag(found.model, found.latent, Edit([(30, 40)], [(30, 46)]), **stabledrag(base=dragdiffusion)))
+    return Trace(
+        drag(
+            found.model,
+            found.latent,
+            Edit([(30, 40)], [(30, 46)]),
+            **stabledrag(base=dragdiffusion),
+        )
+    )
 
 
-RUNS: dict[str, tuple[Callable[[], Trace], int]] = {  # and of which steps every how many-th is kept
+# and of which steps every how many-th is kept
+RUNS: dict[str, tuple[Callable[[], Trace], int]] = {
     "tour": (lambda: lion(2, CHIN, **draggan() | PACE), 4),
     "held": (held, 5),
     "twins": (lambda: twins(NearestNeighbor(64)), 1),
@@ -80,15 +97,23 @@ RUNS: dict[str, tuple[Callable[[], Trace], int]] = {  # and of which steps every
 
 def main(arguments: list[str] | None = None) -> None:
     """The command line; `--help` lists the parts."""
-    parser = argparse.ArgumentParser(prog="python -m dragkit.bench.recorded", description=__doc__.split("\n\n")[0])
-    parser.add_argument("--out", type=Path, default=Path("runs/recorded"), help="folder for the runs")
-    parser.add_argument("names", nargs="*", metavar="NAME", help=f"only these of {', '.join(RUNS)}")
+    parser = argparse.ArgumentParser(
+        prog="python -m dragkit.bench.recorded", description=__doc__.split("\n\n")[0]
+    )
+    parser.add_argument(
+        "--out", type=Path, default=Path("runs/recorded"), help="folder for the runs"
+    )
+    parser.add_argument(
+        "names", nargs="*", metavar="NAME", help=f"only these of {', '.join(RUNS)}"
+    )
     options = parser.parse_args(arguments)
     for name in tqdm(options.names or RUNS, unit="run"):
         make, every = RUNS[name]
         trace = make()
         last = len(trace) - 1
-        trace.frames = [replace(trace[i], optimiser={}) for i in sorted({*range(0, last, every), last})]
+        trace.frames = [
+            replace(trace[i], optimiser={}) for i in sorted({*range(0, last, every), last})
+        ]
         trace.save(options.out / f"{name}.json")
 
 

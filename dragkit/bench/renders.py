@@ -1,7 +1,8 @@
-"""Rendered lions and where their landmarks are, exactly: what diffusion models are measured on, for they take any picture.
+"""Rendered lions and where their landmarks are, exactly: what diffusion models are measured on,
+for they take any picture.
 
-A pair is that of :mod:`dragkit.bench.lions`, a lion and the same lion in another one's pose, but both are rendered: the picture
-to reach is known to the pixel.
+A pair is that of :mod:`dragkit.bench.lions`, a lion and the same lion in another one's pose, but
+both are rendered: the picture to reach is known to the pixel.
 """
 
 from __future__ import annotations
@@ -20,7 +21,8 @@ from ..worlds.lion import Lion
 from . import lions
 
 TRUNCATION = 0.7  # as of the generator's seeds
-FIRST = 100_001  # seed of what is measured: the models' training pictures are made of the same numbers from 0 on
+# seed of what is measured: the models' training pictures are made of the same numbers from 0 on
+FIRST = 100_001
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,7 +31,8 @@ class Pair:
 
     Attributes:
         before, after: its pictures (3 size size) in 0..1.
-        edit: some of its landmarks from where they are to where they shall be, with the mask of what may move.
+        edit: some of its landmarks from where they are to where they shall be, with the mask of
+            what may move.
         landmarks: their names.
     """
 
@@ -55,11 +58,19 @@ def pair(seed: int, count: int, size: int) -> Pair:
     """Lion `seed` and up to `count` landmarks that are visible in both poses."""
     before, after = posed(seed, 0), posed(seed, 1)
     start, end = before.landmarks(size), after.landmarks(size)
-    usable = [i for i in np.random.RandomState(seed).permutation(len(start.names)) if start.visible[i] and end.visible[i]]
+    usable = [
+        i
+        for i in np.random.RandomState(seed).permutation(len(start.names))
+        if start.visible[i] and end.visible[i]
+    ]
     chosen = _apart(usable, start.points)[:count]
-    mask = (F.interpolate(lions.free(before, after)[None, None], size=(size, size), mode="area") > 0.5).float()[0, 0]
+    mask = (
+        F.interpolate(lions.free(before, after)[None, None], size=(size, size), mode="area") > 0.5
+    ).float()[0, 0]
     edit = Edit(start.points[chosen].clip(0, size - 1), end.points[chosen].clip(0, size - 1), mask)
-    return Pair(picture(before, size), picture(after, size), edit, tuple(start.names[i] for i in chosen))
+    return Pair(
+        picture(before, size), picture(after, size), edit, tuple(start.names[i] for i in chosen)
+    )
 
 
 def _apart(order: list[int], points: np.ndarray) -> list[int]:
@@ -70,8 +81,14 @@ def _apart(order: list[int], points: np.ndarray) -> list[int]:
 
 @torch.no_grad()
 def read(image: Tensor, names: tuple[str, ...]) -> Tensor:
-    """Where the landmark network sees `names` (n 2) in a picture (3 h h), in its pixels; it is enlarged to the network's 128 px."""
+    """Where the landmark network sees `names` (n 2) in a picture (3 h h), in its pixels; it is
+    enlarged to the network's 128 px.
+    """
     network, side = landmark_network(), image.shape[-1]
-    large = F.interpolate(image[None].cpu(), size=(READ, READ), mode="bicubic", align_corners=False)[0].clamp(0, 1)
-    points = (network(large)[[network.names.index(name) for name in names]] + 0.5) * side / READ - 0.5
+    large = F.interpolate(
+        image[None].cpu(), size=(READ, READ), mode="bicubic", align_corners=False
+    )[0].clamp(0, 1)
+    points = (
+        network(large)[[network.names.index(name) for name in names]] + 0.5
+    ) * side / READ - 0.5
     return points.clamp(0, side - 1)

@@ -1,4 +1,5 @@
-"""Many drags, each result on disk the moment it is known: `run` goes on where a killed run stopped.
+"""Many drags, each result on disk the moment it is known: `run` goes on where a killed run
+stopped.
 
 A result is a plain dict, one JSON object a line of the file `out`::
 
@@ -59,8 +60,15 @@ class Job:
     def settings(self) -> dict[str, str]:
         """What its result depends on, as short texts that are the same in every process."""
         measure = getattr(self.measure, "__qualname__", repr(self.measure))
-        texts = {"model": str(self.model), "pieces": repr(self.pieces) + "".join(map(_code, self.pieces.values())), "measure": measure, "task": json.dumps(self.task.to_dict())}
-        return {key: _short(re.sub(r" at 0x[0-9a-fA-F]+", "", text)) for key, text in texts.items()}
+        texts = {
+            "model": str(self.model),
+            "pieces": repr(self.pieces) + "".join(map(_code, self.pieces.values())),
+            "measure": measure,
+            "task": json.dumps(self.task.to_dict()),
+        }
+        return {
+            key: _short(re.sub(r" at 0x[0-9a-fA-F]+", "", text)) for key, text in texts.items()
+        }
 
 
 def run(
@@ -74,39 +82,50 @@ def run(
 ) -> list[Result]:
     """Drag every task by every method; returns the results, task by task, and keeps them in `out`.
 
-    Each result is written when it is finished. Called again with the same `out`, `run` makes what is missing:
-    nothing is lost by a kill and nothing stands there twice. A drag that raises leaves its error as its
-    result. Ctrl-C keeps what is finished and cancels the rest.
+    Each result is written when it is finished. Called again with the same `out`, `run` makes what
+    is missing: nothing is lost by a kill and nothing stands there twice. A drag that raises leaves
+    its error as its result. Ctrl-C keeps what is finished and cancels the rest.
 
     Args:
         methods: by name, the pieces for :func:`dragkit.drag`: ``{"DragGAN": draggan()}``.
         out: the file of results (.jsonl); it may hold those of other tasks and methods too.
         model: a name or path for :func:`dragkit.load`, loaded once in each process, or a model.
-        measure: ``measure(model, task, start, last)`` → numbers to keep, from the latent at the start and the last step.
-        executor: who does the work, such as a ProcessPoolExecutor (with the context "spawn": torch's threads do
-            not survive a fork) or dask's ``Client(…).get_executor()``; ``None`` = this process, one by one. What is
-            passed must be picklable then, each worker process uses one thread of torch, and seconds are those
-            of a shared machine: measure time without one.
+        measure: ``measure(model, task, start, last)`` → numbers to keep, from the latent at the
+            start and the last step.
+        executor: who does the work, such as a ProcessPoolExecutor (with the context "spawn":
+            torch's threads do not survive a fork) or dask's ``Client(…).get_executor()``; ``None``
+            = this process, one by one. What is passed must be picklable then, each worker process
+            uses one thread of torch, and seconds are those of a shared machine: measure time
+            without one.
 
     Raises:
-        ValueError: two tasks of one name, a damaged `out`, or one that holds a result of other settings.
+        ValueError: two tasks of one name, a damaged `out`, or one that holds a result of other
+            settings.
         TypeError: a method with a piece that `drag` does not know, or without one that it needs.
     """
     unique(tasks)
     for name, pieces in methods.items():
         _check(name, pieces)
     out = Path(out)
-    jobs = [Job(task, name, dict(pieces), model, measure) for task in tasks for name, pieces in methods.items()]
+    jobs = [
+        Job(task, name, dict(pieces), model, measure)
+        for task in tasks
+        for name, pieces in methods.items()
+    ]
     kept = _kept(out)
     results = {job.key: _same(out, kept[job.key], job) for job in jobs if job.key in kept}
     missing = [job for job in jobs if job.key not in results]
-    with out.open("ab", buffering=0) as file, tqdm(total=len(jobs), initial=len(results), desc=out.name, unit="drag") as bar:
+    with (
+        out.open("ab", buffering=0) as file,
+        tqdm(total=len(jobs), initial=len(results), desc=out.name, unit="drag") as bar,
+    ):
 
         def keep(result: Result) -> None:
             key = result["task"], result["method"]
             if key not in results:
                 results[key] = result
-                file.write(json.dumps(result).encode() + b"\n")  # in one call, so that Ctrl-C cannot halve it
+                # in one call, so that Ctrl-C cannot halve it
+                file.write(json.dumps(result).encode() + b"\n")
                 bar.update()
 
         _work(missing, executor, keep)
@@ -125,7 +144,10 @@ def read(out: str | Path) -> list[Result]:
             results.append(json.loads(line))
             results[-1]["task"], results[-1]["method"], results[-1]["settings"]
         except (ValueError, KeyError, TypeError) as error:
-            raise ValueError(f"{out}, line {number} is no result of a benchmark ({error}); mend or remove the line") from error
+            raise ValueError(
+                f"{out}, line {number} is no result of a benchmark ({error}); mend or remove the"
+                " line"
+            ) from error
     return results
 
 
@@ -137,7 +159,9 @@ def _check(name: str, pieces: Mapping[str, Any]) -> None:
 
 
 def _work(jobs: list[Job], executor: Executor | None, keep: Callable[[Result], None]) -> None:
-    """Do the jobs here or elsewhere; when stopped on the way, keep what is finished and cancel the rest."""
+    """Do the jobs here or elsewhere; when stopped on the way, keep what is finished and cancel the
+    rest.
+    """
     if executor is None:
         for job in jobs:
             keep(_one(job))
@@ -160,21 +184,36 @@ def _one(job: Job) -> Result:
     model = _load(job.model) if isinstance(job.model, str | Path) else job.model
     _warm_up()
     task, settings = job.task, job.settings()
-    result = {"task": task.name, "method": job.method, "model": model.name, "seed": task.seed, "handles": len(task.edit.handles)}
+    result = {
+        "task": task.name,
+        "method": job.method,
+        "model": model.name,
+        "seed": task.seed,
+        "handles": len(task.edit.handles),
+    }
     try:
         start = model.sample(task.seed)
         found, last = _drag(model, start, task.edit, job.pieces)
-        measured = {} if found["error"] else {k: float(v) for k, v in job.measure(model, task, start, last).items()}
+        measured = (
+            {}
+            if found["error"]
+            else {k: float(v) for k, v in job.measure(model, task, start, last).items()}
+        )
     except Exception as error:
         error.add_note(f"(task {task.name!r}, method {job.method!r})")
         raise
     result |= found | {"settings": settings}
     if taken := measured.keys() & result.keys():
-        raise ValueError(f"the measure returns {min(taken)!r}, which every result has already; call it something else")
+        raise ValueError(
+            f"the measure returns {min(taken)!r}, which every result has already; call it"
+            " something else"
+        )
     return result | measured
 
 
-def _drag(model: Model, start: Tensor, edit: Edit, pieces: dict[str, Any]) -> tuple[Result, Step | None]:
+def _drag(
+    model: Model, start: Tensor, edit: Edit, pieces: dict[str, Any]
+) -> tuple[Result, Step | None]:
     """How the drag went, and its last step."""
     last, error, clock = None, None, Clock(pieces["tracker"])
     began = time.perf_counter()
@@ -183,10 +222,21 @@ def _drag(model: Model, start: Tensor, edit: Edit, pieces: dict[str, Any]) -> tu
             pass
     except Exception as raised:  # whatever it is, the other drags go on
         error = f"{type(raised).__name__}: {raised}"
-    result = {"steps": 0, "arrived": 0, "points": None, "why": "failed", "error": error, "claimed_distance": float("nan")}
+    result = {
+        "steps": 0,
+        "arrived": 0,
+        "points": None,
+        "why": "failed",
+        "error": error,
+        "claimed_distance": float("nan"),
+    }
     result |= {"seconds": time.perf_counter() - began, "start_seconds": clock.seconds}
     if last is not None:
-        result |= {"steps": last.index, "arrived": int(last.arrived.sum()), "points": last.points.tolist()}
+        result |= {
+            "steps": last.index,
+            "arrived": int(last.arrived.sum()),
+            "points": last.points.tolist(),
+        }
     if error is None:
         result["why"] = "arrived" if last.arrived.all() else "out of steps"
         result["claimed_distance"] = mean_distance(last.points, edit.targets)
@@ -203,14 +253,24 @@ def _warm_up() -> None:
 
 
 def _code(piece: Any) -> str:
-    """What tells two functions of one name apart, such as two lambdas; nothing for other pieces."""
+    """What tells two functions of one name apart, such as two lambdas; nothing for
+    other pieces.
+    """
     code = getattr(piece, "__code__", None)
-    return "" if code is None else f" {hashlib.sha256(code.co_code + repr(code.co_consts).encode()).hexdigest()[:12]}"
+    return (
+        ""
+        if code is None
+        else f" {hashlib.sha256(code.co_code + repr(code.co_consts).encode()).hexdigest()[:12]}"
+    )
 
 
 def _short(text: str, most: int = 800) -> str:
     """A long text (the mask of a task, the layers of a model) by its beginning and its hash."""
-    return text if len(text) <= most else f"{text[:200]}… sha256 {hashlib.sha256(text.encode()).hexdigest()}"
+    return (
+        text
+        if len(text) <= most
+        else f"{text[:200]}… sha256 {hashlib.sha256(text.encode()).hexdigest()}"
+    )
 
 
 def _same(out: Path, result: Result, job: Job) -> Result:
@@ -219,8 +279,9 @@ def _same(out: Path, result: Result, job: Job) -> Result:
     for what, now in job.settings().items():
         if then.get(what) != now:
             raise ValueError(
-                f"{out} holds a result of task {job.task.name!r}, method {job.method!r} with other settings: {what} was "
-                f"{then.get(what)}, now it is {now}; choose another file, or another name for what has changed"
+                f"{out} holds a result of task {job.task.name!r}, method {job.method!r} with other"
+                f" settings: {what} was {then.get(what)}, now it is {now}; choose another file, or"
+                " another name for what has changed"
             )
     return result
 

@@ -1,7 +1,7 @@
 """From results to a table: one row a method and group, every mean with the interval it may lie in.
 
-Groups are made by any keys of the results: ``by=("handles",)`` tells drags of one point from drags of many.
-A drag that failed has no value: it is counted in its own column and belongs to no mean.
+Groups are made by any keys of the results: ``by=("handles",)`` tells drags of one point from drags
+of many. A drag that failed has no value: it is counted in its own column and belongs to no mean.
 """
 
 from __future__ import annotations
@@ -14,55 +14,83 @@ import pandas as pd
 
 from .metrics import bootstrap, interval, resamplings
 
-UNITS = {"mean_distance": "px", "tracker_error": "px", "claimed_distance": "px", "change_outside": "grey levels", "seconds": "s", "start_seconds": "s", "psnr": "dB"}
+UNITS = {
+    "mean_distance": "px",
+    "tracker_error": "px",
+    "claimed_distance": "px",
+    "change_outside": "grey levels",
+    "seconds": "s",
+    "start_seconds": "s",
+    "psnr": "dB",
+}
 DIGITS = 3  # that a printed number keeps
 
 
-def table(results: Iterable[Mapping[str, Any]], by: Sequence[str] = ("handles",), value: str = "mean_distance") -> pd.DataFrame:
+def table(
+    results: Iterable[Mapping[str, Any]],
+    by: Sequence[str] = ("handles",),
+    value: str = "mean_distance",
+) -> pd.DataFrame:
     """How each method did, in the order in which the methods come.
 
-    Columns: `pairs` with a value; their `mean`, `low` and `high` (95 % bootstrap interval of the mean) and
-    `median`; `arrived`, the share of handles of which the tracker says so; `steps` and `seconds`, means of the
-    drags that did not fail; `failed`, how many did.
+    Columns: `pairs` with a value; their `mean`, `low` and `high` (95 % bootstrap interval of the
+    mean) and `median`; `arrived`, the share of handles of which the tracker says so; `steps` and
+    `seconds`, means of the drags that did not fail; `failed`, how many did.
 
     Raises:
-        ValueError: no results, or a `value` or `by` that none of them has; those they have are listed.
+        ValueError: no results, or a `value` or `by` that none of them has; those they have are
+            listed.
     """
     frame = _frame(results, [*by, value])
-    rows = [dict(zip(("method", *by), key)) | _row(group, value) for key, group in _groups(frame, by)]
+    rows = [
+        dict(zip(("method", *by), key)) | _row(group, value) for key, group in _groups(frame, by)
+    ]
     return _named(rows, by, value)
 
 
 def compare(
-    results: Iterable[Mapping[str, Any]], baseline: str, by: Sequence[str] = ("handles",), value: str = "mean_distance"
+    results: Iterable[Mapping[str, Any]],
+    baseline: str,
+    by: Sequence[str] = ("handles",),
+    value: str = "mean_distance",
 ) -> pd.DataFrame:
     """Every other method's mean over the baseline's, on the tasks that both have a value for.
 
-    Columns: `pairs`; `ratio` of the two means, below 1 = less than the baseline; `low` and `high`, its 95 %
-    bootstrap interval. Both methods are resampled together, task by task, so what makes a task hard for both
-    does not widen the interval.
+    Columns: `pairs`; `ratio` of the two means, below 1 = less than the baseline; `low` and `high`,
+    its 95 % bootstrap interval. Both methods are resampled together, task by task, so what makes a
+    task hard for both does not widen the interval.
 
     Raises:
         ValueError: as :func:`table`, or a `baseline` that is no method of the results.
     """
     frame = _frame(results, [*by, value])
     if baseline not in set(frame["method"]):
-        raise ValueError(f"no method {baseline!r} in these results; they have {', '.join(dict.fromkeys(frame['method']))}")
+        raise ValueError(
+            f"no method {baseline!r} in these results; they have"
+            f" {', '.join(dict.fromkeys(frame['method']))}"
+        )
     base = frame[frame["method"] == baseline].set_index("task")[value]
     others = _groups(frame[frame["method"] != baseline], by)
-    rows = [dict(zip(("method", *by), key)) | _ratio(group.set_index("task")[value], base) for key, group in others]
+    rows = [
+        dict(zip(("method", *by), key)) | _ratio(group.set_index("task")[value], base)
+        for key, group in others
+    ]
     return _named(rows, by, value)
 
 
 def markdown(frame: pd.DataFrame) -> str:
     """The table for a README: three digits, units in its head."""
     text = _printed(frame)
-    return text.to_markdown(index=False, disable_numparse=True, colalign=_sides(frame, "left", "right"))
+    return text.to_markdown(
+        index=False, disable_numparse=True, colalign=_sides(frame, "left", "right")
+    )
 
 
 def latex(frame: pd.DataFrame) -> str:
     """The table for a paper (needs the LaTeX package booktabs)."""
-    return _printed(frame).to_latex(index=False, escape=True, column_format="".join(_sides(frame, "l", "r")))
+    return _printed(frame).to_latex(
+        index=False, escape=True, column_format="".join(_sides(frame, "l", "r"))
+    )
 
 
 def _frame(results: Iterable[Mapping[str, Any]], needed: Sequence[str]) -> pd.DataFrame:
@@ -71,7 +99,9 @@ def _frame(results: Iterable[Mapping[str, Any]], needed: Sequence[str]) -> pd.Da
         raise ValueError("no results; run some first, or read their file: table(runner.read(out))")
     for name in needed:
         if name not in frame:
-            raise ValueError(f"no result has {name!r}; they have {', '.join(map(str, frame.columns))}")
+            raise ValueError(
+                f"no result has {name!r}; they have {', '.join(map(str, frame.columns))}"
+            )
     if frame.duplicated(["task", "method"]).any():
         task, method = frame.loc[frame.duplicated(["task", "method"]), ["task", "method"]].iloc[0]
         raise ValueError(f"two results for task {task!r}, method {method!r}; a task counts once")
@@ -88,9 +118,19 @@ def _groups(frame: pd.DataFrame, by: Sequence[str]):
 def _row(group: pd.DataFrame, value: str) -> dict[str, Any]:
     values, ended = group[value].dropna(), group[group["error"].isna()]
     low, high = bootstrap(values)
-    row = {"pairs": len(values), "mean": values.mean(), "low": low, "high": high, "median": values.median()}
+    row = {
+        "pairs": len(values),
+        "mean": values.mean(),
+        "low": low,
+        "high": high,
+        "median": values.median(),
+    }
     row |= {"arrived": group["arrived"].sum() / group["handles"].sum()}
-    return row | {"steps": ended["steps"].mean(), "seconds": ended["seconds"].mean(), "failed": len(group) - len(ended)}
+    return row | {
+        "steps": ended["steps"].mean(),
+        "seconds": ended["seconds"].mean(),
+        "failed": len(group) - len(ended),
+    }
 
 
 def _ratio(values: pd.Series, base: pd.Series) -> dict[str, Any]:
@@ -100,7 +140,12 @@ def _ratio(values: pd.Series, base: pd.Series) -> dict[str, Any]:
     if len(both) > 1:
         means = both.to_numpy()[resamplings(len(both))].mean(1)  # (n 2)
         low, high = interval(means[:, 0] / means[:, 1])
-    return {"pairs": len(both), "ratio": both["value"].mean() / both["base"].mean(), "low": low, "high": high}
+    return {
+        "pairs": len(both),
+        "ratio": both["value"].mean() / both["base"].mean(),
+        "low": low,
+        "high": high,
+    }
 
 
 def _named(rows: list[dict[str, Any]], by: Sequence[str], value: str) -> pd.DataFrame:
@@ -112,8 +157,11 @@ def _named(rows: list[dict[str, Any]], by: Sequence[str], value: str) -> pd.Data
 def _printed(frame: pd.DataFrame) -> pd.DataFrame:
     """All as text: rounded, with units."""
     text = frame.reset_index().map(_number)
-    like_value = ("mean", "low", "high", "median") if "mean" in frame else ()  # a ratio has no unit
-    return text.set_axis([_head(str(name), frame.columns.name, name in like_value) for name in text], axis=1)
+    # a ratio has no unit
+    like_value = ("mean", "low", "high", "median") if "mean" in frame else ()
+    return text.set_axis(
+        [_head(str(name), frame.columns.name, name in like_value) for name in text], axis=1
+    )
 
 
 def _head(column: str, value: str, like_value: bool) -> str:
@@ -135,4 +183,7 @@ def _number(value: Any) -> str:
 
 def _sides(frame: pd.DataFrame, words: str, numbers: str) -> list[str]:
     """How each printed column is aligned: words at the left, numbers at the right."""
-    return [numbers if pd.api.types.is_numeric_dtype(dtype) else words for dtype in frame.reset_index().dtypes]
+    return [
+        numbers if pd.api.types.is_numeric_dtype(dtype) else words
+        for dtype in frame.reset_index().dtypes
+    ]

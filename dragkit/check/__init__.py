@@ -1,4 +1,5 @@
-"""Answers to the course's exercises are checked here: ``check.sample(sample)`` draws the target beside yours and names the mistake.
+"""Answers to the course's exercises are checked here: ``check.sample(sample)`` draws the target
+beside yours and names the mistake.
 
 Each is a question that says what it asks: ``check.sample?``
 """

@@ -15,7 +15,9 @@ from ..records import View
 
 
 def side_by_side(draw: Callable[[Axes, Any], None], answers: Mapping[str, Any]) -> Photo:
-    """Two answers by name, drawn by ``draw(axes, answer)`` on axes and in colours of one scale: what is too small or too loud looks so."""
+    """Two answers by name, drawn by ``draw(axes, answer)`` on axes and in colours of one scale:
+    what is too small or too loud looks so.
+    """
     figure, drawn = Photo(figsize=(6, 2.9), layout="constrained"), []
     for axes, (name, answer) in zip(figure.subplots(1, 2), answers.items()):
         try:
@@ -31,14 +33,20 @@ def side_by_side(draw: Callable[[Axes, Any], None], answers: Mapping[str, Any]) 
 
 
 def _one_scale(drawn: Sequence[Axes]) -> None:
-    """Give all axes the limits that hold what any of them shows, and all their images the same range of colours."""
+    """Give all axes the limits that hold what any of them shows, and all their images the same
+    range of colours.
+    """
     for axis in ("x", "y"):
         limits = [getattr(axes, f"get_{axis}lim")() for axes in drawn]
         turned = any(first > last for first, last in limits)  # a picture's y grows downward
         for axes in drawn:
-            getattr(axes, f"set_{axis}lim")(sorted((min(map(min, limits)), max(map(max, limits))), reverse=turned))
+            getattr(axes, f"set_{axis}lim")(
+                sorted((min(map(min, limits)), max(map(max, limits))), reverse=turned)
+            )
     images = [image for axes in drawn for image in axes.images]
-    shades = np.concatenate([np.ma.filled(image.get_array(), np.nan).ravel() for image in images] or [[]])
+    shades = np.concatenate(
+        [np.ma.filled(image.get_array(), np.nan).ravel() for image in images] or [[]]
+    )
     shades = shades[np.isfinite(shades)]
     for image in images if len(shades) else ():
         image.set_clim(shades.min(), shades.max())
@@ -86,7 +94,9 @@ def way(axes: Axes, case: tuple, value: Any) -> None:
 
 
 def ways(view: View, named: Mapping[str, Tensor]) -> Photo:
-    """Points on their ways (frames n 2), by name, over the last picture: the first name's broad and blue, the others' orange on top."""
+    """Points on their ways (frames n 2), by name, over the last picture: the first name's broad
+    and blue, the others' orange on top.
+    """
     figure = Photo(figsize=(3.6, 3.6), layout="constrained")
     axes = figure.subplots()
     axes.imshow(view.image.permute(1, 2, 0))
@@ -95,6 +105,11 @@ def ways(view: View, named: Mapping[str, Tensor]) -> Photo:
         for i, way in enumerate(points.detach().numpy().swapaxes(0, 1)):
             axes.plot(*way.T, "-", color=colour, lw=wide, label=name if i == 0 else None)
             axes.plot(*way[-1], "o", color=colour, ms=wide + 4)
-    axes.set(xlabel="x (px)", ylabel="y (px)", xlim=(-0.5, view.size[1] - 0.5), ylim=(view.size[0] - 0.5, -0.5))
+    axes.set(
+        xlabel="x (px)",
+        ylabel="y (px)",
+        xlim=(-0.5, view.size[1] - 0.5),
+        ylim=(view.size[0] - 0.5, -0.5),
+    )
     axes.legend(fontsize=8)
     return figure

@@ -19,12 +19,16 @@ from .verdicts import Verdict, not_yet, right, stand_in
 
 @dataclass(frozen=True)
 class Patch:
-    """Nearest neighbour of a patch of 3 × 3 cells in place of one; `radius` of the window in pixels."""
+    """Nearest neighbour of a patch of 3 × 3 cells in place of one; `radius` of the window in
+    pixels.
+    """
 
     radius: int = 4
 
     def read(self, view: View, points: Tensor) -> Tensor:
-        """The features of nine places around each point (… 2), two pixels apart, as one vector (… 9c)."""
+        """The features of nine places around each point (… 2), two pixels apart, as one vector (…
+        9c).
+        """
         around = points[..., None, :] + 2 * square(1).reshape(9, 2).to(points)
         return sample(view.features.detach(), around, view.size).flatten(-2)
 
@@ -46,21 +50,26 @@ class Patch:
 class Contract:
     """What every tracker keeps to; ask with one of yours: ``check.tracker(MyTracker())``.
 
-    ``start(view, edit)`` returns a memory; ``find(view, memory, near)`` a `TrackResult` with points (n 2), (x, y) inside the picture,
-    confidence (n), NaN where none is measured, scores (n k k) around `near`, row = y, best is highest, NaN where nothing was compared, and a
-    memory. Nothing that is passed in is changed, nothing is kept in the tracker, it follows three blobs of the toy to within 2 px, and
-    `drag` runs with it.
+    ``start(view, edit)`` returns a memory; ``find(view, memory, near)`` a `TrackResult` with
+    points (n 2), (x, y) inside the picture, confidence (n), NaN where none is measured, scores (n
+    k k) around `near`, row = y, best is highest, NaN where nothing was compared, and a memory.
+    Nothing that is passed in is changed, nothing is kept in the tracker, it follows three blobs of
+    the toy to within 2 px, and `drag` runs with it.
     """
 
     name: str = "tracker"
 
     def __call__(self, tracker: Any) -> Verdict:
-        """The verdict: the first rule that is broken, or how far off the tracker is; what it raises is told, not raised."""
+        """The verdict: the first rule that is broken, or how far off the tracker is; what it
+        raises is told, not raised.
+        """
         words = broken(BEFORE, tracker)
         return not_yet(self.name, words) if words else self._followed(tracker, film_of())
 
     def or_ours(self, tracker: Any) -> Any:
-        """Your tracker where it keeps the contract, else one of ours, which is said: the lesson goes on either way."""
+        """Your tracker where it keeps the contract, else one of ours, which is said: the lesson
+        goes on either way.
+        """
         return tracker if self(tracker).passed else stand_in(self.name, Patch())
 
     def _followed(self, tracker: Any, film: Film) -> Verdict:
@@ -74,7 +83,12 @@ class Contract:
         picture = ways(film[0][-1], {"target": truth, "yours": points})
         if words := _lost(points, truth) or broken(AFTER, tracker):
             return not_yet(self.name, words, picture)
-        return right(self.name, f". It keeps the contract, and on the toy it is {(points - truth).norm(dim=-1).mean():.2f} px off on average.", picture)
+        return right(
+            self.name,
+            ". It keeps the contract, and on the toy it is"
+            f" {(points - truth).norm(dim=-1).mean():.2f} px off on average.",
+            picture,
+        )
 
 
 tracker = Contract()
@@ -83,10 +97,15 @@ tracker = Contract()
 def _lost(points: Tensor, truth: Tensor) -> str | None:
     """In words, where the film's truth (frames n 2) and the points part."""
     if (points == points[0]).all():
-        return f"It stays where it was told to look (`near`), and in {len(truth)} pictures the blobs go on by {(truth[-1] - truth[0]).norm(dim=1).max():.0f} px."
+        return (
+            f"It stays where it was told to look (`near`), and in {len(truth)} pictures the blobs"
+            f" go on by {(truth[-1] - truth[0]).norm(dim=1).max():.0f} px."
+        )
     off = ((points - truth).norm(dim=-1) > CLOSE).nonzero()
     if not len(off):
         return None
     frame, handle = off[0].tolist()
-    return (f"It loses handle {handle} in picture {frame} of {len(truth)}: it says {spot(points[frame, handle])}, "
-            f"and the blob is at {spot(truth[frame, handle])}.")  # fmt: skip
+    return (
+        f"It loses handle {handle} in picture {frame} of {len(truth)}: it says"
+        f" {spot(points[frame, handle])}, and the blob is at {spot(truth[frame, handle])}."
+    )

@@ -17,7 +17,9 @@ class Words(str):
 
 @dataclass(frozen=True, eq=False)
 class Verdict:
-    """What a check says: `passed`, in `words`, and as a `picture` of the right answer beside the student's."""
+    """What a check says: `passed`, in `words`, and as a `picture` of the right answer beside the
+    student's.
+    """
 
     passed: bool
     words: str

@@ -1,7 +1,8 @@
-"""One compositor for every picture: widgets show what it returns, GIFs are made of it, saved notebooks keep it.
+"""One compositor for every picture: widgets show what it returns, GIFs are made of it, saved
+notebooks keep it.
 
-Numpy and Pillow only, safe in any thread. Colours are the colour-blind-safe ones of Okabe and Ito; handles
-and targets differ in shape too. Scores use matplotlib's "viridis".
+Numpy and Pillow only, safe in any thread. Colours are the colour-blind-safe ones of Okabe and Ito;
+handles and targets differ in shape too. Scores use matplotlib's "viridis".
 """
 
 from .axes import Panel as Panel

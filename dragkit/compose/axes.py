@@ -1,4 +1,6 @@
-"""Axes for live charts: panels over one time axis, drawn with Pillow, and the step that lies under the mouse."""
+"""Axes for live charts: panels over one time axis, drawn with Pillow, and the step that lies under
+the mouse.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,14 @@ from PIL import Image, ImageDraw
 
 from .marks import GREY, INK, WHITE, font
 
-SERIES = ((213, 94, 0), (0, 114, 178), (0, 158, 115), (204, 121, 167), (230, 159, 0), (86, 180, 233))
+SERIES = (
+    (213, 94, 0),
+    (0, 114, 178),
+    (0, 158, 115),
+    (204, 121, 167),
+    (230, 159, 0),
+    (86, 180, 233),
+)
 PALE, GREEN, SHADE, PAST = (228, 230, 233), (220, 240, 232), (238, 226, 214), (190, 192, 196)
 
 Line = tuple[Sequence[int], Sequence[float]]  # steps and values
@@ -51,7 +60,8 @@ class Panel:
 
 
 def chart(panels: Sequence[Panel], at: int | None, size: tuple[int, int]) -> Image.Image:
-    """Draw panels side by side where `size` (width, height in CSS pixels) is wide, else stacked; twice as fine.
+    """Draw panels side by side where `size` (width, height in CSS pixels) is wide, else stacked;
+    twice as fine.
 
     Step `at` is marked on every panel.
     """
@@ -62,7 +72,9 @@ def chart(panels: Sequence[Panel], at: int | None, size: tuple[int, int]) -> Ima
     return sheet if at is None else marked(sheet, panels, at, size)
 
 
-def marked(sheet: Image.Image, panels: Sequence[Panel], at: int, size: tuple[int, int]) -> Image.Image:
+def marked(
+    sheet: Image.Image, panels: Sequence[Panel], at: int, size: tuple[int, int]
+) -> Image.Image:
     """A copy of what `chart` drew without a mark, with step `at` marked: a tenth of the work."""
     sheet, steps = sheet.copy(), _steps(panels)
     draw = ImageDraw.Draw(sheet)
@@ -73,7 +85,9 @@ def marked(sheet: Image.Image, panels: Sequence[Panel], at: int, size: tuple[int
 
 
 def step_at(x: float, y: float, panels: Sequence[Panel], size: tuple[int, int]) -> float | None:
-    """The step (not rounded) under (x, y), in CSS pixels, of the picture that `chart` made; ``None`` between the panels."""
+    """The step (not rounded) under (x, y), in CSS pixels, of the picture that `chart` made;
+    ``None`` between the panels.
+    """
     steps = _steps(panels)
     for left, top, right, bottom in _boxes(len(panels), size):
         if left - 12 <= 2 * x <= right + 12 and top - 12 <= 2 * y <= bottom + 40:
@@ -100,7 +114,12 @@ def _boxes(count: int, size: tuple[int, int]) -> list[tuple[int, int, int, int]]
 def _scales(panel: Panel, box, steps) -> tuple[list[float], Callable, Callable]:
     """The value axis's numbers, and from steps and values to pixels."""
     left, top, right, bottom = box
-    values = [v for _, ys in [*panel.lines.values(), *panel.levels.values(), *panel.past] for v in ys if np.isfinite(v)]
+    values = [
+        v
+        for _, ys in [*panel.lines.values(), *panel.levels.values(), *panel.past]
+        for v in ys
+        if np.isfinite(v)
+    ]
     low, high = min(values, default=0), max(values, default=1)
     low, high = (low, high) if panel.tight else (min(0, low), max(0, high))
     values = ticks(low, high if high > low else low + 1, count=4 if bottom - top > 180 else 3)
@@ -121,7 +140,11 @@ def _panel(draw, panel: Panel, box, steps) -> None:
     _lines(draw, panel, x, y)
     for s in panel.ticked:
         draw.polygon([(x(s) - 8, top - 6), (x(s) + 8, top - 6), (x(s), top + 8)], INK)
-    _legend(draw, panel, (left - 64 + draw.textlength(panel.title, font(24)) + 24, right, top - 42, bottom + 31))
+    _legend(
+        draw,
+        panel,
+        (left - 64 + draw.textlength(panel.title, font(24)) + 24, right, top - 42, bottom + 31),
+    )
 
 
 def _lines(draw, panel: Panel, x, y) -> None:
@@ -148,9 +171,13 @@ def _axes(draw, steps, values, x, y, box) -> None:
 
 
 def _legend(draw, panel: Panel, place) -> None:
-    """Names right of the title, each after its mark; what has no room there stands below the axes."""
+    """Names right of the title, each after its mark; what has no room there stands
+    below the axes.
+    """
     left, right, top, below = place
-    entries = [(n, "line", c) for n, c in panel.colours().items() if n and panel.named] + [(w, k, GREY) for k, w in panel.words.items()]
+    entries = [(n, "line", c) for n, c in panel.colours().items() if n and panel.named] + [
+        (w, k, GREY) for k, w in panel.words.items()
+    ]
     wide = lambda some: sum(draw.textlength(name, font(20)) + 52 for name, _, _ in some)
     rest = []
     while entries and wide(entries) > right - left + 20:
@@ -176,13 +203,17 @@ def _sample(draw, kind: str, colour, right: float, y: float) -> None:
     elif kind == "past":
         draw.line([right - 24, y, right, y], PAST, 4)
     elif kind in ("shade", "band"):
-        draw.rectangle([right - 24, y - 9, right, y + 9], SHADE if kind == "shade" else GREEN, PAST)
+        draw.rectangle(
+            [right - 24, y - 9, right, y + 9], SHADE if kind == "shade" else GREEN, PAST
+        )
     else:
         draw.polygon([(right - 18, y - 7), (right - 2, y - 7), (right - 10, y + 7)], INK)
 
 
 def _mark(draw, panel: Panel, x, y, at: int, top: float, bottom: float) -> None:
-    """The step that is shown: a thin line, and a dot on every curve; one that has ended keeps its last."""
+    """The step that is shown: a thin line, and a dot on every curve; one that has ended keeps its
+    last.
+    """
     draw.line([x(at), top, x(at), bottom], GREY, 2)
     colours = panel.colours()
     for name, (steps, values) in panel.lines.items():
@@ -213,7 +244,9 @@ def _cycle(palette) -> Iterator[tuple]:
         yield from palette
 
 
-def ticks(low: float, high: float, rounds: Sequence[float] = (1, 2, 2.5, 5, 10), count: int = 4) -> list[float]:
+def ticks(
+    low: float, high: float, rounds: Sequence[float] = (1, 2, 2.5, 5, 10), count: int = 4
+) -> list[float]:
     """About `count` round numbers, from at most `low` to at least `high`."""
     rough = (high - low) / count
     power = 10 ** np.floor(np.log10(rough))

@@ -1,6 +1,8 @@
-r"""Features as colours: their principal components as red, green and blue, and how alike every cell is to one feature.
+r"""Features as colours: their principal components as red, green and blue, and how alike every
+cell is to one feature.
 
-Features are (c h w), cells covering the picture; they are read at points as :func:`dragkit.geometry.sample` reads them.
+Features are (c h w), cells covering the picture; they are read at points as
+:func:`dragkit.geometry.sample` reads them.
 """
 
 from __future__ import annotations
@@ -20,7 +22,8 @@ MEASURES = ("cosine", "distance")
 
 @dataclass(frozen=True, eq=False)
 class Palette:
-    """Three directions in feature space, made of one frame, so that the same content keeps its colour along a run.
+    """Three directions in feature space, made of one frame, so that the same content keeps its
+    colour along a run.
 
     Attributes:
         mean: (c) of the frame's features.
@@ -37,26 +40,37 @@ class Palette:
 
     @classmethod
     def of(cls, features: np.ndarray) -> Palette:
-        r"""The principal components of `features` (c h w): eigenvectors of :math:`\sum_q (F_q - μ)(F_q - μ)^T`, longest first.
+        r"""The principal components of `features` (c h w): eigenvectors of
+        :math:`\sum_q (F_q - μ)(F_q - μ)^T`, longest first.
 
         An axis has no sign of its own; the sign is chosen so that its largest number is positive.
         """
         cells = features.reshape(len(features), -1).T.astype(np.float64)
         mean = cells.mean(0)
         sizes, axes = np.linalg.eigh((cells - mean).T @ (cells - mean))
-        axes, sizes = np.pad(axes, ((0, 0), (max(0, 3 - len(mean)), 0)))[:, :-4:-1], np.maximum(sizes[::-1], 0)
+        axes, sizes = (
+            np.pad(axes, ((0, 0), (max(0, 3 - len(mean)), 0)))[:, :-4:-1],
+            np.maximum(sizes[::-1], 0),
+        )
         axes = axes * np.where(axes[abs(axes).argmax(0), range(3)] < 0, -1, 1)
-        low, high = np.percentile((cells - mean) @ axes, (1, 99), axis=0)  # a few odd cells would make the rest grey
+        # a few odd cells would make the rest grey
+        low, high = np.percentile((cells - mean) @ axes, (1, 99), axis=0)
         return cls(mean, axes, low, high, float(sizes[:3].sum() / max(sizes.sum(), 1e-12)))
 
     def colours(self, features: np.ndarray) -> np.ndarray:
         """`features` (c h w) as uint8 (h w 3)."""
         parts = (np.moveaxis(features, 0, -1) - self.mean) @ self.axes
-        return (np.clip((parts - self.low) / np.maximum(self.high - self.low, 1e-12), 0, 1) * 255).round().astype(np.uint8)
+        return (
+            (np.clip((parts - self.low) / np.maximum(self.high - self.low, 1e-12), 0, 1) * 255)
+            .round()
+            .astype(np.uint8)
+        )
 
 
 def read(features: np.ndarray, point: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """The feature (c) at `point` (x, y), in pixels of a picture of `size` (height, width); bilinear between the cells."""
+    """The feature (c) at `point` (x, y), in pixels of a picture of `size` (height, width);
+    bilinear between the cells.
+    """
     h, w = features.shape[1:]
     x = np.clip((point[0] + 0.5) * w / size[1] - 0.5, 0, w - 1)
     y = np.clip((point[1] + 0.5) * h / size[0] - 0.5, 0, h - 1)
@@ -69,7 +83,9 @@ def read(features: np.ndarray, point: np.ndarray, size: tuple[int, int]) -> np.n
 
 
 def alike(features: np.ndarray, feature: np.ndarray, measure: Measure = "cosine") -> np.ndarray:
-    """How alike each cell of `features` (c h w) is to `feature` (c): the cosine (1 at best), or -‖F - f‖ (0 at best)."""
+    """How alike each cell of `features` (c h w) is to `feature` (c): the cosine (1 at best), or
+    -‖F - f‖ (0 at best).
+    """
     if measure not in MEASURES:
         raise ValueError(f"unknown measure {measure!r}; choose from {', '.join(MEASURES)}")
     if measure == "distance":
@@ -78,8 +94,12 @@ def alike(features: np.ndarray, feature: np.ndarray, measure: Measure = "cosine"
     return np.einsum("chw,c->hw", features, feature) / np.maximum(lengths, 1e-12)
 
 
-def map_picture(cells: np.ndarray, size: int, point: np.ndarray | None = None, shape: tuple[int, int] = (1, 1)) -> Image.Image:
-    """A map, uint8 (h w 3) or scores (h w), enlarged to `size` pixels high, with a cross at `point` of a picture of `shape`."""
+def map_picture(
+    cells: np.ndarray, size: int, point: np.ndarray | None = None, shape: tuple[int, int] = (1, 1)
+) -> Image.Image:
+    """A map, uint8 (h w 3) or scores (h w), enlarged to `size` pixels high, with a cross at
+    `point` of a picture of `shape`.
+    """
     if cells.ndim == 2:
         cells = colours(cells)[..., :3]
     wide = round(size * shape[1] / shape[0])
@@ -96,12 +116,17 @@ def map_picture(cells: np.ndarray, size: int, point: np.ndarray | None = None, s
 
 
 def scale_bar(scores: np.ndarray, name: str, width: int = 384) -> Image.Image:
-    """The colours of a map (h w) with its lowest and highest value; twice as fine as its `width` in CSS pixels."""
+    """The colours of a map (h w) with its lowest and highest value; twice as fine as its `width`
+    in CSS pixels.
+    """
     sheet = Image.new("RGB", (2 * width, 44), WHITE)
     draw, x = ImageDraw.Draw(sheet), 4
     for word in (f"{name}:  {np.nanmin(scores):.3g}", None, f"{np.nanmax(scores):.3g}"):
         if word is None:
-            sheet.paste(Image.fromarray(np.broadcast_to(viridis()[None, :, :3], (20, 256, 3)).copy()), (x, 12))
+            sheet.paste(
+                Image.fromarray(np.broadcast_to(viridis()[None, :, :3], (20, 256, 3)).copy()),
+                (x, 12),
+            )
             x += 268
         else:
             draw.text((x, 22), word, INK, font(22), anchor="lm")

@@ -26,7 +26,10 @@ def best(draw: ImageDraw.ImageDraw, centre, r: float, unit: float) -> None:
 
 def runner_up(draw: ImageDraw.ImageDraw, centre, r: float, unit: float) -> None:
     """The runner-up: a white diamond with a black rim."""
-    corners = lambda grow: [(centre[0] + a * (r + grow), centre[1] + b * (r + grow)) for a, b in ((0, -1), (1, 0), (0, 1), (-1, 0), (0, -1))]
+    corners = lambda grow: [
+        (centre[0] + a * (r + grow), centre[1] + b * (r + grow))
+        for a, b in ((0, -1), (1, 0), (0, 1), (-1, 0), (0, -1))
+    ]
     for colour, width in ((BLACK, 4.2 * unit), (WHITE, 2 * unit)):
         draw.line(corners(0), colour, max(round(width), 1), joint="curve")
 
@@ -57,13 +60,18 @@ def arrow(draw: ImageDraw.ImageDraw, start: np.ndarray, end: np.ndarray, unit: f
         return
     along, across = along / length, np.array([-along[1], along[0]]) / length
     tip, back = end - along * 9 * unit, end - along * 18 * unit
-    head = lambda grow: [tuple(tip + along * grow), *(tuple(back - along * grow / 2 + s * across * (5 * unit + grow)) for s in (1, -1))]
+    head = lambda grow: [
+        tuple(tip + along * grow),
+        *(tuple(back - along * grow / 2 + s * across * (5 * unit + grow)) for s in (1, -1)),
+    ]
     for colour, grow in ((BLACK, 1.2 * unit), (WHITE, 0)):
         draw.line([tuple(start), tuple(back)], colour, round(2 * unit + 2 * grow))
         draw.polygon(head(grow), colour)
 
 
-def dot(draw: ImageDraw.ImageDraw, centre: np.ndarray, unit: float, number: int | None, halo: bool) -> None:
+def dot(
+    draw: ImageDraw.ImageDraw, centre: np.ndarray, unit: float, number: int | None, halo: bool
+) -> None:
     """A handle: a filled dot."""
     r = (6.5 if number is None else 8) * unit
     _halo(draw, centre, r, unit, halo)
@@ -74,7 +82,9 @@ def dot(draw: ImageDraw.ImageDraw, centre: np.ndarray, unit: float, number: int 
         draw.text(tuple(centre), str(number), WHITE, font(round(10 * unit)), anchor="mm")
 
 
-def ring(draw: ImageDraw.ImageDraw, centre: np.ndarray, unit: float, number: int | None, halo: bool) -> None:
+def ring(
+    draw: ImageDraw.ImageDraw, centre: np.ndarray, unit: float, number: int | None, halo: bool
+) -> None:
     """A target: a ring around a dot, or around its number."""
     r = (8 if number is None else 10) * unit
     _halo(draw, centre, r, unit, halo)
@@ -102,4 +112,8 @@ def disc(draw: ImageDraw.ImageDraw, centre, r: float, colour: tuple) -> None:
 def circle(draw: ImageDraw.ImageDraw, centre, r: float, colour: tuple, width: float) -> None:
     """An outline of outer radius `r`, in pixels of the canvas, at least one pixel wide."""
     r = max(r, 1)
-    draw.ellipse([centre[0] - r, centre[1] - r, centre[0] + r, centre[1] + r], outline=colour, width=max(round(width), 1))
+    draw.ellipse(
+        [centre[0] - r, centre[1] - r, centre[0] + r, centre[1] + r],
+        outline=colour,
+        width=max(round(width), 1),
+    )

@@ -31,11 +31,12 @@ def paint(
     """Draw over `image` (uint8 H W 3) and return a Pillow picture, `size` pixels high.
 
     Args:
-        points, targets: (n 2) handles (dots) and targets (rings), in pixels (x, y) of `image`; a handle
-            without a target is drawn without an arrow.
+        points, targets: (n 2) handles (dots) and targets (rings), in pixels (x, y) of `image`; a
+            handle without a target is drawn without an arrow.
         path: (steps n 2) the handles' way so far.
         mask: (H W), 1 = may move; what must stay is veiled.
-        scores, near: one score window (k k) and its centre (2): drawn in place and magnified in a corner.
+        scores, near: one score window (k k) and its centre (2): drawn in place and magnified in a
+            corner.
         stride: pixels of `image` between neighbours in the window.
         candidates: (m 2) places that a goal was chosen from, drawn into the magnified window.
         selected: number of the pair that gets a halo.
@@ -47,7 +48,9 @@ def paint(
     canvas = Image.fromarray(image).resize(_scaled(image, scale), Image.Resampling.BICUBIC)
     if mask is not None:
         canvas = _veil(canvas, np.asarray(mask))
-    points, targets = (np.zeros((0, 2)) if p is None else np.asarray(p, float) for p in (points, targets))
+    points, targets = (
+        np.zeros((0, 2)) if p is None else np.asarray(p, float) for p in (points, targets)
+    )
     unit = bold * canvas.height / UNIT
     spots, ends = ((p + 0.5) * scale for p in (points, targets))
     if scores is not None and not np.isfinite(scores).any():
@@ -74,7 +77,9 @@ def paint(
 
 
 def encode(image: np.ndarray | Image.Image, quality: int = 90, fine: bool = False) -> bytes:
-    """A picture as JPEG bytes, for live widgets; `fine` keeps coloured lines crisp, for saved notebooks."""
+    """A picture as JPEG bytes, for live widgets; `fine` keeps coloured lines crisp, for saved
+    notebooks.
+    """
     out = BytesIO()
     _pillow(image).save(out, "JPEG", quality=quality, subsampling=0 if fine else 2)
     return out.getvalue()
@@ -114,12 +119,20 @@ def _veil(canvas: Image.Image, mask: np.ndarray) -> Image.Image:
 
 
 @lru_cache(maxsize=4)
-def _veils(mask: bytes, shape: tuple[int, int], size: tuple[int, int]) -> tuple[Image.Image, Image.Image]:
-    """The veil with its border, and how strong it is at every pixel: the same for every frame of a run."""
-    free = Image.fromarray(np.frombuffer(mask, np.uint8).reshape(shape) * 255).resize(size, Image.Resampling.BICUBIC)
+def _veils(
+    mask: bytes, shape: tuple[int, int], size: tuple[int, int]
+) -> tuple[Image.Image, Image.Image]:
+    """The veil with its border, and how strong it is at every pixel: the same for every frame of a
+    run.
+    """
+    free = Image.fromarray(np.frombuffer(mask, np.uint8).reshape(shape) * 255).resize(
+        size, Image.Resampling.BICUBIC
+    )
     smooth = free.filter(ImageFilter.BoxBlur(size[1] / shape[0]))  # no staircase of pixels
     inside = smooth.point(lambda v: 255 * (v > 127))
     wide = 2 * max(round(size[1] / UNIT / 2), 1) + 1
     border = np.asarray(inside) != np.asarray(inside.filter(ImageFilter.MinFilter(wide)))
     veil = Image.fromarray(np.where(border[..., None], np.uint8(INK), np.uint8(WHITE)))
-    return veil, Image.fromarray(np.where(border | ~np.asarray(inside, bool), np.uint8(150), np.uint8(0)))
+    return veil, Image.fromarray(
+        np.where(border | ~np.asarray(inside, bool), np.uint8(150), np.uint8(0))
+    )

@@ -13,10 +13,12 @@ from .likeness import psnr
 
 
 def inverted(model: Diffusion, target: Tensor) -> Inversion:
-    """DDIM inversion: the latent of `target` (3 H W) in 0..1 on a diffusion model, and the PSNR of what denoising makes of it.
+    """DDIM inversion: the latent of `target` (3 H W) in 0..1 on a diffusion model, and the PSNR of
+    what denoising makes of it.
 
-    The model it comes with takes the latent as its reference and remembers the PSNR. The latent at level k of the road is an inversion to
-    strength k / steps: if it is interrupted there, that is what is kept, and the PSNR is NaN, for nobody has measured it.
+    The model it comes with takes the latent as its reference and remembers the PSNR. The latent at
+    level k of the road is an inversion to strength k / steps: if it is interrupted there, that is
+    what is kept, and the PSNR is NaN, for nobody has measured it.
 
     Warns:
         UserWarning: it was interrupted; the message says what is kept.
@@ -33,12 +35,23 @@ def inverted(model: Diffusion, target: Tensor) -> Inversion:
         if not level:
             raise
         warnings.warn(_interrupted(model, level), stacklevel=3)
-        partial = replace(model, strength=level / model.road.steps, start_step=min(model.start_step, level))
-        return Inversion((partial if level < model.level else model).around(latent), latent, target)
-    return Inversion(model.around(latent, inversion_psnr=round(quality, 2)), latent, target, quality)
+        partial = replace(
+            model, strength=level / model.road.steps, start_step=min(model.start_step, level)
+        )
+        return Inversion(
+            (partial if level < model.level else model).around(latent), latent, target
+        )
+    return Inversion(
+        model.around(latent, inversion_psnr=round(quality, 2)), latent, target, quality
+    )
 
 
 def _interrupted(model: Diffusion, level: int) -> str:
     if level == model.level:
-        return "interrupted while the PSNR was measured: the latent is whole, its PSNR is not known"
-    return f"interrupted at level {level} of {model.level}: kept as an inversion to strength {level / model.road.steps:g}"
+        return (
+            "interrupted while the PSNR was measured: the latent is whole, its PSNR is not known"
+        )
+    return (
+        f"interrupted at level {level} of {model.level}: kept as an inversion to strength"
+        f" {level / model.road.steps:g}"
+    )

@@ -1,8 +1,10 @@
-r"""The landmark network: where the lion's nose, chin, ears … are in a picture, read from its pixels alone.
+r"""The landmark network: where the lion's nose, chin, ears … are in a picture, read from its
+pixels alone.
 
-Benchmarks need to know where a point really went, and a tracker cannot be its own judge. This small network
-was trained on renders, whose landmarks are known exactly, and sees neither latents nor features. It paints a
-score map per landmark, a quarter of the picture's side, and answers with the map's mean place (soft-argmax):
+Benchmarks need to know where a point really went, and a tracker cannot be its own judge. This
+small network was trained on renders, whose landmarks are known exactly, and sees neither latents
+nor features. It paints a score map per landmark, a quarter of the picture's side, and answers with
+the map's mean place (soft-argmax):
 
     p = softmax(score),    point = Σ_c p_c · c,    c: the cells' centres in pixels of the picture.
 
@@ -26,7 +28,9 @@ RING = 1  # cells around the picture, so that points at its very border are mean
 
 
 def cells(height: int, width: int) -> Tensor:
-    """The centres of a score map's cells (height·width 2), row by row: cell i is at (i - ring + 1/2) · side - 1/2 px."""
+    """The centres of a score map's cells (height·width 2), row by row: cell i is at (i - ring +
+    1/2) · side - 1/2 px.
+    """
     y, x = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
     return (torch.stack([x, y], -1).reshape(-1, 2) - RING + 0.5) * CELL - 0.5
 
@@ -39,13 +43,15 @@ def soft_argmax(scores: Tensor) -> Tensor:
 class LandmarkNetwork(nn.Module):
     """Pictures in, points out: ``network(image)[network.names.index("nose")]`` is the nose (x, y).
 
-    Convolutions down to 8 cells a side, which see the whole lion, and back up to 32, which know where its edges are.
+    Convolutions down to 8 cells a side, which see the whole lion, and back up to 32, which know
+    where its edges are.
     """
 
     def __init__(self, names: tuple[str, ...]) -> None:
         super().__init__()
         self.names = names
-        self.fine = nn.Sequential(_conv(3, 16, 2), _conv(16, 32, 2), _conv(32, 32))  # 32 cells a side
+        # 32 cells a side
+        self.fine = nn.Sequential(_conv(3, 16, 2), _conv(16, 32, 2), _conv(32, 32))
         self.middle = nn.Sequential(_conv(32, 64, 2), _conv(64, 64))  # 16
         self.coarse = nn.Sequential(_conv(64, 96, 2), _conv(96, 96), _conv(96, 64))  # 8
         self.middle_up = nn.Sequential(_conv(64, 64), _conv(64, 32))
@@ -66,7 +72,8 @@ class LandmarkNetwork(nn.Module):
             image: one picture (3 128 128) or several (b 3 128 128), floats in 0..1.
 
         Returns:
-            Points (k 2), or (b k 2), in the order of `names`: pixels (x, y), pixel centres at integers. A covered
+            Points (k 2), or (b k 2), in the order of `names`: pixels (x, y), pixel centres at
+                integers. A covered
             landmark gets a guess; the network does not say which are covered.
 
         Raises:
@@ -74,11 +81,13 @@ class LandmarkNetwork(nn.Module):
         """
         if image.ndim not in (3, 4) or image.shape[-3:] != (3, SIZE, SIZE):
             raise ValueError(
-                f"the picture has shape {tuple(image.shape)}; the landmark network reads (3 {SIZE} {SIZE}) "
-                f"or (b 3 {SIZE} {SIZE})"
+                f"the picture has shape {tuple(image.shape)}; the landmark network reads (3 {SIZE}"
+                f" {SIZE}) or (b 3 {SIZE} {SIZE})"
             )
         if not image.is_floating_point():
-            raise ValueError(f"the picture is {image.dtype}; give floats in 0..1, such as image / 255")
+            raise ValueError(
+                f"the picture is {image.dtype}; give floats in 0..1, such as image / 255"
+            )
         points = soft_argmax(self.scores(image if image.ndim == 4 else image[None]))
         return points if image.ndim == 4 else points[0]
 
@@ -94,7 +103,8 @@ def _double(x: Tensor) -> Tensor:
 
 @lru_cache(maxsize=4)
 def landmark_network(device: str = "cpu") -> LandmarkNetwork:
-    """The bundled network, opened once for each device; frozen, so gradients reach the picture only.
+    """The bundled network, opened once for each device; frozen, so gradients reach the picture
+    only.
 
     Raises:
         FileNotFoundError: its file is gone.
@@ -104,12 +114,15 @@ def landmark_network(device: str = "cpu") -> LandmarkNetwork:
 
 
 def open_landmarks(path: Path, device: str = "cpu") -> LandmarkNetwork:
-    """The network in a file that `python -m dragkit.training.landmarks` wrote; the names are its metadata."""
+    """The network in a file that `python -m dragkit.training.landmarks` wrote; the names are its
+    metadata.
+    """
     from safetensors import safe_open
 
     with safe_open(path, "pt") as file:
         network = LandmarkNetwork(tuple(file.metadata()["names"].split()))
-        network.load_state_dict({name: file.get_tensor(name) for name in file.keys()})  # half becomes float
+        # half becomes float
+        network.load_state_dict({name: file.get_tensor(name) for name in file.keys()})
     return network.to(device, memory_format=torch.channels_last).eval().requires_grad_(False)
 
 
@@ -117,6 +130,10 @@ def save_landmarks(network: LandmarkNetwork, path: Path) -> None:
     """Write the weights, in half precision, and the names."""
     from safetensors.torch import save_file
 
-    state = {name: value.detach().cpu().contiguous() for name, value in network.state_dict().items()}
-    state = {name: value.half() if value.is_floating_point() else value for name, value in state.items()}
+    state = {
+        name: value.detach().cpu().contiguous() for name, value in network.state_dict().items()
+    }
+    state = {
+        name: value.half() if value.is_floating_point() else value for name, value in state.items()
+    }
     save_file(state, path, {"names": " ".join(network.names)})

@@ -14,15 +14,19 @@ Loss = Callable[[Tensor, Tensor], Tensor]  # two pictures → how far apart they
 
 
 def psnr(a: Tensor, b: Tensor) -> float:
-    """10 log₁₀ (1 / mean (a - b)²), in dB: 20 is a picture with errors of a tenth of its range, 30 of a thirtieth."""
+    """10 log₁₀ (1 / mean (a - b)²), in dB: 20 is a picture with errors of a tenth of its range, 30
+    of a thirtieth.
+    """
     return -10 * math.log10(max((a - b).square().mean().item(), 1e-12))
 
 
 def pyramid(a: Tensor, b: Tensor) -> Tensor:
-    r"""How far apart two pictures (3 H W) are, at all scales: mean over s of mean |D_s(a) - D_s(b)|, s = 0, 1, ….
+    r"""How far apart two pictures (3 H W) are, at all scales: mean over s of mean |D_s(a) -
+    D_s(b)|, s = 0, 1, ….
 
-    D_s takes the mean of 2^s × 2^s pixels, down to a side of 8. Coarse scales see a part that is in the wrong place long
-    before its pixels overlap with where it belongs. Our choice; Laplacian pyramids serve as losses since Ling and Okada (2006).
+    D_s takes the mean of 2^s × 2^s pixels, down to a side of 8. Coarse scales see a part that is
+    in the wrong place long before its pixels overlap with where it belongs. Our choice; Laplacian
+    pyramids serve as losses since Ling and Okada (2006).
     """
     difference, terms = (a - b)[None], []
     while True:
@@ -33,22 +37,28 @@ def pyramid(a: Tensor, b: Tensor) -> Tensor:
 
 
 def perceptual(device: str = "cpu") -> Loss | None:
-    """`pyramid` plus LPIPS, weighed equally as in PTI, if all that LPIPS needs is on this disk; else None."""
+    """`pyramid` plus LPIPS, weighed equally as in PTI, if all that LPIPS needs is on this disk;
+    else None.
+    """
     distance = lpips_distance(device)
     return distance and (lambda a, b: pyramid(a, b) + distance(a, b))
 
 
 def lpips_distance(device: str = "cpu") -> Loss | None:
-    """LPIPS (Zhang et al. 2018, AlexNet) of two pictures (3 H W) in 0..1, if all it needs is on this disk; else None.
+    """LPIPS (Zhang et al. 2018, AlexNet) of two pictures (3 H W) in 0..1, if all it needs is on
+    this disk; else None.
 
-    It takes the package `lpips` and its backbone's weights in torch.hub's folder of checkpoints. Nothing is downloaded.
+    It takes the package `lpips` and its backbone's weights in torch.hub's folder of checkpoints.
+    Nothing is downloaded.
     """
     try:
         import lpips
         from torchvision.models import AlexNet_Weights as Weights
     except ImportError:
         return None
-    if not Path(torch.hub.get_dir(), "checkpoints", Path(Weights.IMAGENET1K_V1.url).name).is_file():
+    if not Path(
+        torch.hub.get_dir(), "checkpoints", Path(Weights.IMAGENET1K_V1.url).name
+    ).is_file():
         return None
     network = lpips.LPIPS(net="alex", verbose=False).to(device).requires_grad_(False)
     return lambda a, b: network(a[None], b[None], normalize=True).mean()

@@ -1,7 +1,8 @@
-"""The bundled diffusion model's network: diffusers' `UNet2DModel` on pictures whose 2x2 squares became channels.
+"""The bundled diffusion model's network: diffusers' `UNet2DModel` on pictures whose 2x2 squares
+became channels.
 
-A picture (3 64 64) is a latent (12 32 32): nothing is lost, and the UNet's finest level costs a quarter. Where Stable
-Diffusion has an autoencoder, this one has :func:`encode` and :func:`decode`.
+A picture (3 64 64) is a latent (12 32 32): nothing is lost, and the UNet's finest level costs a
+quarter. Where Stable Diffusion has an autoencoder, this one has :func:`encode` and :func:`decode`.
 """
 
 from __future__ import annotations
@@ -22,15 +23,24 @@ if TYPE_CHECKING:
 
 FOLD = 2  # side of the squares, in pixels
 ARCHITECTURE = {
-    "in_channels": 3 * FOLD**2, "out_channels": 3 * FOLD**2, "sample_size": 32,
-    "block_out_channels": (32, 64, 160), "layers_per_block": 1, "norm_num_groups": 8, "attention_head_dim": 32,
+    "in_channels": 3 * FOLD**2,
+    "out_channels": 3 * FOLD**2,
+    "sample_size": 32,
+    "block_out_channels": (32, 64, 160),
+    "layers_per_block": 1,
+    "norm_num_groups": 8,
+    "attention_head_dim": 32,
     "down_block_types": ("DownBlock2D", "AttnDownBlock2D", "AttnDownBlock2D"),
     "up_block_types": ("AttnUpBlock2D", "AttnUpBlock2D", "UpBlock2D"),
-}  # fmt: skip
+}
 SCHEDULE = {
-    "beta_schedule": "squaredcos_cap_v2", "num_train_timesteps": 1000, "prediction_type": "v_prediction",
-    "clip_sample": False, "set_alpha_to_one": False, "steps_offset": 1,
-}  # fmt: skip
+    "beta_schedule": "squaredcos_cap_v2",
+    "num_train_timesteps": 1000,
+    "prediction_type": "v_prediction",
+    "clip_sample": False,
+    "set_alpha_to_one": False,
+    "steps_offset": 1,
+}
 
 
 def encode(image: Tensor) -> Tensor:
@@ -61,7 +71,13 @@ def save_network(unet: UNet2DModel, path: Path) -> None:
     """Write the weights in half precision."""
     from safetensors.torch import save_file
 
-    save_file({name: value.detach().cpu().half().contiguous() for name, value in unet.state_dict().items()}, path)
+    save_file(
+        {
+            name: value.detach().cpu().half().contiguous()
+            for name, value in unet.state_dict().items()
+        },
+        path,
+    )
 
 
 def open_network(path: Path, device: str = "cpu") -> UNet2DModel:
@@ -77,13 +93,29 @@ def open_network(path: Path, device: str = "cpu") -> UNet2DModel:
     try:
         unet.load_state_dict({name: value.float() for name, value in load_file(path).items()})
     except (SafetensorError, RuntimeError) as error:
-        raise ValueError(f"{path} does not hold a network that python -m dragkit.training.diffusion wrote ({error})") from error
+        raise ValueError(
+            f"{path} does not hold a network that python -m dragkit.training.diffusion wrote"
+            f" ({error})"
+        ) from error
     return unet.to(device, memory_format=torch.channels_last).eval().requires_grad_(False)
 
 
-def open_diffusion(path: Path, device: str = "cpu", *, name: str = "diffusion", steps: int = 50, **settings) -> Diffusion:
-    """The bundled diffusion model, or another of its kind; `settings` are those of :class:`Diffusion`."""
+def open_diffusion(
+    path: Path, device: str = "cpu", *, name: str = "diffusion", steps: int = 50, **settings
+) -> Diffusion:
+    """The bundled diffusion model, or another of its kind; `settings` are those of
+    :class:`Diffusion`.
+    """
     known(name, settings, ("name", "steps", *SETTINGS))
     unet = open_network(path, device)
     side = FOLD * unet.config.sample_size
-    return Diffusion(unet, road(scheduler(), steps, device), encode, decode, (side, side), FOLD, name, **settings)
+    return Diffusion(
+        unet,
+        road(scheduler(), steps, device),
+        encode,
+        decode,
+        (side, side),
+        FOLD,
+        name,
+        **settings,
+    )

@@ -1,8 +1,8 @@
 r"""StyleGAN2's generator, written from the equations, with the names of NVIDIA's state dict.
 
-A public generator's ``G_ema`` state dict therefore loads by name. Only what a generator needs is here: the mapping network with
-its average and truncation, modulated convolutions, the skip architecture, the [1, 3, 3, 1] resample
-filter and constant noise.
+A public generator's ``G_ema`` state dict therefore loads by name. Only what a generator needs is
+here: the mapping network with its average and truncation, modulated convolutions, the skip
+architecture, the [1, 3, 3, 1] resample filter and constant noise.
 
 Source: Karras et al., "Analyzing and Improving the Image Quality of StyleGAN" (2020), and the
 parameter conventions of the public PyTorch release.
@@ -25,8 +25,12 @@ def blur(x: Tensor, kernel: Tensor) -> Tensor:
 
 
 def upsample(image: Tensor, kernel: Tensor) -> Tensor:
-    """Double the side of `image` (b c h w): zeros between the pixels, then the same filter, gain 4."""
-    return F.conv_transpose2d(image, _each(kernel, image), stride=2, padding=1, groups=image.shape[1])
+    """Double the side of `image` (b c h w): zeros between the pixels, then the same filter, gain
+    4.
+    """
+    return F.conv_transpose2d(
+        image, _each(kernel, image), stride=2, padding=1, groups=image.shape[1]
+    )
 
 
 def _each(kernel: Tensor, x: Tensor) -> Tensor:
@@ -34,17 +38,23 @@ def _each(kernel: Tensor, x: Tensor) -> Tensor:
 
 
 def clamped(x: Tensor, clamp: float | None) -> Tensor:
-    """x (b c h w) cut to -clamp..clamp. NVIDIA's later generators bound every convolution's output, for half precision; 256 is usual.
+    """x (b c h w) cut to -clamp..clamp. NVIDIA's later generators bound every convolution's
+    output, for half precision; 256 is usual.
 
-    What is cut gets no gradient. The official code cuts after the activation and its gain, and each ToRGB before it joins the picture.
+    What is cut gets no gradient. The official code cuts after the activation and its gain, and
+    each ToRGB before it joins the picture.
     """
     return x if clamp is None else x.clamp(-clamp, clamp)
 
 
 class FullyConnected(nn.Module):
-    """y = x (W g)ᵀ + b m, with the equalised gain g = m / √in and the learning-rate multiplier m."""
+    """y = x (W g)ᵀ + b m, with the equalised gain g = m / √in and the learning-rate
+    multiplier m.
+    """
 
-    def __init__(self, inputs: int, outputs: int, multiplier: float = 1.0, bias: float = 0.0) -> None:
+    def __init__(
+        self, inputs: int, outputs: int, multiplier: float = 1.0, bias: float = 0.0
+    ) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.randn(outputs, inputs) / multiplier)
         self.bias = nn.Parameter(torch.full([outputs], float(bias)))
@@ -56,7 +66,9 @@ class FullyConnected(nn.Module):
 
 
 class Mapping(nn.Module):
-    """z (b z_dim) → w (b w_dim): normalise z to unit second moment, then leaky fully connected layers."""
+    """z (b z_dim) → w (b w_dim): normalise z to unit second moment, then leaky fully connected
+    layers.
+    """
 
     def __init__(self, z_dim: int, w_dim: int, layers: int = 8) -> None:
         super().__init__()
@@ -75,11 +87,20 @@ class Mapping(nn.Module):
 class ModulatedConv(nn.Module):
     r"""y_o = d_o · Σ_i W_oi * (s_i x_i), with the style s = A w and d_o = (Σ_i s_i² ‖W_oi‖²)^-½.
 
-    Scaling the input and the output, not the weights, is exact and needs no grouped convolution, which
-    is slow on a CPU. With `up`, a stride-2 transposed convolution and the filter double the side.
+    Scaling the input and the output, not the weights, is exact and needs no grouped convolution,
+    which is slow on a CPU. With `up`, a stride-2 transposed convolution and the filter double the
+    side.
     """
 
-    def __init__(self, inputs: int, outputs: int, w_dim: int, resolution: int, clamp: float | None, up: bool = False) -> None:
+    def __init__(
+        self,
+        inputs: int,
+        outputs: int,
+        w_dim: int,
+        resolution: int,
+        clamp: float | None,
+        up: bool = False,
+    ) -> None:
         super().__init__()
         self.up, self.clamp = up, clamp
         self.affine = FullyConnected(w_dim, inputs, bias=1.0)
@@ -118,9 +139,13 @@ class ToRGB(nn.Module):
 
 
 class Block(nn.Module):
-    """One resolution: an upsampling and a plain modulated convolution (4 px: a constant and one)."""
+    """One resolution: an upsampling and a plain modulated convolution (4 px: a
+    constant and one).
+    """
 
-    def __init__(self, inputs: int, outputs: int, w_dim: int, resolution: int, clamp: float | None) -> None:
+    def __init__(
+        self, inputs: int, outputs: int, w_dim: int, resolution: int, clamp: float | None
+    ) -> None:
         super().__init__()
         if resolution == 4:
             self.const = nn.Parameter(torch.randn(outputs, 4, 4))
@@ -140,15 +165,17 @@ class Block(nn.Module):
         return self.conv1(x, ws[:, row])
 
     def colours(self, x: Tensor, ws: Tensor) -> Tensor:
-        """What this block adds to the picture: its ToRGB, styled by the row after its convolutions'."""
+        """What this block adds to the picture: its ToRGB, styled by the row after its
+        convolutions'.
+        """
         return self.torgb(x, ws[:, self.first + (1 if hasattr(self, "const") else 2)])
 
 
 class Synthesis(nn.Module):
     """w+ (b num_ws w_dim) → picture (b 3 r r) in -1..1, in two halves that meet at any block.
 
-    :meth:`activations` climbs to a block and keeps each block's output; :meth:`picture` goes on from
-    there. Dragging needs only the first half; the second runs when somebody looks.
+    :meth:`activations` climbs to a block and keeps each block's output; :meth:`picture` goes on
+    from there. Dragging needs only the first half; the second runs when somebody looks.
     """
 
     def __init__(self, channels: dict[int, int], w_dim: int, clamp: float | None = None) -> None:
@@ -182,9 +209,18 @@ class Synthesis(nn.Module):
 
 
 class Generator(nn.Module):
-    """Mapping and synthesis. `channels` gives the width of each resolution: ``{4: 192, 8: 192, …}``; `clamp` is that of :func:`clamped`."""
+    """Mapping and synthesis. `channels` gives the width of each resolution:
+    ``{4: 192, 8: 192, …}``; `clamp` is that of :func:`clamped`.
+    """
 
-    def __init__(self, channels: dict[int, int], z_dim: int, w_dim: int, layers: int = 8, clamp: float | None = None) -> None:
+    def __init__(
+        self,
+        channels: dict[int, int],
+        z_dim: int,
+        w_dim: int,
+        layers: int = 8,
+        clamp: float | None = None,
+    ) -> None:
         super().__init__()
         self.clamp = clamp
         self.mapping = Mapping(z_dim, w_dim, layers)

@@ -1,12 +1,14 @@
 r"""Scenes whose latent *is* the answer: the first oracle for trackers, losses and the loop.
 
-A scene is a handful of soft blobs. The latent (n 2) holds their centres in pixels, so where a blob is
-after a drag is not a matter of opinion. Blob i has a feature signature s_i, and the feature map is
+A scene is a handful of soft blobs. The latent (n 2) holds their centres in pixels, so where a blob
+is after a drag is not a matter of opinion. Blob i has a feature signature s_i, and the feature map
+is
 
 .. math:: F(q) = (1 + g\,x_q) \Big( s_0 + \sum_i e^{-‖q - c_i‖² / 2σ²}\, s_i \Big)
 
-with the background's signature s₀ and the light's slope g: with g ≠ 0 a blob changes as it travels. Blobs shine
-through each other; opaque ones hide what lies behind, a later blob any earlier one.
+with the background's signature s₀ and the light's slope g: with g ≠ 0 a blob changes as it
+travels. Blobs shine through each other; opaque ones hide what lies behind, a later blob any
+earlier one.
 """
 
 from __future__ import annotations
@@ -27,7 +29,8 @@ class Toy:
         side: of the picture in pixels; features have half as many cells.
         blobs: how many, at least 1.
         lookalike: 0..1; how much the second blob's signature is that of the first (1 = twins).
-        light: the light's slope, relative change over half the picture's width. It multiplies all features: where it fades the picture pales to grey.
+        light: the light's slope, relative change over half the picture's width. It multiplies all
+            features: where it fades the picture pales to grey.
         opaque: whether blobs hide each other instead of adding up.
         width: σ of a blob, in pixels.
         channels: of the features; the first three are also the picture's colours.
@@ -53,7 +56,9 @@ class Toy:
         return torch.device("cpu")
 
     def sample(self, seed: int) -> Tensor:
-        """A latent (blobs 2): centres (x, y), well inside the picture and apart from each other."""
+        """A latent (blobs 2): centres (x, y), well inside the picture and apart from
+        each other.
+        """
         random = torch.Generator().manual_seed(seed)
         centres = torch.empty(0, 2)
         for _ in range(1000):
@@ -63,8 +68,8 @@ class Toy:
             if len(centres) == self.blobs:
                 return centres.round()
         raise ValueError(
-            f"{self.blobs} blobs of width {self.width:g} px have no room in a picture of {self.side} px; "
-            "take fewer or smaller blobs, or a larger side"
+            f"{self.blobs} blobs of width {self.width:g} px have no room in a picture of"
+            f" {self.side} px; take fewer or smaller blobs, or a larger side"
         )
 
     def view(self, latent: Tensor) -> View:
@@ -91,7 +96,9 @@ class Toy:
         down = torch.exp(-((x - latent[:, 1:]) ** 2) / (2 * self.width**2))
         blobs = down[:, :, None] * across[:, None]  # (n cells cells)
         if self.opaque:  # what comes through all the blobs in front
-            blobs = blobs * torch.cat([(1 - blobs).flip(0).cumprod(0).flip(0)[1:], torch.ones_like(blobs[:1])])
+            blobs = blobs * torch.cat(
+                [(1 - blobs).flip(0).cumprod(0).flip(0)[1:], torch.ones_like(blobs[:1])]
+            )
         signatures = self.signatures()
         field = torch.einsum("nyx,nc->cyx", blobs, signatures[1:]) + signatures[0, :, None, None]
         return field * (1 + self.light * (2 * x / self.side - 1))

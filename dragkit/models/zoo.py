@@ -1,7 +1,8 @@
-"""The bundled models and their files, checked before they are opened; and a list of the public ones, which you bring.
+"""The bundled models and their files, checked before they are opened; and a list of the public
+ones, which you bring.
 
-``dragkit.models.zoo.public()`` is a table of public StyleGAN2 generators: where to get each file, its licence, what to drag on its
-pictures. Nothing is ever downloaded.
+``dragkit.models.zoo.public()`` is a table of public StyleGAN2 generators: where to get each file,
+its licence, what to drag on its pictures. Nothing is ever downloaded.
 """
 
 from __future__ import annotations
@@ -16,12 +17,19 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
 PACKAGE = Path(__file__).parents[1]
-DATA = PACKAGE / "data" if (PACKAGE / "data").exists() else PACKAGE.parent / "data"  # installed, or a clone
-SETTINGS = ("name", "feature_block", "rows", "space", "truncation")  # of a model, which its card may hold
+# installed, or a clone
+DATA = PACKAGE / "data" if (PACKAGE / "data").exists() else PACKAGE.parent / "data"
+# of a model, which its card may hold
+SETTINGS = ("name", "feature_block", "rows", "space", "truncation")
 PUBLIC = DATA / "public.json"
 NO_GENERATOR = {  # what an entry of another "kind" is, for who tries to drag it
-    "landmarks": "reads landmarks from a picture and paints none: open it with dragkit.models.landmarks.landmark_network()",
-    "trace": "is a recorded run: open it with dragkit.Trace.load(dragkit.models.zoo.bundled(name))",
+    "landmarks": (
+        "reads landmarks from a picture and paints none: open it with"
+        " dragkit.models.landmarks.landmark_network()"
+    ),
+    "trace": (
+        "is a recorded run: open it with dragkit.Trace.load(dragkit.models.zoo.bundled(name))"
+    ),
 }
 
 
@@ -45,8 +53,8 @@ def bundled(name: str) -> Path:
     found = hashlib.sha256(path.read_bytes()).hexdigest()
     if found != entry["sha256"]:
         raise ValueError(
-            f"the bundled model {name!r} is damaged: {path} ({path.stat().st_size} bytes) has sha256 {found[:12]}…, "
-            f"expected {entry['sha256'][:12]}…; {again}"
+            f"the bundled model {name!r} is damaged: {path} ({path.stat().st_size} bytes) has"
+            f" sha256 {found[:12]}…, expected {entry['sha256'][:12]}…; {again}"
         )
     return path
 
@@ -63,16 +71,23 @@ def card(path: Path) -> dict[str, Any]:
     try:
         found = json.loads(beside.read_text(encoding="utf-8"))
     except (ValueError, RecursionError) as error:
-        raise ValueError(f"{beside}, the card of {path.name}, is no JSON ({error}); mend it, or move it away") from error
+        raise ValueError(
+            f"{beside}, the card of {path.name}, is no JSON ({error}); mend it, or move it away"
+        ) from error
     if not isinstance(found, dict):
-        raise ValueError(f"{beside}, the card of {path.name}, holds no names and values; mend it, or move it away")
+        raise ValueError(
+            f"{beside}, the card of {path.name}, holds no names and values; mend it, or move it"
+            " away"
+        )
     return found
 
 
 def public() -> DataFrame:
-    """The public generators by name: file, resolution (px), megabytes, licence, what to drag, origin, sha256 where known.
+    """The public generators by name: file, resolution (px), megabytes, licence, what to drag,
+    origin, sha256 where known.
 
-    ``dragkit.load("lions-512")`` opens the file where it is found: in the current folder, or in :func:`folder`.
+    ``dragkit.load("lions-512")`` opens the file where it is found: in the current folder, or in
+    :func:`folder`.
     """
     from pandas import DataFrame
 
@@ -80,20 +95,25 @@ def public() -> DataFrame:
 
 
 def folder() -> Path:
-    """Where files of :func:`public` are looked for: ``.dragkit`` in your home, or what DRAGKIT_FOLDER names."""
+    """Where files of :func:`public` are looked for: ``.dragkit`` in your home, or what
+    DRAGKIT_FOLDER names.
+    """
     return Path(os.environ.get("DRAGKIT_FOLDER", "~/.dragkit")).expanduser()
 
 
 def listed(name: str) -> dict[str, Any] | None:
     """The entry of :func:`public` with this name or file name, or None."""
-    return next((entry for entry in _public() if name == entry["name"] or name in _files(entry)), None)
+    return next(
+        (entry for entry in _public() if name == entry["name"] or name in _files(entry)), None
+    )
 
 
 def find(entry: dict[str, Any]) -> Path:
     """The file of an entry of :func:`public`, or what `dragkit.convert` made of it.
 
     Raises:
-        FileNotFoundError: it is in neither place; the message says where to get it and where to put it.
+        FileNotFoundError: it is in neither place; the message says where to get it and where to
+            put it.
     """
     for place in (Path(), folder()):
         for path in (place / name for name in _files(entry)):
@@ -102,8 +122,9 @@ def find(entry: dict[str, Any]) -> Path:
                     return found
     size = f", {entry['megabytes']} MB" if entry["megabytes"] else ""
     raise FileNotFoundError(
-        f"{entry['name']!r} is not here, and dragkit downloads nothing by itself. Get {entry['file']} ({entry['resolution']} px{size}) from "
-        f"{entry['origin']} and put it into {folder()} or the current folder. Licence: {entry['licence']}"
+        f"{entry['name']!r} is not here, and dragkit downloads nothing by itself. Get"
+        f" {entry['file']} ({entry['resolution']} px{size}) from {entry['origin']} and put it into"
+        f" {folder()} or the current folder. Licence: {entry['licence']}"
     )
 
 
@@ -112,7 +133,10 @@ def missing_bytes(path: Path) -> str:
     entry, size = listed(path.name), path.stat().st_size
     if entry and entry["bytes"] and size < entry["bytes"]:
         missing = entry["bytes"] - size
-        return f". {missing} of its {entry['bytes']} bytes are missing: the download was cut short; fetch it again from {entry['origin']}"
+        return (
+            f". {missing} of its {entry['bytes']} bytes are missing: the download was cut short;"
+            f" fetch it again from {entry['origin']}"
+        )
     return ""
 
 

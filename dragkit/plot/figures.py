@@ -10,7 +10,15 @@ from matplotlib.figure import Figure
 from ..records import Step
 from ..trace import Frame, Trace
 
-COLOURS = ORANGE, BLUE, GREEN, PINK, AMBER, SKY = ("#d55e00", "#0072b2", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")  # Okabe and Ito
+# Okabe and Ito
+COLOURS = ORANGE, BLUE, GREEN, PINK, AMBER, SKY = (
+    "#d55e00",
+    "#0072b2",
+    "#009e73",
+    "#cc79a7",
+    "#e69f00",
+    "#56b4e9",
+)
 YELLOW, SHADE = "#f0e442", "#eee2d6"
 
 

@@ -12,10 +12,11 @@ TIMES = 4  # how much the difference is magnified
 
 
 def inversion(found, before=None) -> Photo:
-    """The target, what was found, four times their difference, and the PSNR and the loss over the iterations of both stages.
+    """The target, what was found, four times their difference, and the PSNR and the loss over the
+    iterations of both stages.
 
-    Grey in the difference is none; a colour is what the found picture has too much of. Axes in pixels; the PSNR is
-    in dB, and its dots are the best of each stage.
+    Grey in the difference is none; a colour is what the found picture has too much of. Axes in
+    pixels; the PSNR is in dB, and its dots are the best of each stage.
 
     Args:
         found: what ``dk.invert`` or ``dk.tune`` returned.
@@ -26,13 +27,21 @@ def inversion(found, before=None) -> Photo:
     """
     for one in [found] if before is None else [before, found]:
         if not hasattr(one, "psnrs") or not (one.losses or hasattr(one.model, "road")):
-            raise ValueError(f"{one!r} holds no inversion; give what dragkit.invert or dragkit.tune returned")
+            raise ValueError(
+                f"{one!r} holds no inversion; give what dragkit.invert or dragkit.tune returned"
+            )
     shown = {"found": found} if before is None else {"found": before, "tuned": found}
-    pictures = {"target": found.target} | {f"{name}, {one.quality}": one.image for name, one in shown.items()}
+    pictures = {"target": found.target} | {
+        f"{name}, {one.quality}": one.image for name, one in shown.items()
+    }
     pictures[f"difference x {TIMES}"] = ((found.image - found.target) * TIMES + 0.5).clamp(0, 1)
     curves = bool(found.losses)  # of a diffusion model there are none
-    figure = Photo(figsize=(2.2 * len(pictures) + (3.9 if curves else 0.5), 2.7), layout="constrained")
-    many = figure.subplots(1, len(pictures) + curves, width_ratios=[1] * len(pictures) + [1.3] * curves)
+    figure = Photo(
+        figsize=(2.2 * len(pictures) + (3.9 if curves else 0.5), 2.7), layout="constrained"
+    )
+    many = figure.subplots(
+        1, len(pictures) + curves, width_ratios=[1] * len(pictures) + [1.3] * curves
+    )
     for axes, (name, picture) in zip(many, pictures.items()):
         axes.imshow(_pixels(picture))
         axes.set_title(name, fontsize=10)

@@ -18,8 +18,9 @@ from .figures import Photo, Plot, handle_of, light
 def scores(frame: Frame | Step, handle: int = 0) -> Plot:
     """The score windows of one handle, fused first, then what it is made of; axes in pixels.
 
-    All have one scale: each map is stretched from its worst to its best in the window, as the fusion does; the
-    raw range stands above it. The best pixel is ringed, the runner-up (the second peak) has a diamond.
+    All have one scale: each map is stretched from its worst to its best in the window, as the
+    fusion does; the raw range stands above it. The best pixel is ringed, the runner-up (the second
+    peak) has a diamond.
 
     Raises:
         ValueError: there is no such handle.
@@ -41,7 +42,8 @@ def scores(frame: Frame | Step, handle: int = 0) -> Plot:
 
 
 def features(views: View | Sequence[View], names: Sequence[str] | None = None) -> Photo:
-    """Features as colours: the first three principal components as red, green and blue; axes in pixels of the picture.
+    """Features as colours: the first three principal components as red, green and blue; axes in
+    pixels of the picture.
 
     The colours are fixed by the first view, so the same content keeps its colour along a run.
 
@@ -51,22 +53,30 @@ def features(views: View | Sequence[View], names: Sequence[str] | None = None) -
     views = [views] if isinstance(views, View) else list(views)
     names = [""] * len(views) if names is None else list(names)
     if not views or len(names) != len(views):
-        raise ValueError(f"{len(views)} views and {len(names)} names; give at least one view, and a name for each or none")
+        raise ValueError(
+            f"{len(views)} views and {len(names)} names; give at least one view, and a name for"
+            " each or none"
+        )
     maps = [view.features.detach().cpu().numpy() for view in views]
     palette = Palette.of(maps[0])
     figure = Photo(figsize=(0.6 + 2.6 * len(views), 3.5), layout="constrained")
-    for axes, cells, view, name in zip(figure.subplots(1, len(views), squeeze=False)[0], maps, views, names):
+    for axes, cells, view, name in zip(
+        figure.subplots(1, len(views), squeeze=False)[0], maps, views, names
+    ):
         height, width = view.size
         axes.imshow(palette.colours(cells), extent=(-0.5, width - 0.5, height - 0.5, -0.5))
         axes.set(xlabel="x (px)", title=name)
     figure.axes[0].set_ylabel("y (px)")
     share = f"{100 * palette.share:.0f} % of the first view's variance"
-    figure.suptitle("features, PCA to RGB:" + ("\n" if len(views) == 1 else " ") + share, fontsize=10)
+    figure.suptitle(
+        "features, PCA to RGB:" + ("\n" if len(views) == 1 else " ") + share, fontsize=10
+    )
     return figure
 
 
 def pictures(named: Mapping[str, Any], side: int | None = None, axes_in: str = "px") -> Photo:
-    """Pictures side by side under their names, (3 H W) in 0..1, uint8 (H W 3) or Pillow's, each on axes of its own places.
+    """Pictures side by side under their names, (3 H W) in 0..1, uint8 (H W 3) or Pillow's, each on
+    axes of its own places.
 
     Args:
         side: how many pixels high they are, where they were enlarged: the axes count those.
@@ -78,12 +88,24 @@ def pictures(named: Mapping[str, Any], side: int | None = None, axes_in: str = "
     if not named:
         raise ValueError("there are no pictures to show; give a dict of name and picture")
     figure = Photo(figsize=(0.5 + 2.2 * len(named), 2.8), layout="constrained")
-    for axes, (name, picture) in zip(figure.subplots(1, len(named), squeeze=False)[0], named.items()):
-        pixels = picture.detach().cpu().movedim(0, -1).numpy() if isinstance(picture, Tensor) else np.asarray(picture)
+    for axes, (name, picture) in zip(
+        figure.subplots(1, len(named), squeeze=False)[0], named.items()
+    ):
+        pixels = (
+            picture.detach().cpu().movedim(0, -1).numpy()
+            if isinstance(picture, Tensor)
+            else np.asarray(picture)
+        )
         if pixels.ndim != 3 or pixels.shape[2] != 3:
-            raise ValueError(f"{name!r} has shape {tuple(np.shape(picture))}; a picture is a tensor (3 H W) or an array (H W 3)")
+            raise ValueError(
+                f"{name!r} has shape {tuple(np.shape(picture))}; a picture is a tensor (3 H W) or"
+                " an array (H W 3)"
+            )
         scale = side / pixels.shape[0] if side else 1
-        axes.imshow(pixels, extent=(-0.5, pixels.shape[1] * scale - 0.5, pixels.shape[0] * scale - 0.5, -0.5))
+        axes.imshow(
+            pixels,
+            extent=(-0.5, pixels.shape[1] * scale - 0.5, pixels.shape[0] * scale - 0.5, -0.5),
+        )
         axes.set_title(name, fontsize=10)
         axes.set(xlabel=f"x ({axes_in})")
     figure.axes[0].set_ylabel(f"y ({axes_in})")
@@ -98,7 +120,11 @@ def _window(axes: Axes, name: str, window: np.ndarray, near: np.ndarray, stride:
     for cell, style, label in zip(peaks(window), ("o", "D"), ("best", "runner-up")):
         if cell:
             place = (x + stride * (cell[1] - radius), y + stride * (cell[0] - radius))
-            look = {"ms": 13, "mfc": "none", "mew": 2} if style == "o" else {"ms": 8, "mfc": "white", "mew": 1.5}
+            look = (
+                {"ms": 13, "mfc": "none", "mew": 2}
+                if style == "o"
+                else {"ms": 8, "mfc": "white", "mew": 1.5}
+            )
             axes.plot(*([v] for v in place), style, mec="black", ls="", label=label, **look)
     known = window[np.isfinite(window)]
     raw = f"{known.min():.3g} … {known.max():.3g}" if len(known) else "no score"

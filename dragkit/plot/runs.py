@@ -1,4 +1,6 @@
-"""Runs as figures: a step, curves, film strips, the confidence's timeline, several runs on one axis or side by side."""
+"""Runs as figures: a step, curves, film strips, the confidence's timeline, several runs on one
+axis or side by side.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,9 @@ from .figures import COLOURS, SHADE, Photo, Plot, handle_of, light, need, tidy
 
 
 def step(frame: Frame | Step) -> Photo:
-    """One step: the picture with handles (dots), targets (rings) and mask; axes in pixels of the picture."""
+    """One step: the picture with handles (dots), targets (rings) and mask; axes in pixels of the
+    picture.
+    """
     frame = light(frame)
     figure = Photo(figsize=(4, 4), layout="constrained")
     axes = figure.add_subplot()
@@ -64,7 +68,8 @@ def filmstrip(trace: Trace, n: int = 6) -> Photo:
 
 
 def confidence(trace: Trace, handle: int = 0) -> Plot:
-    """Confidence of every handle over the steps, the gate's threshold (dashed), and where `handle` was not trusted (shaded).
+    """Confidence of every handle over the steps, the gate's threshold (dashed), and where `handle`
+    was not trusted (shaded).
 
     A triangle stands where its trust switched. Without a gate there is no threshold.
 
@@ -81,10 +86,21 @@ def confidence(trace: Trace, handle: int = 0) -> Plot:
         _threshold(axes, trace, i, colour, "threshold" if i == handle else None)
     shaded, switched = spans(steps, np.array([bool(f.trusted[handle]) for f in trace]))
     for k, span in enumerate(shaded):
-        axes.axvspan(*span, color=SHADE, label=f"handle {handle} not trusted" if k == 0 else None, zorder=0)
+        axes.axvspan(
+            *span, color=SHADE, label=f"handle {handle} not trusted" if k == 0 else None, zorder=0
+        )
     if switched:
         height = [1.0] * len(switched)
-        axes.plot(switched, height, "v", color="#202124", ms=6, transform=axes.get_xaxis_transform(), clip_on=False, label="switch")
+        axes.plot(
+            switched,
+            height,
+            "v",
+            color="#202124",
+            ms=6,
+            transform=axes.get_xaxis_transform(),
+            clip_on=False,
+            label="switch",
+        )
     axes.set(xlabel="step", ylabel="confidence", xlim=(steps[0] - 0.5, steps[-1] + 0.5))
     tidy(axes)
     axes.legend(frameon=False, loc="upper left", bbox_to_anchor=(1, 1))
@@ -95,11 +111,15 @@ def compare(traces: Sequence[Trace], names: Sequence[str] | None = None, handle:
     """Distance to target (px) and confidence of one handle in several runs, on one time axis.
 
     Raises:
-        ValueError: there is no run, one is empty or without such a handle, or the names do not fit.
+        ValueError: there is no run, one is empty or without such a handle, or the names do not
+            fit.
     """
     names = [f"run {i}" for i in range(len(traces))] if names is None else list(names)
     if not traces or len(names) != len(traces):
-        raise ValueError(f"{len(traces)} runs and {len(names)} names; give at least one run, and a name for each")
+        raise ValueError(
+            f"{len(traces)} runs and {len(names)} names; give at least one run, and a name for"
+            " each"
+        )
     figure = Plot(figsize=(8, 3), layout="constrained")
     far, sure = figure.subplots(1, 2)
     for i, (trace, name) in enumerate(zip(traces, names)):
@@ -109,7 +129,9 @@ def compare(traces: Sequence[Trace], names: Sequence[str] | None = None, handle:
         far.plot(steps, [f.distance[handle] for f in trace], color=colour, label=name)
         sure.plot(steps, [f.confidence[handle] for f in trace], color=colour, label=name)
         _threshold(sure, trace, handle, colour, None)
-    far.set(xlabel="step", ylabel="distance to target (px)", ylim=(0, None), title=f"handle {handle}")
+    far.set(
+        xlabel="step", ylabel="distance to target (px)", ylim=(0, None), title=f"handle {handle}"
+    )
     sure.set(xlabel="step", ylabel="confidence (dashed: threshold)", title=f"handle {handle}")
     tidy(far, sure)
     sure.get_legend().remove()  # the same names
@@ -117,9 +139,11 @@ def compare(traces: Sequence[Trace], names: Sequence[str] | None = None, handle:
 
 
 def ablation(runs: Mapping[str, Trace]) -> Photo:
-    """One edit dragged in several ways, side by side: the start with handles and targets, then how each run ended, and when.
+    """One edit dragged in several ways, side by side: the start with handles and targets, then how
+    each run ended, and when.
 
-    DragGAN's ablation asks in this way which block to read; the rows of w+ that move, a loss or a tracker can be asked about as well::
+    DragGAN's ablation asks in this way which block to read; the rows of w+ that move, a loss or a
+    tracker can be asked about as well::
 
         latent, edit, runs = dk.load("lion").sample(2), dk.Edit([(74, 74)], [(74, 87)]), {}
         for block in (32, 64, (32, 64)):
@@ -127,17 +151,21 @@ def ablation(runs: Mapping[str, Trace]) -> Photo:
             runs[f"block {block}"] = dk.Trace(dk.drag(model, latent, edit, **dk.methods.draggan()))
         dk.plot.ablation(runs)
 
-    DragGAN counts blocks from 1: its block k is the one of 2^(k + 1) px, its favourite 6 that of 128 px. "Arrived" is what the tracker
-    claims: look at what lies under the ring. More than six runs take two rows.
+    DragGAN counts blocks from 1: its block k is the one of 2^(k + 1) px, its favourite 6 that of
+    128 px. "Arrived" is what the tracker claims: look at what lies under the ring. More than six
+    runs take two rows.
 
     Raises:
-        ValueError: there is no run, one is empty, or they did not begin with the same edit of the same picture.
+        ValueError: there is no run, one is empty, or they did not begin with the same edit of the
+            same picture.
     """
     if not runs:
         raise ValueError('there is no run to draw; give each a name, such as {"block 64": trace}')
     _same_start(runs)
     first = next(iter(runs.values()))[0]
-    shown = {"start": first} | {f"{name}\n{_outcome(trace[-1])}": trace[-1] for name, trace in runs.items()}
+    shown = {"start": first} | {
+        f"{name}\n{_outcome(trace[-1])}": trace[-1] for name, trace in runs.items()
+    }
     across = len(shown) if len(runs) <= 6 else len(runs) // 2 + 1
     down = -(-len(shown) // across)
     figure = Photo(figsize=(1.9 * across, 2.3 * down), layout="compressed")
@@ -157,10 +185,17 @@ def _same_start(runs: Mapping[str, Trace]) -> None:
     for name, frame in others:
         for what in ("handles", "targets", "mask"):
             if not np.array_equal(*(np.asarray(getattr(f.edit, what)) for f in (frame, first[1]))):
-                raise ValueError(f"the runs {first[0]!r} and {name!r} began with different {what}; an ablation drags one edit")
+                raise ValueError(
+                    f"the runs {first[0]!r} and {name!r} began with different {what}; an ablation"
+                    " drags one edit"
+                )
         a, b = frame.image, first[1].image
-        if a.shape != b.shape or not np.allclose(a, b, atol=2):  # of 255: devices round differently
-            raise ValueError(f"the runs {first[0]!r} and {name!r} began with different pictures; start both from the same latent")
+        # of 255: devices round differently
+        if a.shape != b.shape or not np.allclose(a, b, atol=2):
+            raise ValueError(
+                f"the runs {first[0]!r} and {name!r} began with different pictures; start both"
+                " from the same latent"
+            )
 
 
 def _outcome(frame: Frame) -> str:

@@ -10,7 +10,13 @@ from torch import Tensor
 from .figures import COLOURS, Plot, tidy
 
 
-def curves(named: Mapping[str, Sequence[float] | Tensor], x: str, y: str, title: str = "", at: Sequence[float] | None = None) -> Plot:
+def curves(
+    named: Mapping[str, Sequence[float] | Tensor],
+    x: str,
+    y: str,
+    title: str = "",
+    at: Sequence[float] | None = None,
+) -> Plot:
     """Curves under their names on one pair of axes, which are called `x` and `y`: say the units.
 
     Args:
@@ -19,24 +25,41 @@ def curves(named: Mapping[str, Sequence[float] | Tensor], x: str, y: str, title:
     Raises:
         ValueError: there is no curve, or one has another length than `at`.
     """
-    if at is not None and (wrong := {name: len(values) for name, values in named.items() if len(values) != len(at)}):
-        raise ValueError(f"at has {len(at)} places, but there are curves of other lengths: {wrong}")
+    if at is not None and (
+        wrong := {name: len(values) for name, values in named.items() if len(values) != len(at)}
+    ):
+        raise ValueError(
+            f"at has {len(at)} places, but there are curves of other lengths: {wrong}"
+        )
     if not named:
-        raise ValueError('there is no curve to draw; give a dict of name and values, such as {"error": [3, 2, 1]}')
+        raise ValueError(
+            'there is no curve to draw; give a dict of name and values, such as {"error": [3,'
+            " 2, 1]}"
+        )
     figure = Plot(figsize=(8, 2.8), layout="constrained")
     axes = figure.add_subplot(xlabel=x, ylabel=y, title=title)
     if at is None or all(place == int(place) for place in at):
         axes.xaxis.get_major_locator().set_params(integer=True)  # there is no step 2.5
     for i, (name, values) in enumerate(named.items()):
         values = _array(values)
-        axes.plot(np.arange(len(values)) if at is None else at, values, color=COLOURS[i % len(COLOURS)], label=name)
+        axes.plot(
+            np.arange(len(values)) if at is None else at,
+            values,
+            color=COLOURS[i % len(COLOURS)],
+            label=name,
+        )
     tidy(axes)
-    axes.legend(frameon=False, loc="upper left", bbox_to_anchor=(1, 1))  # beside the curves, never over them
+    # beside the curves, never over them
+    axes.legend(frameon=False, loc="upper left", bbox_to_anchor=(1, 1))
     return figure
 
 
 def maps(
-    named: Mapping[str, Tensor | np.ndarray], unit: str = "", same: bool = True, corner: tuple[int, int] = (0, 0), axes_in: str = "cells"
+    named: Mapping[str, Tensor | np.ndarray],
+    unit: str = "",
+    same: bool = True,
+    corner: tuple[int, int] = (0, 0),
+    axes_in: str = "cells",
 ) -> Plot:
     """Maps (h w) side by side under their names, with a colour bar in `unit`.
 
@@ -50,13 +73,23 @@ def maps(
     """
     arrays = {name: _array(values) for name, values in named.items()}
     if not arrays or any(array.ndim != 2 for array in arrays.values()):
-        raise ValueError(f"maps are tensors (h w) by name; got {({name: array.shape for name, array in arrays.items()})}")
+        raise ValueError(
+            "maps are tensors (h w) by name; got"
+            f" { ({name: array.shape for name, array in arrays.items()}) }"
+        )
     figure = Plot(figsize=(0.8 + 2.6 * len(arrays), 3), layout="constrained")
-    low, high = (f([f(array[np.isfinite(array)]) for array in arrays.values()]) for f in (min, max))
+    low, high = (
+        f([f(array[np.isfinite(array)]) for array in arrays.values()]) for f in (min, max)
+    )
     scale = {"vmin": low, "vmax": high} if same else {}
     many = figure.subplots(1, len(arrays), squeeze=False)[0]
     for axes, (name, array) in zip(many, arrays.items()):
-        extent = (corner[0] - 0.5, corner[0] + array.shape[1] - 0.5, corner[1] + array.shape[0] - 0.5, corner[1] - 0.5)
+        extent = (
+            corner[0] - 0.5,
+            corner[0] + array.shape[1] - 0.5,
+            corner[1] + array.shape[0] - 0.5,
+            corner[1] - 0.5,
+        )
         image = axes.imshow(array, cmap="viridis", extent=extent, **scale)
         axes.set_title(name, fontsize=10)
         axes.set(xlabel=f"x ({axes_in})")
@@ -68,4 +101,8 @@ def maps(
 
 
 def _array(values: Sequence[float] | Tensor | np.ndarray) -> np.ndarray:
-    return values.detach().cpu().numpy() if isinstance(values, Tensor) else np.asarray([v.item() if isinstance(v, Tensor) else v for v in values])
+    return (
+        values.detach().cpu().numpy()
+        if isinstance(values, Tensor)
+        else np.asarray([v.item() if isinstance(v, Tensor) else v for v in values])
+    )

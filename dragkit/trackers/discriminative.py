@@ -1,7 +1,8 @@
-r"""Discriminative point tracking: a filter per handle, learned once on the first frame to tell the point from the rest.
+r"""Discriminative point tracking: a filter per handle, learned once on the first frame to tell the
+point from the rest.
 
-StableDrag (Cui et al., ECCV 2024) published no code. What is known of it, from its paper's text and figures,
-and what is our choice here:
+StableDrag (Cui et al., ECCV 2024) published no code. What is known of it, from its paper's text
+and figures, and what is our choice here:
 
 =====================================  ==============================================================
 known                                  our choice, and where to change it
@@ -33,7 +34,9 @@ from ..records import Edit, Size, TrackResult, View
 from .windows import best, look, similarity
 
 SOLVERS = ("adam", "ridge")
-SAME = 1e-3  # a window whose features differ by less than this share of the template counts as constant; our choice
+# a window whose features differ by less than this share of the template counts as constant; our
+# choice
+SAME = 1e-3
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,7 +60,8 @@ class Filters:
 
 @dataclass(frozen=True)
 class Discriminative:
-    r"""The best pixel in the window by a learned filter and by the distance to the handle's first feature.
+    r"""The best pixel in the window by a learned filter and by the distance to the handle's first
+    feature.
 
     .. math::
         z_i = \arg\min_z \tfrac1K \sum_q (z·F_0(q) - y_i(q))^2 + μ‖z‖^2, \quad
@@ -65,21 +69,23 @@ class Discriminative:
 
         S(q) = λ\,N(z_i·F(q)) + (1 - λ)\,N(-‖F(q) - f_i‖), \quad p_i = \arg\max_{q ∈ Ω_2} S(q)
 
-    N stretches a map to 0..1 within the window. The confidence is the learned score z_i·F(p_i) as it is: about 0
-    where the content looks like the rest, highest where it looks like the handle's did. It stays below the
-    label's 1, the more so the larger the region; the gate therefore compares it with itself at step 1.
-    Source: StableDrag; this module's docstring says what is known and what is our choice.
+    N stretches a map to 0..1 within the window. The confidence is the learned score z_i·F(p_i) as
+    it is: about 0 where the content looks like the rest, highest where it looks like the handle's
+    did. It stays below the label's 1, the more so the larger the region; the gate therefore
+    compares it with itself at step 1. Source: StableDrag; this module's docstring says what is
+    known and what is our choice.
 
     Args:
-        radius: of the square window, for a 512-px picture (DragGAN's 12). This one, `label` and `region` count in strides where
-            there is a `stride`.
+        radius: of the square window, for a 512-px picture (DragGAN's 12). This one, `label` and
+            `region` count in strides where there is a `stride`.
         fusion: λ, 1 = the learned map alone, 0 = nearest neighbour.
         label: σ of the Gaussian label, in pixels of a 512-px picture.
         region: radius of the window to learn on, for a 512-px picture; ``None`` = the whole map.
         solver: "adam" takes gradient steps from f_i / ‖f_i‖², "ridge" solves for the minimum.
         ridge: μ, in units of the features' mean square.
         lr, iterations: Adam's.
-        stride: pixels between the places looked at and learned from (DragDiffusion: 2); None for every pixel.
+        stride: pixels between the places looked at and learned from (DragDiffusion: 2); None for
+            every pixel.
 
     Raises:
         ValueError: an unknown solver, or a number out of its range.
@@ -99,7 +105,10 @@ class Discriminative:
         if self.solver not in SOLVERS:
             raise ValueError(f"unknown solver {self.solver!r}; choose from {', '.join(SOLVERS)}")
         if not (isinstance(self.fusion, int | float) and 0 <= self.fusion <= 1):
-            raise ValueError(f"fusion is {self.fusion!r}; it must lie in 0..1: 1 = the learned map alone, 0 = nearest neighbour")
+            raise ValueError(
+                f"fusion is {self.fusion!r}; it must lie in 0..1: 1 = the learned map alone, 0 ="
+                " nearest neighbour"
+            )
         for name in ("label", "ridge", "lr", "iterations"):
             value = getattr(self, name)
             if not (isinstance(value, int | float) and 0 < value < float("inf")):
@@ -114,7 +123,9 @@ class Discriminative:
                 reach(radius, self.stride, size)
 
     def start(self, view: View, edit: Edit) -> Filters:
-        """Learn the filters (n c) on step 0, all handles in one batch; warns of a handle with nothing to learn."""
+        """Learn the filters (n c) on step 0, all handles in one batch; warns of a handle with
+        nothing to learn.
+        """
         patch = sample(view.features.detach(), edit.handles[:, None], view.size)
         _warn_of_sameness(view, edit, patch, *reach(self.radius, self.stride, view.size))
         features, labels, share = self._examples(view, edit)
@@ -123,12 +134,24 @@ class Discriminative:
         gram = gram + self.ridge * torch.eye(gram.shape[-1]).to(gram)
         first = patch[:, 0] / scale
         first = first / first.square().sum(1, keepdim=True).clamp_min(1e-8)
-        history = self._adam(gram, product, first) if self.solver == "adam" else torch.stack([first, torch.linalg.solve(gram, product)])
-        losses = torch.einsum("inc,ncd,ind->in", history, gram, history) - 2 * (history * product).sum(-1) + rest
-        return Filters(patch, torch.zeros_like(edit.handles[:1]), history[-1] / scale, history / scale, losses)
+        history = (
+            self._adam(gram, product, first)
+            if self.solver == "adam"
+            else torch.stack([first, torch.linalg.solve(gram, product)])
+        )
+        losses = (
+            torch.einsum("inc,ncd,ind->in", history, gram, history)
+            - 2 * (history * product).sum(-1)
+            + rest
+        )
+        return Filters(
+            patch, torch.zeros_like(edit.handles[:1]), history[-1] / scale, history / scale, losses
+        )
 
     def find(self, view: View, memory: Filters, near: Tensor) -> TrackResult:
-        """Look for the handles in the windows around `near` (n 2); ``maps`` has "learned" and "difference"."""
+        """Look for the handles in the windows around `near` (n 2); ``maps`` has "learned" and
+        "difference".
+        """
         radius, stride = reach(self.radius, self.stride, view.size)
         pixels, features = look(view, near, radius, stride)
         learned = torch.einsum("nklc,nc->nkl", features, memory.weights)
@@ -136,21 +159,38 @@ class Discriminative:
         scores = self.fusion * stretched(learned) + (1 - self.fusion) * stretched(difference)
         points, place = best(scores, pixels)
         confidence = learned.flatten(1)[torch.arange(len(place)), place]
-        return TrackResult(points, confidence, scores, memory, {"learned": learned, "difference": difference}, stride=stride)
+        return TrackResult(
+            points,
+            confidence,
+            scores,
+            memory,
+            {"learned": learned, "difference": difference},
+            stride=stride,
+        )
 
     def _examples(self, view: View, edit: Edit) -> tuple[Tensor, Tensor, Tensor]:
-        """Features (m K c), labels (n K) and each example's share of the mean (m K); m = 1 where all handles share the whole map."""
+        """Features (m K c), labels (n K) and each example's share of the mean (m K); m = 1 where
+        all handles share the whole map.
+        """
         if self.region is None:
             pixels = cells(view.features, view.size)[None]
         else:
-            pixels = window(edit.handles, *reach(self.region, self.stride, view.size)).flatten(1, 2)
+            pixels = window(edit.handles, *reach(self.region, self.stride, view.size)).flatten(
+                1, 2
+            )
         known = inside(pixels, view.size).to(edit.handles)
         width = self.label * (self.stride or view.size[0] / REFERENCE)
         labels = torch.exp(-(pixels - edit.handles[:, None]).square().sum(-1) / (2 * width**2))
-        return sample(view.features.detach(), pixels, view.size), labels, known / known.sum(1, keepdim=True)
+        return (
+            sample(view.features.detach(), pixels, view.size),
+            labels,
+            known / known.sum(1, keepdim=True),
+        )
 
     def _adam(self, gram: Tensor, product: Tensor, z: Tensor) -> Tensor:
-        """Every filter from `z` (n c) on: (iterations + 1, n, c); Adam works number by number, so handles do not mix."""
+        """Every filter from `z` (n c) on: (iterations + 1, n, c); Adam works number by number, so
+        handles do not mix.
+        """
         z, history = z.clone(), [z]
         adam = torch.optim.Adam([z], self.lr)
         for _ in range(self.iterations):
@@ -169,7 +209,9 @@ def stretched(scores: Tensor) -> Tensor:
 
 
 def _moments(features: Tensor, labels: Tensor, share: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """The mean squared error as a quadratic, z·Gz - 2 b·z + s: G (n c c), b (n c), s (n). However many examples: c² numbers."""
+    """The mean squared error as a quadratic, z·Gz - 2 b·z + s: G (n c c), b (n c), s (n). However
+    many examples: c² numbers.
+    """
     n = len(labels)
     gram = (features * share[..., None]).mT @ features
     product = ((share * labels)[:, None] @ features.expand(n, -1, -1))[:, 0]
@@ -183,7 +225,8 @@ def _warn_of_sameness(view: View, edit: Edit, patch: Tensor, radius: int, stride
     for i in (spread <= SAME * patch[:, 0].norm(dim=-1)).nonzero()[:, 0].tolist():
         x, y = edit.handles[i].tolist()
         warnings.warn(
-            f"handle {i} at ({x:g}, {y:g}) lies on a constant patch: every pixel of its window looks the same, so there "
-            "is nothing to learn that would tell them apart; move it onto something with structure",
+            f"handle {i} at ({x:g}, {y:g}) lies on a constant patch: every pixel of its window"
+            " looks the same, so there is nothing to learn that would tell them apart; move it"
+            " onto something with structure",
             stacklevel=3,
         )

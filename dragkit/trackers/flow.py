@@ -1,7 +1,9 @@
-r"""Trackers that look at the pictures: optical flow between two of them, and particle video over several.
+r"""Trackers that look at the pictures: optical flow between two of them, and particle video over
+several.
 
-DragGAN's paper put them in the place of its own tracking (its table 1): the same motion supervision, another answer to "where is the point
-now". They know nothing of features, need the picture painted at every step, and small errors add up.
+DragGAN's paper put them in the place of its own tracking (its table 1): the same motion
+supervision, another answer to "where is the point now". They know nothing of features, need the
+picture painted at every step, and small errors add up.
 """
 
 from __future__ import annotations
@@ -18,7 +20,8 @@ from ..records import Edit, Size, TrackResult, View
 from .estimators import Estimator, check_estimator, dis
 from .nearest import NearestNeighbor, Template
 
-Follower = Callable[[Tensor, Tensor], Tensor]  # pictures (t 3 H W) in 0..1 and points (n 2) in the first → their places (t n 2)
+# pictures (t 3 H W) in 0..1 and points (n 2) in the first → their places (t n 2)
+Follower = Callable[[Tensor, Tensor], Tensor]
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,19 +43,24 @@ class Reference:
 
 @dataclass(frozen=True)
 class OpticalFlow:
-    r"""The points go where the pixels go: :math:`p ← p + v(p)`, with the flow v read at the old point.
+    r"""The points go where the pixels go: :math:`p ← p + v(p)`, with the flow v read at the old
+    point.
 
-    The confidence is not measured: NaN. A point that the flow carries out of the picture stays at its border.
-    Source: DragGAN, table 1 (RAFT); the policies and the refinement are those of students' projects.
+    The confidence is not measured: NaN. A point that the flow carries out of the picture stays at
+    its border. Source: DragGAN, table 1 (RAFT); the policies and the refinement are those of
+    students' projects.
 
     Args:
-        estimator: two pictures → flow: :func:`dis`, :class:`Raft`, or a function of your own (:mod:`dragkit.trackers.estimators`). It is
-            tried on a known motion before the first step.
-        policy: "frame": from the last picture to this one, so its errors add up. "reference": from one picture that is kept, so each answer
-            has one error alone, but must see the whole motion at once.
-        every: looks after which "reference" takes the present picture for the one to keep; not while a point is at the border.
-        refine: radius of a window, for a 512-px picture, in which the nearest neighbour of the handle's first feature corrects the answer; None
-            leaves it as it is.
+        estimator: two pictures → flow: :func:`dis`, :class:`Raft`, or a function of your own
+            (:mod:`dragkit.trackers.estimators`). It is tried on a known motion before the first
+            step.
+        policy: "frame": from the last picture to this one, so its errors add up. "reference": from
+            one picture that is kept, so each answer has one error alone, but must see the whole
+            motion at once.
+        every: looks after which "reference" takes the present picture for the one to keep; not
+            while a point is at the border.
+        refine: radius of a window, for a 512-px picture, in which the nearest neighbour of the
+            handle's first feature corrects the answer; None leaves it as it is.
 
     Raises:
         ValueError: an unknown policy, or a number out of its range.
@@ -65,7 +73,9 @@ class OpticalFlow:
 
     def __post_init__(self) -> None:
         if not callable(self.estimator):
-            raise ValueError(f"estimator is {self.estimator!r}; give a function of two pictures, such as dis")
+            raise ValueError(
+                f"estimator is {self.estimator!r}; give a function of two pictures, such as dis"
+            )
         if self.policy not in ("frame", "reference"):
             raise ValueError(f'unknown policy {self.policy!r}; choose "frame" or "reference"')
         if not isinstance(self.every, int) or isinstance(self.every, bool) or self.every < 1:
@@ -85,12 +95,17 @@ class OpticalFlow:
     def find(self, view: View, memory: Reference, near: Tensor) -> TrackResult:
         """Follow the flow from the picture that is kept to this one."""
         if not inside(memory.points, view.size).all():
-            raise ValueError(f"the reference has points outside the picture: {memory.points.tolist()}; begin anew from points inside")
+            raise ValueError(
+                f"the reference has points outside the picture: {memory.points.tolist()}; begin"
+                " anew from points inside"
+            )
         flow = self.estimator(memory.picture, view.image)
         points = _within(memory.points + sample(flow, memory.points, view.size), view.size)
         found = _seen(points, None)
         if memory.template is not None:
-            found = replace(NearestNeighbor(self.refine).find(view, memory.template, points), centre=points)
+            found = replace(
+                NearestNeighbor(self.refine).find(view, memory.template, points), centre=points
+            )
         edge = points.new_tensor([view.size[1] - 1, view.size[0] - 1])
         lost = ((points == 0) | (points == edge)).any()
         if self.policy == "frame" or (memory.age + 1 >= self.every and not lost):
@@ -102,7 +117,9 @@ class OpticalFlow:
 
 @dataclass(frozen=True, eq=False)
 class Reel:
-    """What particle video remembers: the last `pictures` (t 3 H W), and the handles' `places` in them (t n 2)."""
+    """What particle video remembers: the last `pictures` (t 3 H W), and the handles' `places` in
+    them (t n 2).
+    """
 
     pictures: Tensor
     places: Tensor
@@ -110,10 +127,12 @@ class Reel:
 
 @dataclass(frozen=True)
 class Particles:
-    """Points followed through the last few pictures at once, as PIPs (DragGAN's table 1) or CoTracker do. The confidence is NaN.
+    """Points followed through the last few pictures at once, as PIPs (DragGAN's table 1) or
+    CoTracker do. The confidence is NaN.
 
     Args:
-        film: pictures (t 3 H W) in 0..1 and points (n 2), in pixels of the first one → their places (t n 2): your call of such a model.
+        film: pictures (t 3 H W) in 0..1 and points (n 2), in pixels of the first one → their
+            places (t n 2): your call of such a model.
         length: how many pictures it gets at most (PIPs: 8).
 
     Raises:
@@ -125,7 +144,9 @@ class Particles:
 
     def __post_init__(self) -> None:
         if not isinstance(self.length, int) or isinstance(self.length, bool) or self.length < 2:
-            raise ValueError(f"length is {self.length!r}; give a whole number of pictures from 2 on")
+            raise ValueError(
+                f"length is {self.length!r}; give a whole number of pictures from 2 on"
+            )
 
     def start(self, view: View, edit: Edit) -> Reel:
         """Keep the first picture."""
@@ -137,7 +158,10 @@ class Particles:
         places = self.film(pictures, memory.places[0])
         expected = (len(pictures), *near.shape)
         if tuple(places.shape) != expected:
-            raise ValueError(f"the film gave places {tuple(places.shape)}; for {len(pictures)} pictures and {len(near)} points they are {expected}")
+            raise ValueError(
+                f"the film gave places {tuple(places.shape)}; for {len(pictures)} pictures and"
+                f" {len(near)} points they are {expected}"
+            )
         points = _within(places[-1].to(near), view.size)
         keep = slice(-(self.length - 1), None)
         return _seen(points, Reel(pictures[keep], torch.cat([memory.places, points[None]])[keep]))

@@ -9,11 +9,13 @@ from ..records import Edit, TrackResult, View
 
 
 def follow(tracker: Any, views: Sequence[View], edit: Edit) -> Iterator[TrackResult]:
-    """What `tracker` says of each of the `views`: it learns on the first, each search is around its last answer.
+    """What `tracker` says of each of the `views`: it learns on the first, each search is around
+    its last answer.
 
     Args:
         tracker: has ``start(view, edit)`` and ``find(view, memory, near)``.
-        edit: its handles (n 2) are where the search begins; of its targets only some trackers take notice.
+        edit: its handles (n 2) are where the search begins; of its targets only some trackers take
+            notice.
     """
     memory, near = tracker.start(views[0], edit), edit.handles
     for view in views:

@@ -15,7 +15,9 @@ from .windows import best, look, similarity
 
 @dataclass(frozen=True, eq=False)
 class Template:
-    """What nearest-neighbour tracking remembers: ``patch`` (n 1 c), each handle's feature, on ``offsets`` (1 2) = (0, 0)."""
+    """What nearest-neighbour tracking remembers: ``patch`` (n 1 c), each handle's feature, on
+    ``offsets`` (1 2) = (0, 0).
+    """
 
     patch: Tensor
     offsets: Tensor
@@ -27,13 +29,15 @@ class NearestNeighbor:
 
     .. math:: p_i = \arg\min_{q ∈ Ω_2(p_i, r)} ‖F(q) - f_i‖, \qquad f_i = F_0(p_i^0)
 
-    f_i is never refreshed. Source: DragGAN, eq. 2. The score is the distance with its sign turned, so
-    that the best is the highest; the confidence is our choice: 1 - ‖F(p) - f‖ / ‖f‖, 1 at the start.
+    f_i is never refreshed. Source: DragGAN, eq. 2. The score is the distance with its sign turned,
+    so that the best is the highest; the confidence is our choice: 1 - ‖F(p) - f‖ / ‖f‖, 1 at the
+    start.
 
     Args:
         radius: of the square window, for a 512-px picture (paper: 12); with a `stride`, in those.
         norm: 1 as in the paper, 2 as in the official code.
-        strict: the window ends before the radius, as in the paper; else it includes it, as in the code.
+        strict: the window ends before the radius, as in the paper; else it includes it, as in the
+            code.
         stride: pixels between the places looked at (DragDiffusion: 2); None for every pixel.
     """
 
@@ -49,7 +53,10 @@ class NearestNeighbor:
     def check(self, size: Size) -> None:
         """Raise ValueError where the radius is below one pixel in a picture of `size`."""
         if reach(self.radius, self.stride, size)[0] - self.strict < 1:
-            raise ValueError(f"radius {self.radius:g}, strict, leaves a window of one pixel in a picture of {size[0]} px; use a larger one")
+            raise ValueError(
+                f"radius {self.radius:g}, strict, leaves a window of one pixel in a picture of"
+                f" {size[0]} px; use a larger one"
+            )
 
     def start(self, view: View, edit: Edit) -> Template:
         """Remember the features (n c) at the handles of step 0."""

@@ -1,20 +1,24 @@
-r"""Train the bundled landmark network: ``python -m dragkit.training.landmarks --out runs/landmarks``.
+r"""Train the bundled landmark network: ``python -m dragkit.training.landmarks --out
+runs/landmarks``.
 
-It learns from renders, half of them uniform random lions, half truncated ones such as the generator paints, each
-with its exact landmarks t. Pictures are blurred, brightened and made noisy at random, because generated ones are
-softer than renders. With p the softmax of a score map and c its cells,
+It learns from renders, half of them uniform random lions, half truncated ones such as the
+generator paints, each with its exact landmarks t. Pictures are blurred, brightened and made noisy
+at random, because generated ones are softer than renders. With p the softmax of a score map and c
+its cells,
 
     L = mean ‖Σ p_c c - t‖ + 0.1 · mean Σ p_c ‖c - t‖   over the landmarks that are not covered;
 
-the second term keeps a map in one spot. The run writes ``state.pt`` (to go on from), ``landmarks.safetensors``
-and its card ``landmarks.json`` with the error on renders and on generated pictures that it has not seen.
+the second term keeps a map in one spot. The run writes ``state.pt`` (to go on from),
+``landmarks.safetensors`` and its card ``landmarks.json`` with the error on renders and on
+generated pictures that it has not seen.
 """
 
 from __future__ import annotations
 
 import os
 
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before torch: three times faster on few cores
+# before torch: three times faster on few cores
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 import argparse
 import json
@@ -37,7 +41,8 @@ from ..worlds.lion import LANDMARKS, Lion
 from . import pairs
 
 SAVE_SECONDS = 150
-LEARN, HELD_OUT = 1_000_000, 2_000_000  # first seeds of the renders; the generator's own pictures have small ones
+# first seeds of the renders; the generator's own pictures have small ones
+LEARN, HELD_OUT = 1_000_000, 2_000_000
 
 
 def lion(seed: int) -> Lion:
@@ -58,7 +63,9 @@ def render(seed: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def prepare(folder: Path, first: int, count: int) -> tuple[np.ndarray, np.ndarray]:
-    """Render seeds first..first+count-1, or open what is there: uint8 (count 3 128 128), truth (count k 2)."""
+    """Render seeds first..first+count-1, or open what is there: uint8 (count 3 128 128), truth
+    (count k 2).
+    """
     paths = [folder / f"{name}_{first}_{count}.npy" for name in ("pictures", "truth")]
     if not paths[1].exists():  # it is written last
         pictures = np.lib.format.open_memmap(paths[0], "w+", np.uint8, (count, 3, SIZE, SIZE))
@@ -73,7 +80,9 @@ def prepare(folder: Path, first: int, count: int) -> tuple[np.ndarray, np.ndarra
 
 
 def augment(images: Tensor) -> Tensor:
-    """Half of the pictures (b 3 h w) blurred by σ in 0.3..1.2 px; each made brighter, flatter or noisier at random."""
+    """Half of the pictures (b 3 h w) blurred by σ in 0.3..1.2 px; each made brighter, flatter or
+    noisier at random.
+    """
     b = len(images)
     sigma = torch.empty(1).uniform_(0.3, 1.2)
     kernel = torch.exp(-((torch.arange(-3, 4) / sigma) ** 2) / 2)
@@ -103,7 +112,9 @@ def batch(data: tuple[np.ndarray, np.ndarray], step: int, count: int) -> tuple[T
 
 
 def rate(done: float, lr: float) -> float:
-    """The learning rate when the part `done` (0..1) of the run is over: a short rise, then half a cosine."""
+    """The learning rate when the part `done` (0..1) of the run is over: a short rise, then half a
+    cosine.
+    """
     return lr * min(done / 0.03 + 0.01, (1 + math.cos(math.pi * min(done, 1))) / 2)
 
 
@@ -132,18 +143,24 @@ class Run:
 
     def save(self, path: Path) -> None:
         state = {"network": self.network.state_dict(), "optimiser": self.optimiser.state_dict()}
-        torch.save(state | {"images": self.images, "seconds": self.seconds}, path.with_suffix(".part"))
+        torch.save(
+            state | {"images": self.images, "seconds": self.seconds}, path.with_suffix(".part")
+        )
         path.with_suffix(".part").replace(path)
 
     def restore(self, path: Path) -> None:
-        state = torch.load(path, map_location=next(self.network.parameters()).device, weights_only=True)
+        state = torch.load(
+            path, map_location=next(self.network.parameters()).device, weights_only=True
+        )
         self.network.load_state_dict(state["network"])
         self.optimiser.load_state_dict(state["optimiser"])
         self.images, self.seconds = state["images"], state["seconds"]
 
 
 def train(run: Run, data: tuple[np.ndarray, np.ndarray], path: Path, settings: dict) -> None:
-    """Go on until `settings["until"]` pictures are seen, saving to `path` as it goes and when it is stopped."""
+    """Go on until `settings["until"]` pictures are seen, saving to `path` as it goes and when it
+    is stopped.
+    """
     run.network.train()
     saved = last = time.monotonic()
     bar = tqdm(total=settings["until"], initial=run.images, desc="landmarks", unit="picture")
@@ -170,7 +187,9 @@ def distances(network: LandmarkNetwork, pictures: Tensor, points: np.ndarray) ->
 
 
 def generated(count: int) -> tuple[Tensor, np.ndarray]:
-    """The bundled lion's pictures of seeds 0..count-1, and the landmarks of the lions that it was taught to paint."""
+    """The bundled lion's pictures of seeds 0..count-1, and the landmarks of the lions that it was
+    taught to paint.
+    """
     model = load("lion", device="cpu")
     pictures = torch.stack([model.finish(model.sample(seed)) for seed in range(count)])
     lions = [Lion.of_latent(model.sample_z(seed), model.truncation) for seed in range(count)]
@@ -183,8 +202,9 @@ def summary(distance: np.ndarray) -> dict[str, dict[str, float]]:
     columns = {name: values[~np.isnan(values)] for name, values in columns.items()}
     return {
         name: {"mean": round(float(v.mean()), 3), "p90": round(float(np.quantile(v, 0.9)), 3)}
-        for name, v in columns.items() if len(v)
-    }  # fmt: skip
+        for name, v in columns.items()
+        if len(v)
+    }
 
 
 def errors(network: LandmarkNetwork, held_out: tuple[np.ndarray, np.ndarray], count: int) -> dict:
@@ -194,11 +214,15 @@ def errors(network: LandmarkNetwork, held_out: tuple[np.ndarray, np.ndarray], co
         "unit": f"pixels of a picture of {SIZE} px; only landmarks that are not covered",
         "renders": {
             "of": f"{len(points)} renders that it has not learnt from",
-            **summary(distances(network, torch.from_numpy(np.array(pictures)).float() / 255, points)),
+            **summary(
+                distances(network, torch.from_numpy(np.array(pictures)).float() / 255, points)
+            ),
         },
         "generated": {
-            "of": f"the bundled lion's seeds 0..{count - 1}, against the lion it was taught to paint: "
-            "the network's error and the generator's own together",
+            "of": (
+                f"the bundled lion's seeds 0..{count - 1}, against the lion it was taught to"
+                " paint: the network's error and the generator's own together"
+            ),
             **summary(distances(network, *generated(count))),
         },
     }
@@ -209,21 +233,44 @@ def card(run: Run, error: dict, settings: dict) -> dict:
     parameters = list(run.network.parameters())
     return {
         "model": "landmark network (convolutions, a score map for each landmark, soft-argmax)",
-        "names": list(LANDMARKS), "resolution": SIZE, "parameters": sum(p.numel() for p in parameters),
-        "data": f"{settings['pictures']} renders of dragkit's own procedural lion, half of them uniform, half truncated",
-        "licence": "MIT", "images_seen": run.images, "minutes": round(run.seconds / 60, 1),
+        "names": list(LANDMARKS),
+        "resolution": SIZE,
+        "parameters": sum(p.numel() for p in parameters),
+        "data": (
+            f"{settings['pictures']} renders of dragkit's own procedural lion, half of them"
+            " uniform, half truncated"
+        ),
+        "licence": "MIT",
+        "images_seen": run.images,
+        "minutes": round(run.seconds / 60, 1),
         "machine": f"{parameters[0].device.type}, {os.cpu_count()} cores, {platform.machine()}",
-        "torch": torch.__version__, "settings": settings, "error": error,
-    }  # fmt: skip
+        "torch": torch.__version__,
+        "settings": settings,
+        "error": error,
+    }
 
 
 def main(arguments: list[str] | None = None) -> None:
     """The command line; `--help` lists the settings."""
-    parser = argparse.ArgumentParser(prog="python -m dragkit.training.landmarks", description=__doc__.split("\n\n")[0])
-    parser.add_argument("--out", type=Path, default=Path("runs/landmarks"), help="folder of the run; goes on from what is there")
+    parser = argparse.ArgumentParser(
+        prog="python -m dragkit.training.landmarks", description=__doc__.split("\n\n")[0]
+    )
+    parser.add_argument(
+        "--out",
+        type=Path,
+        default=Path("runs/landmarks"),
+        help="folder of the run; goes on from what is there",
+    )
     parser.add_argument("--pictures", type=int, default=24_000, help="how many lions to render")
-    parser.add_argument("--held-out", type=int, default=2_000, help="how many more to measure the error on")
-    parser.add_argument("--generated", type=int, default=500, help="how many of the bundled lion's pictures to measure it on")
+    parser.add_argument(
+        "--held-out", type=int, default=2_000, help="how many more to measure the error on"
+    )
+    parser.add_argument(
+        "--generated",
+        type=int,
+        default=500,
+        help="how many of the bundled lion's pictures to measure it on",
+    )
     parser.add_argument("--until", type=int, default=64_000, help="pictures seen in all")
     parser.add_argument("--batch", type=int, default=32)
     parser.add_argument("--lr", type=float, default=3e-3)
@@ -237,15 +284,20 @@ def main(arguments: list[str] | None = None) -> None:
     data = prepare(options.out, LEARN, options.pictures)
     torch.manual_seed(0)
     torch.set_flush_denormal(True)  # numbers next to zero are slow on a CPU, and worth nothing
-    network = LandmarkNetwork(tuple(LANDMARKS)).to(options.device, memory_format=torch.channels_last)
+    network = LandmarkNetwork(tuple(LANDMARKS)).to(
+        options.device, memory_format=torch.channels_last
+    )
     run = Run(network, torch.optim.AdamW(network.parameters(), options.lr, weight_decay=1e-3))
     if (options.out / "state.pt").exists():
         run.restore(options.out / "state.pt")
     train(run, data, options.out / "state.pt", settings)
     save_landmarks(network, options.out / "landmarks.safetensors")
-    stored = open_landmarks(options.out / "landmarks.safetensors", options.device)  # measured as it is stored
+    # measured as it is stored
+    stored = open_landmarks(options.out / "landmarks.safetensors", options.device)
     error = errors(stored, held_out, options.generated)
-    (options.out / "landmarks.json").write_text(json.dumps(card(run, error, settings), indent=2) + "\n")
+    (options.out / "landmarks.json").write_text(
+        json.dumps(card(run, error, settings), indent=2) + "\n"
+    )
     for kind in ("renders", "generated"):
         every = error[kind]["all"]
         print(f"{kind}: {every['mean']} px off in the mean, 90 % within {every['p90']} px")

@@ -6,10 +6,11 @@ factors are known, so a latent can be tied to its picture. With ẑ the latent a
 
     factor = low + (high - low) · Φ(ψ · ẑ),
 
-so truncation means the same on both sides: w pulled toward w_avg, factors pulled toward their middle.
-Each pair has two latents, as in StyleGAN2's style mixing: the first gives the geometry (pose, mouth,
-ears, mane …) through the coarse rows of w+, the second the colours and the light through the rest.
-Our choice: it is what lets a laptop CPU train a generator in the time of a lecture.
+so truncation means the same on both sides: w pulled toward w_avg, factors pulled toward their
+middle. Each pair has two latents, as in StyleGAN2's style mixing: the first gives the geometry
+(pose, mouth, ears, mane …) through the coarse rows of w+, the second the colours and the light
+through the rest. Our choice: it is what lets a laptop CPU train a generator in the time of a
+lecture.
 """
 
 from __future__ import annotations
@@ -33,7 +34,9 @@ def latents(index: int) -> tuple[np.ndarray, float]:
 
 
 def lion(z: np.ndarray, truncation: float) -> Lion:
-    """The lion of latents z (2 n_factors): geometry from the first row, appearance from the second."""
+    """The lion of latents z (2 n_factors): geometry from the first row, appearance from the
+    second.
+    """
     return Lion.from_normal(truncation * np.concatenate([z[0, :GEOMETRY], z[1, GEOMETRY:]]))
 
 
@@ -44,7 +47,9 @@ def render(index: int, size: int = 128) -> np.ndarray:
 
 
 def prepare(path: Path, count: int, size: int) -> np.ndarray:
-    """Render pairs 0..count-1 into `path` (uint8 count 3 size size), or open what is there already."""
+    """Render pairs 0..count-1 into `path` (uint8 count 3 size size), or open what is there
+    already.
+    """
     if path.exists() and np.load(path, mmap_mode="r").shape == (count, 3, size, size):
         return np.load(path, mmap_mode="r")
     part = path.with_suffix(".part")

@@ -1,8 +1,9 @@
 r"""Train the bundled lion: ``python -m dragkit.training.stylegan2 --out runs/lion``.
 
-StyleGAN2, grown from 32 px, trained by two teachers. The *pair* teacher knows which picture belongs to
-a latent (:mod:`dragkit.training.pairs`) and asks for that picture; the *adversarial* one, at the last
-size, asks for pictures that a discriminator D takes for renders (Goodfellow et al., non-saturating):
+StyleGAN2, grown from 32 px, trained by two teachers. The *pair* teacher knows which picture
+belongs to a latent (:mod:`dragkit.training.pairs`) and asks for that picture; the *adversarial*
+one, at the last size, asks for pictures that a discriminator D takes for renders (Goodfellow et
+al., non-saturating):
 
     L_G = mean c|G(z) - x| + mean |∇G(z) - ∇x| + λ softplus(-D(G(z))),
     L_D = softplus(D(G(z))) + softplus(-D(x)) + γ/2 ‖∇_x D(x)‖²   (R1, every 16th step).
@@ -15,7 +16,8 @@ from __future__ import annotations
 
 import os
 
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before torch: three times faster on few cores
+# before torch: three times faster on few cores
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 import argparse
 import json
@@ -46,14 +48,18 @@ def batches(pictures: np.ndarray, batch: int, size: int, device: str, start: int
         start += 1
         z, truncation = zip(*map(pairs.latents, chosen))
         real = torch.from_numpy(pictures[chosen]).to(device).float() / 127.5 - 1
-        real = F.interpolate(real, size=size, mode="area").contiguous(memory_format=torch.channels_last)
+        real = F.interpolate(real, size=size, mode="area").contiguous(
+            memory_format=torch.channels_last
+        )
         as_tensor = lambda a: torch.tensor(np.array(a), dtype=torch.float32, device=device)  # noqa: E731
         yield as_tensor(z), as_tensor(truncation), real
 
 
 def sheet(trainer: Trainer, pictures: np.ndarray, rows: int = 4, columns: int = 12) -> Image.Image:
     """`rows` of seeds at truncation 0.7 over two rows of renders."""
-    z = np.stack([np.random.RandomState(s).randn(trainer.ema.mapping.z_dim) for s in range(rows * columns)])
+    z = np.stack(
+        [np.random.RandomState(s).randn(trainer.ema.mapping.z_dim) for s in range(rows * columns)]
+    )
     device = next(trainer.ema.parameters()).device
     with torch.no_grad():
         made = trainer.ema(torch.tensor(z, dtype=torch.float32, device=device), 0.7).cpu()
@@ -65,16 +71,22 @@ def sheet(trainer: Trainer, pictures: np.ndarray, rows: int = 4, columns: int = 
 
 
 def published(generator: Generator, scale: float = W_SCALE) -> dict[str, Tensor]:
-    """The state dict with w made `scale` times as long, and the affine layers that read it as much stronger.
+    """The state dict with w made `scale` times as long, and the affine layers that read it as much
+    stronger.
 
-    The pictures stay the same to the last bit. What changes is how far a drag's Adam step of the published
-    size (1e-3) goes: w's unit is a matter of convention, and this lion's is large.
+    The pictures stay the same to the last bit. What changes is how far a drag's Adam step of the
+    published size (1e-3) goes: w's unit is a matter of convention, and this lion's is large.
     """
-    state = {name: value.detach().cpu().contiguous() for name, value in generator.state_dict().items()}
+    state = {
+        name: value.detach().cpu().contiguous() for name, value in generator.state_dict().items()
+    }
     last = f"mapping.fc{generator.mapping.layers - 1}"
     for name in (f"{last}.weight", f"{last}.bias", "mapping.w_avg"):
         state[name] = state[name] * scale
-    return {name: value / scale if name.endswith("affine.weight") else value for name, value in state.items()}
+    return {
+        name: value / scale if name.endswith("affine.weight") else value
+        for name, value in state.items()
+    }
 
 
 def save(trainer: Trainer, out: Path, pictures: np.ndarray, settings: dict) -> None:
@@ -86,16 +98,35 @@ def save(trainer: Trainer, out: Path, pictures: np.ndarray, settings: dict) -> N
     card = {
         "model": "StyleGAN2 (skip architecture, constant noise)",
         "data": f"{len(pictures)} pictures of dragkit's own procedural lion, each with its latent",
-        "licence": "MIT", "resolution": trainer.size, "feature_block": min(64, trainer.size), "w_scale": W_SCALE,
-        "objective": "pairs (picture of the latent), then also adversarial (R1) from adversarial_from images on",
-        "images_seen": trainer.images, "minutes": round(trainer.seconds / 60, 1),
-        "machine": f"{trainer.ema.mapping.w_avg.device.type}, {os.cpu_count()} cores, {platform.machine()}",
-        "torch": torch.__version__, "settings": settings, "history": trainer.history,
-    }  # fmt: skip
+        "licence": "MIT",
+        "resolution": trainer.size,
+        "feature_block": min(64, trainer.size),
+        "w_scale": W_SCALE,
+        "objective": (
+            "pairs (picture of the latent), then also adversarial (R1) from adversarial_from"
+            " images on"
+        ),
+        "images_seen": trainer.images,
+        "minutes": round(trainer.seconds / 60, 1),
+        "machine": (
+            f"{trainer.ema.mapping.w_avg.device.type}, {os.cpu_count()} cores,"
+            f" {platform.machine()}"
+        ),
+        "torch": torch.__version__,
+        "settings": settings,
+        "history": trainer.history,
+    }
     (out / "lion.json").write_text(json.dumps(card, indent=2) + "\n")
 
 
-def train(trainer: Trainer, pictures: np.ndarray, until: int, adversarial: float, out: Path, settings: dict) -> None:
+def train(
+    trainer: Trainer,
+    pictures: np.ndarray,
+    until: int,
+    adversarial: float,
+    out: Path,
+    settings: dict,
+) -> None:
     """Run one size up to `until` images seen in all, saving as it goes and when it is stopped."""
     device, batch = next(trainer.g.parameters()).device.type, settings["batch"]
     stream = batches(pictures, batch, trainer.size, device, start=trainer.images // batch)
@@ -109,8 +140,15 @@ def train(trainer: Trainer, pictures: np.ndarray, until: int, adversarial: float
             bar.update(batch)
             bar.set_postfix({k: f"{v:.3f}" for k, v in losses.items()}, refresh=False)
             if now - saved > SAVE_SECONDS:
-                trainer.history.append({"images": trainer.images, "size": trainer.size, "lr": settings["lr"],
-                                        "adversarial": adversarial, **losses})  # fmt: skip
+                trainer.history.append(
+                    {
+                        "images": trainer.images,
+                        "size": trainer.size,
+                        "lr": settings["lr"],
+                        "adversarial": adversarial,
+                        **losses,
+                    }
+                )
                 save(trainer, out, pictures, settings)
                 saved = last = time.monotonic()
     finally:
@@ -120,27 +158,57 @@ def train(trainer: Trainer, pictures: np.ndarray, until: int, adversarial: float
 
 def main(arguments: list[str] | None = None) -> None:
     """The command line; `--help` lists the settings."""
-    parser = argparse.ArgumentParser(prog="python -m dragkit.training.stylegan2", description=__doc__.split("\n\n")[0])
-    parser.add_argument("--out", type=Path, default=Path("runs/lion"), help="folder of the run; goes on from what is there")
+    parser = argparse.ArgumentParser(
+        prog="python -m dragkit.training.stylegan2", description=__doc__.split("\n\n")[0]
+    )
+    parser.add_argument(
+        "--out",
+        type=Path,
+        default=Path("runs/lion"),
+        help="folder of the run; goes on from what is there",
+    )
     parser.add_argument("--pictures", type=int, default=24_000, help="how many lions to render")
-    parser.add_argument("--sizes", type=int, nargs="+", default=[32, 64, 128], help="picture sides, growing")
-    parser.add_argument("--until", type=int, nargs="+", default=[60_000, 80_000, 125_000], help="images seen in all at the end of each size")
+    parser.add_argument(
+        "--sizes", type=int, nargs="+", default=[32, 64, 128], help="picture sides, growing"
+    )
+    parser.add_argument(
+        "--until",
+        type=int,
+        nargs="+",
+        default=[60_000, 80_000, 125_000],
+        help="images seen in all at the end of each size",
+    )
     parser.add_argument("--batch", type=int, default=8)
     parser.add_argument("--lr", type=float, default=3e-3)
-    parser.add_argument("--adversarial", type=float, default=0.002, help="weight of the discriminator at the last size")
-    parser.add_argument("--adversarial-from", type=int, default=103_000, help="images seen before it joins")
+    parser.add_argument(
+        "--adversarial",
+        type=float,
+        default=0.002,
+        help="weight of the discriminator at the last size",
+    )
+    parser.add_argument(
+        "--adversarial-from", type=int, default=103_000, help="images seen before it joins"
+    )
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     options = parser.parse_args(arguments)
     if len(options.sizes) != len(options.until):
-        parser.error(f"--sizes has {len(options.sizes)} numbers and --until {len(options.until)}; give one for each size")
+        parser.error(
+            f"--sizes has {len(options.sizes)} numbers and --until {len(options.until)}; give one"
+            " for each size"
+        )
     options.out.mkdir(parents=True, exist_ok=True)
     settings = {k: v for k, v in vars(options).items() if k not in ("out", "device")}
     pictures = pairs.prepare(options.out / "pictures.npy", options.pictures, options.sizes[-1])
     state = None
     if (options.out / "state.pt").exists():
-        state = torch.load(options.out / "state.pt", map_location=options.device, weights_only=True)
+        state = torch.load(
+            options.out / "state.pt", map_location=options.device, weights_only=True
+        )
         if state["size"] not in options.sizes:
-            parser.error(f"the run in {options.out} stands at {state['size']} px, which is not among --sizes {options.sizes}")
+            parser.error(
+                f"the run in {options.out} stands at {state['size']} px, which is not among"
+                f" --sizes {options.sizes}"
+            )
     torch.manual_seed(0)
     torch.set_flush_denormal(True)  # numbers next to zero are slow on a CPU, and worth nothing
     trainer = None
@@ -154,7 +222,9 @@ def main(arguments: list[str] | None = None) -> None:
             grown.restore(state)
         trainer = grown
         if size == options.sizes[-1]:
-            train(trainer, pictures, min(until, options.adversarial_from), 0, options.out, settings)
+            train(
+                trainer, pictures, min(until, options.adversarial_from), 0, options.out, settings
+            )
             train(trainer, pictures, until, options.adversarial, options.out, settings)
         else:
             train(trainer, pictures, until, 0, options.out, settings)

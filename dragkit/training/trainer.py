@@ -1,4 +1,6 @@
-r"""A generator and its two teachers, one update at a time; :mod:`dragkit.training.stylegan2` runs it."""
+r"""A generator and its two teachers, one update at a time; :mod:`dragkit.training.stylegan2` runs
+it.
+"""
 
 from __future__ import annotations
 
@@ -19,9 +21,11 @@ R1_EVERY = 16
 
 
 class Discriminator(nn.Module):
-    """Patch (b 3 64 64) → logit (b): convolutions and halvings to 4 px, the batch's spread, two layers.
+    """Patch (b 3 64 64) → logit (b): convolutions and halvings to 4 px, the batch's spread, two
+    layers.
 
-    Random patches are enough, since the pair teacher knows where everything belongs, and four times cheaper.
+    Random patches are enough, since the pair teacher knows where everything belongs, and four
+    times cheaper.
     """
 
     def __init__(self) -> None:
@@ -32,9 +36,13 @@ class Discriminator(nn.Module):
         self.body = nn.Sequential(*layers)
         last = JUDGE_CHANNELS[-1]
         self.head = nn.Sequential(
-            nn.Conv2d(last + 1, last, 3, padding=1), nn.LeakyReLU(0.2), nn.Flatten(),
-            nn.Linear(16 * last, last), nn.LeakyReLU(0.2), nn.Linear(last, 1),
-        )  # fmt: skip
+            nn.Conv2d(last + 1, last, 3, padding=1),
+            nn.LeakyReLU(0.2),
+            nn.Flatten(),
+            nn.Linear(16 * last, last),
+            nn.LeakyReLU(0.2),
+            nn.Linear(last, 1),
+        )
 
     def forward(self, patch: Tensor) -> Tensor:
         x = self.body(patch)
@@ -49,21 +57,29 @@ def patches(*images: Tensor) -> list[Tensor]:
 
 
 def fake(g: Generator, z: Tensor, truncation: Tensor) -> Tensor:
-    """Pictures of latent pairs z (b 2 z_dim): coarse rows of w+ from the first, the rest from the second."""
+    """Pictures of latent pairs z (b 2 z_dim): coarse rows of w+ from the first, the rest from the
+    second.
+    """
     w = g.mapping(z.flatten(0, 1)).view(*z.shape[:2], -1)
     if g.training:
         g.mapping.w_avg.lerp_(w.detach().mean((0, 1)), 0.005)
     w = g.mapping.w_avg + truncation[:, None, None] * (w - g.mapping.w_avg)
     rows = g.synthesis.num_ws
-    return g.synthesis(torch.cat([w[:, :1].expand(-1, COARSE, -1), w[:, 1:].expand(-1, rows - COARSE, -1)], 1))
+    return g.synthesis(
+        torch.cat([w[:, :1].expand(-1, COARSE, -1), w[:, 1:].expand(-1, rows - COARSE, -1)], 1)
+    )
 
 
 def pair_loss(image: Tensor, real: Tensor) -> Tensor:
-    """mean c|Δ| + mean |∇Δ|: small things of high contrast c count (eyes, nose), and edges stay sharp."""
+    """mean c|Δ| + mean |∇Δ|: small things of high contrast c count (eyes, nose), and edges stay
+    sharp.
+    """
     difference = image - real
     around = F.avg_pool2d(real, 9, stride=1, padding=4, count_include_pad=False)
     contrast = 1 + 4 * (real - around).abs().mean(1, keepdim=True)
-    return (contrast * difference.abs()).mean() + sum(difference.diff(dim=d).abs().mean() for d in (2, 3))
+    return (contrast * difference.abs()).mean() + sum(
+        difference.diff(dim=d).abs().mean() for d in (2, 3)
+    )
 
 
 class Trainer:
@@ -76,8 +92,12 @@ class Trainer:
         self.g = make(Generator(channels, len(FACTORS), W_DIM, MAPPING_LAYERS))
         self.d = make(Discriminator())
         self.ema = copy.deepcopy(self.g).eval().requires_grad_(False)
-        # The mapping's weights are stored 100 times larger than used: at the common rate it would hardly move.
-        groups = [{"params": self.g.mapping.parameters(), "lr": 30 * lr}, {"params": self.g.synthesis.parameters()}]
+        # The mapping's weights are stored 100 times larger than used: at the common rate it would
+        # hardly move.
+        groups = [
+            {"params": self.g.mapping.parameters(), "lr": 30 * lr},
+            {"params": self.g.synthesis.parameters()},
+        ]
         self.g_optimiser = torch.optim.Adam(groups, lr, betas=(0.9, 0.99))
         self.d_optimiser = torch.optim.Adam(self.d.parameters(), lr / 2, betas=(0.0, 0.99))
 
@@ -89,7 +109,9 @@ class Trainer:
         self.ema.load_state_dict(smaller.ema.state_dict(), strict=False)
         self.images, self.seconds, self.history = smaller.images, smaller.seconds, smaller.history
 
-    def step(self, z: Tensor, truncation: Tensor, real: Tensor, adversarial: float) -> dict[str, float]:
+    def step(
+        self, z: Tensor, truncation: Tensor, real: Tensor, adversarial: float
+    ) -> dict[str, float]:
         """One update of G and, where `adversarial` (λ) is not 0, one of D."""
         image = fake(self.g, z, truncation)
         loss = pair_loss(image, real)
@@ -126,8 +148,16 @@ class Trainer:
         self.ema.mapping.w_avg.copy_(self.g.mapping.w_avg)
 
     def state(self) -> dict:
-        nets = {name: getattr(self, name).state_dict() for name in ("g", "d", "ema", "g_optimiser", "d_optimiser")}
-        return nets | {"size": self.size, "images": self.images, "seconds": self.seconds, "history": self.history}
+        nets = {
+            name: getattr(self, name).state_dict()
+            for name in ("g", "d", "ema", "g_optimiser", "d_optimiser")
+        }
+        return nets | {
+            "size": self.size,
+            "images": self.images,
+            "seconds": self.seconds,
+            "history": self.history,
+        }
 
     def restore(self, state: dict) -> None:
         """Go on from what `state` returned."""
@@ -136,7 +166,11 @@ class Trainer:
             getattr(self, name).load_state_dict(state[name])
         for group, rate in zip(self.g_optimiser.param_groups, rates):
             group["lr"] = rate  # that of this call, which may go on more slowly
-        self.images, self.seconds, self.history = state["images"], state["seconds"], state["history"]
+        self.images, self.seconds, self.history = (
+            state["images"],
+            state["seconds"],
+            state["history"],
+        )
 
 
 def _descend(optimiser: torch.optim.Optimizer, loss: Tensor) -> None:

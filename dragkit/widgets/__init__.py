@@ -1,4 +1,6 @@
-"""Widgets for notebooks: pick an edit, watch a run, or both at once; compare runs; look at the features; open a benchmark's rows."""
+"""Widgets for notebooks: pick an edit, watch a run, or both at once; compare runs; look at the
+features; open a benchmark's rows.
+"""
 
 from .compare import Compare as Compare
 from .features import Features as Features

@@ -16,16 +16,18 @@ from PIL import Image
 from ..compose import encode
 
 LOCK = threading.RLock()  # ipycanvas has one queue for all canvases and is not thread safe
-ARROWS = {"ArrowLeft": (-1, 0), "ArrowRight": (1, 0), "ArrowUp": (0, -1), "ArrowDown": (0, 1)}  # keys, to (x, y)
+# keys, to (x, y)
+ARROWS = {"ArrowLeft": (-1, 0), "ArrowRight": (1, 0), "ArrowUp": (0, -1), "ArrowDown": (0, 1)}
 PAUSE = 1 / 25  # s; a browser takes no more, so frames in between are dropped here
 
 
 @contextlib.contextmanager
 def batch():
-    """Send all drawing inside in one message; use it instead of ipycanvas's ``hold_canvas``. Re-entrant.
+    """Send all drawing inside in one message; use it instead of ipycanvas's ``hold_canvas``.
+    Re-entrant.
 
-    It is safe in threads, leaves nothing behind after an exception, and always names its canvas first, so
-    that a page that was loaded anew finds it.
+    It is safe in threads, leaves nothing behind after an exception, and always names its canvas
+    first, so that a page that was loaded anew finds it.
     """
     manager = ipycanvas.canvas._CANVAS_MANAGER  # private: pinned, and covered by the browser test
     with LOCK:
@@ -47,19 +49,27 @@ class Surface:
     Args:
         picture: (height, width) of the model's pictures, in pixels.
         size: height on the page in CSS pixels; drawn twice as fine.
-        touched: called as ``touched(kind, x, y)`` in picture pixels; kind is "press", "move", "release" or, where
-            the mouse leaves, "out".
+        touched: called as ``touched(kind, x, y)`` in picture pixels; kind is "press", "move",
+            "release" or, where the mouse leaves, "out".
         key: called with the name of a key that was pressed while the canvas has the focus.
         style: of the mouse pointer: "dk-pick", "dk-look" or "dk-seek".
 
-    `finger` tells whether it was a finger that was heard last. A finger cannot scroll the page there: ipycanvas keeps its moves.
+    `finger` tells whether it was a finger that was heard last. A finger cannot scroll the page
+    there: ipycanvas keeps its moves.
     """
 
-    def __init__(self, picture: tuple[int, int], size: int, touched: Callable | None = None, key: Callable | None = None,
-                 style: str = "dk-pick") -> None:  # fmt: skip
+    def __init__(
+        self,
+        picture: tuple[int, int],
+        size: int,
+        touched: Callable | None = None,
+        key: Callable | None = None,
+        style: str = "dk-pick",
+    ) -> None:
         self.picture, self.size = picture, size
         width = round(size * picture[1] / picture[0])
-        layout = W.Layout(width=f"{width}px", max_width="100%", height="auto", margin="0")  # narrow pages shrink it
+        # narrow pages shrink it
+        layout = W.Layout(width=f"{width}px", max_width="100%", height="auto", margin="0")
         self.canvas = ipycanvas.Canvas(width=2 * width, height=2 * size, layout=layout)
         self.canvas.on_client_ready(self._again)
         self.times: deque[float] = deque(maxlen=60)
@@ -73,15 +83,19 @@ class Surface:
     def show(self, make: Callable[[int], Image.Image], last: bool = True) -> bool:
         """Draw ``make(height)``, a picture of about that height; says whether it was drawn.
 
-        Where it is not the `last` one for now it is drawn less finely, or not at all when the one before is
-        too fresh.
+        Where it is not the `last` one for now it is drawn less finely, or not at all when the one
+        before is too fresh.
         """
         now = time.monotonic()
         if not last and now - self._last < PAUSE:
             return False
         picture = make(2 * self.size if last else self.size)
         with LOCK:
-            self._bytes, self._height, self._last = encode(picture), picture.height, time.monotonic()
+            self._bytes, self._height, self._last = (
+                encode(picture),
+                picture.height,
+                time.monotonic(),
+            )
             self._again()
         self.times.append(self._last)
         return True
@@ -90,7 +104,11 @@ class Surface:
     def rate(self) -> float:
         """Pictures per second in the last two seconds; 0 where there are too few to tell."""
         times = [t for t in self.times if t > self._last - 2]
-        return (len(times) - 1) / (times[-1] - times[0]) if len(times) > 2 and times[-1] > times[0] else 0.0
+        return (
+            (len(times) - 1) / (times[-1] - times[0])
+            if len(times) > 2 and times[-1] > times[0]
+            else 0.0
+        )
 
     def _again(self) -> None:
         """Send the last picture; canvases keep none, so every new view asks for it."""
@@ -100,7 +118,9 @@ class Surface:
             self.canvas.save()
             self.canvas.scale(2 * self.size / self._height)
             command = ipycanvas.canvas.COMMANDS["putImageData"]
-            self.canvas._canvas_manager.send_draw_command(self.canvas, command, [0, 0], [self._bytes])
+            self.canvas._canvas_manager.send_draw_command(
+                self.canvas, command, [0, 0], [self._bytes]
+            )
             self.canvas.restore()
 
     def _hear_pointer(self, touched: Callable) -> None:
@@ -111,21 +131,33 @@ class Surface:
             touched(kind, x * scale - 0.5, y * scale - 0.5)
 
         def touch(kind: str, touches: list[tuple[float, float]]) -> None:
-            self._spot = touches[0] if touches else self._spot  # the first finger; the end of a touch has no place
+            # the first finger; the end of a touch has no place
+            self._spot = touches[0] if touches else self._spot
             tell(kind, *self._spot, finger=True)
 
         canvas = self.canvas
-        mouse = {"press": canvas.on_mouse_down, "move": canvas.on_mouse_move, "release": canvas.on_mouse_up,
-                 "out": canvas.on_mouse_out}  # a button that is let go outside is never heard of  # fmt: skip
+        mouse = {
+            "press": canvas.on_mouse_down,
+            "move": canvas.on_mouse_move,
+            "release": canvas.on_mouse_up,
+            # a button that is let go outside is never heard of  # fmt: skip
+            "out": canvas.on_mouse_out,
+        }
         for kind, listen in mouse.items():
             listen(partial(tell, kind))
-        for kind, listen in {"press": canvas.on_touch_start, "move": canvas.on_touch_move, "release": canvas.on_touch_end}.items():
+        for kind, listen in {
+            "press": canvas.on_touch_start,
+            "move": canvas.on_touch_move,
+            "release": canvas.on_touch_end,
+        }.items():
             listen(partial(touch, kind))
 
     def _hear_keys(self, key: Callable[[str], None] | None) -> None:
         def press(name: str, *_) -> None:
             if name == "Tab":
-                self.canvas.blur()  # a canvas swallows every key, so the focus would never get out: the next Tab goes on
+                # a canvas swallows every key, so the focus would never get out: the next Tab goes
+                # on
+                self.canvas.blur()
             elif key:
                 key(name)
 
@@ -133,7 +165,9 @@ class Surface:
 
 
 class Throttle:
-    """Do `act` at most every `pause` seconds, and once more after the last call: nothing that is asked for is missed."""
+    """Do `act` at most every `pause` seconds, and once more after the last call: nothing that is
+    asked for is missed.
+    """
 
     def __init__(self, act: Callable[[], None], pause: float = PAUSE) -> None:
         self.act, self.pause = act, pause

@@ -22,26 +22,43 @@ from .windows import TIGHT, Windows
 class Compare(Shown):
     """Two or more runs on one time axis: ``Compare(a, b, names=("DragGAN", "StableDrag"))``.
 
-    One slider moves all of them; a run that is shorter holds its last step. The curves show each run's distance
-    and confidence; a click on them shows that step. :meth:`trackers` compares trackers on the *same* pictures.
+    One slider moves all of them; a run that is shorter holds its last step. The curves show each
+    run's distance and confidence; a click on them shows that step. :meth:`trackers` compares
+    trackers on the *same* pictures.
 
     Args:
         traces: the runs.
         names: one each; default: "run 0", "run 1", …
         size: height of each picture on the page, in CSS pixels; default 300, and 480 on slides.
-        slides: for a lecture hall: all twice as large, and no more to press than play, step and slider.
+        slides: for a lecture hall: all twice as large, and no more to press than play, step and
+            slider.
 
     Raises:
         ValueError: fewer than two runs, one without steps, or names that do not fit.
     """
 
-    def __init__(self, *traces: Trace, names: Sequence[str] | None = None, size: int | None = None, slides: bool = False) -> None:
+    def __init__(
+        self,
+        *traces: Trace,
+        names: Sequence[str] | None = None,
+        size: int | None = None,
+        slides: bool = False,
+    ) -> None:
         names = [f"run {i}" for i in range(len(traces))] if names is None else list(names)
         if len(traces) < 2 or not all(len(t) for t in traces):
-            raise ValueError(f"Compare needs two runs or more with at least one step each; got {len(traces)} with {[len(t) for t in traces]} steps")
+            raise ValueError(
+                f"Compare needs two runs or more with at least one step each; got {len(traces)}"
+                f" with {[len(t) for t in traces]} steps"
+            )
         if len(set(names)) != len(traces):
-            raise ValueError(f"{len(traces)} runs but the names {names}; give each a name of its own")
-        self.slides, self.times, self.size = slides, 2 if slides else 1, size or (480 if slides else 300)
+            raise ValueError(
+                f"{len(traces)} runs but the names {names}; give each a name of its own"
+            )
+        self.slides, self.times, self.size = (
+            slides,
+            2 if slides else 1,
+            size or (480 if slides else 300),
+        )
         self.runs, self._at = dict(zip(names, traces)), 0
         self.steps = sorted({f.index for t in traces for f in t})
         self.notice = Notice(self.size)
@@ -50,12 +67,23 @@ class Compare(Shown):
         self.seek(-1)
 
     @classmethod
-    def trackers(cls, model, trace: Trace, trackers: Mapping[str, Any], *, size: int | None = None, slides: bool = False, **settings: Any) -> Compare:
-        """What would the other one have said here? Every tracker on the frames of one recorded run.
+    def trackers(
+        cls,
+        model,
+        trace: Trace,
+        trackers: Mapping[str, Any],
+        *,
+        size: int | None = None,
+        slides: bool = False,
+        **settings: Any,
+    ) -> Compare:
+        """What would the other one have said here? Every tracker on the frames of one recorded
+        run.
 
-        ``Compare.trackers(model, trace, {"nearest": NearestNeighbor(), "learned": Discriminative()})``. The pictures
-        are the same; each tracker follows its own points. See :func:`dragkit.session.retrack`, which takes `settings`
-        (`trust`, `arrive`) and shows a progress bar where it takes longer than two seconds.
+        ``Compare.trackers(model, trace, {"nearest": NearestNeighbor(), "learned":
+        Discriminative()})``. The pictures are the same; each tracker follows its own points. See
+        :func:`dragkit.session.retrack`, which takes `settings` (`trust`, `arrive`) and shows a
+        progress bar where it takes longer than two seconds.
         """
         runs = [retrack(model, trace, tracker, **settings) for tracker in trackers.values()]
         return cls(*runs, names=list(trackers), size=size, slides=slides)
@@ -69,7 +97,10 @@ class Compare(Shown):
     def frames(self) -> dict[str, Frame]:
         """What is shown: of every run the step of that number, or the last one before."""
         step = self.steps[self._at]
-        return {name: max((f for f in t if f.index <= step), key=lambda f: f.index, default=t[0]) for name, t in self.runs.items()}
+        return {
+            name: max((f for f in t if f.index <= step), key=lambda f: f.index, default=t[0])
+            for name, t in self.runs.items()
+        }
 
     def seek(self, position: int) -> None:
         """Show the step at `position`; negative ones count from the end."""
@@ -80,7 +111,9 @@ class Compare(Shown):
         """One run's step that is shown."""
         trace, frame, handle = self.runs[name], self.frames[name], self.windows.handle.value
         handle = handle if handle is not None and handle < len(frame.points) else None
-        return views.picture(trace, trace.frames.index(frame), handle, self.windows.map.value, size)
+        return views.picture(
+            trace, trace.frames.index(frame), handle, self.windows.map.value, size
+        )
 
     def chart_picture(self) -> Image.Image:
         """The curves, twice as large as on the page, or as large as on a slide."""
@@ -88,11 +121,18 @@ class Compare(Shown):
 
     def still(self) -> Image.Image:
         """The pictures side by side with their names, over the curves."""
-        pictures = [beside(_title(name, p.width, self.times), p, gap=0, stacked=True) for name, p in ((n, self.picture(n, self.size)) for n in self.runs)]
+        pictures = [
+            beside(_title(name, p.width, self.times), p, gap=0, stacked=True)
+            for name, p in ((n, self.picture(n, self.size)) for n in self.runs)
+        ]
         column = beside(*pictures)
         if self.windows.handle.value is not None:
-            column = beside(column, contain(self.windows.key, (2 * TIGHT, 22 * self.times)), stacked=True)
-        return beside(column, self.chart_picture().reduce(2 // self.times), stacked=not self.slides)
+            column = beside(
+                column, contain(self.windows.key, (2 * TIGHT, 22 * self.times)), stacked=True
+            )
+        return beside(
+            column, self.chart_picture().reduce(2 // self.times), stacked=not self.slides
+        )
 
     def __repr__(self) -> str:
         return f"Compare({', '.join(f'{name}: {trace!r}' for name, trace in self.runs.items())})"
@@ -101,30 +141,63 @@ class Compare(Shown):
         self.surfaces, self.lines, columns = {}, {}, []
         for name, trace in self.runs.items():
             shape = trace[0].image.shape[:2]
-            surface = Surface(shape, self.size, lambda *mouse, name=name: self._pointed(name, *mouse), self._pressed, style="dk-look")
+            surface = Surface(
+                shape,
+                self.size,
+                lambda *mouse, name=name: self._pointed(name, *mouse),
+                self._pressed,
+                style="dk-look",
+            )
             width = round(self.size * shape[1] / shape[0])
-            label = W.Label(name, layout=W.Layout(width=f"{width}px"), style={"font_weight": "bold"})
+            label = W.Label(
+                name, layout=W.Layout(width=f"{width}px"), style={"font_weight": "bold"}
+            )
             self.surfaces[name], self.lines[name] = surface, Notice(width)
             columns.append(W.VBox([label, surface.canvas, self.lines[name].line]))
         wide = sum(int(c.children[0].layout.width[:-2]) for c in columns) + 12 * (len(columns) - 1)
-        self.chart_size = (5 * self.size // 8, 5 * self.size // 8) if self.slides else (max(wide, 600), 210)  # shown `times` as large
-        self.chart = Surface(self.chart_size[::-1], self.times * self.chart_size[1], self._charted, self._pressed, style="dk-seek")
+        # shown `times` as large
+        self.chart_size = (
+            (5 * self.size // 8, 5 * self.size // 8) if self.slides else (max(wide, 600), 210)
+        )
+        self.chart = Surface(
+            self.chart_size[::-1],
+            self.times * self.chart_size[1],
+            self._charted,
+            self._pressed,
+            style="dk-seek",
+        )
         self.transport = Transport(400 * self.times, self._sought, lambda: self._at, self.times)
-        self.windows = Windows(self.size, 384 if self.times == 1 else 2 * TIGHT, self._draw, self._say, self.slides)
+        self.windows = Windows(
+            self.size, 384 if self.times == 1 else 2 * TIGHT, self._draw, self._say, self.slides
+        )
         self.windows.fill(max((t[0] for t in self.runs.values()), key=lambda f: len(f.maps)))
         t, w = self.transport, self.windows
         pictures = W.HBox(columns, layout=W.Layout(flex_flow="row wrap", grid_gap="12px"))
         line = lambda *parts: row(*parts, width=max(wide, 600) + 60)
-        lines = [line(t.play, t.back, t.on, t.bar)] if self.slides else [line(t.play, t.bar, t.back, t.on, t.speed), line(w.handle, w.map)]
+        lines = (
+            [line(t.play, t.back, t.on, t.bar)]
+            if self.slides
+            else [line(t.play, t.bar, t.back, t.on, t.speed), line(w.handle, w.map)]
+        )
         parts = [pictures, w.legend, *lines]
         if self.slides:  # the curves beside the pictures: a projector is wide and not high
-            parts = [W.HBox([W.VBox(parts), self.chart.canvas], layout=W.Layout(flex_flow="row wrap", grid_gap="24px"))]
+            parts = [
+                W.HBox(
+                    [W.VBox(parts), self.chart.canvas],
+                    layout=W.Layout(flex_flow="row wrap", grid_gap="24px"),
+                )
+            ]
         else:
             parts.append(self.chart.canvas)
         self.box = card(*parts, self.notice.line, slides=self.slides)
 
     def _panels(self) -> list:
-        return views.side_by_side(self.runs, min(self.windows.handle.value or 0, *(len(t[0].points) - 1 for t in self.runs.values())))
+        return views.side_by_side(
+            self.runs,
+            min(
+                self.windows.handle.value or 0, *(len(t[0].points) - 1 for t in self.runs.values())
+            ),
+        )
 
     @guard
     def _draw(self) -> None:
@@ -140,9 +213,19 @@ class Compare(Shown):
         mouse = self.windows.mouse
         for name, frame in self.frames.items():
             step, last = self.steps[self._at], self.runs[name][-1]
-            ended = " (ended)" if last.index < step else " (begins here)" if frame.index > step else ""
+            ended = (
+                " (ended)" if last.index < step else " (begins here)" if frame.index > step else ""
+            )
             words = f"step {' · '.join(str(frame).split('  ')).strip(' ·')}{ended}"
-            self.lines[name].say((mouse and mouse[0] == "picture" and self._over == name and self.windows.words(frame)) or words)
+            self.lines[name].say(
+                (
+                    mouse
+                    and mouse[0] == "picture"
+                    and self._over == name
+                    and self.windows.words(frame)
+                )
+                or words
+            )
 
     @guard
     def _pointed(self, name: str, kind: str, x: float, y: float) -> None:

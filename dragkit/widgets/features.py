@@ -22,14 +22,17 @@ WORDS = {"cosine": "cosine", "distance": "-‖F - f‖"}
 class Features(Shown):
     """See what the trackers compare: ``Features(model, trace)``.
 
-    Left the picture, in the middle its features as colours (their principal components; the colours are fixed by
-    the first frame), right how alike every cell is to one feature f: that under the mouse, or a handle's template
-    from the first frame. Move the mouse over any of the three; a click holds the place, another lets go. While a
-    picture has the focus the arrows move the place, and Enter clicks.
+    Left the picture, in the middle its features as colours (their principal components; the
+    colours are fixed by the first frame), right how alike every cell is to one feature f: that
+    under the mouse, or a handle's template from the first frame. Move the mouse over any of the
+    three; a click holds the place, another lets go. While a picture has the focus the arrows move
+    the place, and Enter clicks.
 
     Args:
-        model: the one that made the run; it looks at the recorded latents again. Or several by name, such as one generator read at
-            its blocks, ``{"block 32": load("lion", feature_block=32), …}``: a slider then goes through the layers.
+        model: the one that made the run; it looks at the recorded latents again. Or several by
+            name, such as one generator read at its blocks,
+            ``{"block 32": load("lion", feature_block=32), …}``: a slider then goes through the
+            layers.
         trace: a run with at least one step.
         size: height of each picture on the page, in CSS pixels.
 
@@ -41,7 +44,10 @@ class Features(Shown):
         if not len(trace):
             raise ValueError("the trace is empty; run a step first")
         if trace[0].index:
-            raise ValueError(f"Features needs a run from its start: templates are read at step 0, this trace begins at step {trace[0].index}")
+            raise ValueError(
+                "Features needs a run from its start: templates are read at step 0, this trace"
+                f" begins at step {trace[0].index}"
+            )
         self.models = dict(model) if isinstance(model, Mapping) else {"features": model}
         self.trace, self.size, self._at, self._layer = trace, size, 0, next(iter(self.models))
         self._looked = lru_cache(maxsize=8)(self._viewed)
@@ -72,12 +78,26 @@ class Features(Shown):
         """The step, its features as colours, and the similarity; `size` pixels high."""
         frame, shape = self.trace[self._at], self.trace[0].image.shape[:2]
         colours = self.palette.colours(self._look(self._at))
-        shown = paint(frame.image, frame.points.numpy(), frame.edit.targets.numpy(), cursor=(*self.mouse, 3), size=size)
-        return [shown, map_picture(colours, size, self.mouse, shape), map_picture(self.similarity, size, self.mouse, shape)]
+        shown = paint(
+            frame.image,
+            frame.points.numpy(),
+            frame.edit.targets.numpy(),
+            cursor=(*self.mouse, 3),
+            size=size,
+        )
+        return [
+            shown,
+            map_picture(colours, size, self.mouse, shape),
+            map_picture(self.similarity, size, self.mouse, shape),
+        ]
 
     def still(self) -> Image.Image:
         """The three pictures, and the scale of the third."""
-        return beside(beside(*self.pictures(self.size)), scale_bar(self.similarity, WORDS[self.measure.value]).reduce(2), stacked=True)
+        return beside(
+            beside(*self.pictures(self.size)),
+            scale_bar(self.similarity, WORDS[self.measure.value]).reduce(2),
+            stacked=True,
+        )
 
     def __repr__(self) -> str:
         return f"Features({self.trace!r})"
@@ -86,8 +106,13 @@ class Features(Shown):
         """The layer's colours and the handles' templates, from the first step."""
         shape = self.trace[0].image.shape[:2]
         self.palette = Palette.of(self._look(0))
-        self.coloured.tooltip = f"features, first 3 principal components: {100 * self.palette.share:.0f} % of the variance"
-        self.templates = [read(self._look(0), p, shape) for p in self.trace[0].edit.handles.numpy()]
+        self.coloured.tooltip = (
+            f"features, first 3 principal components: {100 * self.palette.share:.0f} % of the"
+            " variance"
+        )
+        self.templates = [
+            read(self._look(0), p, shape) for p in self.trace[0].edit.handles.numpy()
+        ]
 
     def _here(self) -> np.ndarray:
         """The feature (c) at the mouse."""
@@ -107,14 +132,27 @@ class Features(Shown):
         return view.features.detach().cpu().numpy()
 
     def _build(self, shape: tuple[int, int]) -> None:
-        self.surfaces = [Surface(shape, self.size, self._pointed, self._key, style="dk-look") for _ in range(3)]
+        self.surfaces = [
+            Surface(shape, self.size, self._pointed, self._key, style="dk-look") for _ in range(3)
+        ]
         width = round(self.size * shape[1] / shape[0])
         title = lambda text: W.Label(text, layout=W.Layout(width=f"{width}px"))
         self.notice = Notice(3 * width)
         handles = [(f"handle {i}'s template (step 0)", i) for i in range(len(self.templates))]
-        self.query = W.Dropdown(options=[(UNDER, -1), *handles], description="f is of", layout=W.Layout(width="300px"))
-        self.measure = W.Dropdown(options=[(WORDS[m], m) for m in MEASURES], description="measure", layout=W.Layout(width="190px"))
-        self.layer = W.SelectionSlider(options=list(self.models), description="layer", tooltip="Which features", layout=W.Layout(width="360px"))
+        self.query = W.Dropdown(
+            options=[(UNDER, -1), *handles], description="f is of", layout=W.Layout(width="300px")
+        )
+        self.measure = W.Dropdown(
+            options=[(WORDS[m], m) for m in MEASURES],
+            description="measure",
+            layout=W.Layout(width="190px"),
+        )
+        self.layer = W.SelectionSlider(
+            options=list(self.models),
+            description="layer",
+            tooltip="Which features",
+            layout=W.Layout(width="360px"),
+        )
         for part in (self.layer, self.query, self.measure):
             part.style.description_width = "64px"
             part.observe(self._chose, "value")
@@ -125,8 +163,13 @@ class Features(Shown):
         columns = [W.VBox([name, surface.canvas]) for name, surface in zip(titles, self.surfaces)]
         pictures = W.HBox(columns, layout=W.Layout(flex_flow="row wrap", grid_gap="12px"))
         line = lambda *parts: row(*parts, width=3 * width + 24)
-        self.box = card(pictures, self.bar, self.notice.line, line(t.play, t.bar, t.back, t.on, t.speed),
-                        line(*[self.layer] * (len(self.models) > 1), self.query, self.measure))  # fmt: skip
+        self.box = card(
+            pictures,
+            self.bar,
+            self.notice.line,
+            line(t.play, t.bar, t.back, t.on, t.speed),
+            line(*[self.layer] * (len(self.models) > 1), self.query, self.measure),
+        )
 
     @guard
     def _draw(self) -> None:
@@ -142,7 +185,10 @@ class Features(Shown):
         x, y = self.mouse
         held = " (held: click to let go)" if self._held else ""
         name = self.query.label if self.query.value >= 0 else "itself"
-        self.notice.say(f"step {self.trace[self._at].index} · pixel ({x:g}, {y:g}): {WORDS[self.measure.value]} to {name} {here:.3g}{held}")
+        self.notice.say(
+            f"step {self.trace[self._at].index} · pixel ({x:g}, {y:g}):"
+            f" {WORDS[self.measure.value]} to {name} {here:.3g}{held}"
+        )
 
     @guard
     def _pointed(self, kind: str, x: float, y: float) -> None:
@@ -150,7 +196,9 @@ class Features(Shown):
         if kind == "press":
             self._held = not self._held
         if kind == "press" or (kind == "move" and not self._held):
-            self.mouse = np.array([np.clip(round(x), 0, width - 1), np.clip(round(y), 0, height - 1)], float)
+            self.mouse = np.array(
+                [np.clip(round(x), 0, width - 1), np.clip(round(y), 0, height - 1)], float
+            )
             self._soon()
 
     @guard

@@ -13,8 +13,9 @@ from .shown import button, row
 class Files:
     """A name and three buttons.
 
-    A file that is there already belongs to this run if it was saved or opened here, as this run; any other is
-    left alone, and the next free name is taken: ``session``, ``session-2``, ``session-3``.
+    A file that is there already belongs to this run if it was saved or opened here, as this run;
+    any other is left alone, and the next free name is taken: ``session``, ``session-2``,
+    ``session-3``.
 
     Args:
         width: in CSS pixels.
@@ -22,9 +23,17 @@ class Files:
     """
 
     def __init__(self, width: int, save: Callable, open: Callable, gif: Callable) -> None:
-        self.name = W.Text("runs/session", tooltip="Name of the file, without its ending", layout=W.Layout(width=f"{width - 218}px"))
-        self.save = button("Save", "save", "Write the session: .json to read, .npz beside it", save)
-        self.open = button("Open", "folder-open", "Re-open a saved session and go on from there", open)
+        self.name = W.Text(
+            "runs/session",
+            tooltip="Name of the file, without its ending",
+            layout=W.Layout(width=f"{width - 218}px"),
+        )
+        self.save = button(
+            "Save", "save", "Write the session: .json to read, .npz beside it", save
+        )
+        self.open = button(
+            "Open", "folder-open", "Re-open a saved session and go on from there", open
+        )
         self.gif = button("GIF", "film", "Write the run as an animated GIF", gif)
         self.line = row(self.name, self.save, self.open, self.gif, width=width)
         self._owner: dict[Path, object] = {}
@@ -43,7 +52,9 @@ class Files:
         self._owner[self.path(ending)] = run
 
     def free(self, run: object, ending: str) -> tuple[Path, str]:
-        """Where to write `run`, and why there: the named file, or the next free one, which then is the name."""
+        """Where to write `run`, and why there: the named file, or the next free one, which then is
+        the name.
+        """
         wanted, stem, number = self.path(ending), self.path(""), 1
         while self._taken(self.path(ending), run):
             number += 1

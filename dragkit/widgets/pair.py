@@ -18,13 +18,27 @@ class Pair:
         typed: called with a handle and a target, each (x, y), where a number was changed.
     """
 
-    def __init__(self, picture: tuple[int, int], chosen: Callable[[int], None], typed: Callable[[Point, Point], None]) -> None:
+    def __init__(
+        self,
+        picture: tuple[int, int],
+        chosen: Callable[[int], None],
+        typed: Callable[[Point, Point], None],
+    ) -> None:
         self.chosen, self.typed = chosen, typed
         self._quiet = False  # while the boxes are being filled
         self.number = W.Dropdown(tooltip="The selected pair", layout=W.Layout(width="50px"))
         self.number.observe(self._chose, "value")
-        self.boxes = [W.BoundedFloatText(min=0, max=picture[1 - i % 2] - 1, step=1, description="xy"[i % 2], tooltip=name, layout=W.Layout(width="74px"))
-                      for i, name in enumerate(("handle x", "handle y", "target x", "target y"))]  # fmt: skip
+        self.boxes = [
+            W.BoundedFloatText(
+                min=0,
+                max=picture[1 - i % 2] - 1,
+                step=1,
+                description="xy"[i % 2],
+                tooltip=name,
+                layout=W.Layout(width="74px"),
+            )
+            for i, name in enumerate(("handle x", "handle y", "target x", "target y"))
+        ]
         for box in self.boxes:
             box.style.description_width = "10px"
             box.observe(self._wrote, "value")
@@ -32,7 +46,11 @@ class Pair:
 
     def fill(self, draft: Draft) -> None:
         """Show the selected pair of `draft`; nobody is told."""
-        points = [0, 0] if draft.selected is None else [draft.handles[draft.selected], draft.targets[draft.selected]]
+        points = (
+            [0, 0]
+            if draft.selected is None
+            else [draft.handles[draft.selected], draft.targets[draft.selected]]
+        )
         self._quiet = True
         try:
             self.number.options = [(str(i), i) for i in range(len(draft.handles))]

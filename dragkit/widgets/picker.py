@@ -21,14 +21,17 @@ from .upload import Upload
 
 
 class Picker(Shown):
-    """Pick a seed or a picture of your own, click a handle, then where it should go; paint what may move.
+    """Pick a seed or a picture of your own, click a handle, then where it should go; paint what
+    may move.
 
-    ``edit = Picker(model).edit``. Pressing on a point takes hold of it; pressing elsewhere and dragging
-    makes a pair at once (a finger taps twice instead); Delete removes the selected pair. Points can be set by
-    the boxes, too; and while the picture has the focus the arrows move a cross, and Enter clicks or paints there.
+    ``edit = Picker(model).edit``. Pressing on a point takes hold of it; pressing elsewhere and
+    dragging makes a pair at once (a finger taps twice instead); Delete removes the selected pair.
+    Points can be set by the boxes, too; and while the picture has the focus the arrows move a
+    cross, and Enter clicks or paints there.
 
     Args:
-        model: offers ``sample(seed)``, ``finish(latent)`` and ``size``, as :func:`dragkit.load` returns.
+        model: offers ``sample(seed)``, ``finish(latent)`` and ``size``, as :func:`dragkit.load`
+            returns.
         seed: of the first picture, 0 or more.
         edit: what to begin with.
         size: height of the picture on the page, in CSS pixels.
@@ -38,7 +41,14 @@ class Picker(Shown):
         ValueError: at once, if `edit` does not fit the model's picture.
     """
 
-    def __init__(self, model, seed: int = 0, edit: Edit | None = None, size: int = 384, latent: Tensor | None = None) -> None:
+    def __init__(
+        self,
+        model,
+        seed: int = 0,
+        edit: Edit | None = None,
+        size: int = 384,
+        latent: Tensor | None = None,
+    ) -> None:
         self.model = model
         self.surface = Surface(model.size, size, self._touched, self._key)
         self.draft = Draft(model.size, reach=10 * model.size[0] / size)
@@ -55,7 +65,9 @@ class Picker(Shown):
 
     @property
     def edit(self) -> Edit:
-        """What has been picked, as an `Edit`. Raises ValueError while a handle or a target is missing."""
+        """What has been picked, as an `Edit`. Raises ValueError while a handle or a target is
+        missing.
+        """
         return self.draft.edit()
 
     @edit.setter
@@ -100,27 +112,47 @@ class Picker(Shown):
         as_points = lambda points: np.array(points, float).reshape(-1, 2)
         selected = d.selected if len(d.handles) > 1 else None
         cursor = self.cursor and (*self.cursor, self.tools.radius)
-        return paint(self.image, as_points(d.handles), as_points(targets[:shown]), mask=d.mask, selected=selected, cursor=cursor, size=size)
+        return paint(
+            self.image,
+            as_points(d.handles),
+            as_points(targets[:shown]),
+            mask=d.mask,
+            selected=selected,
+            cursor=cursor,
+            size=size,
+        )
 
     def __repr__(self) -> str:
         return f"Picker({self.source}, {len(self.draft.handles)} handles)"
 
     def _build(self, seed: int, size: int) -> None:
         tip = "Which picture: the same number gives the same one"
-        self.seed_box = W.BoundedIntText(seed, min=0, max=2**31 - 1, description="Seed", tooltip=tip, layout=W.Layout(width="150px"))
+        self.seed_box = W.BoundedIntText(
+            seed,
+            min=0,
+            max=2**31 - 1,
+            description="Seed",
+            tooltip=tip,
+            layout=W.Layout(width="150px"),
+        )
         self.seed_box.style.description_width = "48px"
         self.seed_box.observe(self._seeded, "value")
         dice = button("Random", "random", "Show a picture of a random seed", self._random)
         self.upload = Upload(self.model, self.notice, self._preview, self._found)
-        possible = hasattr(self.model, "generator") or hasattr(self.model, "invert")  # w to search in, or a way to noise
+        # w to search in, or a way to noise
+        possible = hasattr(self.model, "generator") or hasattr(self.model, "invert")
         self.upload.box.layout.display = "" if possible else "none"
         self.pair = Pair(self.model.size, self._selected, self._typed)
         self.tools = Tools(self.draft, self.notice, size, self._changed, self._show)
         line = lambda *parts: row(*parts, width=size)
         self.box = card(
-            line(self.seed_box, dice, self.upload.box), self.surface.canvas, self.notice.line, line(self.tools.mode, self.tools.brush),
-            line(*self.pair.parts), line(*self.tools.buttons),
-        )  # fmt: skip
+            line(self.seed_box, dice, self.upload.box),
+            self.surface.canvas,
+            self.notice.line,
+            line(self.tools.mode, self.tools.brush),
+            line(*self.pair.parts),
+            line(*self.tools.buttons),
+        )
 
     def _preview(self, found) -> None:
         """Show the best so far of a search for a picture of one's own."""

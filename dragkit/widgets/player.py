@@ -15,20 +15,23 @@ from .shown import Notice, guard
 
 
 class Player(Screen):
-    """Watch a run: ``Player(trace)`` plays it, ``Player(session)`` can also run, step, stop and branch it.
+    """Watch a run: ``Player(trace)`` plays it, ``Player(session)`` can also run, step, stop and
+    branch it.
 
-    The picture shows handles (dots), targets (rings), paths and one handle's score window, best pixel ringed,
-    runner-up in a diamond; the line below tells the values under the mouse. The curves show distance, losses
-    and confidence with the gate's threshold; a click on them shows that step. Run works in the background, so
-    that other cells can be run meanwhile; the kernel's interrupt does not reach it, Stop does. :meth:`run`
-    waits, and is ended by an interrupt.
+    The picture shows handles (dots), targets (rings), paths and one handle's score window, best
+    pixel ringed, runner-up in a diamond; the line below tells the values under the mouse. The
+    curves show distance, losses and confidence with the gate's threshold; a click on them shows
+    that step. Run works in the background, so that other cells can be run meanwhile; the kernel's
+    interrupt does not reach it, Stop does. :meth:`run` waits, and is ended by an interrupt.
 
     Args:
         source: a `Trace` or a `Session`; the session makes its first look at once.
         size: height of the picture on the page, in CSS pixels; default 384, and 640 on slides.
-        chart: (width, height) of the curves in CSS pixels; default: as wide as the picture and half as high again.
+        chart: (width, height) of the curves in CSS pixels; default: as wide as the picture and
+            half as high again.
         blank: uint8 (H W 3), what to show before there is a step.
-        slides: for a lecture hall: all twice as large, and no more to press than play, step and slider (for a session Run and Stop, too).
+        slides: for a lecture hall: all twice as large, and no more to press than play, step and
+            slider (for a session Run and Stop, too).
 
     Raises:
         TypeError: the source is neither.
@@ -49,23 +52,38 @@ class Player(Screen):
             source.step()
         self.slides, self.times = slides, 2 if slides else 1
         self.size = size = size or (640 if slides else 384)
-        self.chart_size = chart or ((7 * size // 16, size // 2) if slides else (size, 3 * size // 2))  # shown `times` as large
+        # shown `times` as large
+        self.chart_size = chart or (
+            (7 * size // 16, size // 2) if slides else (size, 3 * size // 2)
+        )
         self.session: Session | None = None
-        self._trace, self._at, self.blank = Trace(), 0, np.full((128, 128, 3), 240, np.uint8) if blank is None else blank
+        self._trace, self._at, self.blank = (
+            Trace(),
+            0,
+            np.full((128, 128, 3), 240, np.uint8) if blank is None else blank,
+        )
         self.runner = Runner(self._rest)
-        self.waiting: bool | None = None  # an edit that Run will begin with: ready or not; None = go on
+        # an edit that Run will begin with: ready or not; None = go on
+        self.waiting: bool | None = None
         self._hooks: dict[str, list[Callable[[], None]]] = {"start": [], "rest": [], "open": []}
         self._slow, self._pulled, self._kept = 0.0, False, None
         self.notice = Notice(size)
         frames = source.trace if isinstance(source, Session) else source
         shape = (frames[0].image if frames else self.blank).shape[:2]
         self.surface = Surface(shape, size, self._pointed, self._pressed, style="dk-look")
-        self.chart = Surface(self.chart_size[::-1], self.times * self.chart_size[1], self._charted, self._pressed, style="dk-seek")
+        self.chart = Surface(
+            self.chart_size[::-1],
+            self.times * self.chart_size[1],
+            self._charted,
+            self._pressed,
+            style="dk-seek",
+        )
         self._soon, self._finely = Throttle(self._show_again), Throttle(self._show_finely, SLOWLY)
         self._build(size)
         self.show(source)
 
-    # --- what is shown -------------------------------------------------------------------------------
+    # --- what is shown
+    # -------------------------------------------------------------------------------
 
     @property
     def trace(self) -> Trace:
@@ -93,7 +111,8 @@ class Player(Screen):
         self.stop()
         self.session = source if isinstance(source, Session) else None
         self._trace = source if isinstance(source, Trace) else Trace()
-        self.runs.layout.display = "none" if isinstance(source, Trace) else "flex"  # a trace cannot go on
+        # a trace cannot go on
+        self.runs.layout.display = "none" if isinstance(source, Trace) else "flex"
         if self.session and not len(self.trace):
             self.session.step()
         self._follow(last=True)
@@ -106,14 +125,17 @@ class Player(Screen):
     def __repr__(self) -> str:
         return f"Player({self.trace!r})"
 
-    # --- runs ------------------------------------------------------------------------------------------
+    # --- runs
+    # ------------------------------------------------------------------------------------------
 
     def run(self, steps: int | None = None) -> Trace:
-        """Run up to `steps` updates (default: the method's) and wait for them; an interrupt ends it early.
+        """Run up to `steps` updates (default: the method's) and wait for them; an interrupt ends
+        it early.
 
         Raises:
             ValueError: there is nothing to run.
-            Exception: what the run raised; it is shown in the widget too, and the steps made so far are kept.
+            Exception: what the run raised; it is shown in the widget too, and the steps made so
+                far are kept.
         """
         self.stop()
         self._prepare()
@@ -121,7 +143,9 @@ class Player(Screen):
         return self.trace
 
     def branch(self, position: int) -> None:
-        """Go back to the step at `position`; a run goes on from there, and the one before is kept in grey."""
+        """Go back to the step at `position`; a run goes on from there, and the one before is kept
+        in grey.
+        """
         self.stop()
         self.session.rewind(position)
         self._follow(last=True)
@@ -131,7 +155,9 @@ class Player(Screen):
         self.runner.stop()
 
     def on(self, event: str, callback: Callable[[], None]) -> None:
-        """Call `callback()` at an event: "start" before a run, "rest" after it, "open" after a file was opened."""
+        """Call `callback()` at an event: "start" before a run, "rest" after it, "open" after a
+        file was opened.
+        """
         self._hooks[event].append(callback)
 
     def wait_for(self, ready: bool) -> None:
@@ -141,7 +167,9 @@ class Player(Screen):
             self._refresh()
         self._buttons()
         if not self.running:
-            ready_words = "Run begins anew with the changed edit." if len(self.trace) > 1 else START
+            ready_words = (
+                "Run begins anew with the changed edit." if len(self.trace) > 1 else START
+            )
             self.notice.say(ready_words if ready else "Waiting for a handle and a target.")
 
     def _prepare(self) -> None:
@@ -149,7 +177,10 @@ class Player(Screen):
         for callback in self._hooks["start"]:
             callback()
         if self.session is None:
-            raise ValueError("nothing to run: this shows a finished trace; use Player(Session(model, latent, edit, **method))")
+            raise ValueError(
+                "nothing to run: this shows a finished trace; use Player(Session(model, latent,"
+                " edit, **method))"
+            )
 
     def _loop(self, steps: int | None = None) -> None:
         session = self.session
@@ -182,4 +213,7 @@ class Player(Screen):
 
 def _check(source: Trace | Session | None) -> None:
     if not isinstance(source, Trace | Session | None):
-        raise TypeError(f"a Player shows a Trace or a Session, not a {type(source).__name__}; dk.Trace(dk.drag(…)) makes one of a run")
+        raise TypeError(
+            f"a Player shows a Trace or a Session, not a {type(source).__name__};"
+            " dk.Trace(dk.drag(…)) makes one of a run"
+        )

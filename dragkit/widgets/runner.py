@@ -12,7 +12,8 @@ _latest: list[Runner] = []
 
 
 class Runner:
-    """Does tasks in a daemon thread, or waits for them; `rest(error, result)` is called after each.
+    """Does tasks in a daemon thread, or waits for them; `rest(error, result)` is called after
+    each.
 
     A task looks at `stopping` now and then, and returns when it is set.
     """
@@ -32,7 +33,9 @@ class Runner:
         self.stop()
         _latest.append(self)
         self.busy = True
-        self._thread = threading.Thread(target=self._try, args=(task,), daemon=True, name="dragkit run")
+        self._thread = threading.Thread(
+            target=self._try, args=(task,), daemon=True, name="dragkit run"
+        )
         self._thread.start()
 
     def wait(self, task: Callable[[], str | None]) -> None:
@@ -58,7 +61,8 @@ class Runner:
 
     def _try(self, task: Callable[[], str | None]) -> BaseException | None:
         error, result, threads = None, None, torch.get_num_threads()
-        torch.set_num_threads(max(1, min(threads, (os.cpu_count() or 2) - 1)))  # one core is the browser's
+        # one core is the browser's
+        torch.set_num_threads(max(1, min(threads, (os.cpu_count() or 2) - 1)))
         try:
             result = task()
         except BaseException as caught:
@@ -70,6 +74,8 @@ class Runner:
 
 
 def stop_all() -> None:
-    """Stop the run in the background, whoever's it is: a set-up cell that is run again ends the old one's."""
+    """Stop the run in the background, whoever's it is: a set-up cell that is run again ends the
+    old one's.
+    """
     while _latest:
         _latest.pop().stop()

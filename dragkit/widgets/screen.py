@@ -20,23 +20,42 @@ class Screen(Controls):
     """The part of a :class:`Player` that is looked at; the player itself knows the run."""
 
     def still(self) -> Image.Image:
-        """The picture beside the curves; below it what the score window's colours mean, or the large maps."""
-        picture, scored = self.picture(self.size if self.slides else 384), self.frame is not None and self.windows.handle.value is not None
-        column = beside(picture, contain(self.windows.key, (picture.width, 22 * self.times)), stacked=True) if scored else picture
+        """The picture beside the curves; below it what the score window's colours mean, or the
+        large maps.
+        """
+        picture, scored = (
+            self.picture(self.size if self.slides else 384),
+            self.frame is not None and self.windows.handle.value is not None,
+        )
+        column = (
+            beside(
+                picture, contain(self.windows.key, (picture.width, 22 * self.times)), stacked=True
+            )
+            if scored
+            else picture
+        )
         top = beside(column, self.chart_picture().reduce(2 // self.times))
         large = scored and self.windows.beside.value
-        return beside(top, self.windows.picture(self.frame).reduce(2), stacked=True) if large else top
+        return (
+            beside(top, self.windows.picture(self.frame).reduce(2), stacked=True) if large else top
+        )
 
     def picture(self, size: int = 384) -> Image.Image:
         """The step that is shown, `size` pixels high."""
         if self.frame is None:
             return paint(self.blank, size=size)
-        return views.picture(self.trace, self.at, self.windows.handle.value, self.windows.map.value, size)
+        return views.picture(
+            self.trace, self.at, self.windows.handle.value, self.windows.map.value, size
+        )
 
     def chart_picture(self) -> Image.Image:
         """The curves, twice as large as on the page, or as large as on a slide."""
         panels, sheet = self._curves()
-        return sheet if self.frame is None else marked(sheet, panels, self.frame.index, self.chart_size)
+        return (
+            sheet
+            if self.frame is None
+            else marked(sheet, panels, self.frame.index, self.chart_size)
+        )
 
     def _panels(self) -> list:
         return self._curves()[0]
@@ -44,7 +63,13 @@ class Screen(Controls):
     def _curves(self) -> tuple[list, Image.Image]:
         """The panels and how they look without a mark; kept while only the step changes."""
         trace, past = self.trace, self.session.past if self.session else []
-        key = (trace, len(trace), trace[-1] if len(trace) else None, len(past), self.windows.handle.value)
+        key = (
+            trace,
+            len(trace),
+            trace[-1] if len(trace) else None,
+            len(past),
+            self.windows.handle.value,
+        )
         if self._kept is None or self._kept[0] != key:
             panels = views.panels(trace, self.session, self.windows.handle.value)
             self._kept = key, panels, chart(panels, None, self.chart_size)
@@ -82,12 +107,17 @@ class Screen(Controls):
         if len(self.trace) < 2:
             return START if self.session else ""
         preview = self.trace.about.get("picture")  # of a diffusion model
-        words = " · ".join(str(self.frame).split("  ")).strip(" ·") + (f" · shown: {preview}" if preview else "")
+        words = " · ".join(str(self.frame).split("  ")).strip(" ·") + (
+            f" · shown: {preview}" if preview else ""
+        )
         if self.running:
             return f"step {words} · {self.surface.rate:.0f} shown/s"
-        return f"step {words}" + (f" — {self.trace.why()}" if self.at == len(self.trace) - 1 else "")
+        return f"step {words}" + (
+            f" — {self.trace.why()}" if self.at == len(self.trace) - 1 else ""
+        )
 
-    # --- the mouse -------------------------------------------------------------------------------------
+    # --- the mouse
+    # -------------------------------------------------------------------------------------
 
     @guard
     def _pointed(self, kind: str, x: float, y: float) -> None:
@@ -113,7 +143,9 @@ class Screen(Controls):
 
     @guard
     def _show_again(self) -> None:
-        """A quick look at the step; its fine picture, the curves and the words follow less often, and at rest."""
+        """A quick look at the step; its fine picture, the curves and the words follow less often,
+        and at rest.
+        """
         self.surface.show(self.picture, last=False)
         self._finely()
 

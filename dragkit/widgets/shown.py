@@ -1,4 +1,6 @@
-"""How widgets appear: one style, errors that are shown, stills that are saved with the notebook."""
+"""How widgets appear: one style, errors that are shown, stills that are saved with the
+notebook.
+"""
 
 from __future__ import annotations
 
@@ -35,7 +37,9 @@ CSS = """<style>
 
 
 def guard(method: Callable) -> Callable:
-    """For callbacks: an error inside is shown by ``self.notice`` and kept as ``last_error``, never lost."""
+    """For callbacks: an error inside is shown by ``self.notice`` and kept as ``last_error``, never
+    lost.
+    """
 
     @wraps(method)
     def guarded(self, *arguments):
@@ -51,7 +55,11 @@ class Notice:
     """A line of text under a picture: what to do, what goes on, what went wrong."""
 
     def __init__(self, width: int) -> None:
-        self.line = W.HTML(layout=W.Layout(width=f"{width}px", max_width="100%", min_height="58px", margin="4px 0 0"))
+        self.line = W.HTML(
+            layout=W.Layout(
+                width=f"{width}px", max_width="100%", min_height="58px", margin="4px 0 0"
+            )
+        )
         self.line.add_class("dk-line")
         self.last_error: BaseException | None = None
 
@@ -68,20 +76,22 @@ class Notice:
         """Show an error: its message, and its traceback to fold out."""
         self.last_error = error
         trail = html.escape("".join(traceback.format_exception(error)))
-        words = html.escape(f"{type(error).__name__}: {error}" if str(error) else type(error).__name__)
+        words = html.escape(
+            f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+        )
         self.line.value = (
-            f'<div role="alert" class="bad">{words}</div><details><summary>where it happened</summary>'
-            f"<pre>{trail}</pre></details>"
+            f'<div role="alert" class="bad">{words}</div><details><summary>where it'
+            f" happened</summary><pre>{trail}</pre></details>"
         )
 
 
 class Shown:
     """How the widgets appear in a notebook: live, and with a still picture that is saved with it.
 
-    A widget has `box` (what is shown live), `still()` (a Pillow picture) and a short `repr`. A cell gets two
-    outputs: the live one, and the still behind an empty widget, so that a page without a kernel shows it
-    and a live page does not. That one alone is updated: to update the live one would build its view anew,
-    losing the focus and the place on the page.
+    A widget has `box` (what is shown live), `still()` (a Pillow picture) and a short `repr`. A
+    cell gets two outputs: the live one, and the still behind an empty widget, so that a page
+    without a kernel shows it and a live page does not. That one alone is updated: to update the
+    live one would build its view anew, losing the focus and the place on the page.
     """
 
     notice: Notice
@@ -102,7 +112,13 @@ class Shown:
     def _ipython_display_(self) -> None:
         from IPython.display import display
 
-        display(self._bundle(self.box, f"{type(self).__name__}: live where a kernel runs; here its last picture."), raw=True)
+        display(
+            self._bundle(
+                self.box,
+                f"{type(self).__name__}: live where a kernel runs; here its last picture.",
+            ),
+            raw=True,
+        )
         self._shelf = display(self._still_bundle(), raw=True, display_id=True)
 
     def refresh_still(self) -> None:
@@ -124,19 +140,36 @@ class Shown:
 
 def button(text: str, icon: str, tooltip: str, clicked: Callable, **settings) -> W.Button:
     """A push button as wide as its text needs."""
-    new = W.Button(description=text, icon=icon, tooltip=tooltip, layout=W.Layout(width="auto", flex="1 1 auto"), **settings)
+    new = W.Button(
+        description=text,
+        icon=icon,
+        tooltip=tooltip,
+        layout=W.Layout(width="auto", flex="1 1 auto"),
+        **settings,
+    )
     new.on_click(lambda _: clicked())
     return new
 
 
 def row(*parts: W.Widget, width: int) -> W.HBox:
     """Parts side by side, wrapped where they do not fit."""
-    return W.HBox(parts, layout=W.Layout(width=f"{width}px", max_width="100%", min_height="34px", align_items="center", flex_flow="row wrap"))
+    return W.HBox(
+        parts,
+        layout=W.Layout(
+            width=f"{width}px",
+            max_width="100%",
+            min_height="34px",
+            align_items="center",
+            flex_flow="row wrap",
+        ),
+    )
 
 
 def card(*parts: W.Widget, slides: bool = False) -> W.VBox:
     """Parts below each other, with the style sheet; `slides` are read from the last row."""
-    box = W.VBox([W.HTML(CSS, layout=W.Layout(display="none")), *parts], layout=W.Layout(overflow="visible"))
+    box = W.VBox(
+        [W.HTML(CSS, layout=W.Layout(display="none")), *parts], layout=W.Layout(overflow="visible")
+    )
     box.add_class("dk")
     if slides:
         box.add_class("dk-slides")

@@ -23,8 +23,8 @@ GAP = 24  # CSS pixels between the two pictures
 class Studio(Shown):
     """Pick an edit and watch it happen: ``Studio(model, edit=edit, **dragkit.methods.draggan())``.
 
-    A changed seed, point or mask counts from the next Run on, which begins anew; what was done before is
-    kept in ``session.past``.
+    A changed seed, point or mask counts from the next Run on, which begins anew; what was done
+    before is kept in ``session.past``.
 
     Args:
         model: what to drag, as :func:`dragkit.load` returns.
@@ -39,7 +39,13 @@ class Studio(Shown):
     """
 
     def __init__(
-        self, model, seed: int = 0, edit: Edit | None = None, size: int = 384, latent: Tensor | None = None, **method: Any
+        self,
+        model,
+        seed: int = 0,
+        edit: Edit | None = None,
+        size: int = 384,
+        latent: Tensor | None = None,
+        **method: Any,
     ) -> None:
         if not method:
             raise TypeError("Studio needs a method: Studio(model, **dragkit.methods.draggan())")
@@ -49,17 +55,29 @@ class Studio(Shown):
         self.player = Player(start, size, chart=(2 * size + GAP, size // 2), blank=self._pale())
         self.player.files.name.value = f"runs/{getattr(model, 'name', 'session')}"
         self.picker.on_change(self._changed)
-        for event, callback in (("start", self._start), ("rest", self.refresh_still), ("open", self._opened)):
+        for event, callback in (
+            ("start", self._start),
+            ("rest", self.refresh_still),
+            ("open", self._opened),
+        ):
             self.player.on(event, callback)
         if not edit:
             self._changed()
         player, picker = self.player, self.picker
         style, seed, *rest = picker.box.children
         words = player.notice.line
-        picker.box.children, player.column.children = [style, *rest], [part for part in player.below if part is not words]
-        line = lambda *parts: W.HBox(parts, layout=W.Layout(flex_flow="row wrap", grid_gap=f"{GAP}px"))
-        top = line(seed, W.VBox([player.runs, words]))  # above both pictures: narrow pages stack them, and what Run does stays in sight
-        self.box = card(top, line(picker.box, player.column), player.chart.canvas, player.windows.panel)
+        picker.box.children, player.column.children = (
+            [style, *rest],
+            [part for part in player.below if part is not words],
+        )
+        line = lambda *parts: W.HBox(
+            parts, layout=W.Layout(flex_flow="row wrap", grid_gap=f"{GAP}px")
+        )
+        # above both pictures: narrow pages stack them, and what Run does stays in sight
+        top = line(seed, W.VBox([player.runs, words]))
+        self.box = card(
+            top, line(picker.box, player.column), player.chart.canvas, player.windows.panel
+        )
 
     @property
     def edit(self) -> Edit:
@@ -68,7 +86,9 @@ class Studio(Shown):
 
     @property
     def session(self) -> Session | None:
-        """What Run, Step and Branch work on; ``None`` before the first run of a studio without an edit."""
+        """What Run, Step and Branch work on; ``None`` before the first run of a studio without an
+        edit.
+        """
         return self.player.session
 
     @property
@@ -82,7 +102,9 @@ class Studio(Shown):
         return self.player.last_error or self.picker.last_error
 
     def run(self, steps: int | None = None) -> Trace:
-        """Run up to `steps` updates (default: the method's), wait for them and return the trace."""
+        """Run up to `steps` updates (default: the method's), wait for them and return
+        the trace.
+        """
         return self.player.run(steps)
 
     def branch(self, position: int) -> None:
@@ -92,7 +114,9 @@ class Studio(Shown):
     def still(self) -> Image.Image:
         """Both pictures over the curves."""
         small = self.player.chart_picture().reduce(2)
-        pictures = beside(self.picker.still(self.player.size), self.player.picture(self.player.size), gap=GAP)
+        pictures = beside(
+            self.picker.still(self.player.size), self.player.picture(self.player.size), gap=GAP
+        )
         return beside(pictures, small, stacked=True)
 
     def __repr__(self) -> str:

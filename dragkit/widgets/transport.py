@@ -8,7 +8,8 @@ import ipywidgets as W
 
 from .shown import button
 
-SPEEDS = (("normal", 80), ("half speed", 160), ("slow motion", 400), ("one a second", 1000))  # ms a step
+# ms a step
+SPEEDS = (("normal", 80), ("half speed", 160), ("slow motion", 400), ("one a second", 1000))
 
 
 class Transport:
@@ -21,23 +22,38 @@ class Transport:
         times: how much larger than usual.
     """
 
-    def __init__(self, width: int, seek: Callable[[int], None], now: Callable[[], int], times: int = 1) -> None:
+    def __init__(
+        self, width: int, seek: Callable[[int], None], now: Callable[[], int], times: int = 1
+    ) -> None:
         self.seek, self.now = seek, now
-        self.timer = W.Play(interval=SPEEDS[0][1], layout=W.Layout(display="none"))  # its own buttons have no names to be read out
+        # its own buttons have no names to be read out
+        self.timer = W.Play(interval=SPEEDS[0][1], layout=W.Layout(display="none"))
         self.start = button("", "play", "Play the steps, or pause", self._play)
         self.play = W.Box([self.start, self.timer])
-        self.slider = W.IntSlider(min=0, max=0, readout=False, description="Step", tooltip="Show any step", layout=W.Layout(width=f"{width - 122 * times}px"))
+        self.slider = W.IntSlider(
+            min=0,
+            max=0,
+            readout=False,
+            description="Step",
+            tooltip="Show any step",
+            layout=W.Layout(width=f"{width - 122 * times}px"),
+        )
         self.slider.style.description_width = f"{34 * times}px"
         self.number = W.Label(layout=W.Layout(width=f"{28 * times}px"))
         self.bar = W.HBox([self.slider, self.number])
         W.jslink((self.timer, "value"), (self.slider, "value"))
-        self.timer.observe(lambda change: setattr(self.start, "icon", "pause" if change["new"] else "play"), "playing")
+        self.timer.observe(
+            lambda change: setattr(self.start, "icon", "pause" if change["new"] else "play"),
+            "playing",
+        )
         self.slider.observe(self._slid, "value")
         self.back = button("", "chevron-left", "One step back", lambda: self._by(-1))
         self.on = button("", "chevron-right", "One step on", lambda: self._by(1))
         for part in (self.start, self.back, self.on):
             part.layout = W.Layout(width=f"{36 + 12 * (times - 1)}px")
-        self.speed = W.Dropdown(options=SPEEDS, tooltip="How fast Play goes", layout=W.Layout(width="118px"))
+        self.speed = W.Dropdown(
+            options=SPEEDS, tooltip="How fast Play goes", layout=W.Layout(width="118px")
+        )
         self.speed.observe(lambda change: setattr(self.timer, "interval", change["new"]), "value")
 
     def fill(self, steps: Sequence[int], at: int) -> None:
@@ -53,7 +69,9 @@ class Transport:
             part.disabled = locked
 
     def key(self, name: str) -> None:
-        """What a key does while a picture has the focus: arrows step, Home and End go to the ends, space plays."""
+        """What a key does while a picture has the focus: arrows step, Home and End go to the ends,
+        space plays.
+        """
         if self.slider.disabled:
             return
         if name == " ":

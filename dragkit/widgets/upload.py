@@ -1,4 +1,6 @@
-"""A button for a picture of one's own: its latent is looked for in the background, the best so far is shown."""
+"""A button for a picture of one's own: its latent is looked for in the background, the best so far
+is shown.
+"""
 
 from __future__ import annotations
 
@@ -15,25 +17,45 @@ PAUSE = 0.3  # seconds between two pictures of the search
 
 
 class Upload:
-    """``Upload(model, notice, show, found)``: `box` holds the button, how to fit a picture that is not square, and Enough.
+    """``Upload(model, notice, show, found)``: `box` holds the button, how to fit a picture that is
+    not square, and Enough.
 
     Args:
-        model: a StyleGAN2, in which the picture is looked for, or a diffusion model, which inverts it; it is not changed.
+        model: a StyleGAN2, in which the picture is looked for, or a diffusion model, which inverts
+            it; it is not changed.
         notice: where progress, doubts and errors are told.
         show: called with the best so far, now and then.
-        found: called with the last one, once; also after Enough, which a search has alone: half an inversion is one to another strength.
+        found: called with the last one, once; also after Enough, which a search has alone: half an
+            inversion is one to another strength.
     """
 
     def __init__(self, model, notice: Notice, show: Callable, found: Callable) -> None:
         self.model, self.notice, self.show, self.found = model, notice, show, found
-        self.runner, self.best, self.searches = Runner(self._rest), None, hasattr(model, "generator")
-        self.file = W.FileUpload(accept="image/*", description="Your picture", tooltip="Find the latent of a picture of yours (a file of at most some 8 MB), to drag it")
+        self.runner, self.best, self.searches = (
+            Runner(self._rest),
+            None,
+            hasattr(model, "generator"),
+        )
+        self.file = W.FileUpload(
+            accept="image/*",
+            description="Your picture",
+            tooltip=(
+                "Find the latent of a picture of yours (a file of at most some 8 MB), to drag it"
+            ),
+        )
         self.file.layout = W.Layout(width="auto", flex="1 1 auto")
-        self.fit = W.Dropdown(options=["crop", "pad"], tooltip="A picture that is not square: crop it to its middle, or pad it with borders")
+        self.fit = W.Dropdown(
+            options=["crop", "pad"],
+            tooltip="A picture that is not square: crop it to its middle, or pad it with borders",
+        )
         self.fit.layout = W.Layout(width="68px")
-        self.enough = button("Enough", "stop", "End the search and keep the best so far", self.runner.ask)
+        self.enough = button(
+            "Enough", "stop", "End the search and keep the best so far", self.runner.ask
+        )
         self.enough.layout.display = "none"
-        self.box = W.HBox([self.file, self.fit, self.enough], layout=W.Layout(flex="1 1 auto", margin="0 0 6px"))
+        self.box = W.HBox(
+            [self.file, self.fit, self.enough], layout=W.Layout(flex="1 1 auto", margin="0 0 6px")
+        )
         self.file.observe(self._chosen, "value")
 
     @guard
@@ -53,7 +75,9 @@ class Upload:
         for step, self.best in enumerate(iterations):
             if self.searches and time.monotonic() - last > PAUSE:
                 self.show(self.best)
-                self.notice.say(f"Looking for your picture: {step + 1} of {STEPS}, {self.best.psnr:.1f} dB")
+                self.notice.say(
+                    f"Looking for your picture: {step + 1} of {STEPS}, {self.best.psnr:.1f} dB"
+                )
                 last = time.monotonic()
             if self.runner.stopping:
                 break
@@ -64,7 +88,10 @@ class Upload:
             if self.best:
                 self.found(self.best)
                 whole = len(self.best.losses.get("search", ())) == STEPS
-                self.notice.say((whole and doubt(self.best)) or f"Found with {self.best.psnr:.1f} dB. Check the points: they stay where they were.")
+                self.notice.say(
+                    (whole and doubt(self.best))
+                    or f"Found with {self.best.psnr:.1f} dB. Check the points: they stay where they were."
+                )
             if error:
                 raise error
         finally:

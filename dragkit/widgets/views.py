@@ -10,8 +10,12 @@ from ..session import Session
 from ..trace import Frame, Trace
 
 
-def picture(trace: Trace, at: int, handle: int | None = None, name: str | None = None, size: int = 384) -> Image.Image:
-    """The step at position `at` with handles, targets, paths, mask and a score window: of `handle`, the map `name` if it has it."""
+def picture(
+    trace: Trace, at: int, handle: int | None = None, name: str | None = None, size: int = 384
+) -> Image.Image:
+    """The step at position `at` with handles, targets, paths, mask and a score window: of
+    `handle`, the map `name` if it has it.
+    """
     frame, look = trace[at], {}
     if handle is not None:
         look = frame.window(handle) | {"scores": chosen(frame, handle, name)}
@@ -24,24 +28,46 @@ def chosen(frame: Frame, handle: int, name: str | None) -> np.ndarray:
 
 
 def panels(trace: Trace, session: Session | None = None, handle: int | None = None) -> list[Panel]:
-    """Distance, losses and confidence of a trace; in grey the runs of its session that a rewind left behind."""
+    """Distance, losses and confidence of a trace; in grey the runs of its session that a rewind
+    left behind.
+    """
     frames = list(trace)
     if not frames:
         return run_panels([], np.zeros((0, 1)), {}, confidence=np.zeros((0, 1)))
     past = [t for t in session.past if len(t) and t[0] is frames[0]] if session else []
     arrive = frames[0].edit.arrive or (session.method.get("arrive", 1.0) if session else None)
-    present = [name for name in frames[-1].losses if any(f.losses.get(name) for f in frames)]  # without a mask its term is 0 throughout
+    # without a mask its term is 0 throughout
+    present = [name for name in frames[-1].losses if any(f.losses.get(name) for f in frames)]
     losses = {name: [f.losses.get(name, np.nan) for f in frames] for name in present}
-    sure = {"confidence": confidence(trace), "threshold": threshold(trace), "trusted": np.stack([f.trusted.numpy() for f in frames])}
+    sure = {
+        "confidence": confidence(trace),
+        "threshold": threshold(trace),
+        "trusted": np.stack([f.trusted.numpy() for f in frames]),
+    }
     if frames[-1].goals is not None:
-        sure["drift"] = np.stack([np.full(len(f.points), np.nan) if f.goals is None else f.goals.drift.numpy() for f in frames])
+        sure["drift"] = np.stack(
+            [
+                np.full(len(f.points), np.nan) if f.goals is None else f.goals.drift.numpy()
+                for f in frames
+            ]
+        )
     steps, distance = way(trace)
-    return run_panels(steps, distance, losses, **sure, handle=handle or 0, arrive=arrive, past=[way(t) for t in past])
+    return run_panels(
+        steps,
+        distance,
+        losses,
+        **sure,
+        handle=handle or 0,
+        arrive=arrive,
+        past=[way(t) for t in past],
+    )
 
 
 def side_by_side(runs: dict[str, Trace], handle: int) -> list[Panel]:
     """Distance and confidence of a handle in several runs."""
-    return comparison({name: (*way(t), confidence(t), threshold(t)) for name, t in runs.items()}, handle)
+    return comparison(
+        {name: (*way(t), confidence(t), threshold(t)) for name, t in runs.items()}, handle
+    )
 
 
 def way(trace: Trace) -> tuple[list[int], np.ndarray]:
@@ -56,4 +82,9 @@ def confidence(trace: Trace) -> np.ndarray:
 
 def threshold(trace: Trace) -> np.ndarray:
     """(s n), NaN where there was no gate."""
-    return np.stack([np.full(len(f.points), np.nan) if f.threshold is None else f.threshold.numpy() for f in trace])
+    return np.stack(
+        [
+            np.full(len(f.points), np.nan) if f.threshold is None else f.threshold.numpy()
+            for f in trace
+        ]
+    )

@@ -1,6 +1,7 @@
 """What a lion is made of: its ellipsoids, as functions of its factors.
 
-Centres and axes are in the head's frame and in skull half widths: x right, y down, z toward the viewer.
+Centres and axes are in the head's frame and in skull half widths: x right, y down, z toward the
+viewer.
 """
 
 from __future__ import annotations

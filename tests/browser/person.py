@@ -20,27 +20,40 @@ class Lab:
         self.idle()
 
     def idle(self):
-        self.page.wait_for_function("window.jupyterapp?.shell.currentWidget?.sessionContext?.session?.kernel?.status === 'idle'")
+        self.page.wait_for_function(
+            "window.jupyterapp?.shell.currentWidget?.sessionContext?.session?.kernel?.status ==="
+            " 'idle'"
+        )
 
     def command(self, name):
-        self.page.evaluate(f"() => {{window.done = 0; window.jupyterapp.commands.execute('{name}').then(() => window.done = 1)}}")
+        self.page.evaluate(
+            f"() => {{window.done = 0; window.jupyterapp.commands.execute('{name}').then(() =>"
+            " window.done = 1)}"
+        )
         self.page.wait_for_function("window.done === 1", timeout=180_000)
 
     def run_cell(self, i):
-        self.page.evaluate(f"() => {{const n = {NOTEBOOK_WIDGET}.content; n.activeCellIndex = {i} + ({i} < 0) * n.widgets.length}}")
+        self.page.evaluate(
+            f"() => {{const n = {NOTEBOOK_WIDGET}.content; n.activeCellIndex = {i} + ({i} < 0) *"
+            " n.widgets.length}"
+        )
         self.command("notebook:run-cell")
 
     def run_all(self):
         """Run every cell and wait for the last."""
         self.page.evaluate("() => {window.jupyterapp.commands.execute('notebook:run-all-cells')}")
-        last = f"{NOTEBOOK_WIDGET}.content.widgets.filter(c => c.model.type === 'code').at(-1).model.sharedModel.execution_count > 0"
+        last = (
+            f"{NOTEBOOK_WIDGET}.content.widgets.filter(c => c.model.type ==="
+            " 'code').at(-1).model.sharedModel.execution_count > 0"
+        )
         self.page.wait_for_function(last, timeout=300_000)
         self.idle()
 
     def outputs(self):
         """The outputs of every cell."""
         return self.page.evaluate(
-            f"() => {NOTEBOOK_WIDGET}.content.widgets.map(c => c.model.outputs ? c.model.outputs.toJSON() : [])"
+            f"() => {NOTEBOOK_WIDGET}.content.widgets.map(c => c.model.outputs ?"
+            " c.model.outputs.toJSON() : [])"
         )
 
     def probe(self):
@@ -58,12 +71,19 @@ class Lab:
 
     def pixels(self, i):
         url = self.canvas(i).evaluate("c => c.toDataURL('image/png')")
-        return np.asarray(Image.open(io.BytesIO(base64.b64decode(url.partition(",")[2]))).convert("RGB")).astype(int)
+        return np.asarray(
+            Image.open(io.BytesIO(base64.b64decode(url.partition(",")[2]))).convert("RGB")
+        ).astype(int)
 
     def pull(self, *places):
-        """Press at the first of `places` (in 128ths of the picture), move along, let go at the last."""
+        """Press at the first of `places` (in 128ths of the picture), move along, let go at the
+        last.
+        """
         box = self.canvas(0).bounding_box()
-        spots = [(box["x"] + (x + 0.5) * box["width"] / 128, box["y"] + (y + 0.5) * box["height"] / 128) for x, y in places]
+        spots = [
+            (box["x"] + (x + 0.5) * box["width"] / 128, box["y"] + (y + 0.5) * box["height"] / 128)
+            for x, y in places
+        ]
         self.page.mouse.move(*spots[0])
         self.page.mouse.down()
         for spot in spots[1:]:

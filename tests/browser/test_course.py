@@ -1,4 +1,5 @@
-"""Every lesson as a new student meets it: run all, answer wrong and then right, use its widget by keyboard and mouse.
+"""Every lesson as a new student meets it: run all, answer wrong and then right, use its widget by
+keyboard and mouse.
 
 The screenshots are kept as runs/course_*.png.
 """
@@ -28,7 +29,11 @@ class Lesson(Lab):
 
     def write(self, i, source):
         """Write another source into cell `i` and run it."""
-        self.page.evaluate("([i, s]) => {window.jupyterapp.shell.currentWidget.content.widgets[i].model.sharedModel.setSource(s)}", [i, source])
+        self.page.evaluate(
+            "([i, s]) =>"
+            " {window.jupyterapp.shell.currentWidget.content.widgets[i].model.sharedModel.setSource(s)}",
+            [i, source],
+        )
         self.run_cell(i)
 
     def says(self, i):
@@ -42,7 +47,9 @@ class Lesson(Lab):
 
 
 def step_by_key(page, widget):
-    """Some slider of the widget shows another step by the arrow keys; a run may stand at its first or at its last."""
+    """Some slider of the widget shows another step by the arrow keys; a run may stand at its first
+    or at its last.
+    """
     status = lambda: " ".join(widget.locator("[role=status]").all_inner_texts())
     before, handles = status(), widget.locator(".noUi-handle")
     for i in range(handles.count()):

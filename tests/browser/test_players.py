@@ -1,6 +1,7 @@
 """Player and Compare in a real JupyterLab: scrub, hover, click on the curves, play two at once.
 
-And slides without a mouse. The screenshots are kept as runs/player.png, runs/compare.png, runs/features.png and runs/slides.png.
+And slides without a mouse. The screenshots are kept as runs/player.png, runs/compare.png,
+runs/features.png and runs/slides.png.
 """
 
 import re
@@ -21,7 +22,10 @@ model = dk.load("lion")
 edit = dk.Edit([(74, 74), (50, 44)], [(74, 87), (50, 40)])
 trace = dk.Trace(dk.drag(model, model.sample(2), edit, **dk.methods.stabledrag() | {"steps": 40}))""",
     "player = dk.Player(trace)\nplayer",
-    'compare = dk.Compare.trackers(model, trace, {"nearest": dk.NearestNeighbor(), "learned": dk.Discriminative()})\ncompare',
+    (
+        'compare = dk.Compare.trackers(model, trace, {"nearest": dk.NearestNeighbor(), "learned":'
+        " dk.Discriminative()})\ncompare"
+    ),
     "features = dk.Features(model, trace)\nfeatures",
     "other = dk.Player(trace)\nother",
     "slides = dk.Player(trace, slides=True)\nslides",
@@ -36,7 +40,11 @@ print("PROBE", json.dumps({"at": player.at, "near": f.near.tolist(), "learned": 
 def lab(lab, page):
     folder, url = lab
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in CELLS])
-    notebook.metadata.kernelspec = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    notebook.metadata.kernelspec = {
+        "name": "python3",
+        "display_name": "Python 3",
+        "language": "python",
+    }
     nbformat.write(notebook, folder / "players.ipynb")
     lab = Lab(page, url("players.ipynb"), folder / "players.ipynb")
     for i in range(len(CELLS) - 1):
@@ -61,7 +69,9 @@ class Cell:
         """Move to (x, y), shares of the canvas's width and height, and press there."""
         self.canvas(i).scroll_into_view_if_needed()
         box = self.canvas(i).bounding_box()
-        self.lab.page.mouse.move(box["x"] + x * box["width"], box["y"] + y * box["height"], steps=3)
+        self.lab.page.mouse.move(
+            box["x"] + x * box["width"], box["y"] + y * box["height"], steps=3
+        )
         if press:
             self.lab.page.mouse.down()
             self.lab.page.mouse.up()
@@ -129,7 +139,9 @@ def scrub_hover_click_compare(lab):
 
 def slides_need_no_mouse(lab):
     slides, keys = Cell(lab, 5), lab.page.keyboard
-    focus = lambda: lab.page.evaluate("[document.activeElement.tagName, document.activeElement.getAttribute('role')]")
+    focus = lambda: lab.page.evaluate(
+        "[document.activeElement.tagName, document.activeElement.getAttribute('role')]"
+    )
     slides.canvas(0).scroll_into_view_if_needed()
     wait(lambda: np.ptp(np.frombuffer(slides.canvas(0).screenshot(), np.uint8)) > 50)
     slides.canvas(0).focus()

@@ -1,4 +1,5 @@
-"""Everything can be reached and has a name without a mouse; the pictures answer to keys and to a finger.
+"""Everything can be reached and has a name without a mouse; the pictures answer to keys and to a
+finger.
 
 The screenshot is kept as runs/reach.png.
 """
@@ -30,17 +31,27 @@ print("PROBE", json.dumps({"handles": studio.edit.handles.tolist(), "targets": s
     "masked": studio.edit.mask is not None, "errors": [repr(w.last_error) for w in (studio, results, compare, features)]}))""",
 ]
 CONTROLS = "button, select, input, canvas, [role=slider]"
-USABLE = "es => es.filter(e => e.offsetParent && !e.disabled && e.type !== 'file' && e.getBoundingClientRect().width).length"
+USABLE = (
+    "es => es.filter(e => e.offsetParent && !e.disabled && e.type !== 'file' &&"
+    " e.getBoundingClientRect().width).length"
+)
 NAMELESS = """es => es.filter(e => e.offsetParent && !(e.innerText?.trim() && e.tagName === 'BUTTON') && !e.title
     && !e.labels?.[0]?.innerText && !e.placeholder && !e.ariaLabel).map(e => e.outerHTML.slice(0, 120))"""
-VISITED = "() => {const e = document.activeElement; if (e.matches('.dk :is(%s)')) e.dataset.visited = 1; return !!e.closest('.dk')}" % CONTROLS
+VISITED = (
+    "() => {const e = document.activeElement; if (e.matches('.dk :is(%s)')) e.dataset.visited = 1;"
+    " return !!e.closest('.dk')}" % CONTROLS
+)
 
 
 @pytest.fixture
 def lab(lab, page):
     folder, url = lab
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in CELLS])
-    notebook.metadata.kernelspec = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    notebook.metadata.kernelspec = {
+        "name": "python3",
+        "display_name": "Python 3",
+        "language": "python",
+    }
     nbformat.write(notebook, folder / "reach.ipynb")
     lab = Lab(page, url("reach.ipynb"), folder / "reach.ipynb")
     for i in range(len(CELLS) - 1):
@@ -56,7 +67,8 @@ def test_without_a_mouse_and_with_a_finger(lab):
     arrows_and_enter_pick_and_paint(lab)
     buttons_go_through_the_rows_of_results(lab)
     a_finger_taps_a_pair_drags_its_target_and_taps_the_curves(lab)
-    tab_reaches_every_control_and_each_has_a_name(lab)  # last: it ends in some cell, and a Tab there indents
+    # last: it ends in some cell, and a Tab there indents
+    tab_reaches_every_control_and_each_has_a_name(lab)
 
 
 def tab_reaches_every_control_and_each_has_a_name(lab):
@@ -66,9 +78,17 @@ def tab_reaches_every_control_and_each_has_a_name(lab):
         lab.page.keyboard.press("Tab")
     for i, name in enumerate(("Studio", "Results", "Compare", "Features")):
         parts = lab.page.locator(".jp-Notebook-cell").nth(i).locator(".dk").first.locator(CONTROLS)
-        missed = parts.evaluate_all("es => es.filter(e => e.offsetParent && !e.disabled && !e.dataset.visited).map(e => e.outerHTML.slice(0, 120))")
+        missed = parts.evaluate_all(
+            "es => es.filter(e => e.offsetParent && !e.disabled && !e.dataset.visited).map(e =>"
+            " e.outerHTML.slice(0, 120))"
+        )
         assert parts.evaluate_all(USABLE) > 4 and not missed, (name, missed)
-        plain = lab.page.locator(".jp-Notebook-cell").nth(i).locator(".dk").first.locator("button, select, input:not([type=file])")
+        plain = (
+            lab.page.locator(".jp-Notebook-cell")
+            .nth(i)
+            .locator(".dk")
+            .first.locator("button, select, input:not([type=file])")
+        )
         assert not plain.evaluate_all(NAMELESS), name
 
 
@@ -84,7 +104,9 @@ def arrows_and_enter_pick_and_paint(lab):
         lab.page.keyboard.press(key)
     wait(lambda: len(lab.probe()["handles"]) == 2)
     found = lab.probe()
-    assert found["handles"][1] == [62, 64] and found["targets"][1] == [62, 54] and not found["masked"]
+    assert (
+        found["handles"][1] == [62, 64] and found["targets"][1] == [62, 54] and not found["masked"]
+    )
     lab.page.get_by_title("Paint what may move").focus()
     lab.page.keyboard.press("Enter")
     lab.canvas(0).focus()
@@ -100,7 +122,10 @@ def a_finger_taps_a_pair_drags_its_target_and_taps_the_curves(lab):
         """From the first place to the last; places are shares of the canvas."""
         canvas.scroll_into_view_if_needed()
         box = canvas.bounding_box()
-        spots = [{"x": box["x"] + x * box["width"], "y": box["y"] + y * box["height"]} for x, y in places]
+        spots = [
+            {"x": box["x"] + x * box["width"], "y": box["y"] + y * box["height"]}
+            for x, y in places
+        ]
         for kind, spot in zip(("touchStart", *["touchMove"] * (len(spots) - 1)), spots):
             finger.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": [spot]})
         finger.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})

@@ -30,7 +30,8 @@ def tour(lab, page):
     notebook.cells.append(nbformat.v4.new_code_cell(PROBE, outputs=[]))
     nbformat.write(notebook, folder / "tour.ipynb")
     lab = Lab(page, url("tour.ipynb"), folder / "tour.ipynb")
-    lab.run_cell(next(i for i, c in enumerate(notebook.cells) if "Studio" in c.source))  # test_notebooks.py runs them all
+    # test_notebooks.py runs them all
+    lab.run_cell(next(i for i, c in enumerate(notebook.cells) if "Studio" in c.source))
     assert not [o for outputs in lab.outputs() for o in outputs if o["output_type"] == "error"]
     return lab
 
@@ -64,12 +65,15 @@ def test_drag_run_stop_reload(tour):
     assert stopped["error"] == "None"
 
     lab.command("docmanager:save")
-    assert f"Trace({stopped['steps']} steps" in lab.file.read_text(encoding="utf-8"), "the last picture is saved"
+    assert f"Trace({stopped['steps']} steps" in lab.file.read_text(encoding="utf-8"), (
+        "the last picture is saved"
+    )
     lab.page.reload()
     lab.idle()
     wait(lambda: np.ptp(lab.pixels(1)) > 50)
     wait(lambda: lab.page.get_by_text("Error displaying widget").count() == 0)
-    lab.page.errors[:] = [e for e in lab.page.errors if "widget model not found" not in e]  # on the way back, seen on slow machines
+    # on the way back, seen on slow machines
+    lab.page.errors[:] = [e for e in lab.page.errors if "widget model not found" not in e]
     print(f"{stopped['rate']:.1f} steps shown per second")
 
 
@@ -79,7 +83,8 @@ def _folder():
 
 
 def test_a_picture_of_ones_own(tour):
-    lab, text = tour, lambda: tour.page.locator(".dk [role=status]").nth(1).inner_text()  # after that of the player
+    # after that of the player
+    lab, text = tour, lambda: tour.page.locator(".dk [role=status]").nth(1).inner_text()
     wait(lambda: np.ptp(lab.pixels(0)) > 50)
     before = lab.pixels(0)
     with lab.page.expect_file_chooser() as chooser:

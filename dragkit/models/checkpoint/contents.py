@@ -24,7 +24,9 @@ DEPTH, NAME = 16, 300  # objects in objects, and characters of a tensor's full n
 
 
 class Node(Inert):
-    """What stands in for an object: its class's name and its state. The class itself is never made, nor asked."""
+    """What stands in for an object: its class's name and its state. The class itself is never
+    made, nor asked.
+    """
 
     def __init__(self, kind: str, state: Any = None) -> None:
         self.kind, self.state = kind, {} if state is None else expect(state, dict)
@@ -36,7 +38,9 @@ class Node(Inert):
 
 @dataclass(frozen=True, eq=False)
 class Network:
-    """One network of a file: its class's name, its tensors by name, the arguments it was built with, its activations' clamp."""
+    """One network of a file: its class's name, its tensors by name, the arguments it was built
+    with, its activations' clamp.
+    """
 
     kind: str
     tensors: dict[str, Stored]
@@ -56,14 +60,15 @@ class Contents:
 
 
 def read(path: str | Path) -> Contents:
-    """Look into a checkpoint: NVIDIA's pickles, PyTorch or TensorFlow, torch's own files, or safetensors, whatever its name.
+    """Look into a checkpoint: NVIDIA's pickles, PyTorch or TensorFlow, torch's own files, or
+    safetensors, whatever its name.
 
     Nothing in the file is run, and tensors stay in it until they are asked for.
 
     Raises:
         FileNotFoundError, PermissionError: there is no such file, or it may not be read.
-        CheckpointError: the file is none of these, cut short, altered, or asks for more than plain data. The message names the
-            file, what was found and what was expected.
+        CheckpointError: the file is none of these, cut short, altered, or asks for more than plain
+            data. The message names the file, what was found and what was expected.
     """
     path = Path(path)
     if not path.is_file():
@@ -73,24 +78,33 @@ def read(path: str | Path) -> Contents:
 
 
 def guarded(path: Path, task: Callable[[], Any]) -> Any:
-    """What `task` returns; whatever goes wrong on the way is a CheckpointError that names the file."""
+    """What `task` returns; whatever goes wrong on the way is a CheckpointError that names the
+    file.
+    """
     try:
         return task()
     except CheckpointError as error:
         raise CheckpointError(f"{path}: {printable(str(error))}{_cut(path)}") from error
-    except Exception as error:  # strange bytes can break any step, each in its own way; to the user they are all one
+    # strange bytes can break any step, each in its own way; to the user they are all one
+    except Exception as error:
         text = printable(str(error) or type(error).__name__)
-        raise CheckpointError(f"{path} is damaged, or no checkpoint: {text}{_cut(path)}") from error
+        raise CheckpointError(
+            f"{path} is damaged, or no checkpoint: {text}{_cut(path)}"
+        ) from error
 
 
 def _cut(path: Path) -> str:
-    """What to add where a public file is shorter than it is known to be, and does begin like a checkpoint."""
+    """What to add where a public file is shorter than it is known to be, and does begin like a
+    checkpoint.
+    """
     with path.open("rb") as file:
         return zoo.missing_bytes(path) if file.read(1) in (b"\x80", b"P") else ""
 
 
 def printable(text: str) -> str:
-    """Text from a file, safe to print: of bounded length, and nothing in it that a terminal obeys."""
+    """Text from a file, safe to print: of bounded length, and nothing in it that a
+    terminal obeys.
+    """
     return "".join(c if c.isprintable() else "?" for c in text[:1000])
 
 
@@ -104,14 +118,19 @@ def _read(path: Path, file: BinaryIO) -> Contents:
     budget = Budget()
     form, root = _root(path, view, budget)
     networks = dict(_networks(root, budget))
-    others = tuple(str(name) for name in root if name not in networks) if isinstance(root, dict) and networks.keys() != {""} else ()
+    others = (
+        tuple(str(name) for name in root if name not in networks)
+        if isinstance(root, dict) and networks.keys() != {""}
+        else ()
+    )
     return Contents(path, form, size, networks, others)
 
 
 def _root(path: Path, view: memoryview, budget: Budget) -> tuple[str, Any]:
     """The file's format and its data."""
     head = bytes(view[:512])
-    if head[8:9] == b"{" and int.from_bytes(head[:8], "little") < 1 << 32:  # the length of its header, which may well begin with byte 80
+    # the length of its header, which may well begin with byte 80
+    if head[8:9] == b"{" and int.from_bytes(head[:8], "little") < 1 << 32:
         return "safetensors", _safetensors(path)
     if head.startswith(b"PK\x03\x04"):
         return "torch file", _zip(path, view, budget)
@@ -126,22 +145,32 @@ def _root(path: Path, view: memoryview, budget: Budget) -> tuple[str, Any]:
 
 def _no_checkpoint(head: bytes) -> str:
     if head.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"<"):
-        return "this is a web page (HTML), not a checkpoint: the download was answered with a page; fetch the file again, by hand"
+        return (
+            "this is a web page (HTML), not a checkpoint: the download was answered with a page;"
+            " fetch the file again, by hand"
+        )
     if head.startswith(b"version https://git-lfs"):
         size = re.search(rb"size (\d+)", head)
         whole = f" of {int(size[1]) / 1e6:.0f} MB" if size else ""
-        return f"this is a Git-LFS pointer, not the file{whole} that it points to; run `git lfs pull`, or download the file itself"
+        return (
+            f"this is a Git-LFS pointer, not the file{whole} that it points to; run `git lfs"
+            " pull`, or download the file itself"
+        )
     expected = "a pickle (which begins with byte 80), a torch file (PK) or safetensors"
     return f"this is no checkpoint: it begins with {head[:8].hex(' ')}; expected {expected}"
 
 
 def _zip(path: Path, view: memoryview, budget: Budget) -> Any:
-    """The data of a file of torch's newer format: an uncompressed archive of one pickle and its storages."""
+    """The data of a file of torch's newer format: an uncompressed archive of one pickle and its
+    storages.
+    """
     with zipfile.ZipFile(path) as archive:
         entries = {entry.filename: entry for entry in archive.infolist()}
     pickles = [name for name in entries if name.endswith("/data.pkl")]
     if len(pickles) != 1:
-        raise CheckpointError(f"an archive with {len(pickles)} files data.pkl; a torch file has one")
+        raise CheckpointError(
+            f"an archive with {len(pickles)} files data.pkl; a torch file has one"
+        )
     folder = pickles[0].removesuffix("/data.pkl")
     piece = lambda name: _entry(view, entries, name)
     if f"{folder}/byteorder" in entries and bytes(piece(f"{folder}/byteorder")) != b"little":
@@ -158,13 +187,19 @@ def _zip(path: Path, view: memoryview, budget: Budget) -> Any:
 
 
 def _entry(view: memoryview, entries: dict[str, zipfile.ZipInfo], name: str) -> memoryview:
-    """An archive's file, where it lies: behind a header of 30 bytes, its name and its extra field."""
+    """An archive's file, where it lies: behind a header of 30 bytes, its name and its
+    extra field.
+    """
     if name not in entries:
         raise CheckpointError(f"the archive lacks {name!r}")
     entry = entries[name]
     if entry.compress_type != zipfile.ZIP_STORED:
         raise CheckpointError(f"{entry.filename!r} is compressed; torch does not compress")
-    first = entry.header_offset + 30 + sum(struct.unpack("<HH", view[entry.header_offset + 26 : entry.header_offset + 30]))
+    first = (
+        entry.header_offset
+        + 30
+        + sum(struct.unpack("<HH", view[entry.header_offset + 26 : entry.header_offset + 30]))
+    )
     return view[first : first + entry.file_size]
 
 
@@ -179,7 +214,9 @@ def _safetensors(path: Path) -> dict[str, Any]:
 
 def _stored(tensor: Tensor) -> Stored:
     data = memoryview(tensor.reshape(-1).view(torch.uint8).numpy())
-    return Stored(Storage(tensor.dtype, tensor.numel(), data), 0, tuple(tensor.shape), tensor.stride())
+    return Stored(
+        Storage(tensor.dtype, tensor.numel(), data), 0, tuple(tensor.shape), tensor.stride()
+    )
 
 
 def _networks(root: Any, budget: Budget) -> Iterator[tuple[str, Network]]:
@@ -190,9 +227,12 @@ def _networks(root: Any, budget: Budget) -> Iterator[tuple[str, Network]]:
         root = {"": root}
     if not isinstance(root, dict):
         raise CheckpointError(f"its data is one {type(root).__name__}; expected networks")
-    found = {str(name): network for name, value in root.items() if (network := _network(value, budget))}
+    found = {
+        str(name): network for name, value in root.items() if (network := _network(value, budget))
+    }
     found = found or {"": Network("state dict", _tensors_of(root, budget))}
-    if isinstance(root.get("latent_avg"), Stored) and "g_ema" in found:  # rosinality's average latent lies beside its generator
+    # rosinality's average latent lies beside its generator
+    if isinstance(root.get("latent_avg"), Stored) and "g_ema" in found:
         found["g_ema"].tensors["latent_avg"] = root["latent_avg"]
     yield from found.items()
 
@@ -213,7 +253,11 @@ def _network(value: Any, budget: Budget) -> Network | None:
 
 def _tensors_of(state: Any, budget: Budget) -> dict[str, Stored]:
     budget.spend(len(expect(state, dict)))
-    return {name: value for name, value in state.items() if isinstance(name, str) and isinstance(value, Stored)}
+    return {
+        name: value
+        for name, value in state.items()
+        if isinstance(name, str) and isinstance(value, Stored)
+    }
 
 
 def _walk(root: Node, budget: Budget) -> Iterator[tuple[str, Stored]]:
@@ -222,9 +266,14 @@ def _walk(root: Node, budget: Budget) -> Iterator[tuple[str, Stored]]:
     while pending:
         prefix, node, depth = pending.pop()
         if depth > DEPTH or len(prefix) > NAME:
-            raise CheckpointError(f"objects nested deeper than {DEPTH}, or with names of more than {NAME} characters")
+            raise CheckpointError(
+                f"objects nested deeper than {DEPTH}, or with names of more than {NAME} characters"
+            )
         for group in ("_parameters", "_buffers"):
-            yield from ((f"{prefix}{name}", tensor) for name, tensor in _tensors_of(node.state.get(group, {}), budget).items())
+            yield from (
+                (f"{prefix}{name}", tensor)
+                for name, tensor in _tensors_of(node.state.get(group, {}), budget).items()
+            )
         variables = node.state.get("variables", ())
         budget.spend(len(variables))
         for name, array in variables:
@@ -233,11 +282,17 @@ def _walk(root: Node, budget: Budget) -> Iterator[tuple[str, Stored]]:
         for group, dot in (("components", "/"), ("_modules", ".")):
             parts = expect(node.state.get(group, {}), dict)
             budget.spend(len(parts))
-            pending += [(f"{prefix}{name}{dot}", part, depth + 1) for name, part in reversed(parts.items()) if isinstance(part, Node)]
+            pending += [
+                (f"{prefix}{name}{dot}", part, depth + 1)
+                for name, part in reversed(parts.items())
+                if isinstance(part, Node)
+            ]
 
 
 def _clamp(node: Node, arguments: dict) -> float | None:
-    """The bound on activations: of a PyTorch generator's first convolution (every layer has the same), or a TensorFlow one's argument."""
+    """The bound on activations: of a PyTorch generator's first convolution (every layer has the
+    same), or a TensorFlow one's argument.
+    """
     for name in ("synthesis", "b4", "conv1"):
         node = node.state.get("_modules", {}).get(name)
         if not isinstance(node, Node):
@@ -264,7 +319,9 @@ def known(budget: Budget) -> dict[str, Callable]:
 
     return names(budget) | {
         # persistent classes would execute meta["module_src"]; here it is left unread
-        "torch_utils.persistence._reconstruct_persistent_obj": lambda meta: Node(expect(meta["class_name"], str), meta["state"]),
+        "torch_utils.persistence._reconstruct_persistent_obj": lambda meta: Node(
+            expect(meta["class_name"], str), meta["state"]
+        ),
         "dnnlib.tflib.network.Network": lambda: Node("Network"),
         "argparse.Namespace": lambda: Node("Namespace"),
         "dnnlib.util.EasyDict": items,

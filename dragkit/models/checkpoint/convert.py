@@ -1,4 +1,6 @@
-"""A checkpoint as safetensors: the generator alone, a third of the file, opened by any tool without danger."""
+"""A checkpoint as safetensors: the generator alone, a third of the file, opened by any tool
+without danger.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,8 @@ from . import generator, read
 
 
 def convert(source: str | Path, target: str | Path | None = None) -> Path:
-    """Write the generator of a checkpoint as safetensors, in float32, with a card (.json) beside it that says where it came from.
+    """Write the generator of a checkpoint as safetensors, in float32, with a card (.json) beside
+    it that says where it came from.
 
     Args:
         source: any file that :func:`dragkit.load` reads.
@@ -36,33 +39,59 @@ def convert(source: str | Path, target: str | Path | None = None) -> Path:
     contents = read(source)
     state, clamp = generator(contents)
     digest = _sha256(source)
-    origin = {"source": source.name, "format": contents.format, "sha256 of the source": digest, "licence": _licence(source, digest)}
+    origin = {
+        "source": source.name,
+        "format": contents.format,
+        "sha256 of the source": digest,
+        "licence": _licence(source, digest),
+    }
     return _write(target, state, clamp, zoo.card(source) | origin, source.with_suffix(".json"))
 
 
 def save(model: StyleGAN2, target: str | Path) -> Path:
-    """Write a model, such as a tuned one, as safetensors with its card; ``dragkit.load(target)`` paints the same pictures.
+    """Write a model, such as a tuned one, as safetensors with its card; ``dragkit.load(target)``
+    paints the same pictures.
 
     Raises:
         ValueError: `target` does not end in .safetensors, or the model is no StyleGAN2.
     """
     if not isinstance(model, StyleGAN2):
-        raise ValueError(f"only a StyleGAN2 can be saved; {getattr(model, 'name', type(model).__name__)!r} is none")
+        raise ValueError(
+            f"only a StyleGAN2 can be saved; {getattr(model, 'name', type(model).__name__)!r} is"
+            " none"
+        )
     card = {name: getattr(model, name) for name in zoo.SETTINGS}
-    state = {name: tensor.detach().cpu().contiguous() for name, tensor in model.generator.state_dict().items()}
+    state = {
+        name: tensor.detach().cpu().contiguous()
+        for name, tensor in model.generator.state_dict().items()
+    }
     return _write(Path(target), state, model.generator.clamp, card)
 
 
-def _write(target: Path, state: dict[str, Tensor], clamp: float | None, card: dict[str, Any], source_card: Path | None = None) -> Path:
+def _write(
+    target: Path,
+    state: dict[str, Tensor],
+    clamp: float | None,
+    card: dict[str, Any],
+    source_card: Path | None = None,
+) -> Path:
     from safetensors.torch import save_file
 
     if target.suffix != ".safetensors":
         raise ValueError(f"cannot write {target}: name a file that ends in .safetensors")
     beside = target.with_suffix(".json")
-    if beside.exists() and beside != source_card and not zoo.card(target).keys() & {"source", "feature_block"}:
-        raise ValueError(f"{beside} is there already, and is no card of a model; name another file than {target}")
+    if (
+        beside.exists()
+        and beside != source_card
+        and not zoo.card(target).keys() & {"source", "feature_block"}
+    ):
+        raise ValueError(
+            f"{beside} is there already, and is no card of a model; name another file than"
+            f" {target}"
+        )
     target.parent.mkdir(parents=True, exist_ok=True)
-    half = target.with_name(f".{target.name}.{os.getpid()}")  # so that no half of a file is ever found under its name
+    # so that no half of a file is ever found under its name
+    half = target.with_name(f".{target.name}.{os.getpid()}")
     save_file(state, half, {"clamp": str(clamp)} if clamp else None)
     os.replace(half, target)
     beside.write_text(json.dumps(card, indent=1) + "\n", encoding="utf-8")
@@ -78,4 +107,8 @@ def _licence(source: Path, sha256: str) -> str:
     entry = zoo.listed(source.name)
     if entry is None:
         return "that of the file it was made from"
-    return ("" if sha256 == entry["sha256"] else f"if it is the public {entry['name']}, which its sha256 does not prove: ") + entry["licence"]
+    return (
+        ""
+        if sha256 == entry["sha256"]
+        else f"if it is the public {entry['name']}, which its sha256 does not prove: "
+    ) + entry["licence"]

@@ -1,8 +1,9 @@
 """From the names that others gave their tensors to NVIDIA's PyTorch names, which ours are.
 
-TensorFlow (as the public converter does it): a dense weight is transposed; a convolution's (k k in out) becomes (out in k k), an
-upsampling one flipped in both directions too, because there the transposed convolution is; a modulation's bias gets one added.
-rosinality: the same tensors as NVIDIA's, with axes of length one.
+TensorFlow (as the public converter does it): a dense weight is transposed; a convolution's (k k in
+out) becomes (out in k k), an upsampling one flipped in both directions too, because there the
+transposed convolution is; a modulation's bias gets one added. rosinality: the same tensors as
+NVIDIA's, with axes of length one.
 """
 
 from __future__ import annotations
@@ -26,41 +27,66 @@ Renaming = Iterator[tuple[str, str, Change]]  # our name, theirs, and what is do
 TENSORS = 1000  # of a generator; one of 1024 px has 181
 FILTER = torch.outer(torch.tensor([1.0, 3, 3, 1]), torch.tensor([1.0, 3, 3, 1])) / 64
 BUILT = {  # how the network is built here, in the words of the stored arguments
-    "c_dim": 0, "label_size": 0, "img_channels": 3, "num_channels": 3, "architecture": "skip", "activation": "lrelu",
-    "nonlinearity": "lrelu", "mapping_nonlinearity": "lrelu", "lr_multiplier": 0.01, "mapping_lrmul": 0.01, "use_noise": True,
-    "resample_filter": [1, 3, 3, 1], "resample_kernel": [1, 3, 3, 1],
-}  # fmt: skip
+    "c_dim": 0,
+    "label_size": 0,
+    "img_channels": 3,
+    "num_channels": 3,
+    "architecture": "skip",
+    "activation": "lrelu",
+    "nonlinearity": "lrelu",
+    "mapping_nonlinearity": "lrelu",
+    "lr_multiplier": 0.01,
+    "mapping_lrmul": 0.01,
+    "use_noise": True,
+    "resample_filter": [1, 3, 3, 1],
+    "resample_kernel": [1, 3, 3, 1],
+}
 
 
 def layout_of(tensors: Mapping[str, Stored]) -> str | None:
-    """Whose names these are: "NVIDIA", "TensorFlow" or "rosinality"; None where they are no generator's.
+    """Whose names these are: "NVIDIA", "TensorFlow" or "rosinality"; None where they are no
+    generator's.
 
     Raises:
         CheckpointError: they are a generator's that cannot be dragged here; it says which.
     """
     if any(re.match(r"synthesis\.(L\d+_|input\.)", name) for name in tensors):
-        raise CheckpointError("this is a StyleGAN3 generator (Fourier features, layers L0_…); dragkit drags StyleGAN2")
+        raise CheckpointError(
+            "this is a StyleGAN3 generator (Fourier features, layers L0_…); dragkit drags"
+            " StyleGAN2"
+        )
     if any("StyleMod" in name or "ToRGB_lod" in name for name in tensors):
-        raise CheckpointError("this is a generator of StyleGAN (the first) or older; dragkit drags StyleGAN2")
+        raise CheckpointError(
+            "this is a generator of StyleGAN (the first) or older; dragkit drags StyleGAN2"
+        )
     if {"mapping.embed.weight", "mapping/LabelEmbed/weight"} & tensors.keys():
-        raise CheckpointError("this generator is class-conditional (it has a label embedding); only unconditional ones can be dragged")
+        raise CheckpointError(
+            "this generator is class-conditional (it has a label embedding); only unconditional"
+            " ones can be dragged"
+        )
     for layout, (constant, _) in LAYOUTS.items():
         if constant in tensors:
             cells = tensors[constant].shape[-2:]
             if cells != (4, 4):
-                raise CheckpointError(f"this generator is not square: {constant!r} has {'x'.join(map(str, cells))} cells; only 4x4 is read")
+                raise CheckpointError(
+                    f"this generator is not square: {constant!r} has {'x'.join(map(str, cells))}"
+                    " cells; only 4x4 is read"
+                )
             return layout
     return None
 
 
 def renamed(tensors: Mapping[str, Stored], layout: str) -> dict[str, Tensor]:
-    """The generator's tensors under NVIDIA's names, in float32; only rosinality's may lack ``mapping.w_avg``.
+    """The generator's tensors under NVIDIA's names, in float32; only rosinality's may lack
+    ``mapping.w_avg``.
 
     Raises:
         CheckpointError: a tensor is missing, of a wrong shape, or damaged. It is named.
     """
     if len(tensors) > TENSORS:
-        raise CheckpointError(f"{len(tensors)} tensors in one generator; a StyleGAN2 has fewer than {TENSORS}")
+        raise CheckpointError(
+            f"{len(tensors)} tensors in one generator; a StyleGAN2 has fewer than {TENSORS}"
+        )
     state = {}
     for ours, theirs, change in LAYOUTS[layout][1](tensors):
         if theirs not in tensors:
@@ -73,31 +99,51 @@ def renamed(tensors: Mapping[str, Stored], layout: str) -> dict[str, Tensor]:
 
 
 def _filters(tensors: Mapping[str, Stored], state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The resample filters, which NVIDIA alone keeps beside every convolution; rosinality's kernels have four times their weight."""
+    """The resample filters, which NVIDIA alone keeps beside every convolution; rosinality's
+    kernels have four times their weight.
+    """
     for name, stored in tensors.items():
         if name.endswith(".kernel") and not torch.allclose(stored.tensor(), 4 * FILTER):
-            raise CheckpointError(f"tensor {name!r} is not the resample filter [1, 3, 3, 1]; no other is read")
-    places = {part for name in state if (match := re.match(r"(synthesis\.b\d+)(\.conv\d)\.weight", name)) for part in (match[1], match[1] + match[2])}
+            raise CheckpointError(
+                f"tensor {name!r} is not the resample filter [1, 3, 3, 1]; no other is read"
+            )
+    places = {
+        part
+        for name in state
+        if (match := re.match(r"(synthesis\.b\d+)(\.conv\d)\.weight", name))
+        for part in (match[1], match[1] + match[2])
+    }
     return {f"{place}.resample_filter": FILTER.clone() for place in places}
 
 
 def check(arguments: Mapping[str, Any], expected: Mapping[str, Any]) -> None:
-    """Raise CheckpointError, naming the argument, where one that is stored is not what is expected of it."""
+    """Raise CheckpointError, naming the argument, where one that is stored is not what is expected
+    of it.
+    """
     for name, value in flat(arguments):
         value = list(value) if isinstance(value, tuple) else value
         if name in expected and value != expected[name] and not _close(value, expected[name]):
-            raise CheckpointError(f"this generator was built with {name} {reprlib.repr(value)}; only {expected[name]!r} fits its tensors and this network")
+            raise CheckpointError(
+                f"this generator was built with {name} {reprlib.repr(value)}; only"
+                f" {expected[name]!r} fits its tensors and this network"
+            )
 
 
 def _close(value: Any, expected: Any) -> bool:
     """Equal up to rounding: some files keep 0.01 as float32."""
-    return isinstance(value, float) and isinstance(expected, float) and math.isclose(value, expected, rel_tol=1e-6)
+    return (
+        isinstance(value, float)
+        and isinstance(expected, float)
+        and math.isclose(value, expected, rel_tol=1e-6)
+    )
 
 
 def sizes(state: Mapping[str, Tensor]) -> dict[str, int]:
     """What the tensors say of the generator's size, in the words of the stored arguments."""
     w_dim, z_dim = state["mapping.fc0.weight"].shape
-    side = max(int(match[1]) for name in state if (match := re.match(r"synthesis\.b(\d+)\.", name)))
+    side = max(
+        int(match[1]) for name in state if (match := re.match(r"synthesis\.b(\d+)\.", name))
+    )
     return {"img_resolution": side, "resolution": side, "z_dim": z_dim, "w_dim": w_dim}
 
 
@@ -105,7 +151,9 @@ def flat(arguments: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     """Arguments, and those of the parts: files keep some in synthesis_kwargs, some flat."""
     parts = [value for value in arguments.values() if isinstance(value, Mapping)]
     for part in [arguments, *parts[:10]]:
-        yield from ((name, value) for name, value in part.items() if not isinstance(value, Mapping))
+        yield from (
+            (name, value) for name, value in part.items() if not isinstance(value, Mapping)
+        )
 
 
 def _same(tensor: Tensor) -> Tensor:
@@ -140,13 +188,21 @@ def _tensorflow(tensors: Mapping[str, Stored]) -> Renaming:
         yield f"mapping.fc{i}.weight", f"mapping/Dense{i}/weight", Tensor.t
         yield f"mapping.fc{i}.bias", f"mapping/Dense{i}/bias", _same
     yield "synthesis.b4.const", "synthesis/4x4/Const/const", _first
-    styled = [("bias", "bias", _same), ("affine.weight", "mod_weight", Tensor.t), ("affine.bias", "mod_bias", lambda bias: bias + 1)]
+    styled = [
+        ("bias", "bias", _same),
+        ("affine.weight", "mod_weight", Tensor.t),
+        ("affine.bias", "mod_bias", lambda bias: bias + 1),
+    ]
     for k in _numbers(tensors, "synthesis/{side}x{side}/ToRGB/weight"):
         block, theirs = f"synthesis.b{4 << k}", f"synthesis/{4 << k}x{4 << k}"
         for conv, n in _layers(k):
             up, name = conv == "conv0", "Conv0_up" if conv == "conv0" else "Conv1" if k else "Conv"
             kernel = lambda weight, up=up: _kernel(weight.flip(0, 1) if up else weight)
-            for part, source, change in [*styled, ("weight", "weight", kernel), ("noise_strength", "noise_strength", _same)]:
+            for part, source, change in [
+                *styled,
+                ("weight", "weight", kernel),
+                ("noise_strength", "noise_strength", _same),
+            ]:
                 yield f"{block}.{conv}.{part}", f"{theirs}/{name}/{source}", change
             yield f"{block}.{conv}.noise_const", f"synthesis/noise{n}", lambda noise: noise[0, 0]
         for part, source, change in [*styled, ("weight", "weight", _kernel)]:
@@ -155,21 +211,41 @@ def _tensorflow(tensors: Mapping[str, Stored]) -> Renaming:
 
 def _rosinality(tensors: Mapping[str, Stored]) -> Renaming:
     if "latent_avg" in tensors:
-        yield "mapping.w_avg", "latent_avg", lambda average: average.reshape(-1, average.shape[-1])[0]  # some repeat it for every row
+        # some repeat it for every row
+        yield (
+            "mapping.w_avg",
+            "latent_avg",
+            lambda average: average.reshape(-1, average.shape[-1])[0],
+        )
     for i in _numbers(tensors, "style.{next}.weight"):  # style.0 is the normalisation
         yield f"mapping.fc{i}.weight", f"style.{i + 1}.weight", _same
         yield f"mapping.fc{i}.bias", f"style.{i + 1}.bias", _same
     yield "synthesis.b4.const", "input.input", _first
-    styled = [("affine.weight", "conv.modulation.weight", _same), ("affine.bias", "conv.modulation.bias", _same), ("weight", "conv.weight", _first)]
-    own = [("bias", "activate.bias", _same), ("noise_strength", "noise.weight", lambda strength: strength.reshape(()))]
+    styled = [
+        ("affine.weight", "conv.modulation.weight", _same),
+        ("affine.bias", "conv.modulation.bias", _same),
+        ("weight", "conv.weight", _first),
+    ]
+    own = [
+        ("bias", "activate.bias", _same),
+        ("noise_strength", "noise.weight", lambda strength: strength.reshape(())),
+    ]
     for k in [0, *(k + 1 for k in _numbers(tensors, "to_rgbs.{}.bias"))]:
         block = f"synthesis.b{4 << k}"
         for conv, n in _layers(k):
             for part, source, change in styled + own:
-                yield f"{block}.{conv}.{part}", f"convs.{n - 1}.{source}" if k else f"conv1.{source}", change
+                yield (
+                    f"{block}.{conv}.{part}",
+                    f"convs.{n - 1}.{source}" if k else f"conv1.{source}",
+                    change,
+                )
             yield f"{block}.{conv}.noise_const", f"noises.noise_{n}", lambda noise: noise[0, 0]
         for part, source, change in [*styled, ("bias", "bias", Tensor.flatten)]:
-            yield f"{block}.torgb.{part}", f"to_rgbs.{k - 1}.{source}" if k else f"to_rgb1.{source}", change
+            yield (
+                f"{block}.torgb.{part}",
+                f"to_rgbs.{k - 1}.{source}" if k else f"to_rgb1.{source}",
+                change,
+            )
 
 
 LAYOUTS = {  # the constant that a generator begins with, and how to rename its tensors

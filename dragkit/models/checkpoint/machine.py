@@ -1,9 +1,10 @@
 r"""A pickle machine that can build plain data, and nothing else.
 
-A pickle is a program for a small stack machine, and Python's own machine calls whatever the program names.
-This one knows the opcodes that write data down (numbers, text, bytes, lists, dicts, tuples, sets) and a closed
-list of names. A name stands for a function of ours, which returns inert data; no name is ever imported. Opcodes
-and their arguments are decoded by the standard library's `pickletools`, which only reads.
+A pickle is a program for a small stack machine, and Python's own machine calls whatever the
+program names. This one knows the opcodes that write data down (numbers, text, bytes, lists, dicts,
+tuples, sets) and a closed list of names. A name stands for a function of ours, which returns inert
+data; no name is ever imported. Opcodes and their arguments are decoded by the standard library's
+`pickletools`, which only reads.
 """
 
 from __future__ import annotations
@@ -15,34 +16,55 @@ from types import MappingProxyType
 from typing import Any
 
 PIECE = 128 << 20  # bytes in one string or tensor; the largest public tensor has 9.4 MB
-WORK = 1_000_000  # opcodes and items in one file; a 1024-px checkpoint with three networks has about 60 thousand
+# opcodes and items in one file; a 1024-px checkpoint with three networks has about 60 thousand
+WORK = 1_000_000
 TEXT = 64 << 20  # characters of text in one file, so that text cannot unfold in memory
 
-_STEPS = {  # the machine's methods, and the opcodes that they carry out; any other opcode is refused
+# the machine's methods, and the opcodes that they carry out; any other opcode is refused
+_STEPS = {
     "_ignore": "PROTO FRAME",
     "_push": "NONE BININT BININT1 BININT2 LONG1 LONG4 BINFLOAT",
     "_bytes": "SHORT_BINBYTES BINBYTES BINBYTES8 BYTEARRAY8",
     "_text": "SHORT_BINUNICODE BINUNICODE BINUNICODE8",
     "_tuple": "TUPLE",
-    "_append": "APPEND", "_appends": "APPENDS", "_setitem": "SETITEM", "_setitems": "SETITEMS", "_additems": "ADDITEMS",
-    "_memoize": "MEMOIZE", "_put": "BINPUT LONG_BINPUT", "_get": "BINGET LONG_BINGET",
-    "_global": "GLOBAL", "_global_of_stack": "STACK_GLOBAL", "_reduce": "REDUCE NEWOBJ", "_build": "BUILD", "_persist": "BINPERSID",
-}  # fmt: skip
+    "_append": "APPEND",
+    "_appends": "APPENDS",
+    "_setitem": "SETITEM",
+    "_setitems": "SETITEMS",
+    "_additems": "ADDITEMS",
+    "_memoize": "MEMOIZE",
+    "_put": "BINPUT LONG_BINPUT",
+    "_get": "BINGET LONG_BINGET",
+    "_global": "GLOBAL",
+    "_global_of_stack": "STACK_GLOBAL",
+    "_reduce": "REDUCE NEWOBJ",
+    "_build": "BUILD",
+    "_persist": "BINPERSID",
+}
 _STEP_OF = {opcode: step for step, opcodes in _STEPS.items() for opcode in opcodes.split()}
 _MARK = object()
 _MADE = {  # opcodes that push something new, always the same
-    "NEWTRUE": lambda: True, "NEWFALSE": lambda: False, "MARK": lambda: _MARK,
-    "EMPTY_LIST": list, "EMPTY_DICT": dict, "EMPTY_SET": set, "EMPTY_TUPLE": tuple,
-}  # fmt: skip
+    "NEWTRUE": lambda: True,
+    "NEWFALSE": lambda: False,
+    "MARK": lambda: _MARK,
+    "EMPTY_LIST": list,
+    "EMPTY_DICT": dict,
+    "EMPTY_SET": set,
+    "EMPTY_TUPLE": tuple,
+}
 _TUPLES = {"TUPLE1": 1, "TUPLE2": 2, "TUPLE3": 3}
 
 
 class CheckpointError(ValueError):
-    """A file that cannot be read, or is refused; the message says what was found and what was expected."""
+    """A file that cannot be read, or is refused; the message says what was found and what was
+    expected.
+    """
 
 
 class Budget:
-    """What one file may ask for, whatever it asks by: a few bytes can name the same thing a thousand times."""
+    """What one file may ask for, whatever it asks by: a few bytes can name the same thing a
+    thousand times.
+    """
 
     def __init__(self) -> None:
         self.work, self.text = WORK, TEXT
@@ -52,7 +74,10 @@ class Budget:
         self.work -= work
         self.text -= text
         if self.work < 0 or self.text < 0:
-            raise CheckpointError(f"it asks for more than {WORK} opcodes and items, or {TEXT} characters; no generator needs as many")
+            raise CheckpointError(
+                f"it asks for more than {WORK} opcodes and items, or {TEXT} characters; no"
+                " generator needs as many"
+            )
 
 
 @dataclass(frozen=True)
@@ -64,7 +89,9 @@ class Known:
 
 
 class Inert:
-    """What a stand-in may return where the pickle gives the object its state later (opcode BUILD)."""
+    """What a stand-in may return where the pickle gives the object its state later
+    (opcode BUILD).
+    """
 
     def build(self, state: Any) -> None:
         """Take the state."""
@@ -78,9 +105,13 @@ class Tape:
         self.data, self.at = data, at
 
     def read(self, count: int) -> bytes | memoryview:
-        """The next `count` bytes; large pieces are not copied, so that tensors stay in the file until they are wanted."""
+        """The next `count` bytes; large pieces are not copied, so that tensors stay in the file
+        until they are wanted.
+        """
         if count > PIECE:
-            raise CheckpointError(f"a piece of {count} bytes at byte {self.at}; the largest that is read has {PIECE}")
+            raise CheckpointError(
+                f"a piece of {count} bytes at byte {self.at}; the largest that is read has {PIECE}"
+            )
         return self.take(count) if count > 1000 else bytes(self.take(count))
 
     def take(self, count: int) -> memoryview:
@@ -104,11 +135,15 @@ class Machine:
     Args:
         budget: shared by all pickles of a file.
         known: the closed list: name → what is called in its place.
-        persistent: makes data of a persistent id (how torch refers to storages); without it they are refused.
+        persistent: makes data of a persistent id (how torch refers to storages); without it they
+            are refused.
     """
 
     def __init__(
-        self, budget: Budget, known: Mapping[str, Callable] = MappingProxyType({}), persistent: Callable[[Any], Any] | None = None
+        self,
+        budget: Budget,
+        known: Mapping[str, Callable] = MappingProxyType({}),
+        persistent: Callable[[Any], Any] | None = None,
     ) -> None:
         self.budget, self.known, self.persistent = budget, known, persistent
 
@@ -117,7 +152,8 @@ class Machine:
 
         Raises:
             CheckpointError: an opcode or a name that is not on the lists, or too much of anything.
-            ValueError, IndexError, …: bytes that are no pickle; :func:`dragkit.models.checkpoint.read` makes one error of them all.
+            ValueError, IndexError, …: bytes that are no pickle;
+                :func:`dragkit.models.checkpoint.read` makes one error of them all.
         """
         self.stack, self.memo = [], {}
         for opcode, argument, at in pickletools.genops(tape):
@@ -131,7 +167,9 @@ class Machine:
             elif opcode.name in _STEP_OF:
                 getattr(self, _STEP_OF[opcode.name])(argument)
             else:
-                raise CheckpointError(f"opcode {opcode.name} at byte {at}; checkpoints do without it")
+                raise CheckpointError(
+                    f"opcode {opcode.name} at byte {at}; checkpoints do without it"
+                )
 
     # plain data
 
@@ -211,7 +249,10 @@ class Machine:
 
     def _name(self, name: str) -> None:
         if name not in self.known:
-            raise CheckpointError(f"it names {name[:200]!r}, which is not on the closed list of names: what is not on it could run code")
+            raise CheckpointError(
+                f"it names {name[:200]!r}, which is not on the closed list of names: what is not"
+                " on it could run code"
+            )
         self.stack.append(Known(name, self.known[name]))
 
     def _reduce(self, _) -> None:
@@ -220,7 +261,8 @@ class Machine:
 
     def _build(self, _) -> None:
         state, target = self._pop(), self.stack[-1]
-        if isinstance(target, dict):  # attributes of an OrderedDict, such as a state dict's _metadata
+        # attributes of an OrderedDict, such as a state dict's _metadata
+        if isinstance(target, dict):
             return
         expect(target, Inert).build(state)
 
@@ -239,7 +281,9 @@ def expect(value: Any, kind: type) -> Any:
 
 
 def plain(key: Any) -> Any:
-    """`key`, if it is text, a small whole number or None: others can be made to collide, or take for ever to hash."""
+    """`key`, if it is text, a small whole number or None: others can be made to collide, or take
+    for ever to hash.
+    """
     if not (key is None or isinstance(key, str) or (isinstance(key, int) and abs(key) < 2**31)):
         raise CheckpointError(f"{describe(key)} as a key")
     return key

@@ -20,14 +20,31 @@ PROTOCOL = 1001
 AXES = 8  # of a tensor; a convolution's weight has 4, rosinality's 5
 
 STORAGES = {  # torch's names for what a storage holds
-    "DoubleStorage": torch.float64, "FloatStorage": torch.float32, "HalfStorage": torch.float16, "BFloat16Storage": torch.bfloat16,
-    "LongStorage": torch.int64, "IntStorage": torch.int32, "ShortStorage": torch.int16, "CharStorage": torch.int8,
-    "ByteStorage": torch.uint8, "BoolStorage": torch.bool,
-}  # fmt: skip
+    "DoubleStorage": torch.float64,
+    "FloatStorage": torch.float32,
+    "HalfStorage": torch.float16,
+    "BFloat16Storage": torch.bfloat16,
+    "LongStorage": torch.int64,
+    "IntStorage": torch.int32,
+    "ShortStorage": torch.int16,
+    "CharStorage": torch.int8,
+    "ByteStorage": torch.uint8,
+    "BoolStorage": torch.bool,
+}
 NUMPY = {
-    "f8": torch.float64, "f4": torch.float32, "f2": torch.float16, "i8": torch.int64, "i4": torch.int32, "i2": torch.int16,
-    "u8": torch.uint64, "u4": torch.uint32, "u2": torch.uint16, "i1": torch.int8, "u1": torch.uint8, "b1": torch.bool,
-}  # fmt: skip
+    "f8": torch.float64,
+    "f4": torch.float32,
+    "f2": torch.float16,
+    "i8": torch.int64,
+    "i4": torch.int32,
+    "i2": torch.int16,
+    "u8": torch.uint64,
+    "u4": torch.uint32,
+    "u2": torch.uint16,
+    "i1": torch.int8,
+    "u1": torch.uint8,
+    "b1": torch.bool,
+}
 
 
 @dataclass(eq=False)
@@ -42,13 +59,17 @@ class Storage:
         """Say where the bytes are."""
         expected = self.count * self.dtype.itemsize
         if len(data) != expected:
-            raise CheckpointError(f"a storage of {expected} bytes has {len(data)}: the file is cut short or altered")
+            raise CheckpointError(
+                f"a storage of {expected} bytes has {len(data)}: the file is cut short or altered"
+            )
         self.data = data
 
 
 @dataclass(frozen=True, eq=False)
 class Stored:
-    """A tensor in the file: element (i, j, …) is the storage's number offset + i·stride₀ + j·stride₁ + …"""
+    """A tensor in the file: element (i, j, …) is the storage's number offset + i·stride₀ +
+    j·stride₁ + …
+    """
 
     storage: Storage
     offset: int
@@ -56,11 +77,19 @@ class Stored:
     strides: tuple[int, ...]
 
     def __post_init__(self) -> None:
-        if len(self.shape) != len(self.strides) or not whole((self.offset, *self.shape, *self.strides)):
-            raise CheckpointError(f"a tensor whose offset, size and stride are not whole numbers from 0 up, at most {AXES} each")
+        if len(self.shape) != len(self.strides) or not whole(
+            (self.offset, *self.shape, *self.strides)
+        ):
+            raise CheckpointError(
+                "a tensor whose offset, size and stride are not whole numbers from 0 up, at most"
+                f" {AXES} each"
+            )
         last = self.offset + sum((n - 1) * s for n, s in zip(self.shape, self.strides))
         if math.prod(self.shape) and last >= self.storage.count:
-            raise CheckpointError(f"a tensor {self.shape} that reaches number {last} of a storage of {self.storage.count}")
+            raise CheckpointError(
+                f"a tensor {self.shape} that reaches number {last} of a storage of"
+                f" {self.storage.count}"
+            )
 
     @property
     def bytes(self) -> int:
@@ -71,14 +100,20 @@ class Stored:
         """The tensor itself, as a contiguous copy in float32.
 
         Raises:
-            CheckpointError: it is empty, its numbers are no floats, overlap, are not there, or are not all finite.
+            CheckpointError: it is empty, its numbers are no floats, overlap, are not there, or are
+                not all finite.
         """
         dtype, size = self.storage.dtype, self.storage.dtype.itemsize
         if self.storage.data is None or not dtype.is_floating_point or not math.prod(self.shape):
-            raise CheckpointError(f"an empty tensor, one of {dtype}, or one whose numbers are not in the file; weights are floats")
+            raise CheckpointError(
+                f"an empty tensor, one of {dtype}, or one whose numbers are not in the file;"
+                " weights are floats"
+            )
         self._check_overlap()
         steps = [stride * size for stride in self.strides]
-        bits = np.ndarray(self.shape, f"<i{size}", self.storage.data, self.offset * size, steps).copy()
+        bits = np.ndarray(
+            self.shape, f"<i{size}", self.storage.data, self.offset * size, steps
+        ).copy()
         tensor = torch.from_numpy(bits).view(dtype).float()
         if not tensor.isfinite().all():
             raise CheckpointError("a tensor with numbers that are not finite")
@@ -88,7 +123,9 @@ class Stored:
         reach = 1  # strides from the smallest up: each must step over all that lies below it
         for stride, n in sorted((s, n) for n, s in zip(self.shape, self.strides) if n > 1):
             if stride < reach:
-                raise CheckpointError(f"a tensor {self.shape} whose strides {self.strides} overlap")
+                raise CheckpointError(
+                    f"a tensor {self.shape} whose strides {self.strides} overlap"
+                )
             reach = stride * n
 
 
@@ -126,7 +163,11 @@ STORAGE_TYPES = {f"torch.{name}": storage_type(name) for name in STORAGES}
 def storage_of(identity: Any) -> tuple[str, Storage]:
     """Key and storage of a persistent id: ("storage", type, key, location, count[, None])."""
     kind, of, key, _, count, *view = expect(identity, tuple)
-    if kind != "storage" or not hasattr(expect(of, Known).stand_in, "dtype") or any(v is not None for v in view):
+    if (
+        kind != "storage"
+        or not hasattr(expect(of, Known).stand_in, "dtype")
+        or any(v is not None for v in view)
+    ):
         raise CheckpointError("a persistent id that is not a plain storage")
     if type(count) is not int or not 0 <= count < 2**40:
         raise CheckpointError("a storage whose count is not a whole number from 0 up")
@@ -134,7 +175,9 @@ def storage_of(identity: Any) -> tuple[str, Storage]:
 
 
 def nested_storage(budget: Budget, payload: Any) -> Storage:
-    """Stands in for ``torch.storage._load_from_bytes``: a whole file of torch's older format, which may hold one storage only."""
+    """Stands in for ``torch.storage._load_from_bytes``: a whole file of torch's older format,
+    which may hold one storage only.
+    """
     tape = Tape(expect(payload, memoryview))
     if Machine(budget).run(tape) != MAGIC:
         raise CheckpointError("the bytes of a storage that do not begin with torch's magic number")
@@ -142,7 +185,9 @@ def nested_storage(budget: Budget, payload: Any) -> Storage:
 
 
 def torch_file(budget: Budget, tape: Tape, known: Mapping[str, Callable]) -> Any:
-    """The rest of a file of torch's older format: protocol, system, data, the storages' keys, and their numbers."""
+    """The rest of a file of torch's older format: protocol, system, data, the storages' keys, and
+    their numbers.
+    """
     storages: dict[str, Storage] = {}
 
     def persistent(identity: Any) -> Storage:
@@ -171,7 +216,9 @@ class Dtype(Inert):
     def __init__(self, code: Any, *_: Any) -> None:
         self.code = expect(code, str).lstrip("<>|=")
         if self.code not in NUMPY:
-            raise CheckpointError(f"an array of type {code[:20]!r}; numbers only: {', '.join(NUMPY)}")
+            raise CheckpointError(
+                f"an array of type {code[:20]!r}; numbers only: {', '.join(NUMPY)}"
+            )
         self.dtype, self.big = NUMPY[self.code], code.startswith(">")
 
     def build(self, state: Any) -> None:
@@ -181,7 +228,9 @@ class Dtype(Inert):
 
 
 class Array(Inert):
-    """An array that gets its shape and numbers with its state: (version, shape, dtype, Fortran order?, bytes)."""
+    """An array that gets its shape and numbers with its state: (version, shape, dtype, Fortran
+    order?, bytes).
+    """
 
     stored: Stored | None = None
 
@@ -189,22 +238,30 @@ class Array(Inert):
         _, shape, dtype, fortran, data = expect(state, tuple)
         dtype = expect(dtype, Dtype).dtype
         if len(expect(shape, tuple)) > AXES or not whole(shape):
-            raise CheckpointError(f"an array whose shape is not of whole numbers from 0 up, at most {AXES}")
-        steps = np.cumprod([1, *(shape if fortran else shape[::-1])][: len(shape)], dtype=object).tolist()
+            raise CheckpointError(
+                f"an array whose shape is not of whole numbers from 0 up, at most {AXES}"
+            )
+        steps = np.cumprod(
+            [1, *(shape if fortran else shape[::-1])][: len(shape)], dtype=object
+        ).tolist()
         storage = Storage(dtype, math.prod(shape))
         storage.fill(expect(data, memoryview))
         self.stored = Stored(storage, 0, shape, tuple(steps if fortran else steps[::-1]))
 
 
 def frombuffer(data: Any, dtype: Any, shape: Any, order: Any, axes: Any = None) -> Array:
-    """Stands in for ``numpy._core.numeric._frombuffer``: how arrays are written in protocol 5, perhaps with their axes in another order."""
+    """Stands in for ``numpy._core.numeric._frombuffer``: how arrays are written in protocol 5,
+    perhaps with their axes in another order.
+    """
     array = Array()
     array.build((1, shape, dtype, order == "F", data))
     if axes is not None:
         if sorted(expect(axes, tuple)) != list(range(len(shape))):
             raise CheckpointError("an array whose axes are not in any order")
         old = array.stored
-        array.stored = Stored(old.storage, 0, tuple(old.shape[i] for i in axes), tuple(old.strides[i] for i in axes))
+        array.stored = Stored(
+            old.storage, 0, tuple(old.shape[i] for i in axes), tuple(old.strides[i] for i in axes)
+        )
     return array
 
 
@@ -216,7 +273,9 @@ def scalar(dtype: Any, data: Any) -> float | int | bool:
 
 
 def latin1(budget: Budget, text: Any, codec: Any) -> memoryview:
-    """Stands in for ``_codecs.encode``: how bytes are written in torch's own files, whose pickles are of an older protocol."""
+    """Stands in for ``_codecs.encode``: how bytes are written in torch's own files, whose pickles
+    are of an older protocol.
+    """
     if expect(codec, str) != "latin1":
         raise CheckpointError(f"text in codec {codec[:20]!r}")
     budget.spend(text=len(expect(text, str)))
