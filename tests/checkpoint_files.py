@@ -20,7 +20,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from dragkit.models.stylegan2_network import Generator
+from dragkit.models.gan.network import Generator
 
 SOURCE = "raise RuntimeError('module_src was executed')\n"
 CHANNELS = {4: 8, 8: 8, 16: 6, 32: 4, 64: 4}

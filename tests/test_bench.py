@@ -18,8 +18,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dragkit import Edit, NearestNeighbor, ShiftedPatchLoss
-from dragkit.bench import edits, metrics, runner, tables
-from dragkit.bench.edits import Task
+from dragkit.tasks import edits
+from dragkit.bench import metrics, runner, tables
+from dragkit.tasks.edits import Task
 from dragkit.methods import draggan
 from dragkit.models.toy import Toy
 

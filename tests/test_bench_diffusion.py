@@ -11,7 +11,8 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from dragkit.bench import diffusion, levels, lions, renders
+from dragkit.bench.studies import diffusion, timesteps as levels
+from dragkit.tasks import lions, renders
 from dragkit.bench.metrics import ssim
 from dragkit.models import load
 from dragkit.models.zoo import DATA

@@ -5,11 +5,12 @@ import pandas as pd
 import pytest
 import torch
 
-from dragkit.bench import families, lions, recorded, stabledrag, tracking
+from dragkit.bench.studies import families, recorded, stabledrag, tracking
+from dragkit.tasks import lions
 from dragkit.bench.metrics import has_lookalike
 from dragkit.models import load, zoo
 from dragkit.records import View
-from dragkit.trace import Trace
+from dragkit.runs.trace import Trace
 from dragkit.trackers import Discriminative, NearestNeighbor
 from dragkit.worlds.lion import Lion
 

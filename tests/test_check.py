@@ -13,7 +13,7 @@ from torch.nn import functional as F
 import dragkit as dk
 from dragkit import check, geometry, losses
 from dragkit.check.exercise import Exercise
-from dragkit.check.project import Patch
+from dragkit.check.lesson13_project import Patch
 
 EXERCISES = {name: e for name, e in vars(check).items() if isinstance(e, Exercise)}
 every = pytest.mark.parametrize("exercise", EXERCISES.values(), ids=EXERCISES)

@@ -22,8 +22,9 @@ from tests.checkpoint_files import (
 )
 
 import dragkit as dk
-from dragkit.models import checkpoint, zoo
-from dragkit.models.checkpoint import CheckpointError
+from dragkit.models.gan import checkpoint
+from dragkit.models import zoo
+from dragkit.models.gan.checkpoint import CheckpointError
 
 
 def assert_same_picture(path, made, **settings):
@@ -375,7 +376,7 @@ def test_the_public_list_has_what_people_need():
 def test_the_printed_contents(tmp_path):
     path = write_nvidia(tmp_path / "a.pkl", network(16), clamp=256)
     done = subprocess.run(
-        [sys.executable, "-m", "dragkit.models.checkpoint", path],
+        [sys.executable, "-m", "dragkit.models.gan.checkpoint", path],
         capture_output=True,
         text=True,
         check=True,
@@ -391,7 +392,7 @@ def test_the_printed_contents(tmp_path):
         assert text in done.stdout
     path.write_bytes(path.read_bytes()[:5000])
     done = subprocess.run(
-        [sys.executable, "-m", "dragkit.models.checkpoint", path], capture_output=True, text=True
+        [sys.executable, "-m", "dragkit.models.gan.checkpoint", path], capture_output=True, text=True
     )
     assert done.returncode == 1 and "a.pkl" in done.stderr and "Traceback" not in done.stderr
 

@@ -18,8 +18,9 @@ import pytest
 import torch
 
 import dragkit as dk
-from dragkit.models import checkpoint, zoo
-from dragkit.models.checkpoint import CheckpointError
+from dragkit.models.gan import checkpoint
+from dragkit.models import zoo
+from dragkit.models.gan.checkpoint import CheckpointError
 from tests.checkpoint_files import (
     EasyDict,
     Network,
@@ -128,7 +129,7 @@ def test_a_call_of_os_system_is_refused_by_name(tmp_path, protocol):
         "torch.serialization _load",
         "functools partial",
         "collections deque",
-        "dragkit.models.checkpoint.contents Node",
+        "dragkit.models.gan.checkpoint.contents Node",
         "torch.storage _load_from_bytes.__globals__",
     ],
 )
@@ -345,7 +346,7 @@ def test_objects_nested_too_deep_or_laughing_a_billion_times_are_refused(tmp_pat
     with watched(path):
         checkpoint.generator(checkpoint.read(path))
     printed = subprocess.run(
-        [sys.executable, "-m", "dragkit.models.checkpoint", path],
+        [sys.executable, "-m", "dragkit.models.gan.checkpoint", path],
         capture_output=True,
         text=True,
         timeout=60,

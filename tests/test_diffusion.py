@@ -19,15 +19,15 @@ from dragkit import Edit, View, always
 from dragkit.loop import drag
 from dragkit.losses import MaskLoss, ShiftedPatchLoss
 from dragkit.methods import draggan, dragdiffusion, stabledrag
-from dragkit.models import denoiser
-from dragkit.models.ddim import road
-from dragkit.models.diffusion import Diffusion
-from dragkit.models.likeness import psnr
-from dragkit.models.lora import Lora
-from dragkit.models.memory import kept
-from dragkit.models.pixel_unet import SCHEDULE, decode, encode, network, scheduler
-from dragkit.models.unet import self_attentions, shared_attention, stages
-from dragkit.session import Session, retrack
+from dragkit.models.diffusion import denoiser
+from dragkit.models.diffusion.ddim import road
+from dragkit.models.diffusion.model import Diffusion
+from dragkit.models.image_metrics import psnr
+from dragkit.models.diffusion.lora import Lora
+from dragkit.models.diffusion.memory import kept
+from dragkit.models.diffusion.pixel_unet import SCHEDULE, decode, encode, network, scheduler
+from dragkit.models.diffusion.unet import self_attentions, shared_attention, stages
+from dragkit.runs.session import Session, retrack
 from dragkit.trackers import Discriminative, NearestNeighbor
 
 diffusers = pytest.importorskip("diffusers")

@@ -12,12 +12,13 @@ from PIL import Image
 from torch.nn import functional as F
 
 import dragkit as dk
-from dragkit import own_picture
-from dragkit.models import inversion, likeness
-from dragkit.models.inversion import course, search, spread, tuning
-from dragkit.models.likeness import psnr, pyramid
-from dragkit.models.stylegan2 import from_state_dict
-from dragkit.models.stylegan2_network import Generator
+from dragkit import inversion as own_picture
+from dragkit.models.gan import inversion
+from dragkit.models import image_metrics as likeness
+from dragkit.models.gan.inversion import course, search, spread, tuning
+from dragkit.models.image_metrics import psnr, pyramid
+from dragkit.models.gan.model import from_state_dict
+from dragkit.models.gan.network import Generator
 
 quiet = lambda _: None  # noqa: E731
 

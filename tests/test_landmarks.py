@@ -11,13 +11,7 @@ import torch
 
 import dragkit as dk
 from dragkit.models import zoo
-from dragkit.models.landmarks import (
-    SIZE,
-    LandmarkNetwork,
-    landmark_network,
-    open_landmarks,
-    soft_argmax,
-)
+from dragkit.tasks.landmarks import SIZE, LandmarkNetwork, landmark_network, open_landmarks, soft_argmax
 from dragkit.training import landmarks as training
 from dragkit.worlds.lion import LANDMARKS, Lion
 

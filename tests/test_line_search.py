@@ -16,7 +16,7 @@ from dragkit.loop import drag
 from dragkit.losses import MaskLoss, TemplatePatchLoss
 from dragkit.methods import draggan, dragdiffusion, freedrag
 from dragkit.models.toy import Toy
-from dragkit.session import Session, retrack
+from dragkit.runs.session import Session, retrack
 from dragkit.trackers import LineSearch, NearestNeighbor
 
 SIDE = 512  # one pixel of the settings is one pixel here

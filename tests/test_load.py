@@ -9,7 +9,7 @@ from safetensors.torch import save_file
 
 import dragkit as dk
 from dragkit.models import zoo
-from dragkit.models.stylegan2_network import Generator
+from dragkit.models.gan.network import Generator
 from dragkit.models.toy import Toy
 
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 from PIL import Image
 
-from dragkit.pictures import read_picture
+from dragkit.images import read_picture
 
 CORNERS = np.zeros((16, 24, 3), np.uint8)  # red, green / blue, white quarters
 CORNERS[:8, :12], CORNERS[:8, 12:], CORNERS[8:, :12], CORNERS[8:, 12:] = (

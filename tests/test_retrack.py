@@ -7,7 +7,7 @@ import torch
 
 import dragkit as dk
 from dragkit.models.toy import Toy
-from dragkit.session import retrack
+from dragkit.runs.session import retrack
 
 EDIT = dk.Edit([(64, 85), (32, 36)], [(74, 80), (38, 36)])
 FIELDS = ("points", "confidence", "scores", "near", "first", "arrived", "threshold")

@@ -429,7 +429,7 @@ def test_a_gif_is_named_so(whole, tmp_path):
 
 
 def test_a_run_ends_after_its_steps_without_a_progress_bar_too(monkeypatch):
-    monkeypatch.setattr("dragkit.session.tqdm", lambda **settings: tqdm(**settings, disable=True))
+    monkeypatch.setattr("dragkit.runs.session.tqdm", lambda **settings: tqdm(**settings, disable=True))
     assert len(Session(TOY, LATENT, EDIT, **METHOD).run(2)) == 3
 
 

@@ -14,8 +14,8 @@ from safetensors.torch import load_file, save_file
 import dragkit as dk
 from dragkit import Edit
 from dragkit.methods import dragdiffusion
-from dragkit.models.lora import Lora
-from dragkit.models.unet import self_attentions
+from dragkit.models.diffusion.lora import Lora
+from dragkit.models.diffusion.unet import self_attentions
 
 diffusers = pytest.importorskip("diffusers")
 transformers = pytest.importorskip("transformers")

@@ -12,8 +12,8 @@ from safetensors.torch import save_file
 from torch.nn import functional as F
 
 from dragkit import Edit, NearestNeighbor, ShiftedPatchLoss, drag, load
-from dragkit.models.stylegan2 import from_state_dict
-from dragkit.models.stylegan2_network import Generator
+from dragkit.models.gan.model import from_state_dict
+from dragkit.models.gan.network import Generator
 
 CHANNELS = {4: 12, 8: 10, 16: 6, 32: 5}
 Z, W, LAYERS = 7, 9, 3

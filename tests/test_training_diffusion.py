@@ -9,7 +9,7 @@ import pytest
 import torch
 from PIL import Image
 
-from dragkit.models import pixel_unet
+from dragkit.models.diffusion import pixel_unet
 from dragkit.training import diffusion as training
 from dragkit.training import pairs
 

@@ -9,11 +9,11 @@ import torch
 from PIL import Image
 
 import dragkit as dk
-from dragkit.models.ddim import road
-from dragkit.models.diffusion import Diffusion
-from dragkit.models.pixel_unet import decode, encode, scheduler
-from dragkit.models.stylegan2 import from_state_dict
-from dragkit.models.stylegan2_network import Generator
+from dragkit.models.diffusion.ddim import road
+from dragkit.models.diffusion.model import Diffusion
+from dragkit.models.diffusion.pixel_unet import decode, encode, scheduler
+from dragkit.models.gan.model import from_state_dict
+from dragkit.models.gan.network import Generator
 from dragkit.widgets import upload as upload_module
 from dragkit.widgets.runner import stop_all
 

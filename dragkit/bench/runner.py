@@ -35,7 +35,7 @@ from tqdm.auto import tqdm
 from ..loop import drag
 from ..models import Model, load
 from ..records import Edit, Step
-from .edits import Task, unique
+from ..tasks.edits import Task, unique
 from .metrics import Clock, mean_distance, pictures
 
 Result = dict[str, Any]

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from ..plot.figures import Photo
 from .calls import Answer, Unanswered, noting, raised, watched
-from .looks import side_by_side
+from .drawings import side_by_side
 from .verdicts import Verdict, not_yet, right, stand_in
 
 Values = dict[str, Any]  # what an answer gave, by name: tensors, or words that must be the same

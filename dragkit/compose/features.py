@@ -14,7 +14,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from .marks import BLACK, INK, WHITE, font
-from .windows import colours, viridis
+from .score_windows import colours, viridis
 
 Measure = Literal["cosine", "distance"]
 MEASURES = ("cosine", "distance")

@@ -10,13 +10,14 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from ..records import Size, View
-from . import checkpoint, zoo
-from .checkpoint.convert import convert as convert
-from .checkpoint.convert import save as save
-from .checks import known
-from .pixel_unet import open_diffusion
-from .stable_diffusion import open_stable_diffusion
-from .stylegan2 import from_state_dict
+from .gan import checkpoint
+from . import zoo
+from .gan.checkpoint.convert import convert as convert
+from .gan.checkpoint.convert import save as save
+from .settings import known
+from .diffusion.pixel_unet import open_diffusion
+from .diffusion.stable_diffusion import open_stable_diffusion
+from .gan.model import from_state_dict
 from .toy import Toy
 
 CONVERT = "diffusers.StableDiffusionPipeline.from_single_file(file).save_pretrained(folder)"
@@ -45,7 +46,7 @@ def load(name_or_path: str | Path, device: str = "auto", **settings) -> Model:
 
     A checkpoint is NVIDIA's pickle (PyTorch or TensorFlow), a torch file with NVIDIA's or
     rosinality's names, or safetensors; which of them is told by its content. Nothing in a file is
-    run (:mod:`dragkit.models.checkpoint`).
+    run (:mod:`dragkit.models.gan.checkpoint`).
 
     Args:
         name_or_path: a bundled model, one of ``dragkit.models.zoo.public()`` whose file you have,
@@ -56,7 +57,7 @@ def load(name_or_path: str | Path, device: str = "auto", **settings) -> Model:
         settings: passed on to the model. Of a generator: ``feature_block=64`` or ``(32, 64)``,
             what is read; ``rows=4``, how many rows of w+ move; ``space="w"``; ``truncation=0.5``;
             they go before the card's. Of a diffusion model: ``strength=0.7``, ``steps=50``,
-            ``feature_block=2`` and others (:class:`dragkit.models.diffusion.Diffusion`); of Stable
+            ``feature_block=2`` and others (:class:`dragkit.models.diffusion.model.Diffusion`); of Stable
             Diffusion also ``prompt="a lion"`` and ``size=512``. Of the toy: ``lookalike=1.0`` and
             others.
 

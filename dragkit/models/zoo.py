@@ -25,7 +25,7 @@ PUBLIC = DATA / "public.json"
 NO_GENERATOR = {  # what an entry of another "kind" is, for who tries to drag it
     "landmarks": (
         "reads landmarks from a picture and paints none: open it with"
-        " dragkit.models.landmarks.landmark_network()"
+        " dragkit.tasks.landmarks.landmark_network()"
     ),
     "trace": (
         "is a recorded run: open it with dragkit.Trace.load(dragkit.models.zoo.bundled(name))"

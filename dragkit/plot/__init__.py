@@ -6,9 +6,9 @@ The figures are made without pyplot: they show themselves in a notebook, and can
 
 from .inversion import inversion as inversion
 from .learning import learning as learning
-from .looks import features as features
-from .looks import pictures as pictures
-from .looks import scores as scores
+from .features import features as features
+from .features import pictures as pictures
+from .features import scores as scores
 from .runs import ablation as ablation
 from .runs import compare as compare
 from .runs import confidence as confidence

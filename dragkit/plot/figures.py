@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ..records import Step
-from ..trace import Frame, Trace
+from ..runs.trace import Frame, Trace
 
 # Okabe and Ito
 COLOURS = ORANGE, BLUE, GREEN, PINK, AMBER, SKY = (

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 
 from ..compose import spans
 from ..records import Step
-from ..trace import Frame, Trace
+from ..runs.trace import Frame, Trace
 from .figures import COLOURS, SHADE, Photo, Plot, handle_of, light, need, tidy
 
 

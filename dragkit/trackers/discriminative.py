@@ -31,7 +31,7 @@ from torch import Tensor
 
 from ..geometry import REFERENCE, cells, inside, reach, sample, window
 from ..records import Edit, Size, TrackResult, View
-from .windows import best, look, similarity
+from .search_window import best, look, similarity
 
 SOLVERS = ("adam", "ridge")
 # a window whose features differ by less than this share of the template counts as constant; our

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ..geometry import reach, sample
 from ..records import Edit, Size, TrackResult, View
-from .windows import best, look, similarity
+from .search_window import best, look, similarity
 
 
 @dataclass(frozen=True, eq=False)

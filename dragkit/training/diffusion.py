@@ -39,8 +39,8 @@ from PIL import Image
 from torch import Tensor
 from tqdm.auto import tqdm
 
-from ..models.ddim import Road, road
-from ..models.pixel_unet import SCHEDULE, decode, encode, network, save_network, scheduler
+from ..models.diffusion.ddim import Road, road
+from ..models.diffusion.pixel_unet import SCHEDULE, decode, encode, network, save_network, scheduler
 from . import pairs
 
 SIZE = 64  # of the pictures

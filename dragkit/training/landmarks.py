@@ -36,7 +36,7 @@ from torch.nn import functional as F
 from tqdm.auto import tqdm
 
 from ..models import load
-from ..models.landmarks import SIZE, LandmarkNetwork, cells, open_landmarks, save_landmarks
+from ..tasks.landmarks import SIZE, LandmarkNetwork, cells, open_landmarks, save_landmarks
 from ..worlds.lion import LANDMARKS, Lion
 from . import pairs
 

@@ -33,7 +33,7 @@ from torch import Tensor
 from torch.nn import functional as F
 from tqdm.auto import tqdm
 
-from ..models.stylegan2_network import Generator
+from ..models.gan.network import Generator
 from . import pairs
 from .trainer import Trainer
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ..models.stylegan2_network import Generator
+from ..models.gan.network import Generator
 from ..worlds.lion import FACTORS
 
 CHANNELS = {4: 160, 8: 160, 16: 128, 32: 64, 64: 32, 128: 16}

@@ -10,13 +10,13 @@ from PIL import Image, ImageDraw
 from PIL.ImageOps import contain
 
 from ..compose import beside, chart, font, step_at
-from ..session import retrack
-from ..trace import Frame, Trace
+from ..runs.session import retrack
+from ..runs.trace import Frame, Trace
 from . import views
 from .canvas import Surface, Throttle
-from .shown import Notice, Shown, card, guard, row
+from .base import Notice, Shown, card, guard, row
 from .transport import Transport
-from .windows import TIGHT, Windows
+from .score_maps import TIGHT, Windows
 
 
 class Compare(Shown):
@@ -82,7 +82,7 @@ class Compare(Shown):
 
         ``Compare.trackers(model, trace, {"nearest": NearestNeighbor(), "learned":
         Discriminative()})``. The pictures are the same; each tracker follows its own points. See
-        :func:`dragkit.session.retrack`, which takes `settings` (`trust`, `arrive`) and shows a
+        :func:`dragkit.runs.session.retrack`, which takes `settings` (`trust`, `arrive`) and shows a
         progress bar where it takes longer than two seconds.
         """
         runs = [retrack(model, trace, tracker, **settings) for tracker in trackers.values()]

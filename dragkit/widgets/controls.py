@@ -6,12 +6,12 @@ from collections.abc import Callable
 
 import ipywidgets as W
 
-from ..session import Session
-from ..trace import Trace
+from ..runs.session import Session
+from ..runs.trace import Trace
 from .files import Files
-from .shown import Shown, button, card, guard, row
+from .base import Shown, button, card, guard, row
 from .transport import Transport
-from .windows import Windows
+from .score_maps import Windows
 
 
 class Controls(Shown):

@@ -10,9 +10,9 @@ import numpy as np
 from PIL import Image
 
 from ..compose import MEASURES, Palette, alike, beside, encode, map_picture, paint, read, scale_bar
-from ..trace import Trace
+from ..runs.trace import Trace
 from .canvas import ARROWS, Surface, Throttle
-from .shown import Notice, Shown, card, guard, row
+from .base import Notice, Shown, card, guard, row
 from .transport import Transport
 
 UNDER = "the pixel under the mouse"

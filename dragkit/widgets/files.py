@@ -7,7 +7,7 @@ from pathlib import Path
 
 import ipywidgets as W
 
-from .shown import button, row
+from .base import button, row
 
 
 class Files:

@@ -15,7 +15,7 @@ from ..records import Edit
 from .canvas import ARROWS, Surface
 from .draft import Draft, Point
 from .pair import Pair
-from .shown import Notice, Shown, button, card, guard, row
+from .base import Notice, Shown, button, card, guard, row
 from .tools import Tools
 from .upload import Upload
 

@@ -6,12 +6,12 @@ from collections.abc import Callable
 
 import numpy as np
 
-from ..session import Session
-from ..trace import Frame, Trace
+from ..runs.session import Session
+from ..runs.trace import Frame, Trace
 from .canvas import Surface, Throttle
 from .runner import Runner, stop_all
 from .screen import SLOWLY, START, Screen
-from .shown import Notice, guard
+from .base import Notice, guard
 
 
 class Player(Screen):

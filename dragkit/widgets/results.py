@@ -9,9 +9,9 @@ from typing import Any
 import ipywidgets as W
 from PIL import Image
 
-from ..trace import Trace
+from ..runs.trace import Trace
 from .player import Player
-from .shown import Notice, Shown, button, card, guard, row
+from .base import Notice, Shown, button, card, guard, row
 
 
 class Results(Shown):

@@ -10,7 +10,7 @@ from PIL.ImageOps import contain
 from ..compose import beside, chart, marked, paint, step_at
 from . import views
 from .controls import Controls
-from .shown import guard
+from .base import guard
 
 START = "Press Run and watch."
 SLOWLY = 0.4  # s between updates of curves, slider and text while a run goes on

@@ -11,11 +11,11 @@ from torch import Tensor
 
 from ..compose import beside
 from ..records import Edit
-from ..session import Session
-from ..trace import Trace
+from ..runs.session import Session
+from ..runs.trace import Trace
 from .picker import Picker
 from .player import Player
-from .shown import Shown, card
+from .base import Shown, card
 
 GAP = 24  # CSS pixels between the two pictures
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 import ipywidgets as W
 
 from .draft import Draft
-from .shown import Notice, button, guard
+from .base import Notice, button, guard
 
 POINTS, PAINT, ERASE = "Points", "Paint", "Erase"
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 import ipywidgets as W
 
-from .shown import button
+from .base import button
 
 # ms a step
 SPEEDS = (("normal", 80), ("half speed", 160), ("slow motion", 400), ("one a second", 1000))

@@ -9,9 +9,9 @@ from collections.abc import Callable
 
 import ipywidgets as W
 
-from ..own_picture import STEPS, doubt, finding
+from ..inversion import STEPS, doubt, finding
 from .runner import Runner
-from .shown import Notice, button, guard
+from .base import Notice, button, guard
 
 PAUSE = 0.3  # seconds between two pictures of the search
 

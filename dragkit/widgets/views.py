@@ -6,8 +6,8 @@ import numpy as np
 from PIL import Image
 
 from ..compose import Panel, comparison, run_panels
-from ..session import Session
-from ..trace import Frame, Trace
+from ..runs.session import Session
+from ..runs.trace import Frame, Trace
 
 
 def picture(

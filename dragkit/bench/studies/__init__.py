@@ -1,0 +1,1 @@
+"""The studies behind the published tables, one module each."""

@@ -1,0 +1,1 @@
+"""Diffusion models: DDIM, the opened UNet, LoRA, inversion, and Stable Diffusion."""

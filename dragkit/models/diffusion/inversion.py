@@ -1,0 +1,57 @@
+"""A picture's noisy latent, and what becomes of it when somebody stops on the way."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import replace
+
+from torch import Tensor
+
+from .model import Diffusion
+from ..gan.inversion import Inversion
+from ..image_metrics import psnr
+
+
+def inverted(model: Diffusion, target: Tensor) -> Inversion:
+    """DDIM inversion: the latent of `target` (3 H W) in 0..1 on a diffusion model, and the PSNR of
+    what denoising makes of it.
+
+    The model it comes with takes the latent as its reference and remembers the PSNR. The latent at
+    level k of the road is an inversion to strength k / steps: if it is interrupted there, that is
+    what is kept, and the PSNR is NaN, for nobody has measured it.
+
+    Warns:
+        UserWarning: it was interrupted; the message says what is kept.
+
+    Raises:
+        KeyboardInterrupt: it was interrupted before the first level.
+    """
+    target, level = target.to(model.device), 0
+    try:
+        for level, latent in model.inverting(target):
+            pass
+        quality = psnr(replace(model, reference=None).finish(latent), target)
+    except KeyboardInterrupt:
+        if not level:
+            raise
+        warnings.warn(_interrupted(model, level), stacklevel=3)
+        partial = replace(
+            model, strength=level / model.road.steps, start_step=min(model.start_step, level)
+        )
+        return Inversion(
+            (partial if level < model.level else model).around(latent), latent, target
+        )
+    return Inversion(
+        model.around(latent, inversion_psnr=round(quality, 2)), latent, target, quality
+    )
+
+
+def _interrupted(model: Diffusion, level: int) -> str:
+    if level == model.level:
+        return (
+            "interrupted while the PSNR was measured: the latent is whole, its PSNR is not known"
+        )
+    return (
+        f"interrupted at level {level} of {model.level}: kept as an inversion to strength"
+        f" {level / model.road.steps:g}"
+    )

@@ -1,0 +1,121 @@
+"""The bundled diffusion model's network: diffusers' `UNet2DModel` on pictures whose 2x2 squares
+became channels.
+
+A picture (3 64 64) is a latent (12 32 32): nothing is lost, and the UNet's finest level costs a
+quarter. Where Stable Diffusion has an autoencoder, this one has :func:`encode` and :func:`decode`.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from ..settings import known
+from .ddim import road
+from .model import SETTINGS, Diffusion
+
+if TYPE_CHECKING:
+    from diffusers import DDIMScheduler, UNet2DModel
+
+FOLD = 2  # side of the squares, in pixels
+ARCHITECTURE = {
+    "in_channels": 3 * FOLD**2,
+    "out_channels": 3 * FOLD**2,
+    "sample_size": 32,
+    "block_out_channels": (32, 64, 160),
+    "layers_per_block": 1,
+    "norm_num_groups": 8,
+    "attention_head_dim": 32,
+    "down_block_types": ("DownBlock2D", "AttnDownBlock2D", "AttnDownBlock2D"),
+    "up_block_types": ("AttnUpBlock2D", "AttnUpBlock2D", "UpBlock2D"),
+}
+SCHEDULE = {
+    "beta_schedule": "squaredcos_cap_v2",
+    "num_train_timesteps": 1000,
+    "prediction_type": "v_prediction",
+    "clip_sample": False,
+    "set_alpha_to_one": False,
+    "steps_offset": 1,
+}
+
+
+def encode(image: Tensor) -> Tensor:
+    """Pictures (… 3 H W) in 0..1 → latents (… 12 H/2 W/2) in -1..1."""
+    return F.pixel_unshuffle(2 * image - 1, FOLD)
+
+
+def decode(latent: Tensor) -> Tensor:
+    """Latents (… 12 h w) → pictures (… 3 2h 2w) in 0..1."""
+    return F.pixel_shuffle(latent, FOLD).add(1).div(2).clamp(0, 1)
+
+
+def network() -> UNet2DModel:
+    """The UNet, untrained."""
+    from diffusers import UNet2DModel
+
+    return UNet2DModel(**ARCHITECTURE)
+
+
+def scheduler() -> DDIMScheduler:
+    """The noise that it was trained with."""
+    from diffusers import DDIMScheduler
+
+    return DDIMScheduler(**SCHEDULE)
+
+
+def save_network(unet: UNet2DModel, path: Path) -> None:
+    """Write the weights in half precision."""
+    from safetensors.torch import save_file
+
+    save_file(
+        {
+            name: value.detach().cpu().half().contiguous()
+            for name, value in unet.state_dict().items()
+        },
+        path,
+    )
+
+
+def open_network(path: Path, device: str = "cpu") -> UNet2DModel:
+    """The UNet in a file that ``python -m dragkit.training.diffusion`` wrote, as float32; frozen.
+
+    Raises:
+        ValueError: it holds another network, or is damaged.
+    """
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    unet = network()
+    try:
+        unet.load_state_dict({name: value.float() for name, value in load_file(path).items()})
+    except (SafetensorError, RuntimeError) as error:
+        raise ValueError(
+            f"{path} does not hold a network that python -m dragkit.training.diffusion wrote"
+            f" ({error})"
+        ) from error
+    return unet.to(device, memory_format=torch.channels_last).eval().requires_grad_(False)
+
+
+def open_diffusion(
+    path: Path, device: str = "cpu", *, name: str = "diffusion", steps: int = 50, **settings
+) -> Diffusion:
+    """The bundled diffusion model, or another of its kind; `settings` are those of
+    :class:`Diffusion`.
+    """
+    known(name, settings, ("name", "steps", *SETTINGS))
+    unet = open_network(path, device)
+    side = FOLD * unet.config.sample_size
+    return Diffusion(
+        unet,
+        road(scheduler(), steps, device),
+        encode,
+        decode,
+        (side, side),
+        FOLD,
+        name,
+        **settings,
+    )

@@ -1,0 +1,78 @@
+"""``python -m dragkit.models.gan.checkpoint FILE`` prints what a checkpoint holds; nothing is built,
+and nothing in it is run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import math
+import reprlib
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from ... import zoo
+from . import CheckpointError, Contents, guarded, read, which
+from .contents import printable
+from .layouts import flat
+
+
+def lines(contents: Contents) -> Iterator[str]:
+    """The file, its networks, and the generator's arguments and tensors."""
+    with contents.path.open("rb") as file:
+        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+    yield f"{contents.path}: {contents.format}, {contents.size / 1e6:.1f} MB, sha256 {sha256}"
+    if entry := zoo.listed(contents.path.name):
+        same = {
+            sha256: "its sha256 is the public one's",
+            None: "the public one's sha256 is not known",
+        }
+        yield (
+            f"public model {entry['name']!r}:"
+            f" {same.get(entry['sha256'], 'ITS SHA256 IS NOT THE PUBLIC ONE')}; {entry['licence']}"
+        )
+    for name, network in contents.networks.items():
+        count = sum(math.prod(tensor.shape) for tensor in network.tensors.values())
+        yield (
+            f"  {name or 'the file itself'}: {network.kind}, {count / 1e6:.2f} M numbers in"
+            f" {len(network.tensors)} tensors"
+        )
+    if contents.others:
+        yield f"  also: {', '.join(contents.others)}"
+    try:
+        name, layout = which(contents)
+    except CheckpointError as error:
+        yield f"cannot be dragged: {error}"
+        return
+    network = contents.networks[name]
+    yield (
+        f"dragkit.load takes {name or 'it'}: a StyleGAN2 generator with {layout}'s names, clamp"
+        f" {network.clamp}; its arguments:"
+    )
+    yield from (f"  {key} = {reprlib.repr(value)}" for key, value in flat(network.arguments))
+    yield "its tensors:"
+    for key, tensor in network.tensors.items():
+        yield (
+            f"  {key:44}{'x'.join(map(str, tensor.shape)) or 'one number':>18} "
+            f" {str(tensor.storage.dtype).removeprefix('torch.')}"
+        )
+
+
+def main() -> None:
+    """Read the file that the command line names, and print it, or why it is refused."""
+    parser = argparse.ArgumentParser(
+        prog="python -m dragkit.models.gan.checkpoint", description=__doc__
+    )
+    parser.add_argument("file", type=Path, help="a checkpoint of any kind")
+    # whatever the file's names are, this terminal can show them
+    sys.stdout.reconfigure(errors="replace")
+    try:
+        contents = read(parser.parse_args().file)
+        print(*map(printable, guarded(contents.path, lambda: list(lines(contents)))), sep="\n")
+    except (CheckpointError, FileNotFoundError, PermissionError) as error:
+        parser.exit(1, f"{error}\n")
+
+
+if __name__ == "__main__":
+    main()

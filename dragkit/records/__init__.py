@@ -1,0 +1,14 @@
+"""The records that pass between the stages: frozen, typed, validated.
+
+Points are ``(x, y)`` in image pixels, floats, with pixel centres at integers: the top left pixel
+is (0, 0).
+"""
+
+from .edit import Edit as Edit
+from .edit import Size as Size
+from .step import Goals as Goals
+from .step import Step as Step
+from .step import TrackResult as TrackResult
+from .step import View as View
+from .step import describe as describe
+from .step import trusted as trusted

@@ -1,0 +1,1 @@
+"""Data whose truth is known: what lessons, checks and benchmarks measure against."""

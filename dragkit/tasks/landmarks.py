@@ -1,0 +1,139 @@
+r"""The landmark network: where the lion's nose, chin, ears … are in a picture, read from its
+pixels alone.
+
+Benchmarks need to know where a point really went, and a tracker cannot be its own judge. This
+small network was trained on renders, whose landmarks are known exactly, and sees neither latents
+nor features. It paints a score map per landmark, a quarter of the picture's side, and answers with
+the map's mean place (soft-argmax):
+
+    p = softmax(score),    point = Σ_c p_c · c,    c: the cells' centres in pixels of the picture.
+
+Its own error is in its card, ``data/landmarks.json``.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from ..models import zoo
+
+SIZE = 128  # side of the pictures, in pixels
+CELL = 4  # side of a score map's cell, in pixels
+RING = 1  # cells around the picture, so that points at its very border are means too
+
+
+def cells(height: int, width: int) -> Tensor:
+    """The centres of a score map's cells (height·width 2), row by row: cell i is at (i - ring +
+    1/2) · side - 1/2 px.
+    """
+    y, x = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
+    return (torch.stack([x, y], -1).reshape(-1, 2) - RING + 0.5) * CELL - 0.5
+
+
+def soft_argmax(scores: Tensor) -> Tensor:
+    """The mean place of each score map (… h w): points (… 2), pixels (x, y)."""
+    return scores.flatten(-2).softmax(-1) @ cells(*scores.shape[-2:]).to(scores)
+
+
+class LandmarkNetwork(nn.Module):
+    """Pictures in, points out: ``network(image)[network.names.index("nose")]`` is the nose (x, y).
+
+    Convolutions down to 8 cells a side, which see the whole lion, and back up to 32, which know
+    where its edges are.
+    """
+
+    def __init__(self, names: tuple[str, ...]) -> None:
+        super().__init__()
+        self.names = names
+        # 32 cells a side
+        self.fine = nn.Sequential(_conv(3, 16, 2), _conv(16, 32, 2), _conv(32, 32))
+        self.middle = nn.Sequential(_conv(32, 64, 2), _conv(64, 64))  # 16
+        self.coarse = nn.Sequential(_conv(64, 96, 2), _conv(96, 96), _conv(96, 64))  # 8
+        self.middle_up = nn.Sequential(_conv(64, 64), _conv(64, 32))
+        self.fine_up = _conv(32, 32)
+        self.score = nn.Conv2d(32, len(names), 3, padding=1 + RING)
+
+    def scores(self, images: Tensor) -> Tensor:
+        """Score maps (b k 34 34) of pictures (b 3 128 128): 32 cells a side, and the ring."""
+        fine = self.fine((images - 0.5).contiguous(memory_format=torch.channels_last))
+        middle = self.middle(fine)
+        middle = self.middle_up(middle + _double(self.coarse(middle)))
+        return self.score(self.fine_up(fine + _double(middle)))
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Where the landmarks are.
+
+        Args:
+            image: one picture (3 128 128) or several (b 3 128 128), floats in 0..1.
+
+        Returns:
+            Points (k 2), or (b k 2), in the order of `names`: pixels (x, y), pixel centres at
+                integers. A covered
+            landmark gets a guess; the network does not say which are covered.
+
+        Raises:
+            ValueError: another shape, or whole numbers (a picture in 0..255).
+        """
+        if image.ndim not in (3, 4) or image.shape[-3:] != (3, SIZE, SIZE):
+            raise ValueError(
+                f"the picture has shape {tuple(image.shape)}; the landmark network reads (3 {SIZE}"
+                f" {SIZE}) or (b 3 {SIZE} {SIZE})"
+            )
+        if not image.is_floating_point():
+            raise ValueError(
+                f"the picture is {image.dtype}; give floats in 0..1, such as image / 255"
+            )
+        points = soft_argmax(self.scores(image if image.ndim == 4 else image[None]))
+        return points if image.ndim == 4 else points[0]
+
+
+def _conv(before: int, after: int, stride: int = 1) -> nn.Sequential:
+    convolution = nn.Conv2d(before, after, 3, stride, padding=1, bias=False)
+    return nn.Sequential(convolution, nn.BatchNorm2d(after), nn.ReLU(inplace=True))
+
+
+def _double(x: Tensor) -> Tensor:
+    return F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)
+
+
+@lru_cache(maxsize=4)
+def landmark_network(device: str = "cpu") -> LandmarkNetwork:
+    """The bundled network, opened once for each device; frozen, so gradients reach the picture
+    only.
+
+    Raises:
+        FileNotFoundError: its file is gone.
+        ValueError: its file is damaged.
+    """
+    return open_landmarks(zoo.bundled("landmarks"), device)
+
+
+def open_landmarks(path: Path, device: str = "cpu") -> LandmarkNetwork:
+    """The network in a file that `python -m dragkit.training.landmarks` wrote; the names are its
+    metadata.
+    """
+    from safetensors import safe_open
+
+    with safe_open(path, "pt") as file:
+        network = LandmarkNetwork(tuple(file.metadata()["names"].split()))
+        # half becomes float
+        network.load_state_dict({name: file.get_tensor(name) for name in file.keys()})
+    return network.to(device, memory_format=torch.channels_last).eval().requires_grad_(False)
+
+
+def save_landmarks(network: LandmarkNetwork, path: Path) -> None:
+    """Write the weights, in half precision, and the names."""
+    from safetensors.torch import save_file
+
+    state = {
+        name: value.detach().cpu().contiguous() for name, value in network.state_dict().items()
+    }
+    state = {
+        name: value.half() if value.is_floating_point() else value for name, value in state.items()
+    }
+    save_file(state, path, {"names": " ".join(network.names)})
