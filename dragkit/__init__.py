@@ -1,4 +1,4 @@
-"""See drag editing work: put a handle on a picture, a target beside it, and watch each step."""
+"""See drag editing work: put a handle on an image, a target beside it, and watch each step."""
 
 from . import methods as methods
 from .loop import drag as drag

@@ -1,8 +1,8 @@
 """Points and pixels: the only place where a point (x, y) becomes an index [..., y, x].
 
-A picture of H x W pixels has its pixel centres at integers. A feature map of h x w cells covers
-the same picture, so pixel x lies at cell (x + 1/2) w / W - 1/2. Maps are never enlarged to the
-picture: they are read between their cells.
+An image of H x W pixels has its pixel centres at integers. A feature map of h x w cells covers
+the same image, so pixel x lies at cell (x + 1/2) w / W - 1/2. Maps are never enlarged to the
+image: they are read between their cells.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-REFERENCE = 512  # radii are given for a picture of this height
+REFERENCE = 512  # radii are given for an image of this height
 
 
 def sample(features: Tensor, points: Tensor, size: tuple[int, int]) -> Tensor:
-    """Read `features` (c h w) at `points` (… 2), in pixels of a picture of `size`; returns (… c).
+    """Read `features` (c h w) at `points` (… 2), in pixels of an image of `size`; returns (… c).
 
     Bilinear between the cells; beyond the border the border's value goes on, so a patch that
-    leaves the picture is safe. Sampling a picture at its own pixel centres returns the picture.
+    leaves the image is safe. Sampling an image at its own pixel centres returns the image.
     """
     height, width = size
     grid = (2 * points.reshape(1, -1, 1, 2) + 1) / points.new_tensor([width, height]) - 1
@@ -56,7 +56,7 @@ def window(points: Tensor, radius: int, stride: float = 1) -> Tensor:
 
 
 def cells(features: Tensor, size: tuple[int, int]) -> Tensor:
-    """Where the cells of `features` (c h w) lie: their centres in pixels of a picture of `size`,
+    """Where the cells of `features` (c h w) lie: their centres in pixels of an image of `size`,
     (h·w 2), row by row.
     """
     height, width = size
@@ -68,16 +68,16 @@ def cells(features: Tensor, size: tuple[int, int]) -> Tensor:
 
 
 def inside(points: Tensor, size: tuple[int, int]) -> Tensor:
-    """Which of `points` (… 2) lie in the picture: bool (…)."""
+    """Which of `points` (… 2) lie in the image: bool (…)."""
     height, width = size
     return (points >= 0).all(-1) & (points <= points.new_tensor([width - 1, height - 1])).all(-1)
 
 
 def scaled(radius: float, size: tuple[int, int]) -> int:
-    """`radius`, given for a 512-px picture, in whole pixels of a picture of `size`: round(radius /
+    """`radius`, given for a 512-px image, in whole pixels of an image of `size`: round(radius /
     512 · H).
 
-    The official DragGAN code scales so, and finds no pixel at all in small pictures; here that is
+    The official DragGAN code scales so, and finds no pixel at all in small images; here that is
     an error.
 
     Raises:
@@ -85,7 +85,7 @@ def scaled(radius: float, size: tuple[int, int]) -> int:
     """
     if not (isinstance(radius, int | float) and math.isfinite(radius)):
         raise ValueError(
-            f"radius is {radius!r}; give a number of pixels of a {REFERENCE}-px picture, such as"
+            f"radius is {radius!r}; give a number of pixels of a {REFERENCE}-px image, such as"
             " radius=12"
         )
     pixels = int(radius * size[0] / REFERENCE + 0.5)
@@ -93,7 +93,7 @@ def scaled(radius: float, size: tuple[int, int]) -> int:
         # rounded up, so that the advice holds
         least = math.ceil(10 * REFERENCE / size[0] / 2) / 10
         raise ValueError(
-            f"radius {radius:g} (for a {REFERENCE}-px picture) is below one pixel in a picture of"
+            f"radius {radius:g} (for a {REFERENCE}-px image) is below one pixel in an image of"
             f" {size[0]} px; use radius={least:g} or more"
         )
     return pixels
@@ -103,8 +103,8 @@ def reach(radius: float, stride: float | None, size: tuple[int, int]) -> tuple[i
     """A window's radius in places and how many pixels lie between them.
 
     Without a stride the places are pixels, and the radius is :func:`scaled`. With one the radius
-    counts places, whatever the picture's size: DragDiffusion reads features on a grid of half the
-    picture's side, so there the stride is 2.
+    counts places, whatever the image's size: DragDiffusion reads features on a grid of half the
+    image's side, so there the stride is 2.
 
     Raises:
         ValueError: as :func:`scaled`; or a radius that is no whole number from 1 on, a stride that
@@ -115,7 +115,7 @@ def reach(radius: float, stride: float | None, size: tuple[int, int]) -> tuple[i
     if not (isinstance(stride, int | float) and 0 < stride < math.inf):
         raise ValueError(
             f"stride is {stride!r}; give the pixels between neighbours, such as 2, or None to"
-            " scale the radius with the picture"
+            " scale the radius with the image"
         )
     if not (
         isinstance(radius, int | float) and math.isfinite(radius) and radius == int(radius) >= 1

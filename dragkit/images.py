@@ -1,4 +1,4 @@
-"""Pictures of yours, as a model reads them: square, of its size, three channels in 0..1.
+"""Images of yours, as a model reads them: square, of its size, three channels in 0..1.
 
 A photo on disk is many things besides its pixels: turned by a flag (EXIF), partly transparent,
 grey, of 16 bits, indexed colours, several frames, not square. All of it is settled here, once.
@@ -18,35 +18,35 @@ from torch import Tensor
 
 BROKEN = (OSError, SyntaxError, ValueError, EOFError)  # what Pillow raises on damaged files
 KINDS = (
-    "a path, the bytes of a file, a Pillow picture, an array (H W), (H W 3) or (H W 4), or a"
+    "a path, the bytes of a file, a Pillow image, an array (H W), (H W 3) or (H W 4), or a"
     " tensor (3 H W)"
 )
 WAYS = ("crop", "pad")
 ROUNDING = 1e-3  # how far outside 0..1 floats may be: resizing leaves such values
 
-Picture = str | PathLike | bytes | Image.Image | np.ndarray | Tensor
+ImageLike = str | PathLike | bytes | Image.Image | np.ndarray | Tensor
 Planes = list[Image.Image]  # red, green and blue: 8-bit ("L"), or floats in 0..1 ("F")
 
 
-def read_picture(image: Picture, size: int, fit: Literal["crop", "pad"] = "crop") -> Tensor:
-    """The picture (3 size size), floats in 0..1.
+def read_image(image: ImageLike, size: int, fit: Literal["crop", "pad"] = "crop") -> Tensor:
+    """The image (3 size size), floats in 0..1.
 
     It is turned upright, laid over white where it is transparent, and scaled by Pillow's bicubic
     filter, which averages when it makes smaller. Grey becomes three equal channels; of an animated
     file the first frame is read.
 
     Args:
-        image: a path, the bytes of a file, a Pillow picture, an array (H W), (H W 3) or (H W 4),
+        image: a path, the bytes of a file, a Pillow image, an array (H W), (H W 3) or (H W 4),
             or a tensor (3 H W). Whole numbers are uint8 in 0..255; floats are in 0..1.
         size: side in pixels, such as ``model.size[0]``.
-        fit: "crop" keeps the square in the middle; "pad" keeps the whole picture and gives each
+        fit: "crop" keeps the square in the middle; "pad" keeps the whole image and gives each
             border the mean colour of the edge it lies at. So sky goes on as sky; repeated pixels
             would be stripes, which no generator paints (our choice).
 
     Raises:
         FileNotFoundError: no such file.
         TypeError: `image` is something else.
-        ValueError: no picture, a damaged or enormous one, an array of another shape, type or
+        ValueError: no image, a damaged or enormous one, an array of another shape, type or
             range, an unknown `fit`.
     """
     if fit not in WAYS:
@@ -55,14 +55,14 @@ def read_picture(image: Picture, size: int, fit: Literal["crop", "pad"] = "crop"
             " with borders)"
         )
     if size < 1:
-        raise ValueError(f"size is {size}; a picture's side is at least 1 px")
+        raise ValueError(f"size is {size}; an image's side is at least 1 px")
     planes = _planes(image)
     return _cropped(planes, size) if fit == "crop" else _padded(planes, size)
 
 
-def _planes(image: Picture) -> Planes:
+def _planes(image: ImageLike) -> Planes:
     if isinstance(image, Image.Image):
-        return _of_pillow(image, "the picture")
+        return _of_pillow(image, "the image")
     if isinstance(image, (str, PathLike)):
         return _of_file(Path(image))
     if isinstance(image, bytes):
@@ -71,26 +71,26 @@ def _planes(image: Picture) -> Planes:
         return _of_tensor(image)
     if isinstance(image, np.ndarray):
         return _of_array(image)
-    raise TypeError(f"a picture cannot be read from {type(image).__name__}; give {KINDS}")
+    raise TypeError(f"an image cannot be read from {type(image).__name__}; give {KINDS}")
 
 
 def _of_file(path: Path) -> Planes:
     if path.is_dir():
-        raise FileNotFoundError(f"{path} is a folder; give the path of a picture in it")
+        raise FileNotFoundError(f"{path} is a folder; give the path of an image in it")
     if not path.is_file():
         raise FileNotFoundError(
-            f"there is no file {path}; give the path of a picture on this machine"
+            f"there is no file {path}; give the path of an image on this machine"
         )
     return _opened(path, str(path))
 
 
 def _opened(file: Path | BytesIO, name: str) -> Planes:
     try:
-        with Image.open(file) as picture:
-            return _of_pillow(picture, name)
+        with Image.open(file) as image:
+            return _of_pillow(image, name)
     except Image.UnidentifiedImageError as error:
         raise ValueError(
-            f"{name} is no picture that Pillow can read; give a PNG, JPEG, WebP, TIFF or the like"
+            f"{name} is no image that Pillow can read; give a PNG, JPEG, WebP, TIFF or the like"
         ) from error
     except Image.DecompressionBombError as error:
         most = Image.MAX_IMAGE_PIXELS
@@ -100,22 +100,22 @@ def _opened(file: Path | BytesIO, name: str) -> Planes:
         ) from error
 
 
-def _of_pillow(picture: Image.Image, name: str) -> Planes:
+def _of_pillow(image: Image.Image, name: str) -> Planes:
     """Upright, opaque, three planes."""
     try:
-        picture = ImageOps.exif_transpose(picture)
+        image = ImageOps.exif_transpose(image)
         # which Pillow would clip at 255
-        deep = np.asarray(picture).astype(np.float32) if picture.mode[0] in "FI" else None
-        if picture.has_transparency_data:
-            picture = Image.alpha_composite(
-                Image.new("RGBA", picture.size, "white"), picture.convert("RGBA")
+        deep = np.asarray(image).astype(np.float32) if image.mode[0] in "FI" else None
+        if image.has_transparency_data:
+            image = Image.alpha_composite(
+                Image.new("RGBA", image.size, "white"), image.convert("RGBA")
             )
         if deep is None:
-            return list(picture.convert("RGB").split())
+            return list(image.convert("RGB").split())
     except BROKEN as error:
         raise ValueError(f"{name} cannot be read: {error}") from error
     whole = (
-        1 if picture.mode == "F" else 255 if picture.mode == "I" and deep.max() <= 255 else 65535
+        1 if image.mode == "F" else 255 if image.mode == "I" and deep.max() <= 255 else 65535
     )
     return _of_floats(deep / whole, name)
 
@@ -127,7 +127,7 @@ def _of_array(array: np.ndarray) -> Planes:
         or not array.size
     ):
         raise ValueError(
-            f"the array has shape {array.shape}; a picture is (H W), (H W 3) or (H W 4)"
+            f"the array has shape {array.shape}; an image is (H W), (H W 3) or (H W 4)"
         )
     if array.dtype == np.uint8:
         return _of_pillow(Image.fromarray(np.ascontiguousarray(array)), "the array")
@@ -136,7 +136,7 @@ def _of_array(array: np.ndarray) -> Planes:
 
 def _of_tensor(tensor: Tensor) -> Planes:
     if tensor.ndim != 3 or len(tensor) != 3 or not tensor.numel():
-        raise ValueError(f"the tensor has shape {tuple(tensor.shape)}; a picture is (3 H W)")
+        raise ValueError(f"the tensor has shape {tuple(tensor.shape)}; an image is (3 H W)")
     if not tensor.is_floating_point():
         raise ValueError(
             f"the tensor holds {tensor.dtype}; give floats in 0..1, such as tensor / 255"
@@ -151,7 +151,7 @@ def _of_floats(array: np.ndarray, name: str) -> Planes:
     if not np.isfinite(array).all():
         raise ValueError(
             f"{name} has {np.count_nonzero(~np.isfinite(array))} values that are NaN or infinite;"
-            " a picture is in 0..1"
+            " an image is in 0..1"
         )
     if array.min() < -ROUNDING or array.max() > 1 + ROUNDING:
         raise ValueError(

@@ -1,11 +1,11 @@
-"""Your own picture, to be dragged: `invert` finds its latent, `tune` fits a copy of the generator
+"""Your own image, to be dragged: `invert` finds its latent, `tune` fits a copy of the generator
 around it.
 
     found = dk.invert(model, "my_lion.jpg")          # Inversion(lion, 29.4 dB: search 200
     iterations) found = dk.tune(found)                           # paints it better; `model` stays
     as it is dk.drag(found.model, found.latent, edit, **dk.methods.draggan())
 
-A diffusion model is inverted in one pass, and learns a picture by `lora`, before it is inverted.
+A diffusion model is inverted in one pass, and learns an image by `lora`, before it is inverted.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ from .models.diffusion.lora import BATCH, RANK, Lora
 from .models.diffusion.lora import LR as LORA_LR
 from .models.diffusion.lora import STEPS as LORA_STEPS
 from .models.gan.model import StyleGAN2
-from .images import Picture, read_picture
+from .images import ImageLike, read_image
 
-PREVIEW_SECONDS = 0.5  # between two pictures of a live preview
-# PSNR (dB) and share of what varies in it, which a search reaches for a picture like those learnt;
+PREVIEW_SECONDS = 0.5  # between two images of a live preview
+# PSNR (dB) and share of what varies in it, which a search reaches for an image like those learnt;
 # our choice, see `doubt`
 FAMILIAR = 24.0, 0.9
 
@@ -43,7 +43,7 @@ Watch = Callable[[Inversion], Any]
 
 def invert(
     model: StyleGAN2 | Diffusion,
-    image: Picture,
+    image: ImageLike,
     *,
     fit: Literal["crop", "pad"] = "crop",
     steps: int | None = None,
@@ -51,21 +51,21 @@ def invert(
     loss: Loss | None = None,
     watch: Watch | None = None,
 ) -> Inversion:
-    """Find the latent of a picture: w+ by a search, whose interrupt (Ctrl-C, or the kernel's stop
+    """Find the latent of an image: w+ by a search, whose interrupt (Ctrl-C, or the kernel's stop
     button) returns the best so far; z by DDIM inversion.
 
     Args:
         model: such as ``dk.load("lion")``, or ``dk.load("lion-diffusion")``, whose inversion takes
             seconds and has no settings but the model's own `strength`; it is not changed.
-        image: a path, a Pillow picture, an array or a tensor, of any size; see
-            :func:`dragkit.images.read_picture`.
-        fit: what becomes of a picture that is not square: "crop" keeps its middle, "pad" all of
+        image: a path, a Pillow image, an array or a tensor, of any size; see
+            :func:`dragkit.images.read_image`.
+        fit: what becomes of an image that is not square: "crop" keeps its middle, "pad" all of
             it, with borders.
         steps: iterations of a search, 200 if None; they take some 20 seconds at 128 px on two
             cores, and are what the limits of the warning were measured with.
         lr: Adam's step size in units of w's spread, 0.2 if None
             (:func:`dragkit.models.gan.inversion.search`).
-        loss: a function of two pictures (3 H W) that is to be small. None for the pixels at all
+        loss: a function of two images (3 H W) that is to be small. None for the pixels at all
             scales, and LPIPS beside them where the package and its weights are on this disk
             (:mod:`dragkit.models.image_metrics`).
         watch: called with the best so far after each iteration, in place of the live preview that
@@ -76,11 +76,11 @@ def invert(
             ``dk.plot.inversion(found)`` draws it.
 
     Warns:
-        UserWarning: the picture is not like those that the model has learnt: see :func:`doubt`.
+        UserWarning: the image is not like those that the model has learnt: see :func:`doubt`.
 
     Raises:
         ValueError, TypeError, FileNotFoundError: there is nothing to search in, a setting does not
-            fit the model, or the picture cannot be read.
+            fit the model, or the image cannot be read.
         KeyboardInterrupt: interrupted before the first iteration.
     """
     if isinstance(model, Diffusion):
@@ -93,7 +93,7 @@ def invert(
                 f"{given[0]} belongs to a search, and DDIM inversion has none; the model's"
                 " strength and steps are chosen by dragkit.load"
             )
-        return inverted(model, read_picture(image, model.size[0], fit))
+        return inverted(model, read_image(image, model.size[0], fit))
     steps, lr = STEPS if steps is None else steps, LR if lr is None else lr
     found, whole = _run(
         finding(model, image, fit=fit, steps=steps, lr=lr, loss=loss), "search", steps, watch
@@ -107,7 +107,7 @@ def invert(
 
 def finding(
     model: StyleGAN2 | Diffusion,
-    image: Picture,
+    image: ImageLike,
     *,
     fit: Literal["crop", "pad"] = "crop",
     **settings: Any,
@@ -118,18 +118,18 @@ def finding(
     What does not fit the model is told at once.
     """
     if isinstance(model, Diffusion):
-        return map(partial(inverted, model), [read_picture(image, model.size[0], fit)])
+        return map(partial(inverted, model), [read_image(image, model.size[0], fit)])
     check_model(model)
-    return search(model, read_picture(image, model.size[0], fit), **settings)
+    return search(model, read_image(image, model.size[0], fit), **settings)
 
 
 def doubt(found: Inversion) -> str:
-    """What to tell of a picture that is not like those the model has learnt; empty where it is.
+    """What to tell of an image that is not like those the model has learnt; empty where it is.
 
-    Two numbers, because a flat picture is met to many dB by one colour: the PSNR, and the share 1
+    Two numbers, because a flat image is met to many dB by one colour: the PSNR, and the share 1
     - mean (x' - x)² / mean (x - x̄)² of what varies in it (x̄: its mean colour). 24 renders that
     the lion had never seen reached 26.3 dB and 0.96 or more; noise, text, chequers, a gradient, a
-    portrait, a lion upside down stayed below 23 dB, grey and the toy's pictures below 0.2. Meadow
+    portrait, a lion upside down stayed below 23 dB, grey and the toy's images below 0.2. Meadow
     and sky without a lion pass.
     """
     least, error = FAMILIAR, (found.image - found.target).square().mean()
@@ -146,7 +146,7 @@ def doubt(found: Inversion) -> str:
     if found.psnr >= least[0] and share >= least[1]:
         return ""
     return (
-        f"Probably not a picture that {found.model.name} could paint: found with {found.psnr:.1f}"
+        f"Probably not an image that {found.model.name} could paint: found with {found.psnr:.1f}"
         f" dB and {100 * max(share, 0):.0f} % of its variance (unseen lions: {least[0]:g} dB and"
         f" {100 * least[1]:.0f} % or more). It may move oddly."
     )
@@ -154,7 +154,7 @@ def doubt(found: Inversion) -> str:
 
 def lora(
     model: Diffusion,
-    image: Picture,
+    image: ImageLike,
     *,
     fit: Literal["crop", "pad"] = "crop",
     rank: int = RANK,
@@ -163,11 +163,11 @@ def lora(
     batch: int = BATCH,
     file: str | Path | None = None,
 ) -> Diffusion:
-    """A copy of a diffusion model that has learnt one picture by an identity LoRA; an interrupt
+    """A copy of a diffusion model that has learnt one image by an identity LoRA; an interrupt
     returns what is learnt so far.
 
-    DragDiffusion does this first, then inverts: ``model = dk.lora(model, picture); found =
-    dk.invert(model, picture)``.
+    DragDiffusion does this first, then inverts: ``model = dk.lora(model, image); found =
+    dk.invert(model, image)``.
 
     Args:
         model: such as ``dk.load("lion-diffusion")``; it is not changed.
@@ -175,11 +175,11 @@ def lora(
         rank, steps, lr, batch: as in :mod:`dragkit.models.diffusion.lora`; 80 steps take some 25 seconds at
             64 px on two cores.
         file: where to keep it (.safetensors). If it is there already and belongs to this model and
-            picture, it goes on from there: nothing is learnt that has been.
+            image, it goes on from there: nothing is learnt that has been.
 
     Raises:
         ValueError: the model is no diffusion model, a setting out of range, or `file` belongs to
-            another model or picture.
+            another model or image.
     """
     if not isinstance(model, Diffusion):
         raise ValueError(
@@ -188,7 +188,7 @@ def lora(
         )
     if not isinstance(steps, int) or steps < 1:
         raise ValueError(f"steps is {steps!r}; take a whole number from 1 up")
-    target, file = read_picture(image, model.size[0], fit), None if file is None else Path(file)
+    target, file = read_image(image, model.size[0], fit), None if file is None else Path(file)
     if file and (file.is_dir() or file.suffix != ".safetensors"):
         raise ValueError(
             f"file is {file}; give the name of a file that ends in .safetensors, such as"
@@ -219,7 +219,7 @@ def tune(
     loss: Loss | None = None,
     watch: Watch | None = None,
 ) -> Inversion:
-    """Fit a copy of the model to the picture, around the latent that was found; an interrupt
+    """Fit a copy of the model to the image, around the latent that was found; an interrupt
     returns the best so far.
 
     Args:
@@ -269,20 +269,20 @@ class _Preview:
         """Show it, whenever the last one was."""
         from IPython.display import Image, display
 
-        picture = Image(
+        image = Image(
             encode(beside(*(paint(pixels(p), size=256) for p in (found.target, found.image)))),
             format="jpeg",
         )
         if self.handle:
-            self.handle.update(picture)
+            self.handle.update(image)
         else:
-            self.handle = display(picture, display_id=True)
+            self.handle = display(image, display_id=True)
         self.last = time.monotonic()
 
 
-def pixels(picture: Tensor):
-    """A picture (3 H W) in 0..1 as uint8 (H W 3)."""
-    return picture.mul(255).round().to("cpu", torch.uint8).permute(1, 2, 0).numpy()
+def pixels(image: Tensor):
+    """An image (3 H W) in 0..1 as uint8 (H W 3)."""
+    return image.mul(255).round().to("cpu", torch.uint8).permute(1, 2, 0).numpy()
 
 
 def _in_notebook() -> bool:

@@ -81,7 +81,7 @@ def drag(
 
     Raises:
         TypeError: the latent is no tensor.
-        ValueError: at once, if the edit does not fit the picture, if lr, arrive, the tracker or
+        ValueError: at once, if the edit does not fit the image, if lr, arrive, the tracker or
             the losses cannot work (a loss that stops pulling handles before they can arrive, two
             of one name, none at all), if a radius is below one pixel, or if `resume` is a step of
             another edit or model; at the first step, if the gate's threshold is no number per

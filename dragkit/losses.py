@@ -79,13 +79,13 @@ class ShiftedPatchLoss:
     :attr:`TrackResult.trusted`.
 
     Args:
-        radius: of the disc Ω, for a 512-px picture (paper: 3); with a `stride`, in those.
+        radius: of the disc Ω, for a 512-px image (paper: 3); with a `stride`, in those.
         reduction: over a patch: "sum" as in the paper's equation, "mean" as in the official code,
             "area" as in DragDiffusion's: the mean times the number of pixels in Ω.
         skip: handles nearer to their target than this, in pixels, are not pulled (official code:
             1).
         strict: only pixels nearer than the radius, as paper and code have it; else the rim belongs
-            to Ω (our choice, for small pictures: at 128 px five pixels instead of one).
+            to Ω (our choice, for small images: at 128 px five pixels instead of one).
         shape: of Ω; DragDiffusion's is "square".
         stride: pixels between the places of Ω, and how far it is shifted (DragDiffusion: 2); None
             for one pixel.
@@ -105,7 +105,7 @@ class ShiftedPatchLoss:
             raise ValueError(f'unknown shape {self.shape!r}; choose "disc" or "square"')
 
     def check(self, size: Size) -> None:
-        """Raise ValueError where the radius is below one pixel in a picture of `size`."""
+        """Raise ValueError where the radius is below one pixel in an image of `size`."""
         reach(self.radius, self.stride, size)
 
     def __call__(self, view: View, track: TrackResult, start: View, edit: Edit) -> Tensor:
@@ -159,7 +159,7 @@ class MaskLoss:
     Args:
         weight: λ (DragGAN 20).
         reduction: "mean" over the whole map as in the official code; "sum" as in the paper's
-            equation, over the map enlarged to the picture: each cell counts for the pixels it
+            equation, over the map enlarged to the image: each cell counts for the pixels it
             covers; "cells" as in DragDiffusion's code: the sum over the map as it is; "outside" as
             in FreeDrag's for GANs: the mean over the cells of which nothing may move.
         resize: of the mask to the map: "area" averages, "nearest" takes one pixel of each cell

@@ -63,13 +63,13 @@ def draggan(profile: Literal["official", "paper"] = "official") -> dict[str, Any
 def dragdiffusion(profile: Literal["small", "official"] = "small") -> dict[str, Any]:
     r"""DragDiffusion (Shi et al., CVPR 2024): DragGAN's loop on a diffusion model's noisy latent.
 
-    Both profiles: square patches r₁ = 1 on a grid of half the picture's side (stride 2), shifted
+    Both profiles: square patches r₁ = 1 on a grid of half the image's side (stride 2), shifted
     by a cell of it; the loss is (2 r₁ + 1)² times the mean over patch and channels, the mask term
     0.1 · sum on the predicted latent one step further down; L1 tracking in windows r₂ = 3; Adam
     with 0.01 on z alone, 80 steps, tracked before supervised.
 
     ==============  ===========================  ============================================
-    setting         "official" (the code)        "small", for pictures of 64 px: our choice
+    setting         "official" (the code)        "small", for images of 64 px: our choice
     ==============  ===========================  ============================================
     windows         7 × 7 cells of that grid     7 × 7 pixels
     stop, no pull   2 cells of that grid: 4 px   1 px

@@ -197,7 +197,7 @@ def test_change_outside_the_mask_is_in_grey_levels():
     assert math.isnan(metrics.change_outside(before, after, torch.ones(2, 2)))
     with pytest.raises(ValueError, match=r"mask has shape \(3, 3\)"):
         metrics.change_outside(before, after, torch.zeros(3, 3))
-    with pytest.raises(ValueError, match="pictures"):
+    with pytest.raises(ValueError, match="images"):
         metrics.change_outside(before, torch.zeros(3, 4, 4), mask)
 
 
@@ -216,7 +216,7 @@ def test_drag_accuracy_compares_the_handle_before_with_the_target_after():
     assert metrics.dai(before, after, *both, 1) == pytest.approx((1.25 / 9 + 0) / 2)
 
 
-def test_drag_accuracy_leaves_out_what_is_off_the_picture():
+def test_drag_accuracy_leaves_out_what_is_off_the_image():
     before, after = torch.zeros(3, 5, 5), torch.full((3, 5, 5), 7.0)
     after[:, 2:4, 2:4] = 0  # the four pixels that the handle's patch has in the corner …
     after[0, 3, 3] = 2  # … one of them red
@@ -225,7 +225,7 @@ def test_drag_accuracy_leaves_out_what_is_off_the_picture():
     ) == pytest.approx(4 / 4)
     with pytest.raises(ValueError, match="radius is 1.5"):
         metrics.dai(before, after, torch.zeros(1, 2), torch.zeros(1, 2), 1.5)
-    with pytest.raises(ValueError, match="outside the 5×5 picture"):
+    with pytest.raises(ValueError, match="outside the 5×5 image"):
         metrics.dai(before, after, torch.tensor([[5.0, 0.0]]), torch.zeros(1, 2), 1)
 
 
@@ -334,7 +334,7 @@ def test_a_killed_run_goes_on_to_the_same_results(tmp_path):
             {"tasks": [Task(1, toy_tasks(1)[0].edit, "blob 0")]},
             'task was .*"seed": 0.* now it is .*"seed": 1',
         ),
-        ({"measure": lambda *_: {}}, "measure was pictures, now it is <lambda>"),
+        ({"measure": lambda *_: {}}, "measure was images, now it is <lambda>"),
     ],
 )
 def test_results_of_other_settings_are_not_taken_for_these(tmp_path, change, message):
@@ -358,7 +358,7 @@ def test_settings_are_told_apart_by_what_they_say_not_by_where_they_lie():
             "m",
             {"trust": gate},
             "toy",
-            metrics.pictures,
+            metrics.images,
         ).settings()
 
     board = torch.arange(128 * 128).reshape(128, 128) % 2
@@ -383,7 +383,7 @@ def test_an_edit_that_does_not_fit_is_a_result_and_the_run_goes_on(tmp_path):
     )
     assert bad["task"] == "too far" and bad["why"] == "failed"
     assert bad["error"].startswith(
-        "ValueError: handle 0 at (400, 5) is outside the 128×128 picture"
+        "ValueError: handle 0 at (400, 5) is outside the 128×128 image"
     )
     assert (bad["steps"], bad["points"]) == (0, None) and math.isnan(bad["claimed_distance"])
     assert good["error"] is None

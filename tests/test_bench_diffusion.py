@@ -24,8 +24,8 @@ def test_a_pair_knows_where_its_landmarks_are_before_and_after():
         pair.before.shape == pair.after.shape == (3, 64, 64)
         and len(pair.landmarks) == len(pair.edit.handles) == 5
     )
-    for picture, points in ((pair.before, pair.edit.handles), (pair.after, pair.edit.targets)):
-        error = (renders.read(picture, pair.landmarks) - points).norm(dim=1)
+    for image, points in ((pair.before, pair.edit.handles), (pair.after, pair.edit.targets)):
+        error = (renders.read(image, pair.landmarks) - points).norm(dim=1)
         # the network and the world agree, though it learnt at another size
         assert error.mean() < 0.5, error
     assert torch.equal(renders.pair(3, 1, 64).edit.handles, pair.edit.handles[:1])
@@ -71,32 +71,32 @@ def test_ssim_is_the_formula():
 
 
 def test_a_film_ends_where_the_pair_does():
-    pictures, points, visible = levels.film(4, 64)
+    images, points, visible = levels.film(4, 64)
     assert (
-        pictures.shape == (levels.FRAMES, 3, 64, 64)
+        images.shape == (levels.FRAMES, 3, 64, 64)
         and points.shape[0] == levels.FRAMES
         and visible[0].all()
     )
-    torch.testing.assert_close(pictures[-1], renders.pair(4, 1, 64).after)
+    torch.testing.assert_close(images[-1], renders.pair(4, 1, 64).after)
 
 
-def test_latents_at_a_level_are_noisy_pictures_or_inversions():
+def test_latents_at_a_level_are_noisy_images_or_inversions():
     model = load("lion-diffusion", device="cpu")
-    pictures = levels.film(4, 64)[0][:3]
-    noisy = levels.latents(model, pictures, noisy=True)
-    clean = F.pixel_unshuffle(2 * pictures - 1, 2)
+    images = levels.film(4, 64)[0][:3]
+    noisy = levels.latents(model, images, noisy=True)
+    clean = F.pixel_unshuffle(2 * images - 1, 2)
     a = model.road.alphas[35]
     noise = (noisy[35] - a.sqrt() * clean) / (1 - a).sqrt()
     torch.testing.assert_close(noise[0], noise[2], atol=1e-4, rtol=0)  # the same in every frame
-    inverted = levels.latents(model, pictures, noisy=False)
+    inverted = levels.latents(model, images, noisy=False)
     torch.testing.assert_close(
         inverted[10][1], model.walk(clean[1:2], 0, 10)[0], atol=1e-4, rtol=1e-4
     )
 
 
-def test_the_lions_are_none_of_the_training_pictures(monkeypatch, tmp_path):
-    learnt = json.loads((DATA / "lion-diffusion.json").read_text())["settings"]["pictures"]
-    # as a training picture's first latent is drawn
+def test_the_lions_are_none_of_the_training_images(monkeypatch, tmp_path):
+    learnt = json.loads((DATA / "lion-diffusion.json").read_text())["settings"]["images"]
+    # as a training image's first latent is drawn
     assert np.array_equal(lions.z_of(7), np.random.RandomState(7).randn(2, 22)[0])
     asked = []
     monkeypatch.setattr(

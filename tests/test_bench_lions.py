@@ -45,7 +45,7 @@ def test_the_edits_are_nested_visible_and_where_the_world_has_them():
 
 
 def test_before_any_drag_the_measure_reads_the_start_and_after_it_the_target(model):
-    """Truth about two pictures that need no drag: the start, and the generator's own picture of
+    """Truth about two images that need no drag: the start, and the generator's own image of
     the target pose.
     """
     (task,) = lions.pairs_of(1, (17,))

@@ -38,12 +38,12 @@ def test_it_is_called_what_it_asks_for(exercise):
 
 
 @every
-def test_the_right_answer_passes_with_a_picture(exercise):
+def test_the_right_answer_passes_with_a_image(exercise):
     verdict = exercise(renamed(exercise.answer))
     assert verdict.passed, verdict.words
-    assert (verdict.picture is None) == (exercise.draw is None)
+    assert (verdict.image is None) == (exercise.draw is None)
     said = [
-        text.get_text() for axes in getattr(verdict.picture, "axes", []) for text in axes.texts
+        text.get_text() for axes in getattr(verdict.image, "axes", []) for text in axes.texts
     ]
     assert "cannot be drawn" not in said
 
@@ -173,11 +173,11 @@ def test_methods_that_are_resampled_by_themselves_are_noticed_whatever_they_draw
         assert "The two methods are not resampled together" in check.ratio(wrong).words
 
 
-def test_pictures_say_whose_answer_they_show():
-    titles = lambda verdict: [axes.get_title() for axes in verdict.picture.axes]
+def test_images_say_whose_answer_they_show():
+    titles = lambda verdict: [axes.get_title() for axes in verdict.image.axes]
     assert titles(check.fool(renamed(check.fool.answer))) == ["ours", "yours"]
     assert titles(check.errors(renamed(check.errors.answer))) == ["target", "yours"]
-    assert len(check.errors(lambda s, c, t: (s[:, 0, 0], s[:, 0, 0])).picture.axes[1].lines) == 2
+    assert len(check.errors(lambda s, c, t: (s[:, 0, 0], s[:, 0, 0])).image.axes[1].lines) == 2
 
 
 def test_of_two_mistakes_the_first_is_named():
@@ -189,12 +189,12 @@ def test_of_two_mistakes_the_first_is_named():
     )
 
 
-def test_both_pictures_have_one_scale():
-    short = check.distances(lambda *case: check.distances.answer(*case)[:-1, :-1]).picture.axes[:2]
+def test_both_images_have_one_scale():
+    short = check.distances(lambda *case: check.distances.answer(*case)[:-1, :-1]).image.axes[:2]
     assert [axes.get_xlim() for axes in short] == [(-0.5, 6.5)] * 2 and [
         axes.get_ylim() for axes in short
     ] == [(6.5, -0.5)] * 2
-    loud = check.pull(lambda f, q, d, read: 99 * check.pull.answer(f, q, d, read)).picture.axes[:2]
+    loud = check.pull(lambda f, q, d, read: 99 * check.pull.answer(f, q, d, read)).image.axes[:2]
     assert len({axes.images[0].get_clim() for axes in loud}) == 1
     assert loud[1].images[0].get_array().max() > 90 * loud[0].images[0].get_array().max()
 
@@ -371,7 +371,7 @@ BROKEN = {
     "`confidence` is 1 where the blobs are": Own(
         lambda f, v, n: replace(f, confidence=torch.ones(3))
     ),
-    "Off the picture its `scores` are infinite": Own(
+    "Off the image its `scores` are infinite": Own(
         lambda f, v, n: replace(f, scores=f.scores.nan_to_num(nan=-torch.inf))
     ),
     "`confidence` is lower where the blobs are": Own(
@@ -402,7 +402,7 @@ BROKEN = {
     ),
     "carries gradients": Own(attached),
     "no memory back": Own(lambda f, v, n: replace(f, memory=None)),
-    "outside the picture": Own(lambda f, v, n: replace(f, points=f.points - 3 * (f.points < 2))),
+    "outside the image": Own(lambda f, v, n: replace(f, points=f.points - 3 * (f.points < 2))),
     "returns a tensor": Own(lambda f, v, n: f.points),
     "`find` raises TypeError": Short(),
     "That is the class": Patch,
@@ -436,7 +436,7 @@ def test_what_a_tracker_breaks_is_named(words):
 )
 def test_trackers_that_keep_the_contract_pass(mine):
     verdict = check.tracker(mine)
-    assert verdict.passed and "right" in verdict.words and verdict.picture is not None, (
+    assert verdict.passed and "right" in verdict.words and verdict.image is not None, (
         verdict.words
     )
     assert check.tracker.or_ours(mine) is mine
@@ -479,7 +479,7 @@ def test_a_trap_that_nobody_fell_into_tells_by_how_much():
         "lookalike is None; it is a number"
         in check.fool(lambda start, end: [{"lookalike": None}, start, end]).words
     )
-    assert "places in the picture" in check.fool(lambda start, end: ({}, ..., ...)).words
+    assert "places in the image" in check.fool(lambda start, end: ({}, ..., ...)).words
 
 
 def stepped(z, f, y, mu, lr):
@@ -590,7 +590,7 @@ def test_what_a_gate_breaks_is_named(words, gate):
 
 def test_a_gate_with_fewer_mistakes_passes():
     margin = lambda first: first - 0.1
-    assert check.gate(margin).passed and check.gate(margin).picture is not None
+    assert check.gate(margin).passed and check.gate(margin).image is not None
     assert check.gate.or_ours(margin) is margin and "above(0.8)" in check.gate.__doc__
 
 

@@ -1,4 +1,4 @@
-"""Every format of checkpoint that is read, written by the test itself: the pictures must be those
+"""Every format of checkpoint that is read, written by the test itself: the images must be those
 of the network it came from.
 """
 
@@ -27,7 +27,7 @@ from dragkit.models import zoo
 from dragkit.models.gan.checkpoint import CheckpointError
 
 
-def assert_same_picture(path, made, **settings):
+def assert_same_image(path, made, **settings):
     model, latent = (
         dk.load(path, device="cpu", **settings),
         torch.randn(made.synthesis.num_ws, 8, generator=torch.Generator().manual_seed(5)),
@@ -42,7 +42,7 @@ def assert_same_picture(path, made, **settings):
 @pytest.mark.parametrize("protocol", [2, 3, 4, 5])
 def test_nvidia_pickle(tmp_path, side, protocol):
     made = network(side)
-    model = assert_same_picture(
+    model = assert_same_image(
         write_nvidia(tmp_path / "lions.pkl", made, protocol=protocol), made
     )
     torch.testing.assert_close(model.generator.mapping.w_avg, made.mapping.w_avg)
@@ -52,7 +52,7 @@ def test_nvidia_pickle(tmp_path, side, protocol):
 @pytest.mark.parametrize("side, protocol", [(8, 4), (16, 2), (16, 5), (64, 4)])
 def test_tensorflow_pickle(tmp_path, side, protocol):
     made = network(side)
-    model = assert_same_picture(write_tensorflow(tmp_path / "car.pkl", made, protocol), made)
+    model = assert_same_image(write_tensorflow(tmp_path / "car.pkl", made, protocol), made)
     torch.testing.assert_close(
         model.sample(3),
         dk.load(write_nvidia(tmp_path / "same.pkl", made), device="cpu").sample(3),
@@ -70,7 +70,7 @@ def test_rosinality_file(tmp_path, side, newer):
         path,
         _use_new_zipfile_serialization=newer,
     )
-    model = assert_same_picture(path, made)
+    model = assert_same_image(path, made)
     torch.testing.assert_close(model.generator.mapping.w_avg, made.mapping.w_avg)
 
 
@@ -88,7 +88,7 @@ def test_rosinality_training_checkpoint_gets_its_average_from_its_mapping_networ
     torch.save(
         data | {"args": argparse.Namespace(size=16), "ada_aug_p": 0.2}, tmp_path / "000100.pt"
     )
-    model = assert_same_picture(tmp_path / "000100.pt", made)
+    model = assert_same_image(tmp_path / "000100.pt", made)
     z = torch.randn(4000, 8, generator=torch.Generator().manual_seed(1))
     torch.testing.assert_close(
         model.generator.mapping.w_avg, made.mapping(z).mean(0), atol=0.1, rtol=0.1
@@ -100,8 +100,8 @@ def test_state_dict_and_whole_generator_in_torch_files(tmp_path):
     torch.save(made.state_dict(), tmp_path / "state.pt")
     with foreign_modules():
         torch.save(persistent(made), tmp_path / "tuned.pt")
-    assert_same_picture(tmp_path / "state.pt", made)
-    assert_same_picture(tmp_path / "tuned.pt", made)
+    assert_same_image(tmp_path / "state.pt", made)
+    assert_same_image(tmp_path / "tuned.pt", made)
 
 
 def test_half_precision_and_channels_last_are_read(tmp_path):
@@ -113,8 +113,8 @@ def test_half_precision_and_channels_last_are_read(tmp_path):
     rounded.load_state_dict(
         {name: value.half().float() for name, value in made.state_dict().items()}
     )
-    assert_same_picture(tmp_path / "half.pt", rounded)
-    assert_same_picture(
+    assert_same_image(tmp_path / "half.pt", rounded)
+    assert_same_image(
         write_nvidia(tmp_path / "last.pkl", network(16).to(memory_format=torch.channels_last)),
         made,
     )
@@ -123,15 +123,15 @@ def test_half_precision_and_channels_last_are_read(tmp_path):
 def test_the_clamp_of_the_file_is_kept(tmp_path):
     made, free = network(16, clamp=0.5), network(16)
     path = write_nvidia(tmp_path / "clamped.pkl", made, clamp=0.5)
-    assert_same_picture(path, made)
-    assert_same_picture(dk.convert(path), made)
+    assert_same_image(path, made)
+    assert_same_image(dk.convert(path), made)
     with pytest.raises(AssertionError):
-        assert_same_picture(path, free)
+        assert_same_image(path, free)
 
 
 def test_the_clamp_of_a_tensorflow_file_is_an_argument(tmp_path):
     made = network(16, clamp=0.5)
-    assert_same_picture(write_tensorflow(tmp_path / "a.pkl", made, conv_clamp=0.5), made)
+    assert_same_image(write_tensorflow(tmp_path / "a.pkl", made, conv_clamp=0.5), made)
 
 
 @pytest.mark.parametrize("shape", [(1, 8), (6, 8)])
@@ -142,7 +142,7 @@ def test_an_average_latent_may_come_in_rows(tmp_path, shape):
         tmp_path / "a.pt",
     )
     torch.testing.assert_close(
-        assert_same_picture(tmp_path / "a.pt", made).generator.mapping.w_avg, made.mapping.w_avg
+        assert_same_image(tmp_path / "a.pt", made).generator.mapping.w_avg, made.mapping.w_avg
     )
 
 
@@ -157,7 +157,7 @@ def test_harmless_company_does_not_refuse_a_file(tmp_path):
     torch.save(
         {"G_ema": made.state_dict(), "rest": company, "empty": np.zeros(0)}, tmp_path / "a.pt"
     )
-    assert_same_picture(tmp_path / "a.pt", made)
+    assert_same_image(tmp_path / "a.pt", made)
 
 
 def test_an_older_generator_is_named(tmp_path):
@@ -193,11 +193,11 @@ def test_a_card_that_is_none_is_named(tmp_path, text):
 def test_the_content_tells_the_format_not_the_name(tmp_path):
     made = network(16)
     for name, make in {"a.safetensors": write_nvidia, "b.txt": write_tensorflow}.items():
-        assert_same_picture(make(tmp_path / name, made), made)
+        assert_same_image(make(tmp_path / name, made), made)
     torch.save(made.state_dict(), tmp_path / "c.pkl")
-    assert_same_picture(tmp_path / "c.pkl", made)
+    assert_same_image(tmp_path / "c.pkl", made)
     dk.convert(tmp_path / "c.pkl").rename(tmp_path / "d")
-    assert_same_picture(tmp_path / "d", made)
+    assert_same_image(tmp_path / "d", made)
 
 
 def test_safetensors_are_told_from_pickles_whatever_the_length_of_their_header(tmp_path):
@@ -214,7 +214,7 @@ def test_convert_keeps_the_generator_alone_and_says_where_it_came_from(tmp_path)
     write_nvidia(path, made)
     path.with_suffix(".json").write_text(json.dumps({"feature_block": 8, "rows": 4}))
     new = dk.convert(path)
-    model = assert_same_picture(new, made)
+    model = assert_same_image(new, made)
     assert new.stat().st_size < path.stat().st_size / 1.5
     card = zoo.card(new)
     assert (
@@ -359,7 +359,7 @@ def test_a_missing_file_of_the_list_says_where_to_get_it_and_where_to_put_it(
             assert word in str(caught.value)
     made = network(16)
     write_nvidia(tmp_path / "stylegan2_lions_512_pytorch.pkl", made)
-    assert assert_same_picture("lions-512", made).name == "lions-512"
+    assert assert_same_image("lions-512", made).name == "lions-512"
 
 
 def test_the_public_list_has_what_people_need():

@@ -1,4 +1,4 @@
-"""Pictures are checked by their pixels: what is drawn lies where it should, in the colour it
+"""Images are checked by their pixels: what is drawn lies where it should, in the colour it
 should have.
 """
 
@@ -18,10 +18,10 @@ def compose(*arguments, **look):
     return np.asarray(c.paint(*arguments, **look))
 
 
-def at(picture, x, y, side=64):
-    """The colour in the middle of pixel (x, y) of the original picture."""
-    scale = len(picture) / side
-    return tuple(int(v) for v in picture[int((y + 0.5) * scale), int((x + 0.5) * scale)])
+def at(image, x, y, side=64):
+    """The colour in the middle of pixel (x, y) of the original image."""
+    scale = len(image) / side
+    return tuple(int(v) for v in image[int((y + 0.5) * scale), int((x + 0.5) * scale)])
 
 
 def near(colour, other):
@@ -30,24 +30,24 @@ def near(colour, other):
 
 @pytest.mark.parametrize("size", [192, 384, 768])
 def test_handle_and_target_lie_at_their_pixels_at_every_size(size):
-    picture = compose(GREY, [(10, 20)], [(50, 40)], size=size)
-    assert picture.shape == (size, size, 3)
-    assert near(at(picture, 10, 20), HANDLE)
-    assert near(at(picture, 50, 40), TARGET)
+    image = compose(GREY, [(10, 20)], [(50, 40)], size=size)
+    assert image.shape == (size, size, 3)
+    assert near(at(image, 10, 20), HANDLE)
+    assert near(at(image, 50, 40), TARGET)
     if size < UNIT:
         return
     middle = round(30.5 * size / 64)
-    assert picture[middle - 2 : middle + 3, middle].min(-1).max() > 160, (
+    assert image[middle - 2 : middle + 3, middle].min(-1).max() > 160, (
         "the white arrow leads from one to the other"
     )
-    assert near(at(picture, 5, 55), (128, 128, 128))
+    assert near(at(image, 5, 55), (128, 128, 128))
 
 
-def test_a_picture_that_is_not_square_keeps_its_shape():
+def test_a_image_that_is_not_square_keeps_its_shape():
     assert compose(np.zeros((32, 64, 3), np.uint8), size=100).shape == (100, 200, 3)
 
 
-def test_nothing_to_draw_is_the_picture():
+def test_nothing_to_draw_is_the_image():
     assert (compose(GREY, size=128) == 128).all()
 
 
@@ -60,20 +60,20 @@ def test_the_path_is_drawn_up_to_the_present():
 def test_the_mask_veils_what_must_stay():
     mask = np.zeros((64, 64))
     mask[:, 32:] = 1
-    picture = compose(GREY, mask=mask)
-    assert at(picture, 50, 30) == (128, 128, 128)
-    assert min(at(picture, 10, 30)) > 180
+    image = compose(GREY, mask=mask)
+    assert at(image, 50, 30) == (128, 128, 128)
+    assert min(at(image, 10, 30)) > 180
 
 
 def test_the_score_window_is_magnified_away_from_the_points():
     scores = np.linspace(0, 1, 49).reshape(7, 7)
-    picture = compose(GREY, [(12, 12)], [(20, 12)], scores=scores, near=(12, 12))
-    lens = picture[-110:-5, -110:-5].reshape(-1, 3).astype(int)
+    image = compose(GREY, [(12, 12)], [(20, 12)], scores=scores, near=(12, 12))
+    lens = image[-110:-5, -110:-5].reshape(-1, 3).astype(int)
     assert len(np.unique(lens // 8, axis=0)) > 15, "many colours of viridis"
     assert (np.ptp(lens, axis=1) > 60).mean() > 0.4
 
 
-def test_scores_off_the_picture_are_transparent_and_the_best_is_brightest():
+def test_scores_off_the_image_are_transparent_and_the_best_is_brightest():
     scores = np.array([[np.nan, 0.0], [0.5, 1.0]])
     rgba = c.colours(scores)
     assert rgba[0, 0, 3] == 0
@@ -85,13 +85,13 @@ def test_a_window_without_any_score_can_be_drawn():
     compose(GREY, scores=np.full((7, 7), np.nan), near=(0, 0))
 
 
-def test_snapshots_are_png_and_live_pictures_jpeg():
-    picture = c.paint(GREY, [(10, 20)])
-    assert Image.open(io.BytesIO(c.png(picture))).format == "PNG"
-    assert Image.open(io.BytesIO(c.encode(np.asarray(picture)))).format == "JPEG"
+def test_snapshots_are_png_and_live_images_jpeg():
+    image = c.paint(GREY, [(10, 20)])
+    assert Image.open(io.BytesIO(c.png(image))).format == "PNG"
+    assert Image.open(io.BytesIO(c.encode(np.asarray(image)))).format == "JPEG"
 
 
-def test_pictures_beside_and_below_each_other():
+def test_images_beside_and_below_each_other():
     a, b = Image.new("RGB", (10, 20)), Image.new("RGB", (30, 5))
     assert c.beside(a, b, gap=2).size == (42, 20)
     assert c.beside(a, b, gap=2, stacked=True).size == (30, 27)
@@ -116,7 +116,7 @@ def test_curves_of_nearly_nothing(distance):
     c.curves(steps, distance, {"shift": [0.0] * len(steps)})
 
 
-def test_widths_grow_with_the_picture():
+def test_widths_grow_with_the_image():
     small, large = (
         np.asarray(c.paint(GREY, [(32, 32)], size=s)).astype(int) for s in (UNIT, 2 * UNIT)
     )
@@ -128,8 +128,8 @@ def test_widths_grow_with_the_picture():
     "values", [[-3.0, -1, -2], [0.0, 0, 0], [1.0, np.inf, np.nan], [-1.0, 2, 5]]
 )
 def test_curves_draw_any_loss(values):
-    picture = c.curves([0, 1, 2], np.ones((3, 1)), {"mine": values})
-    assert np.ptp(np.asarray(picture)) > 100
+    image = c.curves([0, 1, 2], np.ones((3, 1)), {"mine": values})
+    assert np.ptp(np.asarray(image)) > 100
 
 
 def test_the_runner_up_is_the_second_peak_not_the_peaks_neighbour():
@@ -155,7 +155,7 @@ def test_what_lies_under_the_mouse_is_what_was_painted_there():
     assert under(12, 20) == (3, 3)
     assert under(14, 18) == (1, 5)
     assert under(50, 5) is None
-    picture = compose(GREY, targets=targets, scores=scores, near=window, size=768)
+    image = compose(GREY, targets=targets, scores=scores, near=window, size=768)
     dark, bright = (
         tuple(shade[:3]) for shade in (c.colours(scores)[0, 0], c.colours(scores)[1, 5])
     )
@@ -166,37 +166,37 @@ def test_what_lies_under_the_mouse_is_what_was_painted_there():
             under(x + a, y + b) != under(x, y) for a in (-0.6, 0.6) for b in (-0.6, 0.6)
         )
         if under(x, y) != (1, 5) and not near_edge:
-            assert near(at(picture, x, y), dark)
+            assert near(at(image, x, y), dark)
     finer = [(x, y) for x in np.arange(44, 62, 0.2) for y in np.arange(44, 62, 0.2)]
-    brights = [near(at(picture, *p), bright) for p in finer if under(*p) == (1, 5)]
+    brights = [near(at(image, *p), bright) for p in finer if under(*p) == (1, 5)]
     assert np.mean(brights) > 0.4, "the rest is the ring"
 
 
 @pytest.mark.parametrize("size", [300, 400, 600, 768])
 def test_every_cell_of_a_wide_window_is_read_where_it_was_painted_at_any_size(size):
-    """Lens cells are whole pixels, so their size depends on the picture's."""
+    """Lens cells are whole pixels, so their size depends on the image's."""
     scores = np.arange(33.0 * 33).reshape(33, 33)
     window, targets = np.array([32.0, 32]), np.array([[60.0, 60]])
-    picture = compose(GREY, targets=targets, scores=scores, near=window, size=size)
+    image = compose(GREY, targets=targets, scores=scores, near=window, size=size)
     shades, wrong, seen = c.colours(scores)[..., :3].astype(int), 0, 0
     # in the lens
     for x, y in [(x, y) for x in np.arange(4, 14, 0.7) for y in np.arange(4, 14, 0.7)]:
         cell = c.under(x, y, scores, window, (64, 64), targets, size)
         if cell:
             seen += 1
-            wrong += np.abs(np.subtract(at(picture, x, y), shades[cell])).max() > 24
+            wrong += np.abs(np.subtract(at(image, x, y), shades[cell])).max() > 24
     assert seen > 100 and wrong < 0.05 * seen
 
 
 def test_large_maps_have_one_scale_and_know_what_lies_where():
     maps = {"fused": np.arange(9.0).reshape(3, 3), "learned": -10 * np.arange(9.0).reshape(3, 3)}
-    picture = np.asarray(c.panels(maps, np.array([10.0, 20]), width=600))
+    image = np.asarray(c.panels(maps, np.array([10.0, 20]), width=600))
     found = {}
-    for y in range(2, picture.shape[0] // 2, 4):
+    for y in range(2, image.shape[0] // 2, 4):
         for x in range(2, 600, 4):
             place = c.panel_at(x, y, maps, 600)
             if place:
-                found.setdefault(place, []).append(tuple(int(v) for v in picture[2 * y, 2 * x]))
+                found.setdefault(place, []).append(tuple(int(v) for v in image[2 * y, 2 * x]))
     assert len(found) == 18
     for name, scores in maps.items():
         shades = c.colours(scores)
@@ -242,8 +242,8 @@ def test_the_timeline_shades_what_was_not_trusted():
         "threshold": 0.5 * ones,
         "trusted": trusted,
     }
-    picture = np.asarray(c.curves(steps, ones, {"shift": ones[:, 0]}, size=(900, 200), **sure))
-    shaded = np.argwhere((picture == SHADE).all(-1) & (np.arange(picture.shape[0]) > 60)[:, None])
+    image = np.asarray(c.curves(steps, ones, {"shift": ones[:, 0]}, size=(900, 200), **sure))
+    shaded = np.argwhere((image == SHADE).all(-1) & (np.arange(image.shape[0]) > 60)[:, None])
     panels = c.run_panels(steps, ones, {"shift": ones[:, 0]}, **sure)
     found = [
         c.step_at(x / 2, 100, panels, (900, 200)) for x in (shaded[:, 1].min(), shaded[:, 1].max())
@@ -291,16 +291,16 @@ def test_a_window_with_a_stride_is_read_where_it_was_painted():
     assert c.under(36, 26, scores, window, (64, 64), targets, stride=2) == (1, 5)
     assert c.under(25.2, 30, scores, window, (64, 64), targets, stride=2) == (3, 0)
     assert c.under(24.8, 30, scores, window, (64, 64), targets, stride=2) is None
-    picture = compose(GREY, targets=targets, scores=scores, near=window, stride=2, size=768)
+    image = compose(GREY, targets=targets, scores=scores, near=window, stride=2, size=768)
     dark, bright = (
         tuple(shade[:3]) for shade in (c.colours(scores)[0, 0], c.colours(scores)[1, 5])
     )
     assert (
-        near(at(picture, 36, 26), bright)
-        and near(at(picture, 28, 26), dark)
-        and near(at(picture, 25.5, 30), dark)
+        near(at(image, 36, 26), bright)
+        and near(at(image, 28, 26), dark)
+        and near(at(image, 25.5, 30), dark)
     )
-    assert not near(at(picture, 20, 30), dark)
+    assert not near(at(image, 20, 30), dark)
 
 
 def test_a_window_in_which_nothing_was_compared_is_not_drawn():

@@ -33,7 +33,7 @@ from dragkit.trackers import Discriminative, NearestNeighbor
 diffusers = pytest.importorskip("diffusers")
 pytest.importorskip("peft")
 
-SIDE, LAYERS = 16, 4  # of the tiny model: its pictures, and its self-attention layers
+SIDE, LAYERS = 16, 4  # of the tiny model: its images, and its self-attention layers
 SD = {
     "beta_schedule": "scaled_linear",
     "beta_start": 0.00085,
@@ -65,7 +65,7 @@ def schedule(prediction: str = "v_prediction", **changes):
 
 
 def tiny(prediction: str = "v_prediction", steps: int = 10, unet=None, **settings) -> Diffusion:
-    """A small random diffusion model for pictures of 16 px, whose latents are (12 8 8)."""
+    """A small random diffusion model for images of 16 px, whose latents are (12 8 8)."""
     return Diffusion(
         unet or tiny_unet(),
         road(schedule(prediction), steps),
@@ -82,7 +82,7 @@ def latent(seed: int = 1) -> torch.Tensor:
     return torch.randn(12, 8, 8, generator=torch.Generator().manual_seed(seed))
 
 
-def picture(seed: int = 1) -> torch.Tensor:
+def image(seed: int = 1) -> torch.Tensor:
     return torch.rand(3, SIDE, SIDE, generator=torch.Generator().manual_seed(seed))
 
 
@@ -130,7 +130,7 @@ def test_whoever_stops_early_does_not_pay_for_the_rest():
     assert (len(first), len(second), len(last)) == (1, 0, 0)
 
 
-def test_self_attentions_come_in_the_pictures_order():
+def test_self_attentions_come_in_the_images_order():
     unet, met = tiny_unet(), []
     layers = self_attentions(unet)
     for layer in layers:
@@ -241,8 +241,8 @@ def test_what_is_no_road_is_told():
 
 
 @pytest.mark.parametrize("prediction", ["epsilon", "v_prediction"])
-def test_a_network_that_knows_the_picture_samples_it(monkeypatch, prediction):
-    wanted = picture()
+def test_a_network_that_knows_the_image_samples_it(monkeypatch, prediction):
+    wanted = image()
     x0 = encode(wanted)[None]
     model = Diffusion(
         tiny_unet(),
@@ -263,7 +263,7 @@ def test_a_network_that_knows_the_picture_samples_it(monkeypatch, prediction):
     z = model.sample(3)
     torch.testing.assert_close(model.finish(z), wanted, atol=1e-4, rtol=0)
     torch.testing.assert_close(model.view(z).image, wanted, atol=1e-4, rtol=0)
-    # the picture it began with
+    # the image it began with
     random = torch.tensor(np.random.RandomState(3).randn(1, 12, 8, 8), dtype=torch.float32)
     a, last = model.road.alphas[model.level], shares[model.road.times[-1]]
     noise = (random - last.sqrt() * x0) / (1 - last).sqrt()
@@ -276,14 +276,14 @@ def test_inversion_asks_at_the_time_of_the_noisier_level(monkeypatch):
     asked = []
     predicting(monkeypatch, lambda z, t: asked.append(int(t)) or torch.zeros_like(z))
     model = tiny("epsilon", strength=0.5, refine=0)
-    z = model.invert(picture())
+    z = model.invert(image())
     # no noise: only shrunk
     torch.testing.assert_close(
-        z, encode(picture()) * (model.road.alphas[5] / model.road.alphas[0]).sqrt()
+        z, encode(image()) * (model.road.alphas[5] / model.road.alphas[0]).sqrt()
     )
     up = asked.copy()
     asked.clear()
-    torch.testing.assert_close(model.finish(z), picture(), atol=1e-5, rtol=0)
+    torch.testing.assert_close(model.finish(z), image(), atol=1e-5, rtol=0)
     assert up == [1, 101, 201, 301, 401] and asked == up[::-1]
 
 
@@ -292,16 +292,16 @@ def test_a_refined_inversion_comes_nearer_to_the_exact_one(monkeypatch, predicti
     """The exact step solves z' = climb(z, z', ε(z')); every correction comes nearer to it."""
     predicting(monkeypatch, lambda z, t: 0.3 * z)
     models = [tiny(prediction, refine=r) for r in range(4)]
-    wrong = [(model.finish(model.invert(picture())) - picture()).abs().max() for model in models]
+    wrong = [(model.finish(model.invert(image())) - image()).abs().max() for model in models]
     assert all(b < 0.5 * a for a, b in zip(wrong, wrong[1:])), wrong
 
 
 def test_noise_that_depends_on_time_alone_is_inverted_exactly(monkeypatch):
     fields = torch.randn(1000, 12, 1, 1)
     predicting(monkeypatch, lambda z, t: fields[t].expand_as(z))
-    found = dk.invert(tiny("epsilon"), picture())
-    assert found.psnr > 80 and torch.equal(found.target, picture())
-    torch.testing.assert_close(found.image, picture(), atol=1e-4, rtol=0)
+    found = dk.invert(tiny("epsilon"), image())
+    assert found.psnr > 80 and torch.equal(found.target, image())
+    torch.testing.assert_close(found.image, image(), atol=1e-4, rtol=0)
     assert repr(found) == f"Inversion(tiny, {found.psnr:.1f} dB: DDIM to strength 0.7)"
     assert found.model.notes == {"inversion_psnr": round(found.psnr, 2)} and torch.equal(
         found.model.reference, found.latent
@@ -328,7 +328,7 @@ def test_the_same_seed_samples_the_same():
 
 
 def test_folding_loses_nothing_and_channels_are_neighbouring_pixels():
-    image = picture()
+    image = image()
     torch.testing.assert_close(decode(encode(image)), image)
     assert torch.equal(
         encode(image)[:5, 3, 5],
@@ -340,7 +340,7 @@ def test_folding_loses_nothing_and_channels_are_neighbouring_pixels():
 
 
 @pytest.mark.parametrize("prediction", ["epsilon", "v_prediction"])
-def test_the_anchor_is_diffusers_step_down_and_the_picture_its_x0(prediction):
+def test_the_anchor_is_diffusers_step_down_and_the_image_its_x0(prediction):
     model, z = tiny(prediction), latent()
     ddim = schedule(prediction)
     ddim.set_timesteps(10)
@@ -465,7 +465,7 @@ def test_no_hook_stays_behind(broken):
 
 def test_a_lora_changes_nothing_at_first():
     model = tiny()
-    learner = Lora(model, picture(), rank=4)
+    learner = Lora(model, image(), rank=4)
     assert len(learner.weights) == LAYERS * 4 * 2  # q, k, v and out of each, A and B
     before, after = model.unet.state_dict(), learner.model().unet.state_dict()
     assert before.keys() == after.keys() and all(
@@ -475,8 +475,8 @@ def test_a_lora_changes_nothing_at_first():
     torch.testing.assert_close(learner.unet(z, t).sample, model.unet(z, t).sample)
 
 
-def test_a_lora_learns_its_picture_and_is_w_plus_ba():
-    model, target = tiny(), picture()
+def test_a_lora_learns_its_image_and_is_w_plus_ba():
+    model, target = tiny(), image()
     before = copy.deepcopy(model.unet.state_dict())
     learner = Lora(model, target, rank=4, lr=1e-2)
 
@@ -514,55 +514,55 @@ def same_weights(a: Diffusion, b: Diffusion) -> bool:
 def test_a_lora_that_was_saved_is_the_same_bit_for_bit(tmp_path):
     model, file = tiny(), tmp_path / "of" / "mine.safetensors"
     settings = {"rank": 3, "steps": 4, "lr": 1e-2, "file": file}
-    learnt = dk.lora(model, picture(), **settings)
+    learnt = dk.lora(model, image(), **settings)
     written = file.stat().st_mtime_ns
-    again = dk.lora(model, picture(), **settings)  # it is there already
+    again = dk.lora(model, image(), **settings)  # it is there already
     assert same_weights(learnt, again) and not same_weights(learnt, model)
     assert (
         again.notes == learnt.notes == {"lora": "rank 3, 4 steps"}
         and file.stat().st_mtime_ns == written
     )
     # and learning is repeatable
-    assert same_weights(learnt, dk.lora(model, picture(), **settings | {"file": None}))
-    more = dk.lora(model, picture(), **settings | {"steps": 6})  # it goes on
+    assert same_weights(learnt, dk.lora(model, image(), **settings | {"file": None}))
+    more = dk.lora(model, image(), **settings | {"steps": 6})  # it goes on
     assert more.notes == {"lora": "rank 3, 6 steps"} and not same_weights(more, learnt)
-    assert same_weights(more, dk.lora(model, picture(), **settings | {"steps": 6}))
+    assert same_weights(more, dk.lora(model, image(), **settings | {"steps": 6}))
     with pytest.raises(ValueError, match="LoRA of another rank"):
-        dk.lora(model, picture(), **settings | {"rank": 2})
+        dk.lora(model, image(), **settings | {"rank": 2})
     for name in (tmp_path, tmp_path / "mine.pt"):
         with pytest.raises(ValueError, match="give the name of a file that ends in .safetensors"):
-            dk.lora(model, picture(), steps=10**9, file=name)
+            dk.lora(model, image(), steps=10**9, file=name)
 
 
 def test_a_lora_of_something_else_is_refused(tmp_path):
     model, file = tiny(), tmp_path / "mine.safetensors"
-    dk.lora(model, picture(), rank=2, steps=1, file=file)
+    dk.lora(model, image(), rank=2, steps=1, file=file)
     with pytest.raises(
         ValueError,
-        match="mine.safetensors is a LoRA of another picture; choose another file, or remove",
+        match="mine.safetensors is a LoRA of another image; choose another file, or remove",
     ):
-        dk.lora(model, picture(2), rank=2, file=file)
+        dk.lora(model, image(2), rank=2, file=file)
     with pytest.raises(ValueError, match="is a LoRA of another network"):
-        dk.lora(tiny(unet=tiny_unet(1)), picture(), rank=2, file=file)
+        dk.lora(tiny(unet=tiny_unet(1)), image(), rank=2, file=file)
     save_file({"a": torch.zeros(1)}, tmp_path / "other.safetensors")
     with pytest.raises(ValueError, match="other.safetensors is a LoRA of another network"):
-        dk.lora(model, picture(), file=tmp_path / "other.safetensors")
+        dk.lora(model, image(), file=tmp_path / "other.safetensors")
     for content in (b"", b"not safe, no tensors", b"\x80\x04K\x00."):
         (tmp_path / "broken.safetensors").write_bytes(content)
         with pytest.raises(ValueError, match="broken.safetensors is no LoRA that dragkit saved"):
-            dk.lora(model, picture(), file=tmp_path / "broken.safetensors")
+            dk.lora(model, image(), file=tmp_path / "broken.safetensors")
 
 
 def test_a_lora_that_speaks_of_no_prompt_belongs_to_a_model_without_a_text(tmp_path):
     """As files were before prompts were kept."""
     file = tmp_path / "mine.safetensors"
-    learnt = dk.lora(tiny(), picture(), rank=2, steps=1, file=file)
+    learnt = dk.lora(tiny(), image(), rank=2, steps=1, file=file)
     with safe_open(file, "pt") as opened:
         about = {name: value for name, value in opened.metadata().items() if name != "prompt"}
     save_file(load_file(file), file, about)
-    assert same_weights(dk.lora(tiny(), picture(), rank=2, steps=1, file=file), learnt)
+    assert same_weights(dk.lora(tiny(), image(), rank=2, steps=1, file=file), learnt)
     with pytest.raises(ValueError, match="is a LoRA of another prompt"):
-        dk.lora(tiny(notes={"prompt": "a lion"}), picture(), rank=2, steps=1, file=file)
+        dk.lora(tiny(notes={"prompt": "a lion"}), image(), rank=2, steps=1, file=file)
 
 
 def test_an_interrupted_lora_keeps_what_it_learnt(monkeypatch, tmp_path, capsys):
@@ -573,9 +573,9 @@ def test_an_interrupted_lora_keeps_what_it_learnt(monkeypatch, tmp_path, capsys)
             raise KeyboardInterrupt
         return real(self)
 
-    whole = dk.lora(tiny(), picture(), rank=2, steps=2)
+    whole = dk.lora(tiny(), image(), rank=2, steps=2)
     monkeypatch.setattr(Lora, "step", step)
-    part = dk.lora(tiny(), picture(), rank=2, file=tmp_path / "part.safetensors")
+    part = dk.lora(tiny(), image(), rank=2, file=tmp_path / "part.safetensors")
     assert same_weights(part, whole) and part.notes["lora"] == "rank 2, 2 steps"
     assert "interrupted: the LoRA is kept as it is after 2 steps" in capsys.readouterr().out
     assert (tmp_path / "part.safetensors").is_file()
@@ -586,12 +586,12 @@ def test_learning_leaves_the_callers_random_numbers_alone():
     expected = torch.rand(3)
     model = tiny()
     torch.manual_seed(7)
-    dk.lora(model, picture(), rank=2, steps=1)
+    dk.lora(model, image(), rank=2, steps=1)
     assert torch.equal(torch.rand(3), expected)
 
 
 def test_the_published_lora_is_the_default():
-    learner = Lora(tiny(), picture())
+    learner = Lora(tiny(), image())
     group = learner.optimiser.param_groups[0]
     assert (learner.rank, learner.batch, group["lr"], group["betas"], group["weight_decay"]) == (
         16,
@@ -615,7 +615,7 @@ def test_the_published_lora_is_the_default():
 )
 def test_a_lora_that_cannot_be_learnt_is_told(setting, message):
     with pytest.raises(ValueError, match=message):
-        dk.lora(tiny(), picture(), **setting)
+        dk.lora(tiny(), image(), **setting)
 
 
 # DragDiffusion and StableDrag-Diff
@@ -649,7 +649,7 @@ def test_the_small_profile_differs_in_what_it_says():
 
 
 class Grid:
-    """A smooth linear model whose features lie on the official code's grid, half the picture's
+    """A smooth linear model whose features lie on the official code's grid, half the image's
     side.
     """
 
@@ -713,8 +713,8 @@ def official_drag(model, z, handles, targets, mask, steps, lr):
 
 
 def test_a_drag_is_the_official_codes_step_by_step():
-    """On its grid of half the picture's side, whose cell (r, c) is the place (2 c + 1/2, 2 r +
-    1/2) of the picture.
+    """On its grid of half the image's side, whose cell (r, c) is the place (2 c + 1/2, 2 r +
+    1/2) of the image.
     """
     model, z = Grid(), torch.randn(4, 16, 16)
     # the second one is nearer than 2: not pulled
@@ -740,7 +740,7 @@ def test_a_drag_is_the_official_codes_step_by_step():
 
 
 def test_the_native_map_is_read_as_the_official_code_enlarges_it():
-    """A map of 32 cells, read at places of the 128-px picture, against the same map brought to 64
+    """A map of 32 cells, read at places of the 128-px image, against the same map brought to 64
     cells.
     """
     features = torch.randn(5, 32, 32)
@@ -794,7 +794,7 @@ def test_stabledrag_diff_is_dragdiffusion_with_a_learned_tracker():
         ),
     ],
 )
-def test_every_second_pixel_is_every_pixel_of_the_half_picture(strided, plain):
+def test_every_second_pixel_is_every_pixel_of_the_half_image(strided, plain):
     """Trackers with a stride of 2 at 64 px against the same radii in pixels at 32 px; near the
     border, too.
     """
@@ -880,8 +880,8 @@ def test_unknown_ways_to_resize_or_shape_are_told():
 
 
 def test_a_drag_moves_the_latent_and_a_saved_session_remembers_how(tmp_path):
-    model = dk.lora(tiny(), picture(), rank=2, steps=2)
-    found = dk.invert(model, picture())
+    model = dk.lora(tiny(), image(), rank=2, steps=2)
+    found = dk.invert(model, image())
     mask = torch.zeros(SIDE, SIDE)
     mask[:8] = 1
     session = Session(
@@ -904,7 +904,7 @@ def test_a_drag_moves_the_latent_and_a_saved_session_remembers_how(tmp_path):
         "feature_block": 2,
     }
     chosen |= {"guidance": 1, "start_step": 0, "start_layer": None, "autocast": None}
-    assert text["about"].pop("picture") == "the predicted x̂₀, a preview"
+    assert text["about"].pop("image") == "the predicted x̂₀, a preview"
     assert text["about"] == chosen | {
         "lora": "rank 2, 2 steps",
         "inversion_psnr": round(found.psnr, 2),
@@ -936,7 +936,7 @@ def test_latents_of_another_model_are_refused():
                 ValueError,
                 match=(
                     r"tiny has latents \(c h w\) = \(12, 8, 8\), such as dragkit.invert\(model,"
-                    r" picture\).latent"
+                    r" image\).latent"
                 ),
             ):
                 use(wrong)
@@ -989,7 +989,7 @@ def test_the_same_drag_is_the_same_again(method):
         (
             {"start_step": 8},
             (
-                r"start_step is 8; from level 7 there are 7 steps to the picture, so give 0 to 7"
+                r"start_step is 8; from level 7 there are 7 steps to the image, so give 0 to 7"
                 r" \(none\)"
             ),
         ),
@@ -1015,7 +1015,7 @@ def test_settings_that_there_are_not_are_told(setting, message):
 def test_a_size_that_the_network_cannot_halve_is_told(size):
     with pytest.raises(
         ValueError,
-        match=r"this network's pictures have sides that are multiples of 4 px, such as \(32, 32\)",
+        match=r"this network's images have sides that are multiples of 4 px, such as \(32, 32\)",
     ):
         Diffusion(tiny_unet(), road(scheduler(), 10), encode, decode, size, 2)
 
@@ -1023,7 +1023,7 @@ def test_a_size_that_the_network_cannot_halve_is_told(size):
 def test_what_does_not_fit_a_diffusion_model_is_told():
     model = tiny()
     with pytest.raises(
-        ValueError, match=r"the picture has shape \(3, 8, 8\); tiny inverts \(3 16 16\)"
+        ValueError, match=r"the image has shape \(3, 8, 8\); tiny inverts \(3 16 16\)"
     ):
         model.invert(torch.rand(3, 8, 8))
     for setting in ({"steps": 9}, {"lr": 0.1}, {"loss": min}, {"watch": print}):
@@ -1031,17 +1031,17 @@ def test_what_does_not_fit_a_diffusion_model_is_told():
             ValueError,
             match=f"{next(iter(setting))} belongs to a search, and DDIM inversion has none",
         ):
-            dk.invert(model, picture(), **setting)
+            dk.invert(model, image(), **setting)
     found = dk.invert(model, np.zeros((30, 40, 3), np.uint8))  # of any size
     with pytest.raises(
-        ValueError, match=r"tiny is a diffusion model, which learns a picture by dragkit.lora"
+        ValueError, match=r"tiny is a diffusion model, which learns an image by dragkit.lora"
     ):
         dk.tune(found)
     with pytest.raises(
         ValueError, match="'toy' has no attention to correct; give a diffusion model"
     ):
-        dk.lora(dk.load("toy"), picture())
-    with pytest.raises(ValueError, match=r"target 0 at \(16, 4\) is outside the 16×16 picture"):
+        dk.lora(dk.load("toy"), image())
+    with pytest.raises(ValueError, match=r"target 0 at \(16, 4\) is outside the 16×16 image"):
         dk.drag(model, latent(), Edit([(4, 4)], [(16, 4)]), **dragdiffusion())
     with pytest.raises(ValueError, match=r"mask has shape \(8, 8\)"):
         dk.drag(model, latent(), Edit([(4, 4)], [(8, 4)], torch.ones(8, 8)), **dragdiffusion())
@@ -1059,7 +1059,7 @@ def test_too_little_memory_is_told(monkeypatch, part):
     for call in (
         lambda: model.view(latent()).anchor,
         lambda: model.finish(latent()),
-        lambda: dk.invert(model, picture()),
+        lambda: dk.invert(model, image()),
     ):
         with pytest.raises(
             torch.OutOfMemoryError,
@@ -1085,7 +1085,7 @@ def test_too_little_memory_is_told_on_every_device(monkeypatch, words):
         model.view(latent())
 
 
-def test_too_little_memory_for_the_picture_is_told_and_other_errors_stay_what_they_are():
+def test_too_little_memory_for_the_image_is_told_and_other_errors_stay_what_they_are():
     def full(words):
         def decoder(_):
             raise RuntimeError(words)
@@ -1135,12 +1135,12 @@ class Interrupted:
 
 def test_an_interrupted_inversion_is_one_to_a_lower_strength(monkeypatch):
     model = tiny(refine=0, start_step=5)
-    whole = replace(model, strength=0.3, start_step=0).invert(picture())
+    whole = replace(model, strength=0.3, start_step=0).invert(image())
     Interrupted(monkeypatch, 4)  # the way to level 4
     with pytest.warns(
         UserWarning, match=r"interrupted at level 3 of 7: kept as an inversion to strength 0\.3"
     ):
-        found = dk.invert(model, picture())
+        found = dk.invert(model, image())
     assert torch.equal(found.latent, whole) and torch.equal(found.model.reference, whole)
     assert (found.model.strength, found.model.level, found.model.start_step) == (0.3, 3, 3)
     assert (
@@ -1152,10 +1152,10 @@ def test_an_interrupted_inversion_is_one_to_a_lower_strength(monkeypatch):
 
 def test_an_interrupt_on_the_way_back_keeps_the_whole_inversion(monkeypatch):
     model = tiny(refine=0)
-    whole = model.invert(picture())
+    whole = model.invert(image())
     Interrupted(monkeypatch, 9)
     with pytest.warns(UserWarning, match="the latent is whole, its PSNR is not known"):
-        found = dk.invert(model, picture())
+        found = dk.invert(model, image())
     assert (
         torch.equal(found.latent, whole) and found.model.strength == 0.7 and math.isnan(found.psnr)
     )
@@ -1164,11 +1164,11 @@ def test_an_interrupt_on_the_way_back_keeps_the_whole_inversion(monkeypatch):
 def test_an_interrupt_before_the_first_level_leaves_nothing(monkeypatch):
     Interrupted(monkeypatch, 1)
     with pytest.raises(KeyboardInterrupt):
-        dk.invert(tiny(), picture())
+        dk.invert(tiny(), image())
 
 
 def test_a_trace_remembers_the_model_without_being_told():
-    found = dk.invert(tiny(), picture())
+    found = dk.invert(tiny(), image())
     trace = dk.Trace(
         dk.drag(
             found.model, found.latent, Edit([(4, 4)], [(12, 4)]), **dragdiffusion() | {"steps": 1}
@@ -1187,12 +1187,12 @@ def test_a_trace_remembers_the_model_without_being_told():
 
 
 def test_a_lora_learns_in_the_models_precision():
-    half = Lora(tiny(autocast="bfloat16"), picture(), rank=2)
+    half = Lora(tiny(autocast="bfloat16"), image(), rank=2)
     seen = []
     half.unet.mid_block.attentions[0].to_q.register_forward_hook(
         lambda _, __, out: seen.append(out.dtype)
     )
-    whole = Lora(tiny(), picture(), rank=2).step()
+    whole = Lora(tiny(), image(), rank=2).step()
     assert half.step() == pytest.approx(whole, rel=0.05) and seen == [torch.bfloat16]
 
 

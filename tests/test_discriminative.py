@@ -25,7 +25,7 @@ def random_map(channels: int = 6, side: int = 24, seed: int = 0) -> torch.Tensor
 
 
 def pixels(side: int, of: float = 1) -> float:
-    """A radius that comes to `of` pixels in a picture of `side`."""
+    """A radius that comes to `of` pixels in an image of `side`."""
     return of * 512 / side
 
 

@@ -1,4 +1,4 @@
-"""Trackers that look at the pictures: exact motion of a pan, what the policies do with errors, and
+"""Trackers that look at the images: exact motion of a pan, what the policies do with errors, and
 what is no estimator.
 """
 
@@ -85,7 +85,7 @@ def test_errors_add_up_from_frame_to_frame_but_not_from_a_reference():
     assert errors["reference", 5] == pytest.approx(3 * 0.25, abs=0.3)  # twice anchored anew
 
 
-def test_a_point_that_leaves_the_picture_stays_at_its_border_and_is_no_new_reference():
+def test_a_point_that_leaves_the_image_stays_at_its_border_and_is_no_new_reference():
     edit, views = Edit([(90, 48)], [(95, 48)]), [pan((2.0 * k, 0)) for k in range(6)]
     tracker = OpticalFlow(policy="reference", every=2)
     memory, near = tracker.start(views[0], edit), edit.handles
@@ -96,12 +96,12 @@ def test_a_point_that_leaves_the_picture_stays_at_its_border_and_is_no_new_refer
     assert memory.points[0, 0] < 95
 
 
-def test_a_reference_outside_the_picture_is_told():
+def test_a_reference_outside_the_image_is_told():
     from dataclasses import replace
 
     tracker = OpticalFlow()
     memory = replace(tracker.start(pan((0, 0)), EDIT), points=EDIT.handles + 90)
-    with pytest.raises(ValueError, match="the reference has points outside the picture"):
+    with pytest.raises(ValueError, match="the reference has points outside the image"):
         tracker.find(pan((0, 0)), memory, EDIT.handles)
 
 
@@ -119,7 +119,7 @@ def test_a_good_estimator_passes():
     [
         (
             lambda a, b: dis(a, b).movedim(0, -1),
-            r"returned \(64, 64, 2\) for pictures \(3 64 64\); a flow is a tensor \(2 64 64\)",
+            r"returned \(64, 64, 2\) for images \(3 64 64\); a flow is a tensor \(2 64 64\)",
         ),
         (lambda a, b: dis(a, b).numpy(), r"a flow is a tensor"),
         (lambda a, b: None, "returned NoneType"),
@@ -152,7 +152,7 @@ def test_without_opencv_the_extra_is_named(monkeypatch):
 
 class Stand(nn.Module):
     """In the place of torchvision's RAFT: says what it was given, and a flow of (2, 1) px of the
-    enlarged picture.
+    enlarged image.
     """
 
     def __init__(self) -> None:
@@ -177,7 +177,7 @@ def torchvision(monkeypatch):
         monkeypatch.setitem(sys.modules, module.__name__, module)
 
 
-def test_raft_gets_large_padded_pictures_and_its_flow_is_brought_back(torchvision, tmp_path):
+def test_raft_gets_large_padded_images_and_its_flow_is_brought_back(torchvision, tmp_path):
     torch.save({"bias": torch.tensor([2.0, 1.0])}, tmp_path / "raft.pth")
     raft = Raft(tmp_path / "raft.pth", "small", updates=3)
     a, b = torch.rand(2, 3, 60, 90)
@@ -217,14 +217,14 @@ def test_what_is_no_raft_is_told(torchvision, tmp_path, monkeypatch):
 # Particles
 
 
-def test_particles_get_the_last_pictures_and_the_points_in_the_first_of_them():
+def test_particles_get_the_last_images_and_the_points_in_the_first_of_them():
     seen = []
 
-    def film(pictures, points):
-        """Knows the pan: the first channel's mean tells which picture it is."""
-        seen.append(len(pictures))
+    def film(images, points):
+        """Knows the pan: the first channel's mean tells which image it is."""
+        seen.append(len(images))
         number = [
-            next(k for k, view in enumerate(views) if torch.equal(view.image, p)) for p in pictures
+            next(k for k, view in enumerate(views) if torch.equal(view.image, p)) for p in images
         ]
         way = torch.tensor([WAY[k] for k in number])
         return points + (way - way[0])[:, None]
@@ -238,10 +238,10 @@ def test_particles_get_the_last_pictures_and_the_points_in_the_first_of_them():
 
 
 def test_places_of_another_shape_are_told():
-    tracker = Particles(lambda pictures, points: points)
+    tracker = Particles(lambda images, points: points)
     with pytest.raises(
         ValueError,
-        match=r"the film gave places \(2, 2\); for 2 pictures and 2 points they are \(2, 2, 2\)",
+        match=r"the film gave places \(2, 2\); for 2 images and 2 points they are \(2, 2, 2\)",
     ):
         tracker.find(pan((0, 0)), tracker.start(pan((0, 0)), EDIT), EDIT.handles)
 

@@ -24,10 +24,10 @@ def cell_centres(h: int, w: int, height: int, width: int) -> torch.Tensor:
 
 @settings(max_examples=30)
 @given(sides, sides)
-def test_a_picture_read_at_its_own_pixel_centres_is_the_picture(height, width):
-    picture = torch.randn(3, height, width, generator=torch.Generator().manual_seed(height))
-    read = sample(picture, pixels(height, width), (height, width))
-    torch.testing.assert_close(read, picture.permute(1, 2, 0), atol=1e-5, rtol=0)
+def test_a_image_read_at_its_own_pixel_centres_is_the_image(height, width):
+    image = torch.randn(3, height, width, generator=torch.Generator().manual_seed(height))
+    read = sample(image, pixels(height, width), (height, width))
+    torch.testing.assert_close(read, image.permute(1, 2, 0), atol=1e-5, rtol=0)
 
 
 @settings(max_examples=30)
@@ -42,16 +42,16 @@ def test_a_coarse_map_of_coordinates_gives_each_point_its_own(h, w, finer_y, fin
 
 
 def test_half_way_between_two_pixels_is_their_mean_and_x_runs_to_the_right():
-    picture = torch.tensor([[[0.0, 1.0], [10.0, 11.0]]])
+    image = torch.tensor([[[0.0, 1.0], [10.0, 11.0]]])
     points = torch.tensor([(1, 0), (0, 1), (0.5, 0), (0, 0.5), (0.25, 0.75)])
-    read = sample(picture, points, (2, 2))[:, 0]
+    read = sample(image, points, (2, 2))[:, 0]
     torch.testing.assert_close(read, torch.tensor([1.0, 10.0, 0.5, 5.0, 7.75]))
 
 
 def test_beyond_the_border_the_borders_value_goes_on():
-    picture = torch.arange(6.0).reshape(1, 2, 3)
+    image = torch.arange(6.0).reshape(1, 2, 3)
     points = torch.tensor([(-5, 0), (9, 0), (1, -7), (1, 8), (50, 50)])
-    assert sample(picture, points, (2, 3))[:, 0].tolist() == [0, 2, 1, 4, 5]
+    assert sample(image, points, (2, 3))[:, 0].tolist() == [0, 2, 1, 4, 5]
 
 
 def test_points_of_any_shape_give_channels_last_and_pass_the_gradient_on():
@@ -100,7 +100,7 @@ def test_inside_means_between_the_outermost_pixel_centres():
 @pytest.mark.parametrize(
     ("side", "r1", "r2"), [(1024, 6, 24), (512, 3, 12), (256, 2, 6), (128, 1, 3)]
 )
-def test_radii_scale_with_the_picture_as_in_the_official_code(side, r1, r2):
+def test_radii_scale_with_the_image_as_in_the_official_code(side, r1, r2):
     assert (scaled(3, (side, side)), scaled(12, (side, side))) == (r1, r2)
 
 
@@ -108,7 +108,7 @@ def test_a_radius_below_one_pixel_is_an_error_with_a_way_out():
     """Here the official code silently selects no pixel at all."""
     assert scaled(12, (64, 64)) == 2
     with pytest.raises(
-        ValueError, match="radius 3 .* in a picture of 64 px; use radius=4 or more"
+        ValueError, match="radius 3 .* in an image of 64 px; use radius=4 or more"
     ):
         scaled(3, (64, 64))
 
@@ -137,9 +137,9 @@ def test_a_cell_gets_the_masks_share_of_its_pixels(h, w, finer):
 @settings(max_examples=30)
 @given(st.integers(-3, 15), st.integers(-3, 12), st.integers(1, 3))
 def test_a_patch_on_whole_pixels_reads_those_pixels(x, y, radius):
-    picture = torch.randn(2, 10, 13, generator=torch.Generator().manual_seed(0))
+    image = torch.randn(2, 10, 13, generator=torch.Generator().manual_seed(0))
     patch = torch.tensor([x, y]) + disc(radius)
-    read = sample(picture, patch, (10, 13))
+    read = sample(image, patch, (10, 13))
     for (u, v), value in zip(patch.int().tolist(), read, strict=True):
-        nearest = picture[:, min(max(v, 0), 9), min(max(u, 0), 12)]
+        nearest = image[:, min(max(v, 0), 9), min(max(u, 0), 12)]
         torch.testing.assert_close(value, nearest, atol=1e-5, rtol=0)

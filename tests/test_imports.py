@@ -23,13 +23,13 @@ MAY_IMPORT = {  # a part may also import its own files
     "methods": "trackers losses",
     "models": "records geometry",
     "worlds": "",
-    "pictures": "",
-    "own_picture": "pictures models compose",
+    "images": "",
+    "own_image": "images models compose",
     "training": "models worlds",
     "plot": "records trace session compose",
-    "widgets": "records trace session plot compose own_picture",
+    "widgets": "records trace session plot compose own_image",
     "bench": (
-        "loop methods models pictures records geometry losses trackers trace session compose"
+        "loop methods models images records geometry losses trackers trace session compose"
         " worlds"
     ),
     "check": "losses trackers geometry records plot loop methods models",

@@ -1,4 +1,4 @@
-"""A picture's latent is found again, and nothing that was given is changed."""
+"""An image's latent is found again, and nothing that was given is changed."""
 
 import copy
 import sys
@@ -12,7 +12,7 @@ from PIL import Image
 from torch.nn import functional as F
 
 import dragkit as dk
-from dragkit import inversion as own_picture
+from dragkit import inversion as own_image
 from dragkit.models.gan import inversion
 from dragkit.models import image_metrics as likeness
 from dragkit.models.gan.inversion import course, search, spread, tuning
@@ -24,8 +24,8 @@ quiet = lambda _: None  # noqa: E731
 
 
 def model(scale: float = 1.0, **settings):
-    """A small random generator of pictures within 0..1; with `scale` its w is as much longer, and
-    its pictures are the same.
+    """A small random generator of images within 0..1; with `scale` its w is as much longer, and
+    its images are the same.
     """
     torch.manual_seed(0)
     state = Generator({4: 16, 8: 16, 16: 8}, 8, 12, 3).state_dict()
@@ -223,7 +223,7 @@ def test_a_file_is_inverted_and_tuned_with_bars(tmp_path, capsys):
     with pytest.warns(
         UserWarning,
         match=(
-            r"picture that stylegan2 could paint: found with \d+\.\d dB and \d+ % .* 24 dB and"
+            r"image that stylegan2 could paint: found with \d+\.\d dB and \d+ % .* 24 dB and"
             r" 90 %"
         ),
     ):
@@ -234,16 +234,16 @@ def test_a_file_is_inverted_and_tuned_with_bars(tmp_path, capsys):
     assert "search: 100%" in bars and "tuning: 100%" in bars and f"{found.psnr:.1f} dB" in bars
 
 
-def test_a_familiar_picture_gets_no_warning():
+def test_a_familiar_image_gets_no_warning():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        assert dk.invert(GAN, GAN.finish(GAN.sample(1)), steps=40).psnr > own_picture.FAMILIAR[0]
+        assert dk.invert(GAN, GAN.finish(GAN.sample(1)), steps=40).psnr > own_image.FAMILIAR[0]
 
 
-def test_a_flat_picture_is_unfamiliar_whatever_its_psnr():
-    picture = torch.full((3, 16, 16), 0.45)
+def test_a_flat_image_is_unfamiliar_whatever_its_psnr():
+    image = torch.full((3, 16, 16), 0.45)
     with pytest.warns(UserWarning, match="dB and 0 % of its variance"):
-        assert dk.invert(GAN, picture, steps=60).psnr > own_picture.FAMILIAR[0]
+        assert dk.invert(GAN, image, steps=60).psnr > own_image.FAMILIAR[0]
 
 
 @pytest.mark.parametrize("after", [1, 7])
@@ -268,8 +268,8 @@ def test_an_interrupt_before_anything_is_found_is_an_interrupt(monkeypatch):
         raise KeyboardInterrupt
         yield
 
-    monkeypatch.setattr(own_picture, "search", broken)
-    monkeypatch.setattr(own_picture, "tuning", broken)
+    monkeypatch.setattr(own_image, "search", broken)
+    monkeypatch.setattr(own_image, "tuning", broken)
     with pytest.raises(KeyboardInterrupt):
         dk.invert(GAN, torch.rand(3, 16, 16))
     found = inversion.Inversion(GAN, GAN.sample(0), torch.rand(3, 16, 16))
@@ -279,16 +279,16 @@ def test_an_interrupt_before_anything_is_found_is_an_interrupt(monkeypatch):
     )
 
 
-def test_a_notebook_gets_a_live_picture(monkeypatch):
+def test_a_notebook_gets_a_live_image(monkeypatch):
     import IPython.display as shown
 
     updates = []
     handle = types.SimpleNamespace(update=updates.append)
     monkeypatch.setattr(
-        shown, "display", lambda picture, display_id: updates.append(picture) or handle
+        shown, "display", lambda image, display_id: updates.append(image) or handle
     )
-    monkeypatch.setattr(own_picture, "_in_notebook", lambda: True)
-    monkeypatch.setattr(own_picture, "PREVIEW_SECONDS", 1e9)
+    monkeypatch.setattr(own_image, "_in_notebook", lambda: True)
+    monkeypatch.setattr(own_image, "PREVIEW_SECONDS", 1e9)
     dk.invert(GAN, GAN.finish(GAN.sample(0)), steps=100)
     # the first and the last, as JPEG
     assert len(updates) == 2 and all(u.data[:2] == b"\xff\xd8" for u in updates)
@@ -297,20 +297,20 @@ def test_a_notebook_gets_a_live_picture(monkeypatch):
 def test_what_cannot_be_inverted_is_told():
     with pytest.raises(ValueError, match="'toy' has no w to search in; give a StyleGAN2"):
         dk.invert(dk.load("toy"), np.zeros((8, 8, 3), np.uint8))
-    picture = torch.rand(3, 16, 16)
+    image = torch.rand(3, 16, 16)
     with pytest.raises(
         ValueError, match=r"the target has shape \(3, 8, 8\); stylegan2 paints \(3, 16, 16\)"
     ):
-        search(GAN, picture[:, :8, :8])
+        search(GAN, image[:, :8, :8])
     with pytest.raises(ValueError, match="steps is 0"):
-        dk.invert(GAN, picture, steps=0)
+        dk.invert(GAN, image, steps=0)
     for lr in (0, -1, float("nan")):
         with pytest.raises(ValueError, match=f"lr is {lr}"):
-            search(GAN, picture, lr=lr)
+            search(GAN, image, lr=lr)
     with pytest.raises(FloatingPointError, match="the loss is .*nan.* at iteration 0"):
-        last(search(GAN, picture, loss=lambda a, b: (a - b).mean() * float("nan")))
+        last(search(GAN, image, loss=lambda a, b: (a - b).mean() * float("nan")))
     with pytest.raises(ValueError, match="found is Tensor; give what dragkit.invert returned"):
-        dk.tune(picture)
+        dk.tune(image)
 
 
 # The figure

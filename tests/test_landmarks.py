@@ -18,16 +18,16 @@ from dragkit.worlds.lion import LANDMARKS, Lion
 
 def test_the_soft_argmax_of_a_peak_is_its_cells_centre():
     scores = torch.zeros(2, 34, 34)
-    scores[0, 1, 1] = 100  # the picture's first cell, pixels 0..3
-    scores[1, 3, 6] = scores[1, 3, 7] = 100  # between columns 5 and 6 of the picture
+    scores[0, 1, 1] = 100  # the image's first cell, pixels 0..3
+    scores[1, 3, 6] = scores[1, 3, 7] = 100  # between columns 5 and 6 of the image
     assert torch.allclose(soft_argmax(scores), torch.tensor([[1.5, 1.5], [23.5, 9.5]]))
 
 
-def test_an_even_map_means_the_pictures_middle():
+def test_an_even_map_means_the_images_middle():
     assert torch.allclose(soft_argmax(torch.zeros(1, 34, 34)), torch.tensor([[63.5, 63.5]]))
 
 
-def test_the_ring_reaches_the_pictures_border():
+def test_the_ring_reaches_the_images_border():
     scores = torch.zeros(2, 34, 34)
     scores[0, 0, 0] = scores[1, -1, -1] = 100
     assert torch.allclose(soft_argmax(scores), torch.tensor([[-2.5, -2.5], [129.5, 129.5]]))
@@ -35,11 +35,11 @@ def test_the_ring_reaches_the_pictures_border():
 
 @pytest.fixture(scope="module")
 def renders():
-    """Eight lions that it has not learnt from: pictures in 0..1 and their landmarks, NaN where
+    """Eight lions that it has not learnt from: images in 0..1 and their landmarks, NaN where
     covered.
     """
-    pictures, points = zip(*map(training.render, range(3_000_000, 3_000_008)))
-    return torch.from_numpy(np.stack(pictures)).float() / 255, np.stack(points)
+    images, points = zip(*map(training.render, range(3_000_000, 3_000_008)))
+    return torch.from_numpy(np.stack(images)).float() / 255, np.stack(points)
 
 
 def test_the_bundled_network_reads_fresh_renders_to_the_pixel(renders):
@@ -49,23 +49,23 @@ def test_the_bundled_network_reads_fresh_renders_to_the_pixel(renders):
     assert np.nanmean(off) < 1
 
 
-def test_it_reads_the_bundled_lions_pictures(renders):
+def test_it_reads_the_bundled_lions_images(renders):
     off = training.distances(landmark_network(), *training.generated(8))
     assert np.nanmean(off) < 2
 
 
-def test_one_picture_or_several(renders):
-    network, (pictures, _) = landmark_network(), renders
-    several = network(pictures)
+def test_one_image_or_several(renders):
+    network, (images, _) = landmark_network(), renders
+    several = network(images)
     assert several.shape == (8, len(LANDMARKS), 2)
-    assert torch.allclose(network(pictures[2]), several[2], atol=1e-3)
+    assert torch.allclose(network(images[2]), several[2], atol=1e-3)
     assert landmark_network() is network
 
 
-def test_gradients_reach_the_picture_only(renders):
-    network, picture = landmark_network(), renders[0][0].clone().requires_grad_()
-    network(picture).sum().backward()
-    assert picture.grad.abs().sum() > 0
+def test_gradients_reach_the_image_only(renders):
+    network, image = landmark_network(), renders[0][0].clone().requires_grad_()
+    network(image).sum().backward()
+    assert image.grad.abs().sum() > 0
     assert not any(p.requires_grad for p in network.parameters())
 
 
@@ -120,14 +120,14 @@ def test_the_loss_counts_only_what_is_not_covered():
 
 
 def test_the_truth_is_the_worlds():
-    picture, points = training.render(4)
+    image, points = training.render(4)
     landmarks = Lion.sample(4).landmarks(SIZE)
     assert np.array_equal(~np.isnan(points[:, 0]), landmarks.visible)
     assert np.array_equal(points[landmarks.visible], landmarks.points[landmarks.visible])
-    assert picture.dtype == np.uint8 and picture.shape == (3, SIZE, SIZE)
+    assert image.dtype == np.uint8 and image.shape == (3, SIZE, SIZE)
 
 
-def test_a_batch_is_always_the_same_and_augmented_pictures_stay_in_range(renders):
+def test_a_batch_is_always_the_same_and_augmented_images_stay_in_range(renders):
     data = (renders[0].mul(255).byte().numpy(), renders[1])
     first, again = (training.batch(data, 5, 4) for _ in range(2))
     assert torch.equal(first[0], again[0]) and first[0].shape == (4, 3, SIZE, SIZE)
@@ -137,7 +137,7 @@ def test_a_batch_is_always_the_same_and_augmented_pictures_stay_in_range(renders
 
 def test_a_run_leaves_weights_and_a_card_and_goes_on_where_it_was(tmp_path):
     small = [
-        "--pictures",
+        "--images",
         "4",
         "--held-out",
         "4",

@@ -406,7 +406,7 @@ def test_the_widgets_draw_candidates_and_the_templates_drift():
     panel = views.panels(trace)[-1]
     assert panel.title.startswith("template's drift") and panel.lines[""][1].max() > 0
     drawn, without = (
-        views.picture(trace, 3, handle=0),
+        views.image(trace, 3, handle=0),
         replace(trace[3], goals=None).paint(trace.path(3), 0),
     )
     assert (np.asarray(drawn) != np.asarray(without)).any()

@@ -21,7 +21,7 @@ def chin(model, seed):
 
 
 def chin_down(model, seed, mask=None, **changes):
-    """The drag of the README: the chin goes down by a tenth of the picture."""
+    """The drag of the README: the chin goes down by a tenth of the image."""
     x, y = chin(model, seed)
     edit = dk.Edit([(x, y)], [(x, y + model.size[0] / 10)], mask)
     return list(dk.drag(model, model.sample(seed), edit, **dk.methods.draggan() | changes))

@@ -217,9 +217,9 @@ def test_a_stop_distance_below_the_skip_distance_is_refused_before_the_first_ste
     run(arrive=1.0)
 
 
-def test_an_edit_outside_the_picture_is_refused_before_the_first_step():
+def test_an_edit_outside_the_image_is_refused_before_the_first_step():
     with pytest.raises(
-        ValueError, match=r"target 0 at \(128, 30\) is outside the 128×128 picture"
+        ValueError, match=r"target 0 at \(128, 30\) is outside the 128×128 image"
     ):
         run(edit=Edit([(44, 40)], [(128, 30)]))
 

@@ -20,7 +20,7 @@ def view(rows, size=None) -> View:
 
 
 def one(view: View) -> float:
-    """The radius that comes to one pixel in this view's picture; strict, the disc is
+    """The radius that comes to one pixel in this view's image; strict, the disc is
     that pixel.
     """
     return 512 / view.size[0]
@@ -78,7 +78,7 @@ def test_on_planes_every_pixel_adds_the_slopes_along_the_way(strict, reduction, 
     assert value.item() == pytest.approx(factor * ((0.6 * 1 + 0.8 * 10) + 0.6 * 2))
 
 
-def test_one_pixel_of_the_picture_is_half_a_cell_of_a_map_of_half_the_size():
+def test_one_pixel_of_the_image_is_half_a_cell_of_a_map_of_half_the_size():
     now = view(ramp(1, 0, side=4), size=(8, 8))
     value = ShiftedPatchLoss(64, strict=True)(now, track((3, 3)), now, Edit([(3, 3)], [(7, 3)]))
     assert value.item() == pytest.approx(0.5)
@@ -103,7 +103,7 @@ def test_handles_add_up_and_those_within_the_skip_distance_are_left_alone():
     assert not now.features.grad.any()
 
 
-def test_a_patch_may_leave_the_picture():
+def test_a_patch_may_leave_the_image():
     """In the lower right corner, going left: the pixel right of it meets the same border twice."""
     now = view(ramp(1, 10, side=3))
     value = ShiftedPatchLoss(one(now))(now, track((2, 2)), now, Edit([(2, 2)], [(0, 2)]))

@@ -62,7 +62,7 @@ def test_an_unknown_profile_is_told_the_known_ones():
 
 @pytest.mark.parametrize("profile", ["official", "paper"])
 def test_both_profiles_equal_a_plain_transcription_on_the_enlarged_map(profile):
-    """Enlarge the map to the picture as both do, index whole pixels, and add up by hand."""
+    """Enlarge the map to the image as both do, index whole pixels, and add up by hand."""
     side, radius, reach = 512, 3, 12
     random = torch.Generator().manual_seed(0)
     before, now = (torch.randn(4, 128, 128, generator=random) for _ in range(2))

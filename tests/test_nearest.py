@@ -27,7 +27,7 @@ def random_map(seed: int = 0, channels: int = 8, side: int = SIDE) -> torch.Tens
 
 
 def tracker(norm: int = 2, radius: int = RADIUS, side: int = SIDE) -> NearestNeighbor:
-    """A tracker whose window reaches `radius` pixels in a picture of `side`."""
+    """A tracker whose window reaches `radius` pixels in an image of `side`."""
     return NearestNeighbor(radius * 512 / side, norm)
 
 
@@ -81,7 +81,7 @@ def test_a_handle_between_pixels_stays_there_while_nothing_moves():
 
 @settings(max_examples=40)
 @given(st.integers(0, SIDE - 1), st.integers(0, SIDE - 1))
-def test_off_the_picture_the_score_is_nan_and_only_there(x, y):
+def test_off_the_image_the_score_is_nan_and_only_there(x, y):
     scores = follow(random_map(), random_map(1), (x, y)).scores[0]
     reach = range(-RADIUS, RADIUS + 1)
     off = [[not (0 <= x + dx < SIDE and 0 <= y + dy < SIDE) for dx in reach] for dy in reach]
@@ -90,7 +90,7 @@ def test_off_the_picture_the_score_is_nan_and_only_there(x, y):
 
 @settings(max_examples=40)
 @given(st.integers(0, SIDE - 1), st.integers(0, SIDE - 1), st.integers(0, 9))
-def test_a_point_never_leaves_the_picture(x, y, seed):
+def test_a_point_never_leaves_the_image(x, y, seed):
     found = follow(random_map(), random_map(seed), (x, y))
     assert 0 <= found.points.min() <= found.points.max() <= SIDE - 1
 

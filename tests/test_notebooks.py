@@ -104,7 +104,7 @@ def test_it_is_committed_as_it_ran(path):
 
 
 @every_notebook
-def test_it_is_small_and_its_pictures_are_still(path):
+def test_it_is_small_and_its_images_are_still(path):
     assert len(nbformat.read(path, as_version=4).cells) <= 25
     assert path.stat().st_size <= 600_000
     kinds = {
@@ -114,7 +114,7 @@ def test_it_is_small_and_its_pictures_are_still(path):
 
 
 @every_notebook
-def test_where_a_widget_stands_there_is_a_picture(path):
+def test_where_a_widget_stands_there_is_a_image(path):
     for cell in cells(path, "code"):
         data = [o.data for o in cell.outputs if LIVE in o.get("data", {})]
         stills = [base64.b64decode(d["image/jpeg"]) for d in data if "image/jpeg" in d]

@@ -167,7 +167,7 @@ def test_an_ablation_shows_the_start_and_how_each_run_ended(ways, trace):
     shown = [axes.images[0].get_array() for axes in figure.axes]
     assert np.array_equal(shown[0], shown[3]) and not np.array_equal(shown[0], shown[1])
     assert np.array_equal(shown[2], np.asarray(trace[4].paint(bold=1.5))), (
-        "the last picture, its points and targets"
+        "the last image, its points and targets"
     )
     assert full.images[0].get_extent() == [-0.5, 127.5, 127.5, -0.5]
     assert figure._repr_jpeg_().startswith(b"\xff\xd8")
@@ -194,7 +194,7 @@ def test_more_than_six_runs_take_two_rows(trace, runs, across, down):
     assert figure.axes[0].get_gridspec().get_geometry() == (down, across)
     figure.draw_without_rendering()
     sizes = {tuple(axes.get_position().bounds[2:]) for axes in figure.axes}
-    assert np.ptp([*sizes], axis=0).max() < 1e-3, "all pictures are of one size"
+    assert np.ptp([*sizes], axis=0).max() < 1e-3, "all images are of one size"
 
 
 def other_run(seed=0, targets=((74, 80), (38, 36)), mask=None):
@@ -219,18 +219,18 @@ def other_run(seed=0, targets=((74, 80), (38, 36)), mask=None):
         ),
         (
             lambda t: {"a": t, "b": t, "c": other_run(seed=1)},
-            "'a' and 'c' began with different pictures",
+            "'a' and 'c' began with different images",
         ),
     ],
 )
-def test_an_ablation_drags_one_edit_of_one_picture(trace, runs, message):
+def test_an_ablation_drags_one_edit_of_one_image(trace, runs, message):
     with pytest.raises(ValueError, match=message):
         dk.plot.ablation(runs(trace))
     dk.plot.ablation({"a": trace, "b": other_run()})
 
 
-def test_pictures_stand_side_by_side_on_axes_of_their_own_pixels():
-    figure = dk.plot.pictures(
+def test_images_stand_side_by_side_on_axes_of_their_own_pixels():
+    figure = dk.plot.images(
         {"tensor": torch.rand(3, 8, 6), "array": np.zeros((4, 4, 3), np.uint8)}
     )
     assert [axes.get_title() for axes in figure.axes] == ["tensor", "array"]
@@ -238,14 +238,14 @@ def test_pictures_stand_side_by_side_on_axes_of_their_own_pixels():
     assert figure.axes[0].get_ylabel() == "y (px)" and all(
         axes.get_xlabel() == "x (px)" for axes in figure.axes
     )
-    enlarged = dk.plot.pictures({"twice": Image.new("RGB", (12, 16))}, side=8).axes[0]
+    enlarged = dk.plot.images({"twice": Image.new("RGB", (12, 16))}, side=8).axes[0]
     assert enlarged.images[0].get_extent() == [-0.5, 5.5, 7.5, -0.5]  # still six by eight
-    with pytest.raises(ValueError, match="there are no pictures to show"):
-        dk.plot.pictures({})
+    with pytest.raises(ValueError, match="there are no images to show"):
+        dk.plot.images({})
     with pytest.raises(
-        ValueError, match=r"'flat' has shape \(8, 6\); a picture is a tensor \(3 H W\)"
+        ValueError, match=r"'flat' has shape \(8, 6\); an image is a tensor \(3 H W\)"
     ):
-        dk.plot.pictures({"flat": torch.rand(8, 6)})
+        dk.plot.images({"flat": torch.rand(8, 6)})
 
 
 @pytest.mark.parametrize("stride", [1, 2])

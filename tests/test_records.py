@@ -69,7 +69,7 @@ def test_an_edit_keeps_its_own_copies():
 
 
 def test_an_edit_is_not_copied_to_the_device_where_it_is():
-    """Every step and frame holds the edit: a mask each would be more than the pictures."""
+    """Every step and frame holds the edit: a mask each would be more than the images."""
     edit = Edit([(0, 0)], [(1, 1)], torch.ones(2, 2), arrive=2)
     assert edit.to("cpu") is edit
 
@@ -108,7 +108,7 @@ def test_a_bad_edit_is_told_what_where_and_the_way_out(change, texts):
 @pytest.mark.parametrize(
     ("change", "texts"),
     [
-        ({"handles": [(1, 2), (30, 4)]}, ["handle 1 at (30, 4)", "20×10 picture", "(x, y)"]),
+        ({"handles": [(1, 2), (30, 4)]}, ["handle 1 at (30, 4)", "20×10 image", "(x, y)"]),
         ({"targets": [(1, -0.5), (3, 4)]}, ["target 0 at (1, -0.5)", "20×10", "(x, y)"]),
         ({"handles": [(4, 15), (3, 4)]}, ["handle 0 at (4, 15)", "did you swap them?"]),
         ({"mask": torch.ones(20, 10)}, ["mask has shape (20, 10)", "(height, width) = (10, 20)"]),
@@ -135,7 +135,7 @@ def test_a_point_fits_between_the_outermost_pixel_centres(height, width, x2, y2)
         assert ("did you swap them?" in str(error.value)) == swapped
 
 
-def test_the_corners_belong_to_the_picture():
+def test_the_corners_belong_to_the_image():
     Edit([(0, 0), (19, 9)], [(19, 0), (0, 9)]).fit((10, 20))
 
 

@@ -31,7 +31,7 @@ def test_the_runs_own_tracker_gives_the_runs_own_answers(tracker):
         assert old.maps.keys() == new.maps.keys()
 
 
-def test_another_tracker_follows_its_own_points_over_the_same_pictures():
+def test_another_tracker_follows_its_own_points_over_the_same_images():
     model, _, trace = record(Toy(lookalike=0.95))
     other = dk.NearestNeighbor(6)
     again = retrack(model, trace, other)

@@ -133,7 +133,7 @@ def test_what_run_starts_gets_quiet_threads_and_gives_its_exit_code(tmp_path):
     assert subprocess.call([sys.executable, "-c", code], env=environment) == 7
 
 
-def test_a_wheel_carries_the_code_and_the_bundled_model_but_no_pictures(tmp_path):
+def test_a_wheel_carries_the_code_and_the_bundled_model_but_no_images(tmp_path):
     source = tmp_path / "source"
     skip = shutil.ignore_patterns("__pycache__", "*.egg-info")
     for name in ("dragkit", "data"):

@@ -177,7 +177,7 @@ def test_the_stages_end_in_what_the_unet_predicts(model):
     )
 
 
-def test_the_picture_goes_through_the_folders_autoencoder(folder, model):
+def test_the_image_goes_through_the_folders_autoencoder(folder, model):
     vae = diffusers.AutoencoderKL.from_pretrained(folder / "vae")
     image = torch.rand(1, 3, 64, 64)
     with torch.no_grad():
@@ -279,7 +279,7 @@ def test_the_originals_keys_and_values_reach_each_prompts_own_copy(model, guidan
 # Dragging
 
 
-def test_a_picture_is_learnt_inverted_and_dragged(model):
+def test_a_image_is_learnt_inverted_and_dragged(model):
     image = torch.rand(3, 64, 64)
     learnt = dk.lora(replace(model, strength=0.1), image, rank=2, steps=2)
     assert learnt.notes["lora"] == "rank 2, 2 steps"
@@ -551,11 +551,11 @@ def test_settings_that_there_are_not_are_told(folder, setting, message):
 
 
 def test_a_lora_of_another_prompt_is_refused(folder, model, tmp_path):
-    picture = torch.rand(3, 64, 64)
-    dk.lora(model, picture, rank=2, steps=1, file=tmp_path / "lora.safetensors")
+    image = torch.rand(3, 64, 64)
+    dk.lora(model, image, rank=2, steps=1, file=tmp_path / "lora.safetensors")
     other = dk.load(folder, device="cpu", size=64, prompt="a horse")
     with pytest.raises(ValueError, match="is a LoRA of another prompt"):
-        dk.lora(other, picture, rank=2, steps=2, file=tmp_path / "lora.safetensors")
+        dk.lora(other, image, rank=2, steps=2, file=tmp_path / "lora.safetensors")
 
 
 @pytest.mark.parametrize(
@@ -580,7 +580,7 @@ def test_a_size_that_the_network_cannot_halve_is_told(folder):
     with pytest.raises(
         ValueError,
         match=(
-            r"this network's pictures have sides that are multiples of 64 px, such as \(512, 512\)"
+            r"this network's images have sides that are multiples of 64 px, such as \(512, 512\)"
         ),
     ):
         dk.load(folder, device="cpu", size=500)

@@ -72,11 +72,11 @@ def bounded(x, clamp):
     return torch.where(x.abs() > clamp, clamp * x.sign(), x)
 
 
-def reference_picture(state, ws, resolution, clamp=math.inf):
+def reference_image(state, ws, resolution, clamp=math.inf):
     """(3 r r) in -1..1: the skip architecture, one row of w+ per convolution, ToRGB shares the
     next.
 
-    Each convolution's output is clamped, a ToRGB's before it joins the picture, as in the official
+    Each convolution's output is clamped, a ToRGB's before it joins the image, as in the official
     code.
     """
     image, row = None, 0
@@ -110,14 +110,14 @@ def reference_w(state, z, layers=LAYERS):
 
 @pytest.mark.parametrize("resolution", [4, 16, 32])
 @pytest.mark.parametrize("seed", [0, 1])
-def test_the_picture_is_that_of_the_equations(resolution, seed):
+def test_the_image_is_that_of_the_equations(resolution, seed):
     state = random_state(resolution, seed=seed)
     gan = from_state_dict(state)
     ws = torch.randn(2 * int(math.log2(resolution)) - 2, W)
     with torch.no_grad():
-        picture = gan.generator.synthesis(ws[None])[0]
-    expected = reference_picture(state, ws, resolution)
-    torch.testing.assert_close(picture, expected, atol=1e-4, rtol=1e-4)
+        image = gan.generator.synthesis(ws[None])[0]
+    expected = reference_image(state, ws, resolution)
+    torch.testing.assert_close(image, expected, atol=1e-4, rtol=1e-4)
     assert expected.std() > 0.5
 
 
@@ -127,13 +127,13 @@ def test_a_clamp_bounds_every_convolution_and_not_their_sum(resolution):
     net = from_state_dict(state, clamp=clamp).generator.synthesis
     ws = torch.randn(1, net.num_ws, W)
     with torch.no_grad():
-        xs, picture = net.activations(ws), net(ws)[0]
+        xs, image = net.activations(ws), net(ws)[0]
     torch.testing.assert_close(
-        picture, reference_picture(state, ws[0], resolution, clamp), atol=1e-4, rtol=1e-4
+        image, reference_image(state, ws[0], resolution, clamp), atol=1e-4, rtol=1e-4
     )
     assert all(x.abs().max() == clamp for x in xs)
-    assert (picture.abs().max() > clamp) == (resolution > 4)
-    assert not torch.allclose(picture, reference_picture(state, ws[0], resolution), atol=0.1)
+    assert (image.abs().max() > clamp) == (resolution > 4)
+    assert not torch.allclose(image, reference_image(state, ws[0], resolution), atol=0.1)
 
 
 def test_no_clamp_costs_nothing_and_a_wide_one_changes_nothing():
@@ -145,12 +145,12 @@ def test_no_clamp_costs_nothing_and_a_wide_one_changes_nothing():
     assert not any("clamp" in event.key for event in seen.key_averages())
 
 
-def test_a_batch_is_its_pictures():
+def test_a_batch_is_its_images():
     gan = model().generator
     ws = torch.randn(3, 6, W)
     with torch.no_grad():
-        pictures = torch.cat([gan.synthesis(w[None]) for w in ws])
-        torch.testing.assert_close(gan.synthesis(ws), pictures, atol=1e-5, rtol=1e-5)
+        images = torch.cat([gan.synthesis(w[None]) for w in ws])
+        torch.testing.assert_close(gan.synthesis(ws), images, atol=1e-5, rtol=1e-5)
 
 
 def test_a_sample_is_the_truncated_mapping_of_numpys_random_z():
@@ -332,7 +332,7 @@ def test_loading_changes_nothing_and_shares_nothing():
 
 @pytest.mark.parametrize("space", ["w+", "w"])
 @pytest.mark.parametrize("block", [4, 16, 32])
-def test_the_views_picture_is_the_finished_one(space, block):
+def test_the_views_image_is_the_finished_one(space, block):
     gan = model(32, feature_block=block, space=space)
     latent = torch.randn(8, W)
     image = gan.view(latent).image
@@ -390,7 +390,7 @@ def test_nothing_behind_the_largest_of_the_blocks_is_computed():
     assert ran == [4, 8, 16]
 
 
-def test_the_picture_is_painted_on_request_from_where_the_features_were_read():
+def test_the_image_is_painted_on_request_from_where_the_features_were_read():
     gan, ran = model(32, feature_block=16), []
     for r in (4, 8, 16, 32):
         block = getattr(gan.generator.synthesis, f"b{r}")
@@ -421,7 +421,7 @@ def test_only_the_first_six_rows_move():
 @pytest.mark.parametrize("rows", [1, 4, 8])
 @pytest.mark.parametrize("block", [32, (8, 32)])
 def test_gradients_reach_the_moving_rows_and_no_others(rows, block):
-    """The last of eight rows only colours the picture."""
+    """The last of eight rows only colours the image."""
     gan = model(32, rows=rows, feature_block=block)
     latent = gan.sample(0).requires_grad_()
     gan.view(latent).features.square().sum().backward()

@@ -31,7 +31,7 @@ def test_features_are_the_equation():
     torch.testing.assert_close(toy.view(latent).features, slow_features(toy, latent))
 
 
-def test_the_picture_shows_a_blob_where_the_latent_says():
+def test_the_image_shows_a_blob_where_the_latent_says():
     toy = Toy(blobs=1)
     image = toy.view(torch.tensor([[80.0, 30.0]])).image
     colour = torch.sigmoid(2 * toy.signatures().sum(0)[:3])

@@ -14,7 +14,7 @@ from dragkit.models.gan.model import from_state_dict
 from dragkit.training import pairs, stylegan2, trainer
 from dragkit.worlds.lion import FACTORS, GEOMETRY, Lion
 
-SMALL = ["--pictures", "24", "--sizes", "32", "64", "--batch", "8", "--adversarial-from", "24"]
+SMALL = ["--images", "24", "--sizes", "32", "64", "--batch", "8", "--adversarial-from", "24"]
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +46,7 @@ def test_a_run_goes_on_where_it_was(run):
     assert json.loads((run / "lion.json").read_text())["images_seen"] == 40
 
 
-def test_the_published_weights_paint_the_same_pictures_from_shorter_latents():
+def test_the_published_weights_paint_the_same_images_from_shorter_latents():
     torch.manual_seed(0)
     generator = trainer.Trainer(32, 1e-3, "cpu").ema
     generator.mapping.w_avg.normal_()
@@ -56,7 +56,7 @@ def test_the_published_weights_paint_the_same_pictures_from_shorter_latents():
     assert torch.equal(other.mapping(z), generator.mapping(z) / 8)
 
 
-def test_growing_starts_with_the_smaller_picture():
+def test_growing_starts_with_the_smaller_image():
     torch.manual_seed(0)
     small, large = trainer.Trainer(32, 1e-3, "cpu"), trainer.Trainer(64, 1e-3, "cpu")
     large.grow_from(small)
@@ -85,10 +85,10 @@ def test_pairs_tie_geometry_to_the_first_latent_and_appearance_to_the_second():
         )
 
 
-def test_pictures_are_rendered_once(tmp_path):
-    pictures = pairs.prepare(tmp_path / "p.npy", 4, 32)
-    assert pictures.shape == (4, 3, 32, 32) and pictures.dtype == np.uint8
-    assert np.array_equal(pictures[2], pairs.render(2, 32))
+def test_images_are_rendered_once(tmp_path):
+    images = pairs.prepare(tmp_path / "p.npy", 4, 32)
+    assert images.shape == (4, 3, 32, 32) and images.dtype == np.uint8
+    assert np.array_equal(images[2], pairs.render(2, 32))
     before = (tmp_path / "p.npy").stat().st_mtime_ns
     pairs.prepare(tmp_path / "p.npy", 4, 32)
     assert (tmp_path / "p.npy").stat().st_mtime_ns == before

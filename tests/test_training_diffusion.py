@@ -32,12 +32,12 @@ def test_the_loss_is_the_squared_error_of_the_velocity_at_each_time():
 
 
 def test_squares_of_pixels_become_channels_and_come_back():
-    picture = torch.rand(2, 3, 8, 6)
-    latent = pixel_unet.encode(picture)
+    image = torch.rand(2, 3, 8, 6)
+    latent = pixel_unet.encode(image)
     assert latent.shape == (2, 12, 4, 3) and torch.equal(
-        latent[:, :4, 0, 0], 2 * picture[:, 0, :2, :2].flatten(1) - 1
+        latent[:, :4, 0, 0], 2 * image[:, 0, :2, :2].flatten(1) - 1
     )
-    torch.testing.assert_close(pixel_unet.decode(latent), picture)
+    torch.testing.assert_close(pixel_unet.decode(latent), image)
 
 
 def test_the_rate_rises_then_falls_and_never_is_zero():
@@ -57,7 +57,7 @@ def run(folder, *more) -> dict:
             [
                 "--out",
                 str(folder),
-                "--pictures",
+                "--images",
                 "8",
                 "--batch",
                 "4",
@@ -125,8 +125,8 @@ def test_a_batch_that_workers_cannot_share_is_refused(tmp_path, capsys):
 
 
 def test_the_sheet_has_samples_over_renders(monkeypatch):
-    pictures = np.stack([pairs.render(i, training.SIZE) for i in range(16)])
-    page = np.asarray(training.sheet(pixel_unet.network().eval(), pictures, count=16, steps=1))
+    images = np.stack([pairs.render(i, training.SIZE) for i in range(16)])
+    page = np.asarray(training.sheet(pixel_unet.network().eval(), images, count=16, steps=1))
     assert page.shape == (128, 1024, 3) and np.array_equal(
-        page[64:, :64], pictures[0].transpose(1, 2, 0)
+        page[64:, :64], images[0].transpose(1, 2, 0)
     )

@@ -1,4 +1,4 @@
-"""The button for a picture of one's own, without a browser."""
+"""The button for an image of one's own, without a browser."""
 
 import time
 from datetime import datetime
@@ -20,7 +20,7 @@ from dragkit.widgets.runner import stop_all
 
 @pytest.fixture
 def model():
-    """A small random generator whose pictures lie within 0..1."""
+    """A small random generator whose images lie within 0..1."""
     torch.manual_seed(0)
     state = Generator({4: 16, 8: 16, 16: 8, 32: 4, 64: 4, 128: 2}, 8, 12, 3).state_dict()
     return from_state_dict(
@@ -51,9 +51,9 @@ def choose(picker, content: bytes) -> None:
     picker.upload.file.value = (file,)
 
 
-def png(picture: torch.Tensor) -> bytes:
+def png(image: torch.Tensor) -> bytes:
     out = BytesIO()
-    Image.fromarray(picture.mul(255).round().byte().permute(1, 2, 0).numpy()).save(out, "png")
+    Image.fromarray(image.mul(255).round().byte().permute(1, 2, 0).numpy()).save(out, "png")
     return out.getvalue()
 
 
@@ -64,7 +64,7 @@ def wait(picker, seconds: float = 20.0) -> None:
         time.sleep(0.02)
 
 
-def test_a_chosen_picture_becomes_the_latent_that_is_dragged(model):
+def test_a_chosen_image_becomes_the_latent_that_is_dragged(model):
     picker, told = dk.Picker(model, seed=1), []
     picker.on_change(lambda: told.append(1))
     target, before = model.finish(model.sample(7)), picker.latent
@@ -102,13 +102,13 @@ def test_another_seed_ends_the_search_and_is_shown(model, monkeypatch):
     torch.testing.assert_close(picker.latent, model.sample(3))
 
 
-def test_a_file_that_is_no_picture_is_told_and_the_next_one_is_read(model):
+def test_a_file_that_is_no_image_is_told_and_the_next_one_is_read(model):
     picker = dk.Picker(model, seed=1)
     choose(picker, b"hello")
-    assert "no picture" in str(picker.last_error) and picker.notice.alarmed
+    assert "no image" in str(picker.last_error) and picker.notice.alarmed
     choose(picker, png(torch.rand(3, 128, 160)))
     wait(picker)
-    assert "Probably not" in picker.notice.line.value  # noise is none of this model's pictures
+    assert "Probably not" in picker.notice.line.value  # noise is none of this model's images
 
 
 def test_a_model_that_can_invert_nothing_has_no_such_button():
@@ -117,7 +117,7 @@ def test_a_model_that_can_invert_nothing_has_no_such_button():
 
 @pytest.fixture
 def diffusion():
-    """A small random diffusion model for pictures of 16 px."""
+    """A small random diffusion model for images of 16 px."""
     diffusers = pytest.importorskip("diffusers")
     torch.manual_seed(0)
     unet = diffusers.UNet2DModel(
@@ -136,7 +136,7 @@ def diffusion():
     )
 
 
-def test_a_diffusion_model_inverts_a_chosen_picture_which_the_studio_drags(diffusion):
+def test_a_diffusion_model_inverts_a_chosen_image_which_the_studio_drags(diffusion):
     target, told = (
         torch.rand(3, 16, 16, generator=torch.Generator().manual_seed(1)).mul(255).round() / 255,
         [],
@@ -165,7 +165,7 @@ def test_a_file_that_no_diffusion_model_can_read_is_told(diffusion):
     picker = dk.Picker(diffusion)
     choose(picker, b"hello")
     assert (
-        "no picture" in str(picker.last_error)
+        "no image" in str(picker.last_error)
         and picker.notice.alarmed
         and not picker.upload.runner.busy
     )

@@ -41,9 +41,9 @@ def model():
 
 
 def touch(widget, event, x=0.0, y=0.0, **extra):
-    """What the browser would send for the picture's pixel (x, y)."""
+    """What the browser would send for the image's pixel (x, y)."""
     canvas = widget.surface.canvas
-    scale = canvas.height / widget.surface.picture[0]
+    scale = canvas.height / widget.surface.image[0]
     content = {"event": event, "x": (x + 0.5) * scale, "y": (y + 0.5) * scale} | extra
     canvas._handle_frontend_event(None, content, [])
 
@@ -99,7 +99,7 @@ def test_press_drag_release_makes_a_pair_and_points_can_be_moved(model):
     assert picker.draft.selected == 0
 
 
-def test_leaving_the_picture_lets_go_and_points_stay_inside(model):
+def test_leaving_the_image_lets_go_and_points_stay_inside(model):
     picker = dk.Picker(model)
     touch(picker, "mouse_down", 40, 50)
     touch(picker, "mouse_move", 300, 60)
@@ -126,7 +126,7 @@ def test_two_taps_make_a_pair_and_a_finger_moves_points_it_nearly_meets(model):
     assert len(pairs(picker)) == 2
 
 
-def test_a_finger_that_swipes_over_the_picture_picks_nothing(model):
+def test_a_finger_that_swipes_over_the_image_picks_nothing(model):
     picker, told = dk.Picker(model), []
     picker.on_change(lambda: told.append(1))
     swipe(picker, (20, 20), (20, 40), (20, 90))
@@ -194,7 +194,7 @@ def test_seed_and_listeners(model):
 
 
 def test_a_wrong_edit_is_refused_at_once(model):
-    with pytest.raises(ValueError, match="outside the 128×128 picture"):
+    with pytest.raises(ValueError, match="outside the 128×128 image"):
         dk.Picker(model, edit=dk.Edit([(500, 0)], [(0, 0)]))
 
 
@@ -213,7 +213,7 @@ def test_an_error_in_a_callback_is_shown_and_kept_and_the_widget_lives(model):
 # ------------------------------------------------------------------------------------------
 
 
-def test_pictures_go_out_as_jpeg_and_again_for_every_new_page(model, sent):
+def test_images_go_out_as_jpeg_and_again_for_every_new_page(model, sent):
     picker = dk.Picker(model)
     jpeg = bytes(sent[-1][1][-1])
     assert jpeg.startswith(b"\xff\xd8")
@@ -338,7 +338,7 @@ def test_an_error_or_interrupt_in_a_run_that_waits(error):
 def test_scrub_branch_and_scores(model):
     player = dk.Player(dk.Session(model, model.sample(0), PAIR, **FAST))
     player.run(6)
-    plain = player.picture()
+    plain = player.image()
     player.transport.slider.value = 2
     assert player.frame.index == 2
     assert not player.branch_button.disabled
@@ -346,7 +346,7 @@ def test_scrub_branch_and_scores(model):
     assert len(player.trace) == 3
     assert [len(t) for t in player.session.past] == [7]
     player.windows.handle.value = None
-    assert player.picture().tobytes() != plain.tobytes()
+    assert player.image().tobytes() != plain.tobytes()
     assert player.last_error is None
 
 
@@ -455,9 +455,9 @@ def test_every_widget_has_a_still_beside_the_live_view(model, kind):
         "studio": lambda: dk.Studio(model, edit=PAIR, **FAST),
     }[kind]()
     bundle = widget._repr_mimebundle_()
-    picture = base64.b64decode(bundle["image/jpeg"])
-    assert picture.startswith(b"\xff\xd8")
-    assert len(picture) < 80_000
+    image = base64.b64decode(bundle["image/jpeg"])
+    assert image.startswith(b"\xff\xd8")
+    assert len(image) < 80_000
     assert widget.snapshot().startswith(b"\x89PNG")
     assert "application/vnd.jupyter.widget-view+json" in bundle
     assert bundle["text/plain"].startswith(type(widget).__name__)
@@ -567,9 +567,9 @@ def test_the_large_maps_tell_values_and_have_the_frames_maps(stable):
     poke(windows.surface, "mouse_move", windows.width / 2, 150)
     assert "learned" in windows.readout.value
     assert "pixel" in player.notice.line.value
-    fused = player.picture().tobytes()
+    fused = player.image().tobytes()
     windows.map.value = "difference"
-    assert player.picture().tobytes() != fused
+    assert player.image().tobytes() != fused
     assert player.still().height > 800
     assert player.last_error is None
 
@@ -670,7 +670,7 @@ def test_slides_of_several_runs_stand_beside_their_curves(stable):
 
 
 @pytest.mark.parametrize("slides", [False, True])
-def test_keys_on_the_pictures_step_and_play(stable, slides):
+def test_keys_on_the_images_step_and_play(stable, slides):
     player, both = dk.Player(stable, slides=slides), dk.Compare(stable, stable, slides=slides)
     for widget, surface in (
         (player, player.surface),
@@ -713,7 +713,7 @@ def test_without_a_mouse_arrows_and_enter_pick_and_paint(model):
     assert picker.cursor is None and picker.last_error is None
 
 
-def test_tab_gets_out_of_a_picture(stable, monkeypatch):
+def test_tab_gets_out_of_a_image(stable, monkeypatch):
     player, left = dk.Player(stable), []
     monkeypatch.setattr(player.surface.canvas, "blur", lambda: left.append(True))
     press(player.surface, "Tab")
@@ -763,7 +763,7 @@ def test_compare_moves_all_runs_and_holds_the_last_step(stable):
     both.transport.slider.value = 2
     wait(lambda: "step 2" in both.lines["short"].line.value)
     assert [f.index for f in both.frames.values()] == [2, 2]
-    assert both.picture("long").tobytes() == both.picture("short").tobytes()
+    assert both.image("long").tobytes() == both.image("short").tobytes()
     x, y = stable[2].near[0].tolist()
     canvas = both.surfaces["short"].canvas
     scale = canvas.height / 128
@@ -803,7 +803,7 @@ def test_what_cannot_be_shown_is_refused(stable, make, message):
 
 def test_features_show_what_is_like_the_pixel_under_the_mouse(model, stable):
     look = dk.Features(model, stable)
-    poke(look.surfaces[1], "mouse_move", 129, 171)  # twice as large as the picture
+    poke(look.surfaces[1], "mouse_move", 129, 171)  # twice as large as the image
     wait(lambda: "pixel (64, 85)" in look.notice.line.value)
     best = np.unravel_index(look.similarity.argmax(), look.similarity.shape)
     assert np.abs(np.subtract(best, (42.5, 32))).max() <= 1
@@ -880,7 +880,7 @@ def test_compare_shows_runs_with_other_numbers_of_handles(model):
     )
     both = dk.Compare(two, one)
     both.windows.handle.value = 1
-    both.windows.at("picture", "move", 40, 40)
+    both.windows.at("image", "move", 40, 40)
     assert both.still() and both.last_error is None
 
 

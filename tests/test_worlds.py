@@ -44,7 +44,7 @@ def seen(landmarks, name):
     return landmarks.visible[landmarks.names.index(name)]
 
 
-def test_pixels_and_world_are_inverse_and_the_picture_spans_minus_one_to_one():
+def test_pixels_and_world_are_inverse_and_the_image_spans_minus_one_to_one():
     assert world_to_pixel(-1, SIZE) == -0.5
     assert world_to_pixel(1, SIZE) == SIZE - 0.5
     assert np.allclose(world_to_pixel(pixel_to_world(np.arange(9), 9), 9), np.arange(9))
@@ -83,7 +83,7 @@ def test_shading_follows_the_normal():
     inside = x**2 + y**2 < 0.75**2
     z = np.sqrt(np.where(inside, 0.8**2 - x**2 - y**2, 0))
     facing = np.maximum((x * light[0] + z * light[2]) / 0.8, 0)
-    # Only where neither picture is cut off at white.
+    # Only where neither image is cut off at white.
     fair = inside & (lit.image[0] < 0.99)
     slope = (lit.image[0] - other.image[0])[fair] / np.maximum(facing[fair], 1e-9)
     clear = facing[fair] > 0.1
@@ -100,12 +100,12 @@ def test_nearer_sphere_hides_the_farther_whatever_their_order():
         assert index[side] == 1 - front
 
 
-def test_outside_the_picture_nothing_is_drawn():
+def test_outside_the_image_nothing_is_drawn():
     drawn = render(scene_of((3, 0, 0, 0.5), (0.95, 0, 0, 0.2)), 32)
     assert set(np.unique(drawn.index)) == {-1, 1}
 
 
-def test_picture_is_float32_in_0_to_1():
+def test_image_is_float32_in_0_to_1():
     drawn = Lion.sample(3).render(48)
     assert drawn.image.shape == (3, 48, 48) and drawn.image.dtype == np.float32
     assert drawn.index.shape == drawn.depth.shape == (48, 48)
@@ -139,13 +139,13 @@ def test_roll_is_clockwise_and_pitch_looks_up():
     assert at(Lion(pitch=15).landmarks(), "nose")[1] < at(lion, "nose")[1]
 
 
-def test_left_is_left_in_the_picture():
+def test_left_is_left_in_the_image():
     lion = Lion().landmarks()
     for part in ("ear_left", "mouth_left", "eye_left_outer"):
         assert at(lion, part)[0] < at(lion, part.replace("left", "right"))[0]
 
 
-def test_landmarks_grow_with_the_picture():
+def test_landmarks_grow_with_the_image():
     small, large = (Lion.sample(2).landmarks(size).points for size in (64, 128))
     assert np.allclose((large + 0.5) / 2, small + 0.5)
 
@@ -161,11 +161,11 @@ def test_hidden_landmarks_are_not_visible():
     assert not seen(Lion(yaw=180).landmarks(), "nose")  # faces away
     assert seen(Lion(eyes=1).landmarks(), "eye_left_outer")
     assert not seen(Lion(eyes=0).landmarks(), "eye_left_outer")  # under the lid
-    assert not seen(Lion(x=2).landmarks(), "nose")  # outside the picture
+    assert not seen(Lion(x=2).landmarks(), "nose")  # outside the image
 
 
 def test_visible_landmarks_show_their_own_part():
-    """The picture has the landmark's ellipsoid at its pixel, or, at a tip, beside it."""
+    """The image has the landmark's ellipsoid at its pixel, or, at a tip, beside it."""
     for seed in range(5):
         lion = Lion.sample(seed)
         marks, index = lion.landmarks(256), lion.render(256, supersample=1).index

@@ -1,7 +1,7 @@
 r"""What a drag is judged by: how far from the targets, what else changed, what it cost, and how
 sure the average is.
 
-A picture is (3 H W) in 0..1, a point (x, y) in pixels. What cannot be measured is NaN.
+An image is (3 H W) in 0..1, a point (x, y) in pixels. What cannot be measured is NaN.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from ..tasks.edits import Task
 # two features are alike that differ by less than this share of their length; our choice
 ALIKE = 0.35
 NEARBY = (5, 12)  # px; a look-alike is nearer than the second number, and no nearer than the first
-GAMMA = 10  # radius of the drag accuracy index, for a 512-px picture
+GAMMA = 10  # radius of the drag accuracy index, for a 512-px image
 
 
 def mean_distance(found: Tensor, targets: Tensor) -> float:
@@ -62,21 +62,21 @@ def change_outside(before: Tensor, after: Tensor, mask: Tensor | None) -> float:
         return float("nan")
     if mask.shape != before.shape[1:]:
         raise ValueError(
-            f"mask has shape {tuple(mask.shape)}; the pictures need {tuple(before.shape[1:])}"
+            f"mask has shape {tuple(mask.shape)}; the images need {tuple(before.shape[1:])}"
         )
     return 255 * (after - before).abs()[:, mask.to(before.device) == 0].mean().item()
 
 
 def ssim(a: Tensor, b: Tensor) -> float:
-    r"""Structural similarity of two pictures (3 H W) in 0..1: 1 = the same.
+    r"""Structural similarity of two images (3 H W) in 0..1: 1 = the same.
 
     .. math:: SSIM = \frac{(2 μ_a μ_b + c_1)(2 σ_{ab} + c_2)}{(μ_a² + μ_b² + c_1)(σ_a² + σ_b² + c_2)},\quad c_1 = 0.01²,\ c_2 = 0.03²
 
-    in Gaussian windows of 11 px, σ = 1.5, that lie in the picture; the mean over windows and
+    in Gaussian windows of 11 px, σ = 1.5, that lie in the image; the mean over windows and
     colours. Source: Wang et al. 2004.
 
     Raises:
-        ValueError: pictures whose shapes differ.
+        ValueError: images whose shapes differ.
     """
     _alike(a, b)
     line = torch.exp(-torch.arange(-5.0, 6.0).square() / (2 * 1.5**2)).to(a)
@@ -95,7 +95,7 @@ def ssim(a: Tensor, b: Tensor) -> float:
 
 
 def dai(before: Tensor, after: Tensor, handles: Tensor, targets: Tensor, radius: int) -> float:
-    r"""Drag accuracy index: does the picture at the target look as it did at the handle?
+    r"""Drag accuracy index: does the image at the target look as it did at the handle?
 
     .. math:: DAI_γ = \frac1n \sum_i \frac{‖I(Ω(p_i^0, γ)) - I'(Ω(t_i, γ))‖_2^2}{(1 + 2γ)^2}
 
@@ -103,10 +103,10 @@ def dai(before: Tensor, after: Tensor, handles: Tensor, targets: Tensor, radius:
     pixel's squared difference is summed over the three colours and averaged over the patch; 0 =
     the same, 3 = black for white. Source: GoodDrag, which takes γ = 1, 5, 10, 20 at 512 px. Its
     published code divides by n once more and lets a patch wrap at the border; here a pixel that
-    lies off either picture does not count.
+    lies off either image does not count.
 
     Raises:
-        ValueError: pictures or points whose shapes differ, a radius that is no whole number from 0
+        ValueError: images or points whose shapes differ, a radius that is no whole number from 0
             on.
     """
     _alike(before, after)
@@ -121,8 +121,8 @@ def dai(before: Tensor, after: Tensor, handles: Tensor, targets: Tensor, radius:
     return torch.stack(each).mean().item()
 
 
-def pictures(model: Model, task: Task, start: Tensor, last: Step) -> dict[str, float]:
-    """The default measure, which needs the two pictures alone: `change_outside` and `dai`."""
+def images(model: Model, task: Task, start: Tensor, last: Step) -> dict[str, float]:
+    """The default measure, which needs the two images alone: `change_outside` and `dai`."""
     before, after = model.finish(start).cpu(), model.finish(last.latent).cpu()
     radius = max(1, round(GAMMA * model.size[0] / 512))
     index = dai(before, after, task.edit.handles, task.edit.targets, radius)
@@ -196,12 +196,12 @@ def interval(means: np.ndarray, level: float = 0.95) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def _patch(picture: Tensor, point: Sequence[float], radius: int) -> Tensor:
+def _patch(image: Tensor, point: Sequence[float], radius: int) -> Tensor:
     """The square (3 k k) around the pixel nearest to (x, y), k = 2 radius + 1; NaN off the
-    picture.
+    image.
     """
     left, top = (round(v) for v in point)
-    padded = F.pad(picture, [radius] * 4, value=float("nan"))
+    padded = F.pad(image, [radius] * 4, value=float("nan"))
     return padded[:, top : top + 2 * radius + 1, left : left + 2 * radius + 1]
 
 
@@ -209,5 +209,5 @@ def _alike(before: Tensor, after: Tensor) -> None:
     if before.shape != after.shape or before.ndim != 3:
         raise ValueError(
             f"before is {tuple(before.shape)} and after {tuple(after.shape)}; both must be"
-            " pictures (3, H, W) of one size"
+            " images (3, H, W) of one size"
         )

@@ -36,7 +36,7 @@ from ..loop import drag
 from ..models import Model, load
 from ..records import Edit, Step
 from ..tasks.edits import Task, unique
-from .metrics import Clock, mean_distance, pictures
+from .metrics import Clock, mean_distance, images
 
 Result = dict[str, Any]
 Measure = Callable[[Model, Task, Tensor, Step], Mapping[str, float]]
@@ -77,7 +77,7 @@ def run(
     out: str | Path,
     *,
     model: str | Path | Model = "lion",
-    measure: Measure = pictures,
+    measure: Measure = images,
     executor: Executor | None = None,
 ) -> list[Result]:
     """Drag every task by every method; returns the results, task by task, and keeps them in `out`.

@@ -38,7 +38,7 @@ def _one_scale(drawn: Sequence[Axes]) -> None:
     """
     for axis in ("x", "y"):
         limits = [getattr(axes, f"get_{axis}lim")() for axes in drawn]
-        turned = any(first > last for first, last in limits)  # a picture's y grows downward
+        turned = any(first > last for first, last in limits)  # an image's y grows downward
         for axes in drawn:
             getattr(axes, f"set_{axis}lim")(
                 sorted((min(map(min, limits)), max(map(max, limits))), reverse=turned)
@@ -94,7 +94,7 @@ def way(axes: Axes, case: tuple, value: Any) -> None:
 
 
 def ways(view: View, named: Mapping[str, Tensor]) -> Photo:
-    """Points on their ways (frames n 2), by name, over the last picture: the first name's broad
+    """Points on their ways (frames n 2), by name, over the last image: the first name's broad
     and blue, the others' orange on top.
     """
     figure = Photo(figsize=(3.6, 3.6), layout="constrained")

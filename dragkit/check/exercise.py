@@ -127,14 +127,14 @@ class Exercise:
             return right(
                 self.name,
                 f", in {len(found)} cases of {len(found)}.",
-                self._picture(0, ours, found),
+                self._image(0, ours, found),
             )
         words = (
             self._mistake(found)
             or (_numbers(off[2]) and self._mistake(found, off[1]))
             or self._differs(*off)
         )
-        return not_yet(self.name, words, self._picture(off[0], ours, found))
+        return not_yet(self.name, words, self._image(off[0], ours, found))
 
     def _differs(self, number: int, *off: Any) -> str:
         words = _difference(*off)
@@ -169,7 +169,7 @@ class Exercise:
         value = self.run(function, deepcopy(case))
         return dict(value) if isinstance(value, Mapping) else {"": value}
 
-    def _picture(self, number: int, right: list[Values], found: list[Values]) -> Photo | None:
+    def _image(self, number: int, right: list[Values], found: list[Values]) -> Photo | None:
         if self.draw is None:
             return None
         first = lambda values: values if self.whole else next(iter(values.values()))

@@ -125,8 +125,8 @@ def _two_grids(axes: Axes, case: tuple, value: float) -> None:
 
 cell = Exercise(
     "cell",
-    "cell(x, width, cells): where pixel x of a picture `width` px wide lies on a map of `cells`"
-    " cells that covers the same picture; whole numbers are centres.",
+    "cell(x, width, cells): where pixel x of an image `width` px wide lies on a map of `cells`"
+    " cells that covers the same image; whole numbers are centres.",
     _cell,
     lambda: [
         (x, width, cells)
@@ -134,19 +134,19 @@ cell = Exercise(
         for x in (0, 1, 7.25, 19.5, 31)
     ],
     {
-        "The halves are missing: pixel 0's centre lies half a pixel inside the picture, cell 0's half a cell.": (
+        "The halves are missing: pixel 0's centre lies half a pixel inside the image, cell 0's half a cell.": (
             lambda x, w, c: x * c / w
         ),
-        "The pixel's half is missing: from the picture's left edge to the centre of pixel x it is x + 1/2.": (
+        "The pixel's half is missing: from the image's left edge to the centre of pixel x it is x + 1/2.": (
             lambda x, w, c: x * c / w - 0.5
         ),
         "The half cell is not taken off again: cell 0's centre is at 0, not at 1/2.": (
             lambda x, w, c: (x + 0.5) * c / w
         ),
-        "That maps the first centre to the first and the last to the last (align_corners); a map covers the picture from edge to edge.": (
+        "That maps the first centre to the first and the last to the last (align_corners); a map covers the image from edge to edge.": (
             lambda x, w, c: x * (c - 1) / (w - 1)
         ),
-        "The scale is upside down: a picture has more pixels than its map has cells.": (
+        "The scale is upside down: an image has more pixels than its map has cells.": (
             lambda x, w, c: (x + 0.5) * w / c - 0.5
         ),
         "Both halves have the wrong sign: + 1/2 before the scale, - 1/2 after it.": (

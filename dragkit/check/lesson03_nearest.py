@@ -115,7 +115,7 @@ nearest = Exercise(
             p[0] + int(d.argmin()) // len(d) - len(d) // 2,
             p[1] + int(d.argmin()) % len(d) - len(d) // 2,
         ),
-        "That is a place in the window, counted from its corner; the point is in the picture, so add near and take off the radius.": lambda d, p: (
+        "That is a place in the window, counted from its corner; the point is in the image, so add near and take off the radius.": lambda d, p: (
             int(d.argmin()) % len(d),
             int(d.argmin()) // len(d),
         ),

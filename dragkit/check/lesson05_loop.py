@@ -218,7 +218,7 @@ def _stacked(values: list[Any]) -> Tensor:
 
 
 def _way(axes: Axes, case: tuple, values: Values) -> None:
-    """The ways of the points and of the blobs (the latents) on the picture of the start, and the
+    """The ways of the points and of the blobs (the latents) on the image of the start, and the
     target.
     """
     axes.imshow(case[0](case[4]).norm(dim=0).numpy(), cmap="gray")

@@ -186,7 +186,7 @@ patient = Exercise(
         "Only x counts in it; a distance has both, math.dist(point, target).": _measured(
             lambda p, t: abs(p[0] - t[0])
         ),
-        "That is the L1 distance, |x| + |y|; a distance in the picture is L2, math.dist.": (
+        "That is the L1 distance, |x| + |y|; a distance in the image is L2, math.dist.": (
             _measured(lambda p, t: abs(p[0] - t[0]) + abs(p[1] - t[1]))
         ),
         "The target is turned around: points are (x, y).": _measured(

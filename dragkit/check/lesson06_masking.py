@@ -19,7 +19,7 @@ def _to_cells(mask: Tensor, cells: int) -> Tensor:
 
 
 def _masks() -> list[tuple[Tensor, int]]:
-    """Ellipses off the diagonal, in pictures of 24 px."""
+    """Ellipses off the diagonal, in images of 24 px."""
     y, x = torch.meshgrid(torch.arange(24.0), torch.arange(24.0), indexing="ij")
     masks = [((x - 8 - k) ** 2 / 30 + (y - 14 + k) ** 2 / 12 <= 1).float() for k in range(4)]
     return [(mask, cells) for mask, cells in zip(masks, (12, 8, 6, 12))]
@@ -114,7 +114,7 @@ hold = Exercise(
     _hold,
     _changes,
     {
-        "It holds what may move: M is 1 where the picture is free.": lambda f, s, m: _hold(
+        "It holds what may move: M is 1 where the image is free.": lambda f, s, m: _hold(
             f, s, 1 - m
         ),
         "The absolute value is missing or comes too late: what grows here and shrinks there cancels. Take it of every number, then the mean.": lambda f, s, m: (

@@ -97,7 +97,7 @@ errors = Exercise(
         "That is the last step alone; a curve has a number for each step.": lambda s, c, t: tuple(
             far[-1] for far in _errors(s, c, t)
         ),
-        "That is the L1 distance, |x| + |y|; a distance in the picture is L2.": _both(
+        "That is the L1 distance, |x| + |y|; a distance in the image is L2.": _both(
             lambda a, b: (a - b).abs().sum(-1).mean(-1)
         ),
         "The root is missing: these are squared pixels.": _both(
@@ -197,7 +197,7 @@ def _outcome(function: Callable[..., Any], case: tuple) -> Values:
     except (TypeError, ValueError, RuntimeError):
         return {
             "outcome": Outcome(
-                "other_start and other_end are places in the picture, each a tensor (x, y)."
+                "other_start and other_end are places in the image, each a tensor (x, y)."
             )
         }
     if set(settings) - set(YOURS):
@@ -211,7 +211,7 @@ def _outcome(function: Callable[..., Any], case: tuple) -> Values:
     if any(abs(settings[name]) > most for name, most in YOURS.items() if name in settings):
         return {"outcome": Outcome("refused: lookalike or light beyond its end")}
     if not inside(other, (128, 128)).all():
-        return {"outcome": Outcome("refused: the other blob leaves the picture")}
+        return {"outcome": Outcome("refused: the other blob leaves the image")}
     if (other[0] - truth[0]).norm() < RADIUS - 0.01:
         return {"outcome": Outcome("refused: the other blob lies on the handle at the start")}
     error = (torch.sub(*watch(settings, start, end, *value[1:]))).norm(dim=1)
@@ -283,7 +283,7 @@ fool = Exercise(
     _fool,
     _ways,
     {
-        "The other blob leaves the picture: x and y are in 0 … 127.": lambda a, b: (
+        "The other blob leaves the image: x and y are in 0 … 127.": lambda a, b: (
             {"lookalike": 0.95},
             a,
             b + 100,

@@ -127,7 +127,7 @@ class Gate:
 
     A gate is a function from the confidence (n) of step 1 to the least confidence (n) that is
     trusted. It changes nothing that it is given and trusts step 1 itself. On three films of the
-    toy, followed by `Discriminative`, the truth is known: trusting a picture in which the point is
+    toy, followed by `Discriminative`, the truth is known: trusting an image in which the point is
     more than 2 px off is a mistake, and so is doubting another. A better gate makes at most half
     as many as ``above(0.8)``, and half as many as none at all.
     """
@@ -149,7 +149,7 @@ class Gate:
         )
         better = sum(mine) <= min(sum(ours), sum(none)) / 2
         words = (
-            f"It trusts {mine[0]} of {none[0]} pictures in which the point is more than {OFF:g} px"
+            f"It trusts {mine[0]} of {none[0]} images in which the point is more than {OFF:g} px"
             f" off, and doubts {mine[1]} others; {OURS} {ours[0]} and {ours[1]}, no gate {none[0]}"
             f" and {none[1]}."
         )
@@ -223,7 +223,7 @@ def _broken(gate: Any, first: Tensor) -> str | None:
         return (
             "It shuts at step 1, before anything has moved: there the confidence is"
             f" {first[worst]:.2f}, and it asks for {asks[worst]:.2f}. A number that fits one"
-            " picture shuts another out; begin with `first`."
+            " image shuts another out; begin with `first`."
         )
     if not torch.allclose(gate(first.flip(0)), asks.flip(0)):
         return (
@@ -239,7 +239,7 @@ def _broken(gate: Any, first: Tensor) -> str | None:
 
 
 def _mistakes(asks: Tensor) -> tuple[int, int]:
-    """How many pictures are trusted although the point is off, and how many are doubted although
+    """How many images are trusted although the point is off, and how many are doubted although
     it is not.
     """
     doubted = torch.cat(
@@ -268,7 +268,7 @@ def _timeline(asks: Tensor) -> Plot:
             label=f"over {OFF:g} px off",
         )
         axes.set(
-            xlabel="picture",
+            xlabel="image",
             title=name,
             ylim=(0, 1.05 * max(c.max() for c, _ in _films().values())),
         )

@@ -206,7 +206,7 @@ follow = Exercise(
         "dx and dy are swapped: flow[0] is dx, which is added to x.": lambda f, x, y: _follow(
             f.flip(0), x, y
         ),
-        "The sign is turned: the flow leads from the first picture to the second.": (
+        "The sign is turned: the flow leads from the first image to the second.": (
             lambda f, x, y: _follow(-f, x, y)
         ),
         "The flow is read at (y, x): its second index is the row, y.": lambda f, x, y: _at(

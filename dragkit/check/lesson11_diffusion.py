@@ -1,4 +1,4 @@
-"""Lesson 11: from a noisy latent to the picture that is in it, and one step of DDIM's road."""
+"""Lesson 11: from a noisy latent to the image that is in it, and one step of DDIM's road."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ predicted = Exercise(
         "That mixes noise in once more, as the way to z did; solve that line for x0.": (
             lambda z, e, a: a**0.5 * z + (1 - a) ** 0.5 * e
         ),
-        "It is cut off to -1 ... 1; a latent is no picture and may lie outside.": (
+        "It is cut off to -1 ... 1; a latent is no image and may lie outside.": (
             lambda z, e, a: _predicted(z, e, a).clamp(-1, 1)
         ),
         "That divides by alpha; x0 is mixed in with its root.": (
@@ -121,7 +121,7 @@ ddim_step = Exercise(
         "The roots of the new mixture are swapped: sqrt(then) belongs to x0.": (
             lambda z, e, now, then: (1 - then) ** 0.5 * _predicted(z, e, now) + then**0.5 * e
         ),
-        "Fresh noise makes another picture (that is DDPM); DDIM keeps the noise it found.": (
+        "Fresh noise makes another image (that is DDPM); DDIM keeps the noise it found.": (
             lambda z, e, now, then: (
                 then**0.5 * _predicted(z, e, now) + (1 - then) ** 0.5 * torch.randn_like(z)
             )

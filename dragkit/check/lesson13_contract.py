@@ -17,7 +17,7 @@ from ..models.toy import Toy
 from ..records import Edit, TrackResult, View
 from .calls import alike, copied
 
-# pictures of the film, and how many px a tracker may be off in each of them;
+# images of the film, and how many px a tracker may be off in each of them;
 FRAMES, CLOSE = 16, 2.0
 NEAREST = 1.0  # and in the first, on which it has learned
 FAR = 0.3  # of a window's range: the score at the answer may be this much below the best;
@@ -28,7 +28,7 @@ Film = tuple[list[View], Tensor, Edit]
 
 
 def film_of(seed: int = 0) -> Film:
-    """Three blobs on their ways, up to 1.2 px a picture; made anew each time, for what is passed
+    """Three blobs on their ways, up to 1.2 px an image; made anew each time, for what is passed
     in may be spoilt. As in a drag, the views carry gradients.
     """
     start, way = (
@@ -45,7 +45,7 @@ def film_of(seed: int = 0) -> Film:
 
 
 def begun(tracker: Any, film: Film) -> tuple[Any, Tensor]:
-    """What it remembers after the first picture, and where to look."""
+    """What it remembers after the first image, and where to look."""
     views, _, edit = film
     return tracker.start(views[0], edit), edit.handles.clone()
 
@@ -147,7 +147,7 @@ def _stateless(tracker: Any, film: Film) -> str | None:
     return None
 
 
-def _first_picture(tracker: Any, film: Film) -> str | None:
+def _first_image(tracker: Any, film: Film) -> str | None:
     memory, handles = begun(tracker, film)
     points = tracker.find(film[0][0], memory, handles.clone()).points
     is_at = lambda places: bool(((places - handles).norm(dim=1) <= NEAREST).all())
@@ -158,13 +158,13 @@ def _first_picture(tracker: Any, film: Film) -> str | None:
     if is_at(2 * points + 0.5):
         return (
             "Its points are cells of the feature map, which has half as many; they must be pixels"
-            " of the picture."
+            " of the image."
         )
     if is_at(points + handles):
-        return "Its points are counted from `near`; they must be places in the picture, so add it."
+        return "Its points are counted from `near`; they must be places in the image, so add it."
     worst = int((points - handles).norm(dim=1).argmax())
     return (
-        f"On the very picture it began with it finds handle {worst} at {spot(points[worst])}; it"
+        f"On the very image it began with it finds handle {worst} at {spot(points[worst])}; it"
         f" was put at {spot(handles[worst])}."
     )
 
@@ -233,10 +233,10 @@ def _border(tracker: Any, film: Film) -> str | None:
     if len(out):
         return (
             f"Looking at the border it answers {spot(found.points[int(out[0])])}, outside the"
-            f" picture of {last + 1:.0f} px: keep the window in it."
+            f" image of {last + 1:.0f} px: keep the window in it."
         )
     return (
-        "Off the picture its `scores` are infinite; where nothing was compared they are NaN."
+        "Off the image its `scores` are infinite; where nothing was compared they are NaN."
         if found.scores.isinf().any()
         else None
     )
@@ -252,7 +252,7 @@ def _drags(tracker: Any, film: Film) -> str | None:
 
 
 # it is sent after the film
-BEFORE = (_methods, _answer, _untouched, _stateless, _first_picture, _border, _drags)
+BEFORE = (_methods, _answer, _untouched, _stateless, _first_image, _border, _drags)
 AFTER = (_scores, _confidence)  # it has followed
 
 

@@ -51,7 +51,7 @@ class Contract:
     """What every tracker keeps to; ask with one of yours: ``check.tracker(MyTracker())``.
 
     ``start(view, edit)`` returns a memory; ``find(view, memory, near)`` a `TrackResult` with
-    points (n 2), (x, y) inside the picture, confidence (n), NaN where none is measured, scores (n
+    points (n 2), (x, y) inside the image, confidence (n), NaN where none is measured, scores (n
     k k) around `near`, row = y, best is highest, NaN where nothing was compared, and a memory.
     Nothing that is passed in is changed, nothing is kept in the tracker, it follows three blobs of
     the toy to within 2 px, and `drag` runs with it.
@@ -78,16 +78,16 @@ class Contract:
             for answer in follow(tracker, film[0], film[2]):
                 found.append(answer.points.clone())
         except Exception as error:
-            return not_yet(self.name, f"In picture {len(found) + 1} of the film {told(error)}")
+            return not_yet(self.name, f"In image {len(found) + 1} of the film {told(error)}")
         truth, points = film[1], torch.stack(found)
-        picture = ways(film[0][-1], {"target": truth, "yours": points})
+        image = ways(film[0][-1], {"target": truth, "yours": points})
         if words := _lost(points, truth) or broken(AFTER, tracker):
-            return not_yet(self.name, words, picture)
+            return not_yet(self.name, words, image)
         return right(
             self.name,
             ". It keeps the contract, and on the toy it is"
             f" {(points - truth).norm(dim=-1).mean():.2f} px off on average.",
-            picture,
+            image,
         )
 
 
@@ -98,7 +98,7 @@ def _lost(points: Tensor, truth: Tensor) -> str | None:
     """In words, where the film's truth (frames n 2) and the points part."""
     if (points == points[0]).all():
         return (
-            f"It stays where it was told to look (`near`), and in {len(truth)} pictures the blobs"
+            f"It stays where it was told to look (`near`), and in {len(truth)} images the blobs"
             f" go on by {(truth[-1] - truth[0]).norm(dim=1).max():.0f} px."
         )
     off = ((points - truth).norm(dim=-1) > CLOSE).nonzero()
@@ -106,6 +106,6 @@ def _lost(points: Tensor, truth: Tensor) -> str | None:
         return None
     frame, handle = off[0].tolist()
     return (
-        f"It loses handle {handle} in picture {frame} of {len(truth)}: it says"
+        f"It loses handle {handle} in image {frame} of {len(truth)}: it says"
         f" {spot(points[frame, handle])}, and the blob is at {spot(truth[frame, handle])}."
     )

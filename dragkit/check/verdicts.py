@@ -1,4 +1,4 @@
-"""What a check says: whether an answer is right, in words and as a picture."""
+"""What a check says: whether an answer is right, in words and as an image."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ class Words(str):
 
 @dataclass(frozen=True, eq=False)
 class Verdict:
-    """What a check says: `passed`, in `words`, and as a `picture` of the right answer beside the
+    """What a check says: `passed`, in `words`, and as an `image` of the right answer beside the
     student's.
     """
 
     passed: bool
     words: str
-    picture: Photo | None = None
+    image: Photo | None = None
 
     def __repr__(self) -> str:
         return self.words
@@ -32,18 +32,18 @@ class Verdict:
         from IPython.display import display
 
         display(Words(f"{'✔' if self.passed else '✘'} {self.words}"))
-        if self.picture is not None:
-            display(self.picture)
+        if self.image is not None:
+            display(self.image)
 
 
-def right(name: str, words: str, picture: Photo | None = None) -> Verdict:
+def right(name: str, words: str, image: Photo | None = None) -> Verdict:
     """A verdict that passes."""
-    return Verdict(True, f"**{name}**: right{words}", picture)
+    return Verdict(True, f"**{name}**: right{words}", image)
 
 
-def not_yet(name: str, words: str, picture: Photo | None = None) -> Verdict:
+def not_yet(name: str, words: str, image: Photo | None = None) -> Verdict:
     """A verdict that says what is missing, in a sentence."""
-    return Verdict(False, f"**{name}**: not yet. {words}", picture)
+    return Verdict(False, f"**{name}**: not yet. {words}", image)
 
 
 def stand_in(name: str, ours: Any) -> Any:

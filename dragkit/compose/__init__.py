@@ -1,4 +1,4 @@
-"""One compositor for every picture: widgets show what it returns, GIFs are made of it, saved
+"""One compositor for every image: widgets show what it returns, GIFs are made of it, saved
 notebooks keep it.
 
 Numpy and Pillow only, safe in any thread. Colours are the colour-blind-safe ones of Okabe and Ito;
@@ -16,7 +16,7 @@ from .curves import spans as spans
 from .features import MEASURES as MEASURES
 from .features import Palette as Palette
 from .features import alike as alike
-from .features import map_picture as map_picture
+from .features import map_image as map_image
 from .features import read as read
 from .features import scale_bar as scale_bar
 from .marks import font as font

@@ -85,7 +85,7 @@ def marked(
 
 
 def step_at(x: float, y: float, panels: Sequence[Panel], size: tuple[int, int]) -> float | None:
-    """The step (not rounded) under (x, y), in CSS pixels, of the picture that `chart` made;
+    """The step (not rounded) under (x, y), in CSS pixels, of the image that `chart` made;
     ``None`` between the panels.
     """
     steps = _steps(panels)

@@ -28,7 +28,7 @@ def curves(
     Args:
         steps, distance, losses, more: as in :func:`run_panels`.
         at: position of the step that is marked; default the last.
-        size: (width, height) in CSS pixels; the picture is twice as large, for sharp screens.
+        size: (width, height) in CSS pixels; the image is twice as large, for sharp screens.
     """
     steps = list(steps)
     marked = None if not steps else steps[-1 if at is None else at]

@@ -1,7 +1,7 @@
 r"""Features as colours: their principal components as red, green and blue, and how alike every
 cell is to one feature.
 
-Features are (c h w), cells covering the picture; they are read at points as
+Features are (c h w), cells covering the image; they are read at points as
 :func:`dragkit.geometry.sample` reads them.
 """
 
@@ -68,7 +68,7 @@ class Palette:
 
 
 def read(features: np.ndarray, point: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """The feature (c) at `point` (x, y), in pixels of a picture of `size` (height, width);
+    """The feature (c) at `point` (x, y), in pixels of an image of `size` (height, width);
     bilinear between the cells.
     """
     h, w = features.shape[1:]
@@ -94,25 +94,25 @@ def alike(features: np.ndarray, feature: np.ndarray, measure: Measure = "cosine"
     return np.einsum("chw,c->hw", features, feature) / np.maximum(lengths, 1e-12)
 
 
-def map_picture(
+def map_image(
     cells: np.ndarray, size: int, point: np.ndarray | None = None, shape: tuple[int, int] = (1, 1)
 ) -> Image.Image:
     """A map, uint8 (h w 3) or scores (h w), enlarged to `size` pixels high, with a cross at
-    `point` of a picture of `shape`.
+    `point` of an image of `shape`.
     """
     if cells.ndim == 2:
         cells = colours(cells)[..., :3]
     wide = round(size * shape[1] / shape[0])
-    picture = Image.fromarray(cells).resize((wide, size), Image.Resampling.NEAREST)
+    image = Image.fromarray(cells).resize((wide, size), Image.Resampling.NEAREST)
     if point is not None:
         x, y = (np.asarray(point, float) + 0.5) * size / shape[0]
-        draw, unit = ImageDraw.Draw(picture), size / 384
+        draw, unit = ImageDraw.Draw(image), size / 384
         for colour, width in ((BLACK, 4.2), (WHITE, 2)):
             r = 9 * unit
             for a, b in ((r / 3, r), (-r / 3, -r)):  # open in the middle
                 draw.line([x + a, y, x + b, y], colour, max(round(width * unit), 1))
                 draw.line([x, y + a, x, y + b], colour, max(round(width * unit), 1))
-    return picture
+    return image
 
 
 def scale_bar(scores: np.ndarray, name: str, width: int = 384) -> Image.Image:

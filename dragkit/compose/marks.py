@@ -1,4 +1,4 @@
-"""The marks that every picture shares: handles, targets, paths, best and second-best pixels."""
+"""The marks that every image shares: handles, targets, paths, best and second-best pixels."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from PIL import ImageDraw, ImageFont
 
 HANDLE, TARGET, PATH = (213, 94, 0), (0, 114, 178), (240, 228, 66)
 WHITE, BLACK, INK, GREY = (255, 255, 255), (0, 0, 0), (32, 33, 36), (110, 113, 118)
-UNIT = 384  # all widths are given for a picture of this height
+UNIT = 384  # all widths are given for an image of this height
 
 
 @lru_cache(maxsize=32)

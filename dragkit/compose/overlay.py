@@ -1,4 +1,4 @@
-"""The picture with handles, targets, paths, mask and score window drawn in."""
+"""The image with handles, targets, paths, mask and score window drawn in."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def paint(
     size: int = 384,
     bold: float = 1,
 ) -> Image.Image:
-    """Draw over `image` (uint8 H W 3) and return a Pillow picture, `size` pixels high.
+    """Draw over `image` (uint8 H W 3) and return a Pillow image, `size` pixels high.
 
     Args:
         points, targets: (n 2) handles (dots) and targets (rings), in pixels (x, y) of `image`; a
@@ -41,7 +41,7 @@ def paint(
         candidates: (m 2) places that a goal was chosen from, drawn into the magnified window.
         selected: number of the pair that gets a halo.
         cursor: (x, y, radius) in pixels: where the keyboard is, and how large its brush.
-        bold: how much larger points and lines are than usual, for pictures that are shown small.
+        bold: how much larger points and lines are than usual, for images that are shown small.
     """
     times = finer(size)
     scale = size * times / image.shape[0]
@@ -77,7 +77,7 @@ def paint(
 
 
 def encode(image: np.ndarray | Image.Image, quality: int = 90, fine: bool = False) -> bytes:
-    """A picture as JPEG bytes, for live widgets; `fine` keeps coloured lines crisp, for saved
+    """An image as JPEG bytes, for live widgets; `fine` keeps coloured lines crisp, for saved
     notebooks.
     """
     out = BytesIO()
@@ -86,21 +86,21 @@ def encode(image: np.ndarray | Image.Image, quality: int = 90, fine: bool = Fals
 
 
 def png(image: np.ndarray | Image.Image) -> bytes:
-    """A picture as PNG bytes, for snapshots: without loss, and twice as large as a fine JPEG."""
+    """An image as PNG bytes, for snapshots: without loss, and twice as large as a fine JPEG."""
     out = BytesIO()
     _pillow(image).save(out, "PNG")
     return out.getvalue()
 
 
-def beside(*pictures: Image.Image, gap: int = 12, stacked: bool = False) -> Image.Image:
-    """Put pictures in a row, or in a column, on white."""
-    widths, heights = [p.width for p in pictures], [p.height for p in pictures]
-    gaps = gap * (len(pictures) - 1)
+def beside(*images: Image.Image, gap: int = 12, stacked: bool = False) -> Image.Image:
+    """Put images in a row, or in a column, on white."""
+    widths, heights = [p.width for p in images], [p.height for p in images]
+    gaps = gap * (len(images) - 1)
     size = (max(widths), sum(heights) + gaps) if stacked else (sum(widths) + gaps, max(heights))
     sheet, at = Image.new("RGB", size, WHITE), 0
-    for picture in pictures:
-        sheet.paste(picture, (0, at) if stacked else (at, 0))
-        at += (picture.height if stacked else picture.width) + gap
+    for image in images:
+        sheet.paste(image, (0, at) if stacked else (at, 0))
+        at += (image.height if stacked else image.width) + gap
     return sheet
 
 

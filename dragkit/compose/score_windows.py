@@ -1,4 +1,4 @@
-"""Score windows as pictures: in place, under a lens, or large and side by side; and what lies
+"""Score windows as images: in place, under a lens, or large and side by side; and what lies
 under the mouse in them.
 """
 
@@ -12,11 +12,11 @@ from PIL import Image, ImageDraw
 
 from .marks import BLACK, GREY, INK, UNIT, WHITE, best, disc, font, plus, runner_up
 
-SHARP = 500  # smaller pictures are drawn at twice their size, then shrunk: smooth lines
+SHARP = 500  # smaller images are drawn at twice their size, then shrunk: smooth lines
 Cell = tuple[int, int]  # (row, column) of a score window
-# of the panels, in pixels of the picture, which is twice as fine as the page
+# of the panels, in pixels of the image, which is twice as fine as the page
 GAP, TOP, SIDE, BOTTOM = 20, 60, 56, 44
-NONE = np.uint8((128, 128, 128))  # off the picture: no score
+NONE = np.uint8((128, 128, 128))  # off the image: no score
 
 
 def stretched(scores: np.ndarray) -> np.ndarray:
@@ -63,7 +63,7 @@ NEIGHBOURS = [(a, b) for a in (-1, 0, 1) for b in (-1, 0, 1) if a or b]
 
 
 def finer(size: int) -> int:
-    """How much finer than `size` pixels high a picture is drawn before it is shrunk."""
+    """How much finer than `size` pixels high an image is drawn before it is shrunk."""
     return 2 if size < SHARP else 1
 
 
@@ -132,15 +132,15 @@ def under(
     size: int = 2 * UNIT,
     stride: float = 1,
 ) -> Cell | None:
-    """The window's cell under the point (x, y) of a picture that `paint` made: in the lens, or in
+    """The window's cell under the point (x, y) of an image that `paint` made: in the lens, or in
     place; else ``None``.
 
     Args:
-        x, y: in pixels of the picture.
-        scores, near, shape: the window (k k), its centre (2) and the picture's (height, width).
+        x, y: in pixels of the image.
+        scores, near, shape: the window (k k), its centre (2) and the image's (height, width).
         away: what the lens keeps away from: the targets.
         size: the height that `paint` was asked for; the lens has whole pixels of that.
-        stride: pixels of the picture between neighbours in the window.
+        stride: pixels of the image between neighbours in the window.
     """
     height = size * finer(size)
     scale = height / shape[0]
@@ -170,9 +170,9 @@ def panels(
     Args:
         maps: by name; their raw range stands above them.
         near: (2) the window's centre, where the tracker looked from.
-        width: in CSS pixels; the picture is twice as wide, for sharp screens.
+        width: in CSS pixels; the image is twice as wide, for sharp screens.
         chosen: name of the one that is underlined.
-        stride: pixels of the picture between neighbours in a window.
+        stride: pixels of the image between neighbours in a window.
     """
     boxes, side = _boxes(maps, width)
     sheet = Image.new("RGB", (2 * width, boxes[0][1] + side + BOTTOM), WHITE)
@@ -192,7 +192,7 @@ def panels(
 def panel_at(
     x: float, y: float, maps: Mapping[str, np.ndarray], width: int
 ) -> tuple[str, Cell] | None:
-    """Which map and which of its cells lies under (x, y), in CSS pixels, of the picture that
+    """Which map and which of its cells lies under (x, y), in CSS pixels, of the image that
     `panels` made.
     """
     boxes, side = _boxes(maps, width)

@@ -27,17 +27,17 @@ class Model(Protocol):
     """What a generator must offer to be dragged."""
 
     name: str
-    size: Size  # (height, width) of the pictures
+    size: Size  # (height, width) of the images
     device: torch.device
 
     def sample(self, seed: int) -> Tensor:
         """A latent; the same for the same seed."""
 
     def view(self, latent: Tensor) -> View:
-        """Features, differentiable in the latent; the picture only when asked for."""
+        """Features, differentiable in the latent; the image only when asked for."""
 
     def finish(self, latent: Tensor) -> Tensor:
-        """The final picture (3 H W) in 0..1."""
+        """The final image (3 H W) in 0..1."""
 
 
 def load(name_or_path: str | Path, device: str = "auto", **settings) -> Model:
@@ -63,7 +63,7 @@ def load(name_or_path: str | Path, device: str = "auto", **settings) -> Model:
 
     Raises:
         ValueError: an unknown name or setting (the known ones are listed), or the name of a
-            network that paints no pictures.
+            network that paints no images.
         CheckpointError: a ValueError, too: a file that is damaged, dangerous or no StyleGAN2.
         FileNotFoundError: a bundled file is gone, or a public one is not here; the message says
             where to get it.

@@ -1,4 +1,4 @@
-"""How alike two pictures (3 H W) in 0..1 are: what a search makes better, and how it is judged."""
+"""How alike two images (3 H W) in 0..1 are: what a search makes better, and how it is judged."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-Loss = Callable[[Tensor, Tensor], Tensor]  # two pictures → how far apart they are, a scalar
+Loss = Callable[[Tensor, Tensor], Tensor]  # two images → how far apart they are, a scalar
 
 
 def psnr(a: Tensor, b: Tensor) -> float:
-    """10 log₁₀ (1 / mean (a - b)²), in dB: 20 is a picture with errors of a tenth of its range, 30
+    """10 log₁₀ (1 / mean (a - b)²), in dB: 20 is an image with errors of a tenth of its range, 30
     of a thirtieth.
     """
     return -10 * math.log10(max((a - b).square().mean().item(), 1e-12))
 
 
 def pyramid(a: Tensor, b: Tensor) -> Tensor:
-    r"""How far apart two pictures (3 H W) are, at all scales: mean over s of mean |D_s(a) -
+    r"""How far apart two images (3 H W) are, at all scales: mean over s of mean |D_s(a) -
     D_s(b)|, s = 0, 1, ….
 
     D_s takes the mean of 2^s × 2^s pixels, down to a side of 8. Coarse scales see a part that is
@@ -45,7 +45,7 @@ def perceptual(device: str = "cpu") -> Loss | None:
 
 
 def lpips_distance(device: str = "cpu") -> Loss | None:
-    """LPIPS (Zhang et al. 2018, AlexNet) of two pictures (3 H W) in 0..1, if all it needs is on
+    """LPIPS (Zhang et al. 2018, AlexNet) of two images (3 H W) in 0..1, if all it needs is on
     this disk; else None.
 
     It takes the package `lpips` and its backbone's weights in torch.hub's folder of checkpoints.

@@ -26,14 +26,14 @@ class Toy:
     """Blobs that can be dragged; runs in a millisecond.
 
     Args:
-        side: of the picture in pixels; features have half as many cells.
+        side: of the image in pixels; features have half as many cells.
         blobs: how many, at least 1.
         lookalike: 0..1; how much the second blob's signature is that of the first (1 = twins).
-        light: the light's slope, relative change over half the picture's width. It multiplies all
-            features: where it fades the picture pales to grey.
+        light: the light's slope, relative change over half the image's width. It multiplies all
+            features: where it fades the image pales to grey.
         opaque: whether blobs hide each other instead of adding up.
         width: σ of a blob, in pixels.
-        channels: of the features; the first three are also the picture's colours.
+        channels: of the features; the first three are also the image's colours.
         seed: of the signatures.
     """
 
@@ -56,7 +56,7 @@ class Toy:
         return torch.device("cpu")
 
     def sample(self, seed: int) -> Tensor:
-        """A latent (blobs 2): centres (x, y), well inside the picture and apart from
+        """A latent (blobs 2): centres (x, y), well inside the image and apart from
         each other.
         """
         random = torch.Generator().manual_seed(seed)
@@ -68,7 +68,7 @@ class Toy:
             if len(centres) == self.blobs:
                 return centres.round()
         raise ValueError(
-            f"{self.blobs} blobs of width {self.width:g} px have no room in a picture of"
+            f"{self.blobs} blobs of width {self.width:g} px have no room in an image of"
             f" {self.side} px; take fewer or smaller blobs, or a larger side"
         )
 
@@ -78,7 +78,7 @@ class Toy:
         return View(features, features, self.size, lambda: self.finish(now))
 
     def finish(self, latent: Tensor) -> Tensor:
-        """The picture (3 side side) in 0..1."""
+        """The image (3 side side) in 0..1."""
         return torch.sigmoid(2 * self._paint(latent.detach(), self.side)[:3])
 
     def signatures(self) -> Tensor:

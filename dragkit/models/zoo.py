@@ -2,7 +2,7 @@
 ones, which you bring.
 
 ``dragkit.models.zoo.public()`` is a table of public StyleGAN2 generators: where to get each file,
-its licence, what to drag on its pictures. Nothing is ever downloaded.
+its licence, what to drag on its images. Nothing is ever downloaded.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ SETTINGS = ("name", "feature_block", "rows", "space", "truncation")
 PUBLIC = DATA / "public.json"
 NO_GENERATOR = {  # what an entry of another "kind" is, for who tries to drag it
     "landmarks": (
-        "reads landmarks from a picture and paints none: open it with"
+        "reads landmarks from an image and paints none: open it with"
         " dragkit.tasks.landmarks.landmark_network()"
     ),
     "trace": (

@@ -1,4 +1,4 @@
-"""The widgets' pictures as matplotlib figures, with axes and units, for reading and for print.
+"""The widgets' images as matplotlib figures, with axes and units, for reading and for print.
 
 The figures are made without pyplot: they show themselves in a notebook, and can be saved with
 ``figure.savefig("step.png")``.
@@ -7,7 +7,7 @@ The figures are made without pyplot: they show themselves in a notebook, and can
 from .inversion import inversion as inversion
 from .learning import learning as learning
 from .features import features as features
-from .features import pictures as pictures
+from .features import images as images
 from .features import scores as scores
 from .runs import ablation as ablation
 from .runs import compare as compare

@@ -31,10 +31,10 @@ def scores(frame: Frame | Step, handle: int = 0) -> Plot:
     figure = Plot(figsize=(1.4 + 3 * len(maps), 3.9), layout="constrained")
     many = figure.subplots(1, len(maps), squeeze=False)[0]
     for axes, (name, window) in zip(many, maps.items()):
-        picture = _window(axes, name, window, frame.centre[handle].numpy(), frame.stride)
+        image = _window(axes, name, window, frame.centre[handle].numpy(), frame.stride)
     many[0].set_ylabel("y (px)")
     figure.suptitle(f"scores of handle {handle}, step {frame.index}", fontsize=11)
-    bar = figure.colorbar(picture, ax=many, ticks=[0, 1])
+    bar = figure.colorbar(image, ax=many, ticks=[0, 1])
     bar.ax.set_yticklabels(["worst", "best in\nthe window"])
     lines = {line.get_label(): line for axes in many for line in axes.lines}
     figure.legend(lines.values(), lines.keys(), loc="outside lower center", ncols=3, frameon=False)
@@ -43,7 +43,7 @@ def scores(frame: Frame | Step, handle: int = 0) -> Plot:
 
 def features(views: View | Sequence[View], names: Sequence[str] | None = None) -> Photo:
     """Features as colours: the first three principal components as red, green and blue; axes in
-    pixels of the picture.
+    pixels of the image.
 
     The colours are fixed by the first view, so the same content keeps its colour along a run.
 
@@ -74,8 +74,8 @@ def features(views: View | Sequence[View], names: Sequence[str] | None = None) -
     return figure
 
 
-def pictures(named: Mapping[str, Any], side: int | None = None, axes_in: str = "px") -> Photo:
-    """Pictures side by side under their names, (3 H W) in 0..1, uint8 (H W 3) or Pillow's, each on
+def images(named: Mapping[str, Any], side: int | None = None, axes_in: str = "px") -> Photo:
+    """Images side by side under their names, (3 H W) in 0..1, uint8 (H W 3) or Pillow's, each on
     axes of its own places.
 
     Args:
@@ -86,19 +86,19 @@ def pictures(named: Mapping[str, Any], side: int | None = None, axes_in: str = "
         ValueError: there are none, or one has another shape.
     """
     if not named:
-        raise ValueError("there are no pictures to show; give a dict of name and picture")
+        raise ValueError("there are no images to show; give a dict of name and image")
     figure = Photo(figsize=(0.5 + 2.2 * len(named), 2.8), layout="constrained")
-    for axes, (name, picture) in zip(
+    for axes, (name, image) in zip(
         figure.subplots(1, len(named), squeeze=False)[0], named.items()
     ):
         pixels = (
-            picture.detach().cpu().movedim(0, -1).numpy()
-            if isinstance(picture, Tensor)
-            else np.asarray(picture)
+            image.detach().cpu().movedim(0, -1).numpy()
+            if isinstance(image, Tensor)
+            else np.asarray(image)
         )
         if pixels.ndim != 3 or pixels.shape[2] != 3:
             raise ValueError(
-                f"{name!r} has shape {tuple(np.shape(picture))}; a picture is a tensor (3 H W) or"
+                f"{name!r} has shape {tuple(np.shape(image))}; an image is a tensor (3 H W) or"
                 " an array (H W 3)"
             )
         scale = side / pixels.shape[0] if side else 1
@@ -116,7 +116,7 @@ def _window(axes: Axes, name: str, window: np.ndarray, near: np.ndarray, stride:
     """One map of a window around `near` (2), its cells `stride` pixels wide, with its peaks."""
     radius, half, (x, y) = len(window) // 2, stride * len(window) / 2, near.tolist()
     extent = (x - half, x + half, y + half, y - half)
-    picture = axes.imshow(stretched(window), cmap="viridis", extent=extent, vmin=0, vmax=1)
+    image = axes.imshow(stretched(window), cmap="viridis", extent=extent, vmin=0, vmax=1)
     for cell, style, label in zip(peaks(window), ("o", "D"), ("best", "runner-up")):
         if cell:
             place = (x + stride * (cell[1] - radius), y + stride * (cell[0] - radius))
@@ -130,4 +130,4 @@ def _window(axes: Axes, name: str, window: np.ndarray, near: np.ndarray, stride:
     raw = f"{known.min():.3g} … {known.max():.3g}" if len(known) else "no score"
     axes.set(xlim=extent[:2], ylim=extent[2:], xlabel="x (px)")
     axes.set_title(f"{name}: {raw}", fontsize=10)
-    return picture
+    return image

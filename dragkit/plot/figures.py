@@ -32,7 +32,7 @@ class Plot(Figure):
 
 
 class Photo(Figure):
-    """The same for figures that are mostly picture: JPEG keeps notebooks small."""
+    """The same for figures that are mostly image: JPEG keeps notebooks small."""
 
     def _repr_jpeg_(self) -> bytes:
         out = BytesIO()

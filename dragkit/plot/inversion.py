@@ -1,4 +1,4 @@
-"""A picture of yours and what a model made of it, as a figure."""
+"""An image of yours and what a model made of it, as a figure."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ def inversion(found, before=None) -> Photo:
     """The target, what was found, four times their difference, and the PSNR and the loss over the
     iterations of both stages.
 
-    Grey in the difference is none; a colour is what the found picture has too much of. Axes in
+    Grey in the difference is none; a colour is what the found image has too much of. Axes in
     pixels; the PSNR is in dB, and its dots are the best of each stage.
 
     Args:
         found: what ``dk.invert`` or ``dk.tune`` returned.
-        before: what ``dk.invert`` had found, to be shown too beside the tuned picture.
+        before: what ``dk.invert`` had found, to be shown too beside the tuned image.
 
     Raises:
         ValueError: `found` is no inversion, or one that has not begun.
@@ -31,19 +31,19 @@ def inversion(found, before=None) -> Photo:
                 f"{one!r} holds no inversion; give what dragkit.invert or dragkit.tune returned"
             )
     shown = {"found": found} if before is None else {"found": before, "tuned": found}
-    pictures = {"target": found.target} | {
+    images = {"target": found.target} | {
         f"{name}, {one.quality}": one.image for name, one in shown.items()
     }
-    pictures[f"difference x {TIMES}"] = ((found.image - found.target) * TIMES + 0.5).clamp(0, 1)
+    images[f"difference x {TIMES}"] = ((found.image - found.target) * TIMES + 0.5).clamp(0, 1)
     curves = bool(found.losses)  # of a diffusion model there are none
     figure = Photo(
-        figsize=(2.2 * len(pictures) + (3.9 if curves else 0.5), 2.7), layout="constrained"
+        figsize=(2.2 * len(images) + (3.9 if curves else 0.5), 2.7), layout="constrained"
     )
     many = figure.subplots(
-        1, len(pictures) + curves, width_ratios=[1] * len(pictures) + [1.3] * curves
+        1, len(images) + curves, width_ratios=[1] * len(images) + [1.3] * curves
     )
-    for axes, (name, picture) in zip(many, pictures.items()):
-        axes.imshow(_pixels(picture))
+    for axes, (name, image) in zip(many, images.items()):
+        axes.imshow(_pixels(image))
         axes.set_title(name, fontsize=10)
         axes.set(xlabel="x (px)", ylabel="y (px)" if axes is many[0] else "")
     if curves:
@@ -72,5 +72,5 @@ def _curves(left: Axes, found) -> None:
         axes.spines["top"].set_visible(False)
 
 
-def _pixels(picture: Tensor) -> np.ndarray:
-    return picture.detach().cpu().permute(1, 2, 0).numpy()
+def _pixels(image: Tensor) -> np.ndarray:
+    return image.detach().cpu().permute(1, 2, 0).numpy()

@@ -40,7 +40,7 @@ def learning(view: View, memory, edit: Edit, handle: int = 0, n: int = 4) -> Pho
             .cpu()
             .numpy()
         )
-        picture = axes.imshow(
+        image = axes.imshow(
             scores / max(scores.max(), 1e-12),
             cmap="viridis",
             vmin=0,
@@ -50,7 +50,7 @@ def learning(view: View, memory, edit: Edit, handle: int = 0, n: int = 4) -> Pho
         axes.plot(*edit.handles[handle].tolist(), "+", color="white", ms=12, mew=1.5)
         axes.set_title(f"iteration {moment}, best {scores.max():.2g}", fontsize=10)
         axes.set(xlabel="x (px)", ylabel="y (px)" if axes is many[0] else "")
-    bar = figure.colorbar(picture, ax=many, ticks=[0, 1], extend="min", fraction=0.05)
+    bar = figure.colorbar(image, ax=many, ticks=[0, 1], extend="min", fraction=0.05)
     bar.ax.set_yticklabels(["0", "best"])
     curve.semilogy(losses, color=BLUE)
     curve.plot(moments, losses[moments], "o", color=ORANGE)

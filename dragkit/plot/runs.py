@@ -16,13 +16,13 @@ from .figures import COLOURS, SHADE, Photo, Plot, handle_of, light, need, tidy
 
 
 def step(frame: Frame | Step) -> Photo:
-    """One step: the picture with handles (dots), targets (rings) and mask; axes in pixels of the
-    picture.
+    """One step: the image with handles (dots), targets (rings) and mask; axes in pixels of the
+    image.
     """
     frame = light(frame)
     figure = Photo(figsize=(4, 4), layout="constrained")
     axes = figure.add_subplot()
-    _picture(axes, frame, None)
+    _image(axes, frame, None)
     axes.set(title=f"step {frame.index}", xlabel="x (px)", ylabel="y (px)")
     return figure
 
@@ -57,11 +57,11 @@ def filmstrip(trace: Trace, n: int = 6) -> Photo:
     """
     need(trace)
     if n < 1:
-        raise ValueError(f"n is {n}; a filmstrip needs at least one picture")
+        raise ValueError(f"n is {n}; a filmstrip needs at least one image")
     places = np.unique(np.linspace(0, len(trace) - 1, n).round().astype(int))
     figure = Photo(figsize=(1.7 * len(places), 1.95), layout="constrained")
     for axes, place in zip(figure.subplots(1, len(places), squeeze=False)[0], places):
-        _picture(axes, trace[place], trace.path(place), bold=1.8)
+        _image(axes, trace[place], trace.path(place), bold=1.8)
         axes.set_title(f"step {trace[place].index}", fontsize=9)
         axes.set_axis_off()
     return figure
@@ -157,7 +157,7 @@ def ablation(runs: Mapping[str, Trace]) -> Photo:
 
     Raises:
         ValueError: there is no run, one is empty, or they did not begin with the same edit of the
-            same picture.
+            same image.
     """
     if not runs:
         raise ValueError('there is no run to draw; give each a name, such as {"block 64": trace}')
@@ -171,14 +171,14 @@ def ablation(runs: Mapping[str, Trace]) -> Photo:
     figure = Photo(figsize=(1.9 * across, 2.3 * down), layout="compressed")
     for i, (caption, frame) in enumerate(shown.items()):
         axes = figure.add_subplot(down, across, i + 1)
-        _picture(axes, frame, None, bold=1.5)
+        _image(axes, frame, None, bold=1.5)
         axes.set_title(caption, fontsize=9)
         axes.set_axis_off()
     return figure
 
 
 def _same_start(runs: Mapping[str, Trace]) -> None:
-    """Raise ValueError where one start picture could not stand for all runs."""
+    """Raise ValueError where one start image could not stand for all runs."""
     for trace in runs.values():
         need(trace)
     first, *others = ((name, trace[0]) for name, trace in runs.items())
@@ -193,7 +193,7 @@ def _same_start(runs: Mapping[str, Trace]) -> None:
         # of 255: devices round differently
         if a.shape != b.shape or not np.allclose(a, b, atol=2):
             raise ValueError(
-                f"the runs {first[0]!r} and {name!r} began with different pictures; start both"
+                f"the runs {first[0]!r} and {name!r} began with different images; start both"
                 " from the same latent"
             )
 
@@ -213,6 +213,6 @@ def _threshold(axes: Axes, trace: Trace, handle: int, colour: str, name: str | N
         axes.plot(steps, values, "--", color=colour, lw=1.2, label=name)
 
 
-def _picture(axes: Axes, frame: Frame, path: np.ndarray | None, bold: float = 1) -> None:
+def _image(axes: Axes, frame: Frame, path: np.ndarray | None, bold: float = 1) -> None:
     height, width = frame.image.shape[:2]
     axes.imshow(frame.paint(path, bold=bold), extent=(-0.5, width - 0.5, height - 0.5, -0.5))

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-Size = tuple[int, int]  # (height, width) of the picture in pixels
+Size = tuple[int, int]  # (height, width) of the image in pixels
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,7 +31,7 @@ class Edit:
     Raises:
         ValueError: no handle, counts that differ, two handles on one pixel, a coordinate or
             distance that is not finite, a mask that is empty or not 0/1. Whether the points lie in
-            a picture is checked by :meth:`fit`.
+            an image is checked by :meth:`fit`.
     """
 
     handles: Tensor
@@ -58,7 +58,7 @@ class Edit:
             )
 
     def fit(self, size: Size) -> Edit:
-        """Return this edit if it fits a picture of `size` (height, width), else raise a
+        """Return this edit if it fits an image of `size` (height, width), else raise a
         ValueError.
         """
         height, width = size
@@ -67,12 +67,12 @@ class Edit:
                 if not (0 <= x <= width - 1 and 0 <= y <= height - 1):
                     swap = 0 <= y <= width - 1 and 0 <= x <= height - 1
                     raise ValueError(
-                        f"{name} {i} at ({x:g}, {y:g}) is outside the {width}×{height} picture; "
+                        f"{name} {i} at ({x:g}, {y:g}) is outside the {width}×{height} image; "
                         "points are (x, y) in pixels" + (", did you swap them?" if swap else "")
                     )
         if self.mask is not None and tuple(self.mask.shape) != (height, width):
             raise ValueError(
-                f"mask has shape {tuple(self.mask.shape)}; the picture needs (height, width) ="
+                f"mask has shape {tuple(self.mask.shape)}; the image needs (height, width) ="
                 f" {(height, width)}"
             )
         return self

@@ -28,8 +28,8 @@ class View:
         hold: (c h w) what must stay put outside the mask, read as :attr:`anchor`; for a GAN the
             features themselves. Or a function that makes it, where that costs something: called
             once, when a mask asks for it.
-        size: (height, width) of the picture in pixels.
-        render: makes the picture; called once, by :attr:`image`, when somebody looks.
+        size: (height, width) of the image in pixels.
+        render: makes the image; called once, by :attr:`image`, when somebody looks.
     """
 
     features: Tensor
@@ -44,13 +44,13 @@ class View:
 
     @cached_property
     def image(self) -> Tensor:
-        """The picture (3 H W) in 0..1, without gradient."""
+        """The image (3 H W) in 0..1, without gradient."""
         with torch.no_grad():
             return self.render()
 
     def __repr__(self) -> str:
         return (
-            f"View(features {tuple(self.features.shape)}, picture {self.size[1]}×{self.size[0]})"
+            f"View(features {tuple(self.features.shape)}, image {self.size[1]}×{self.size[0]})"
         )
 
 
@@ -87,7 +87,7 @@ class TrackResult:
         points: (n 2) where the content of each handle is now, (x, y) in pixels.
         confidence: (n) how sure the tracker is; NaN where it does not measure that.
         scores: (n k k) the score window around the last point, or around `centre`; row = y, higher
-            is better, NaN off the picture.
+            is better, NaN off the image.
         memory: what to look for next time; only the tracker that made it knows its type.
         maps: by name, what the scores were made of, each (n k k) like them.
         stride: pixels between neighbours in `scores`.

@@ -53,7 +53,7 @@ def read(path: str | Path) -> tuple[list[Frame], dict[str, Any]]:
         with np.load(path.with_suffix(".npz"), allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
         if len(arrays["image"]) != len(text["steps"]):
-            raise ValueError(f"{len(text['steps'])} steps, but {len(arrays['image'])} pictures")
+            raise ValueError(f"{len(text['steps'])} steps, but {len(arrays['image'])} images")
         edit = Edit.from_dict(text["edit"])
         return [_frame(edit, step, arrays, i) for i, step in enumerate(text["steps"])], text
     except FileNotFoundError as error:

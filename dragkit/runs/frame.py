@@ -43,7 +43,7 @@ class Frame:
 
     @classmethod
     def of(cls, step: Step) -> Frame:
-        """Render the step's picture and drop its view."""
+        """Render the step's image and drop its view."""
         image = step.view.image.movedim(0, -1).mul(255).round().byte().cpu().numpy()
         track = step.track
         optimiser = {
@@ -85,7 +85,7 @@ class Frame:
     def paint(
         self, path: np.ndarray | None = None, handle: int | None = None, **look: Any
     ) -> Image.Image:
-        """The picture with handles, targets and mask drawn in.
+        """The image with handles, targets and mask drawn in.
 
         Args:
             path: (steps n 2) the handles' way so far: ``trace.path(i)``.

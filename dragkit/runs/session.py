@@ -25,7 +25,7 @@ class Session:
     a rewind left behind are kept in ``session.past``.
 
     Raises:
-        ValueError: at once, if the edit does not fit the model's picture.
+        ValueError: at once, if the edit does not fit the model's image.
     """
 
     def __init__(self, model, latent: Tensor, edit: Edit, **method: Any) -> None:
@@ -150,11 +150,11 @@ class Session:
                 f"{path} begins at step {trace[0].index}; a session needs a run from its start,"
                 " look at it as a Trace"
             )
-        picture, latent = trace[0].image.shape[:2], tuple(trace[0].latent.shape)
+        image, latent = trace[0].image.shape[:2], tuple(trace[0].latent.shape)
         expected = tuple(model.sample(0).shape)
-        if picture != tuple(model.size) or latent != expected:
+        if image != tuple(model.size) or latent != expected:
             raise ValueError(
-                f"{path} was made by another model: its pictures are {picture} and its latents"
+                f"{path} was made by another model: its images are {image} and its latents"
                 f" {latent}, this model's {tuple(model.size)} and {expected}; load the model that"
                 " the file names"
             )
@@ -170,7 +170,7 @@ class Session:
 def retrack(
     model, trace: Trace, tracker: Tracker, trust: Gate | None = None, arrive: float = 1.0
 ) -> Trace:
-    """What `tracker` would have said about a recorded run: the same pictures, its own points.
+    """What `tracker` would have said about a recorded run: the same images, its own points.
 
     It learns on the first frame and follows its points from the handles on, one look at every
     recorded latent; the run's own tracker gives the run's own points. Latents and losses stay
@@ -241,7 +241,7 @@ def _recorded(model, frame: Frame, device) -> View:
         ) from error
     if tuple(view.size) != frame.image.shape[:2]:
         raise ValueError(
-            f"the run was made by another model: its pictures are {frame.image.shape[:2]}, this"
+            f"the run was made by another model: its images are {frame.image.shape[:2]}, this"
             f" model's {tuple(view.size)}"
         )
     return view

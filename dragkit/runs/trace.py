@@ -49,9 +49,9 @@ class Trace:
         """The record of a loop of your own: what it yielded, as pairs of a latent and its points,
         one (x, y) or (n 2).
 
-        The pictures are rendered anew from the latents. What such a loop does not tell is not made
+        The images are rendered anew from the latents. What such a loop does not tell is not made
         up: the confidence is NaN, there are no losses and no score windows.
-        :func:`dragkit.runs.session.retrack` says what a tracker sees on the same pictures.
+        :func:`dragkit.runs.session.retrack` says what a tracker sees on the same images.
 
         Raises:
             ValueError: points that are not one for each handle of the edit.
@@ -182,12 +182,12 @@ class Trace:
         if path.suffix != suffix:
             raise ValueError(f"{path} must end in {suffix}")
         self._must_have_steps()
-        pictures = [
+        images = [
             np.asarray(f.paint(self.path(i), size=size))
             for i, f in enumerate(tqdm(self.frames, path.name, unit="frame"))
         ]
         path.parent.mkdir(parents=True, exist_ok=True)
-        iio.imwrite(path, pictures, **settings)
+        iio.imwrite(path, images, **settings)
         return path
 
     def _must_have_steps(self) -> None:

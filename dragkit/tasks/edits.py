@@ -10,7 +10,7 @@ many 0s and so on. Masks are few large areas, so this takes hundreds of bytes wh
 at 128 px.
 
 FreeDragBench's lines are read too, ``{"seed": 7, "points": {"handle": [[y, x]], "target": [[y,
-x]]}}``: theirs are (row, column), they have no names, and their points belong to the picture they
+x]]}}``: theirs are (row, column), they have no names, and their points belong to the image they
 were picked in (512 px).
 """
 
@@ -35,7 +35,7 @@ NEEDED = ("name", "seed", "handles", "targets")
 
 @dataclass(frozen=True, eq=False)
 class Task:
-    """One edit of one seed's picture.
+    """One edit of one seed's image.
 
     Args:
         seed: of the latent to start from: ``model.sample(seed)``.

@@ -1,12 +1,12 @@
-r"""The landmark network: where the lion's nose, chin, ears … are in a picture, read from its
+r"""The landmark network: where the lion's nose, chin, ears … are in an image, read from its
 pixels alone.
 
 Benchmarks need to know where a point really went, and a tracker cannot be its own judge. This
 small network was trained on renders, whose landmarks are known exactly, and sees neither latents
-nor features. It paints a score map per landmark, a quarter of the picture's side, and answers with
+nor features. It paints a score map per landmark, a quarter of the image's side, and answers with
 the map's mean place (soft-argmax):
 
-    p = softmax(score),    point = Σ_c p_c · c,    c: the cells' centres in pixels of the picture.
+    p = softmax(score),    point = Σ_c p_c · c,    c: the cells' centres in pixels of the image.
 
 Its own error is in its card, ``data/landmarks.json``.
 """
@@ -22,9 +22,9 @@ from torch.nn import functional as F
 
 from ..models import zoo
 
-SIZE = 128  # side of the pictures, in pixels
+SIZE = 128  # side of the images, in pixels
 CELL = 4  # side of a score map's cell, in pixels
-RING = 1  # cells around the picture, so that points at its very border are means too
+RING = 1  # cells around the image, so that points at its very border are means too
 
 
 def cells(height: int, width: int) -> Tensor:
@@ -41,7 +41,7 @@ def soft_argmax(scores: Tensor) -> Tensor:
 
 
 class LandmarkNetwork(nn.Module):
-    """Pictures in, points out: ``network(image)[network.names.index("nose")]`` is the nose (x, y).
+    """Images in, points out: ``network(image)[network.names.index("nose")]`` is the nose (x, y).
 
     Convolutions down to 8 cells a side, which see the whole lion, and back up to 32, which know
     where its edges are.
@@ -59,7 +59,7 @@ class LandmarkNetwork(nn.Module):
         self.score = nn.Conv2d(32, len(names), 3, padding=1 + RING)
 
     def scores(self, images: Tensor) -> Tensor:
-        """Score maps (b k 34 34) of pictures (b 3 128 128): 32 cells a side, and the ring."""
+        """Score maps (b k 34 34) of images (b 3 128 128): 32 cells a side, and the ring."""
         fine = self.fine((images - 0.5).contiguous(memory_format=torch.channels_last))
         middle = self.middle(fine)
         middle = self.middle_up(middle + _double(self.coarse(middle)))
@@ -69,7 +69,7 @@ class LandmarkNetwork(nn.Module):
         """Where the landmarks are.
 
         Args:
-            image: one picture (3 128 128) or several (b 3 128 128), floats in 0..1.
+            image: one image (3 128 128) or several (b 3 128 128), floats in 0..1.
 
         Returns:
             Points (k 2), or (b k 2), in the order of `names`: pixels (x, y), pixel centres at
@@ -77,16 +77,16 @@ class LandmarkNetwork(nn.Module):
             landmark gets a guess; the network does not say which are covered.
 
         Raises:
-            ValueError: another shape, or whole numbers (a picture in 0..255).
+            ValueError: another shape, or whole numbers (an image in 0..255).
         """
         if image.ndim not in (3, 4) or image.shape[-3:] != (3, SIZE, SIZE):
             raise ValueError(
-                f"the picture has shape {tuple(image.shape)}; the landmark network reads (3 {SIZE}"
+                f"the image has shape {tuple(image.shape)}; the landmark network reads (3 {SIZE}"
                 f" {SIZE}) or (b 3 {SIZE} {SIZE})"
             )
         if not image.is_floating_point():
             raise ValueError(
-                f"the picture is {image.dtype}; give floats in 0..1, such as image / 255"
+                f"the image is {image.dtype}; give floats in 0..1, such as image / 255"
             )
         points = soft_argmax(self.scores(image if image.ndim == 4 else image[None]))
         return points if image.ndim == 4 else points[0]
@@ -103,7 +103,7 @@ def _double(x: Tensor) -> Tensor:
 
 @lru_cache(maxsize=4)
 def landmark_network(device: str = "cpu") -> LandmarkNetwork:
-    """The bundled network, opened once for each device; frozen, so gradients reach the picture
+    """The bundled network, opened once for each device; frozen, so gradients reach the image
     only.
 
     Raises:

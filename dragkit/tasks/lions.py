@@ -2,8 +2,8 @@ r"""DragGAN's landmark protocol, on lions: drag 1, 5 and all landmarks of one li
 are in another pose.
 
 The pose is that of another seed: turn, place, size and mouth, the first `POSE` factors of the
-world. The lion stays itself, so the generator has a picture with every landmark on its target. As
-DragGAN does with dlib, one network reads all pictures: where the landmarks are at the start, in
+world. The lion stays itself, so the generator has an image with every landmark on its target. As
+DragGAN does with dlib, one network reads all images: where the landmarks are at the start, in
 the pose to reach, and after the drag. So what it and the generator both misplace cancels. The
 world says which landmarks are visible, and where the lions are.
 """
@@ -23,7 +23,7 @@ from .landmarks import landmark_network
 from ..records import Edit, Step
 from ..worlds.lion import FACTORS, Lion
 from .edits import Task
-from ..bench.metrics import has_lookalike, mean_distance, pictures
+from ..bench.metrics import has_lookalike, mean_distance, images
 
 POSE = 7  # yaw, pitch, roll, x, y, size, mouth
 COUNTS = (1, 5, 17)  # handles of a pair's edits, as far as so many are visible
@@ -94,8 +94,8 @@ def pairs_of(seed: int, counts: tuple[int, ...] = COUNTS) -> list[Task]:
 
 @torch.no_grad()
 def read(model: Model, latent: Tensor) -> Tensor:
-    """Where the landmark network sees the landmarks (17 2) in the picture of `latent`, in pixels,
-    within the picture.
+    """Where the landmark network sees the landmarks (17 2) in the image of `latent`, in pixels,
+    within the image.
     """
     return (
         landmark_network(str(model.device))(model.finish(latent))
@@ -121,7 +121,7 @@ def truth(model: Model, task: Task, start: Tensor, last: Step) -> dict[str, floa
 
     Both are means over the handles, with the landmarks where the landmark network sees them. Also
     `length`, how far the edit asks to go (px), `lookalike`, the share of handles that have one,
-    and those of :func:`metrics.pictures`.
+    and those of :func:`metrics.images`.
     """
     network = landmark_network(str(model.device))
     seen = read(model, last.latent)[[network.names.index(name) for name in task.landmarks]]
@@ -137,7 +137,7 @@ def truth(model: Model, task: Task, start: Tensor, last: Step) -> dict[str, floa
             .item()
         )
     length = mean_distance(task.edit.handles, task.edit.targets)
-    return errors | {"length": length, "lookalike": lookalike} | pictures(model, task, start, last)
+    return errors | {"length": length, "lookalike": lookalike} | images(model, task, start, last)
 
 
 def _apart(order: list[int], points: np.ndarray) -> list[int]:

@@ -1,8 +1,8 @@
 """Rendered lions and where their landmarks are, exactly: what diffusion models are measured on,
-for they take any picture.
+for they take any image.
 
 A pair is that of :mod:`dragkit.tasks.lions`, a lion and the same lion in another one's pose, but
-both are rendered: the picture to reach is known to the pixel.
+both are rendered: the image to reach is known to the pixel.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from ..worlds.lion import Lion
 from . import lions
 
 TRUNCATION = 0.7  # as of the generator's seeds
-# seed of what is measured: the models' training pictures are made of the same numbers from 0 on
+# seed of what is measured: the models' training images are made of the same numbers from 0 on
 FIRST = 100_001
 
 
@@ -30,7 +30,7 @@ class Pair:
     """A lion before and after.
 
     Attributes:
-        before, after: its pictures (3 size size) in 0..1.
+        before, after: its images (3 size size) in 0..1.
         edit: some of its landmarks from where they are to where they shall be, with the mask of
             what may move.
         landmarks: their names.
@@ -49,7 +49,7 @@ def posed(seed: int, t: float = 1.0) -> Lion:
     return Lion.from_normal(TRUNCATION * ((1 - t) * start + t * end))
 
 
-def picture(lion: Lion, size: int) -> Tensor:
+def image(lion: Lion, size: int) -> Tensor:
     """The render (3 size size) in 0..1."""
     return torch.from_numpy(np.asarray(lion.render(size).image, np.float32))
 
@@ -69,7 +69,7 @@ def pair(seed: int, count: int, size: int) -> Pair:
     ).float()[0, 0]
     edit = Edit(start.points[chosen].clip(0, size - 1), end.points[chosen].clip(0, size - 1), mask)
     return Pair(
-        picture(before, size), picture(after, size), edit, tuple(start.names[i] for i in chosen)
+        image(before, size), image(after, size), edit, tuple(start.names[i] for i in chosen)
     )
 
 
@@ -81,7 +81,7 @@ def _apart(order: list[int], points: np.ndarray) -> list[int]:
 
 @torch.no_grad()
 def read(image: Tensor, names: tuple[str, ...]) -> Tensor:
-    """Where the landmark network sees `names` (n 2) in a picture (3 h h), in its pixels; it is
+    """Where the landmark network sees `names` (n 2) in an image (3 h h), in its pixels; it is
     enlarged to the network's 128 px.
     """
     network, side = landmark_network(), image.shape[-1]

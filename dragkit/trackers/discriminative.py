@@ -76,11 +76,11 @@ class Discriminative:
     known and what is our choice.
 
     Args:
-        radius: of the square window, for a 512-px picture (DragGAN's 12). This one, `label` and
+        radius: of the square window, for a 512-px image (DragGAN's 12). This one, `label` and
             `region` count in strides where there is a `stride`.
         fusion: λ, 1 = the learned map alone, 0 = nearest neighbour.
-        label: σ of the Gaussian label, in pixels of a 512-px picture.
-        region: radius of the window to learn on, for a 512-px picture; ``None`` = the whole map.
+        label: σ of the Gaussian label, in pixels of a 512-px image.
+        region: radius of the window to learn on, for a 512-px image; ``None`` = the whole map.
         solver: "adam" takes gradient steps from f_i / ‖f_i‖², "ridge" solves for the minimum.
         ridge: μ, in units of the features' mean square.
         lr, iterations: Adam's.
@@ -117,7 +117,7 @@ class Discriminative:
             raise ValueError(f"iterations is {self.iterations!r}; give a whole number")
 
     def check(self, size: Size) -> None:
-        """Raise ValueError where a radius is below one pixel in a picture of `size`."""
+        """Raise ValueError where a radius is below one pixel in an image of `size`."""
         for radius in (self.radius, self.region):
             if radius is not None:
                 reach(radius, self.stride, size)

@@ -1,7 +1,7 @@
-r"""Optical flow between two pictures: an estimator is any function ``(a, b) -> flow``, and
+r"""Optical flow between two images: an estimator is any function ``(a, b) -> flow``, and
 :func:`check_estimator` tries one.
 
-a and b are pictures (3 H W) in 0..1. The flow (2 H W) is in pixels, first dx, then dy: what is at
+a and b are images (3 H W) in 0..1. The flow (2 H W) is in pixels, first dx, then dy: what is at
 p in a lies at p + flow(p) in b.
 """
 
@@ -38,7 +38,7 @@ def dis(a: Tensor, b: Tensor) -> Tensor:
             f"optical flow by dense inverse search needs OpenCV: {INSTALL}"
         ) from error
 
-    grey = [(picture.detach().cpu().mean(0) * 255).round().byte().numpy() for picture in (a, b)]
+    grey = [(image.detach().cpu().mean(0) * 255).round().byte().numpy() for image in (a, b)]
     flow = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM).calc(*grey, None)
     return torch.from_numpy(flow).movedim(-1, 0).to(a)
 
@@ -48,7 +48,7 @@ class Raft:
     """RAFT (Teed & Deng 2020) as torchvision builds it, with weights from a file that you have:
     ``Raft("raft_small.pth", "small")``.
 
-    Small pictures are enlarged to 128 px, and sides padded to multiples of eight. torchvision is
+    Small images are enlarged to 128 px, and sides padded to multiples of eight. torchvision is
     not among dragkit's own packages: it must fit your build of torch.
 
     Args:
@@ -134,7 +134,7 @@ def check_estimator(estimator: Estimator) -> None:
 
 
 def moved(shift: tuple[int, int], side: int = 64) -> tuple[Tensor, Tensor]:
-    """A smooth random picture (3 side side), and the same moved by `shift` (x, y) in
+    """A smooth random image (3 side side), and the same moved by `shift` (x, y) in
     whole pixels.
     """
     noise = torch.rand(1, 3, side + 32, side + 32, generator=torch.Generator().manual_seed(0))
@@ -152,7 +152,7 @@ def _check(estimator: Estimator, flow: Tensor, shift: Tensor) -> None:
     if not isinstance(flow, Tensor) or tuple(flow.shape) != (2, side, side):
         found = tuple(flow.shape) if hasattr(flow, "shape") else type(flow).__name__
         raise ValueError(
-            f"the estimator {name} returned {found} for pictures (3 {side} {side}); a flow is a"
+            f"the estimator {name} returned {found} for images (3 {side} {side}); a flow is a"
             f" tensor (2 {side} {side}), first dx, then dy"
         )
     if not flow.isfinite().all():
@@ -162,7 +162,7 @@ def _check(estimator: Estimator, flow: Tensor, shift: Tensor) -> None:
         return
     swapped, small = seen.flip(0), seen * side / 2
     guess = (
-        "its sign is turned: it must lead from the first picture to the second"
+        "its sign is turned: it must lead from the first image to the second"
         if (seen + shift).norm() <= 0.5 * shift.norm()
         else (
             "dx and dy are swapped"

@@ -1,9 +1,9 @@
-r"""Trackers that look at the pictures: optical flow between two of them, and particle video over
+r"""Trackers that look at the images: optical flow between two of them, and particle video over
 several.
 
 DragGAN's paper put them in the place of its own tracking (its table 1): the same motion
 supervision, another answer to "where is the point now". They know nothing of features, need the
-picture painted at every step, and small errors add up.
+image painted at every step, and small errors add up.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from ..records import Edit, Size, TrackResult, View
 from .estimators import Estimator, check_estimator, dis
 from .nearest import NearestNeighbor, Template
 
-# pictures (t 3 H W) in 0..1 and points (n 2) in the first → their places (t n 2)
+# images (t 3 H W) in 0..1 and points (n 2) in the first → their places (t n 2)
 Follower = Callable[[Tensor, Tensor], Tensor]
 
 
@@ -29,13 +29,13 @@ class Reference:
     """What optical flow remembers.
 
     Attributes:
-        picture: (3 H W) that the next flow begins from, and
+        image: (3 H W) that the next flow begins from, and
         points: (n 2) where the handles were in it.
         age: looks since then.
         template: the handles' first features, where nearest neighbours refine the answer.
     """
 
-    picture: Tensor
+    image: Tensor
     points: Tensor
     age: int
     template: Template | None
@@ -46,20 +46,20 @@ class OpticalFlow:
     r"""The points go where the pixels go: :math:`p ← p + v(p)`, with the flow v read at the old
     point.
 
-    The confidence is not measured: NaN. A point that the flow carries out of the picture stays at
+    The confidence is not measured: NaN. A point that the flow carries out of the image stays at
     its border. Source: DragGAN, table 1 (RAFT); the policies and the refinement are those of
     students' projects.
 
     Args:
-        estimator: two pictures → flow: :func:`dis`, :class:`Raft`, or a function of your own
+        estimator: two images → flow: :func:`dis`, :class:`Raft`, or a function of your own
             (:mod:`dragkit.trackers.estimators`). It is tried on a known motion before the first
             step.
-        policy: "frame": from the last picture to this one, so its errors add up. "reference": from
-            one picture that is kept, so each answer has one error alone, but must see the whole
+        policy: "frame": from the last image to this one, so its errors add up. "reference": from
+            one image that is kept, so each answer has one error alone, but must see the whole
             motion at once.
-        every: looks after which "reference" takes the present picture for the one to keep; not
+        every: looks after which "reference" takes the present image for the one to keep; not
             while a point is at the border.
-        refine: radius of a window, for a 512-px picture, in which the nearest neighbour of the
+        refine: radius of a window, for a 512-px image, in which the nearest neighbour of the
             handle's first feature corrects the answer; None leaves it as it is.
 
     Raises:
@@ -74,7 +74,7 @@ class OpticalFlow:
     def __post_init__(self) -> None:
         if not callable(self.estimator):
             raise ValueError(
-                f"estimator is {self.estimator!r}; give a function of two pictures, such as dis"
+                f"estimator is {self.estimator!r}; give a function of two images, such as dis"
             )
         if self.policy not in ("frame", "reference"):
             raise ValueError(f'unknown policy {self.policy!r}; choose "frame" or "reference"')
@@ -82,24 +82,24 @@ class OpticalFlow:
             raise ValueError(f"every is {self.every!r}; give a whole number of looks from 1 on")
 
     def check(self, size: Size) -> None:
-        """Raise ValueError where the window is below one pixel in a picture of `size`."""
+        """Raise ValueError where the window is below one pixel in an image of `size`."""
         if self.refine is not None:
             NearestNeighbor(self.refine).check(size)
 
     def start(self, view: View, edit: Edit) -> Reference:
-        """Keep the first picture, after a trial of the estimator."""
+        """Keep the first image, after a trial of the estimator."""
         check_estimator(self.estimator)
         template = None if self.refine is None else NearestNeighbor(self.refine).start(view, edit)
         return Reference(view.image, edit.handles, 0, template)
 
     def find(self, view: View, memory: Reference, near: Tensor) -> TrackResult:
-        """Follow the flow from the picture that is kept to this one."""
+        """Follow the flow from the image that is kept to this one."""
         if not inside(memory.points, view.size).all():
             raise ValueError(
-                f"the reference has points outside the picture: {memory.points.tolist()}; begin"
+                f"the reference has points outside the image: {memory.points.tolist()}; begin"
                 " anew from points inside"
             )
-        flow = self.estimator(memory.picture, view.image)
+        flow = self.estimator(memory.image, view.image)
         points = _within(memory.points + sample(flow, memory.points, view.size), view.size)
         found = _seen(points, None)
         if memory.template is not None:
@@ -117,23 +117,23 @@ class OpticalFlow:
 
 @dataclass(frozen=True, eq=False)
 class Reel:
-    """What particle video remembers: the last `pictures` (t 3 H W), and the handles' `places` in
+    """What particle video remembers: the last `images` (t 3 H W), and the handles' `places` in
     them (t n 2).
     """
 
-    pictures: Tensor
+    images: Tensor
     places: Tensor
 
 
 @dataclass(frozen=True)
 class Particles:
-    """Points followed through the last few pictures at once, as PIPs (DragGAN's table 1) or
+    """Points followed through the last few images at once, as PIPs (DragGAN's table 1) or
     CoTracker do. The confidence is NaN.
 
     Args:
-        film: pictures (t 3 H W) in 0..1 and points (n 2), in pixels of the first one → their
+        film: images (t 3 H W) in 0..1 and points (n 2), in pixels of the first one → their
             places (t n 2): your call of such a model.
-        length: how many pictures it gets at most (PIPs: 8).
+        length: how many images it gets at most (PIPs: 8).
 
     Raises:
         ValueError: a length below 2; at a look, places of another shape.
@@ -145,30 +145,30 @@ class Particles:
     def __post_init__(self) -> None:
         if not isinstance(self.length, int) or isinstance(self.length, bool) or self.length < 2:
             raise ValueError(
-                f"length is {self.length!r}; give a whole number of pictures from 2 on"
+                f"length is {self.length!r}; give a whole number of images from 2 on"
             )
 
     def start(self, view: View, edit: Edit) -> Reel:
-        """Keep the first picture."""
+        """Keep the first image."""
         return Reel(view.image[None], edit.handles[None])
 
     def find(self, view: View, memory: Reel, near: Tensor) -> TrackResult:
-        """Follow the points through the kept pictures to this one."""
-        pictures = torch.cat([memory.pictures, view.image[None]])
-        places = self.film(pictures, memory.places[0])
-        expected = (len(pictures), *near.shape)
+        """Follow the points through the kept images to this one."""
+        images = torch.cat([memory.images, view.image[None]])
+        places = self.film(images, memory.places[0])
+        expected = (len(images), *near.shape)
         if tuple(places.shape) != expected:
             raise ValueError(
-                f"the film gave places {tuple(places.shape)}; for {len(pictures)} pictures and"
+                f"the film gave places {tuple(places.shape)}; for {len(images)} images and"
                 f" {len(near)} points they are {expected}"
             )
         points = _within(places[-1].to(near), view.size)
         keep = slice(-(self.length - 1), None)
-        return _seen(points, Reel(pictures[keep], torch.cat([memory.places, points[None]])[keep]))
+        return _seen(points, Reel(images[keep], torch.cat([memory.places, points[None]])[keep]))
 
 
 def _within(points: Tensor, size: Size) -> Tensor:
-    """Points (n 2), those outside the picture brought to its border."""
+    """Points (n 2), those outside the image brought to its border."""
     return points.clamp(min=0).minimum(points.new_tensor([size[1] - 1, size[0] - 1]))
 
 

@@ -1,4 +1,4 @@
-"""A tracker by itself, without a drag: what it says of pictures in a row."""
+"""A tracker by itself, without a drag: what it says of images in a row."""
 
 from __future__ import annotations
 

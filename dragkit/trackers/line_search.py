@@ -80,7 +80,7 @@ class LineSearch:
     Args:
         radius: of the square Ω in places (official code: 1 for GANs, 4 for diffusion models),
             `stride` pixels apart (3 and 2).
-        hop: how far a goal may go in one sub-motion, for a 512-px picture (12 to 16 and 10).
+        hop: how far a goal may go in one sub-motion, for a 512-px image (12 to 16 and 10).
         expected: l in the features' own units. The official code has a table of them by model (0.3
             and 0.4 for GANs, 1 for diffusion models); None measures it (our choice): `share` of
             what the template differs from its surroundings, the mean of L on the first view at

@@ -34,7 +34,7 @@ class NearestNeighbor:
     start.
 
     Args:
-        radius: of the square window, for a 512-px picture (paper: 12); with a `stride`, in those.
+        radius: of the square window, for a 512-px image (paper: 12); with a `stride`, in those.
         norm: 1 as in the paper, 2 as in the official code.
         strict: the window ends before the radius, as in the paper; else it includes it, as in the
             code.
@@ -51,10 +51,10 @@ class NearestNeighbor:
             raise ValueError(f"unknown norm {self.norm!r}; choose 1 or 2")
 
     def check(self, size: Size) -> None:
-        """Raise ValueError where the radius is below one pixel in a picture of `size`."""
+        """Raise ValueError where the radius is below one pixel in an image of `size`."""
         if reach(self.radius, self.stride, size)[0] - self.strict < 1:
             raise ValueError(
-                f"radius {self.radius:g}, strict, leaves a window of one pixel in a picture of"
+                f"radius {self.radius:g}, strict, leaves a window of one pixel in an image of"
                 f" {size[0]} px; use a larger one"
             )
 

@@ -15,7 +15,7 @@ def look(view: View, near: Tensor, radius: int, stride: float = 1) -> tuple[Tens
     """The pixels (n k k 2) of the windows around `near` (n 2), k = 2 radius + 1, `stride` apart,
     and their features (n k k c).
 
-    Beyond the picture's border the features are NaN, and so is every score made of them.
+    Beyond the image's border the features are NaN, and so is every score made of them.
     """
     pixels = window(near, radius, stride)
     features = sample(view.features.detach(), pixels, view.size)

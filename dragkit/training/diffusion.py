@@ -2,7 +2,7 @@ r"""Train the bundled diffusion model: ``python -m dragkit.training.diffusion --
 runs/lion-diffusion``.
 
 A UNet in pixel space (Ho et al. 2020), made cheap for a laptop: squares of 2x2 pixels become
-channels, so a 64-px picture is a latent of 12 channels on 32x32 cells. It learns to predict the
+channels, so a 64-px image is a latent of 12 channels on 32x32 cells. It learns to predict the
 velocity (Salimans & Ho 2022):
 
     z_t = √ᾱ_t x + √(1 - ᾱ_t) ε,    L = mean ‖UNet(z_t, t) - (√ᾱ_t ε - √(1 - ᾱ_t) x)‖²,    t
@@ -43,9 +43,9 @@ from ..models.diffusion.ddim import Road, road
 from ..models.diffusion.pixel_unet import SCHEDULE, decode, encode, network, save_network, scheduler
 from . import pairs
 
-SIZE = 64  # of the pictures
+SIZE = 64  # of the images
 SAVE_SECONDS = 240
-HALF_LIFE = 4000  # of the averaged weights, in pictures
+HALF_LIFE = 4000  # of the averaged weights, in images
 
 
 def every_time(device: str = "cpu") -> Road:
@@ -79,13 +79,13 @@ class Trainer:
             ThreadPoolExecutor(workers, initializer=torch.set_num_threads, initargs=(1,)),
         )
 
-    def step(self, pictures: Tensor, done: float) -> float:
-        """Learn from uint8 `pictures` (b 3 64 64) when the part `done` of the run is over; returns
+    def step(self, images: Tensor, done: float) -> float:
+        """Learn from uint8 `images` (b 3 64 64) when the part `done` of the run is over; returns
         L.
         """
         # so that a resumed run draws what an unbroken one would have
         torch.manual_seed(self.images)
-        x = encode(pictures.to(self.device).float() / 255)
+        x = encode(images.to(self.device).float() / 255)
         noise, t = (
             torch.randn_like(x),
             torch.randint(len(self.levels.times), (len(x),), device=self.device),
@@ -140,7 +140,7 @@ def rate(done: float) -> float:
 
 
 @torch.no_grad()
-def sheet(unet: UNet2DModel, pictures: np.ndarray, count: int, steps: int = 25) -> Image.Image:
+def sheet(unet: UNet2DModel, images: np.ndarray, count: int, steps: int = 25) -> Image.Image:
     """`count` samples, 16 a row, over as many renders."""
     way, device = road(scheduler(), steps, unet.device), unet.device
     z = torch.randn(
@@ -153,25 +153,25 @@ def sheet(unet: UNet2DModel, pictures: np.ndarray, count: int, steps: int = 25) 
     for _, z in way.travel(lambda z, t: unet(z, t).sample, z, steps, 0):
         pass
     made = decode(z).mul(255).round().byte().cpu().numpy()
-    tiles = np.concatenate([made, pictures[:count]])
+    tiles = np.concatenate([made, images[:count]])
     tiles = tiles.reshape(-1, 16, 3, SIZE, SIZE).transpose(0, 3, 1, 4, 2)
     return Image.fromarray(tiles.reshape(-1, 16 * SIZE, 3))
 
 
 def save(
-    trainer: Trainer, out: Path, pictures: np.ndarray, settings: dict, samples: int = 16
+    trainer: Trainer, out: Path, images: np.ndarray, settings: dict, samples: int = 16
 ) -> None:
     """Write the state, a sheet of samples, the averaged network and its card."""
     torch.save(trainer.state(), out / "state.part")
     (out / "state.part").replace(out / "state.pt")
-    sheet(trainer.ema, pictures, samples).save(out / "samples.png")
+    sheet(trainer.ema, images, samples).save(out / "samples.png")
     save_network(trainer.ema, out / "lion-diffusion.safetensors")
     card = {
         "model": (
-            "UNet2DModel of diffusers on 2x2 pixel-unshuffled pictures, unconditional,"
+            "UNet2DModel of diffusers on 2x2 pixel-unshuffled images, unconditional,"
             " v-prediction"
         ),
-        "data": f"{len(pictures)} pictures of dragkit's own procedural lion",
+        "data": f"{len(images)} images of dragkit's own procedural lion",
         "licence": "MIT",
         "resolution": SIZE,
         "parameters": sum(p.numel() for p in trainer.ema.parameters()),
@@ -186,20 +186,20 @@ def save(
     (out / "lion-diffusion.json").write_text(json.dumps(card, indent=2) + "\n", encoding="utf-8")
 
 
-def train(trainer: Trainer, pictures: np.ndarray, out: Path, settings: dict) -> None:
-    """Go on until `settings["until"]` pictures are seen, saving as it goes and when it
+def train(trainer: Trainer, images: np.ndarray, out: Path, settings: dict) -> None:
+    """Go on until `settings["until"]` images are seen, saving as it goes and when it
     is stopped.
     """
     batch, until = settings["batch"], settings["until"]
     saved = last = time.monotonic()
-    bar = tqdm(total=until, initial=trainer.images, desc="diffusion", unit="picture")
+    bar = tqdm(total=until, initial=trainer.images, desc="diffusion", unit="image")
     recent = []
     try:
         while trainer.images < until:
             chosen = np.random.RandomState(trainer.images // batch).choice(
-                len(pictures), batch, replace=False
+                len(images), batch, replace=False
             )
-            recent.append(trainer.step(torch.from_numpy(pictures[chosen]), trainer.images / until))
+            recent.append(trainer.step(torch.from_numpy(images[chosen]), trainer.images / until))
             now = time.monotonic()
             trainer.seconds, last = trainer.seconds + now - last, now
             bar.update(batch)
@@ -209,10 +209,10 @@ def train(trainer: Trainer, pictures: np.ndarray, out: Path, settings: dict) -> 
                     {"images": trainer.images, "loss": round(float(np.mean(recent)), 5)}
                 )
                 recent.clear()
-                save(trainer, out, pictures, settings)
+                save(trainer, out, images, settings)
                 saved = last = time.monotonic()
     finally:
-        save(trainer, out, pictures, settings)
+        save(trainer, out, images, settings)
         bar.close()
 
 
@@ -227,8 +227,8 @@ def main(arguments: list[str] | None = None) -> None:
         default=Path("runs/lion-diffusion"),
         help="folder of the run; goes on from what is there",
     )
-    parser.add_argument("--pictures", type=int, default=24_000, help="how many lions to render")
-    parser.add_argument("--until", type=int, default=130_000, help="pictures seen in all")
+    parser.add_argument("--images", type=int, default=24_000, help="how many lions to render")
+    parser.add_argument("--until", type=int, default=130_000, help="images seen in all")
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--lr", type=float, default=1e-3)
     parser.add_argument(
@@ -244,7 +244,7 @@ def main(arguments: list[str] | None = None) -> None:
         parser.error(f"--batch {options.batch} does not divide among {workers} workers")
     options.out.mkdir(parents=True, exist_ok=True)
     settings = {k: v for k, v in vars(options).items() if k not in ("out", "device", "workers")}
-    pictures = pairs.prepare(options.out / "pictures.npy", options.pictures, SIZE)
+    images = pairs.prepare(options.out / "images.npy", options.images, SIZE)
     torch.manual_seed(0)
     torch.set_num_threads(1)
     torch.set_flush_denormal(True)  # numbers next to zero are slow on a CPU, and worth nothing
@@ -253,7 +253,7 @@ def main(arguments: list[str] | None = None) -> None:
         trainer.restore(
             torch.load(options.out / "state.pt", map_location=options.device, weights_only=True)
         )
-    train(trainer, pictures, options.out, settings)
+    train(trainer, images, options.out, settings)
 
 
 if __name__ == "__main__":

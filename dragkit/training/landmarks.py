@@ -2,7 +2,7 @@ r"""Train the bundled landmark network: ``python -m dragkit.training.landmarks -
 runs/landmarks``.
 
 It learns from renders, half of them uniform random lions, half truncated ones such as the
-generator paints, each with its exact landmarks t. Pictures are blurred, brightened and made noisy
+generator paints, each with its exact landmarks t. Images are blurred, brightened and made noisy
 at random, because generated ones are softer than renders. With p the softmax of a score map and c
 its cells,
 
@@ -10,7 +10,7 @@ its cells,
 
 the second term keeps a map in one spot. The run writes ``state.pt`` (to go on from),
 ``landmarks.safetensors`` and its card ``landmarks.json`` with the error on renders and on
-generated pictures that it has not seen.
+generated images that it has not seen.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ from ..worlds.lion import LANDMARKS, Lion
 from . import pairs
 
 SAVE_SECONDS = 150
-# first seeds of the renders; the generator's own pictures have small ones
+# first seeds of the renders; the generator's own images have small ones
 LEARN, HELD_OUT = 1_000_000, 2_000_000
 
 
@@ -57,7 +57,7 @@ def truth(lion: Lion) -> np.ndarray:
 
 
 def render(seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """The picture of `lion(seed)`, uint8 (3 128 128), and its `truth`."""
+    """The image of `lion(seed)`, uint8 (3 128 128), and its `truth`."""
     image = lion(seed).render(SIZE).image
     return (image * 255).round().clip(0, 255).astype(np.uint8), truth(lion(seed))
 
@@ -66,21 +66,21 @@ def prepare(folder: Path, first: int, count: int) -> tuple[np.ndarray, np.ndarra
     """Render seeds first..first+count-1, or open what is there: uint8 (count 3 128 128), truth
     (count k 2).
     """
-    paths = [folder / f"{name}_{first}_{count}.npy" for name in ("pictures", "truth")]
+    paths = [folder / f"{name}_{first}_{count}.npy" for name in ("images", "truth")]
     if not paths[1].exists():  # it is written last
-        pictures = np.lib.format.open_memmap(paths[0], "w+", np.uint8, (count, 3, SIZE, SIZE))
+        images = np.lib.format.open_memmap(paths[0], "w+", np.uint8, (count, 3, SIZE, SIZE))
         points = np.empty((count, len(LANDMARKS), 2), np.float32)
         with ProcessPoolExecutor() as pool:
             rendered = pool.map(render, range(first, first + count), chunksize=64)
-            for i, made in enumerate(tqdm(rendered, "rendering", count, unit="picture")):
-                pictures[i], points[i] = made
-        pictures.flush()
+            for i, made in enumerate(tqdm(rendered, "rendering", count, unit="image")):
+                images[i], points[i] = made
+        images.flush()
         np.save(paths[1], points)
     return np.load(paths[0], mmap_mode="r"), np.load(paths[1])
 
 
 def augment(images: Tensor) -> Tensor:
-    """Half of the pictures (b 3 h w) blurred by σ in 0.3..1.2 px; each made brighter, flatter or
+    """Half of the images (b 3 h w) blurred by σ in 0.3..1.2 px; each made brighter, flatter or
     noisier at random.
     """
     b = len(images)
@@ -105,10 +105,10 @@ def loss(scores: Tensor, points: Tensor) -> Tensor:
 
 
 def batch(data: tuple[np.ndarray, np.ndarray], step: int, count: int) -> tuple[Tensor, Tensor]:
-    """Batch `step`, always the same one: pictures (count 3 h w) in 0..1 and their true points."""
-    pictures, points = data
-    chosen = np.random.RandomState(step).choice(len(pictures), count, replace=False)
-    return torch.from_numpy(pictures[chosen]).float() / 255, torch.from_numpy(points[chosen])
+    """Batch `step`, always the same one: images (count 3 h w) in 0..1 and their true points."""
+    images, points = data
+    chosen = np.random.RandomState(step).choice(len(images), count, replace=False)
+    return torch.from_numpy(images[chosen]).float() / 255, torch.from_numpy(points[chosen])
 
 
 def rate(done: float, lr: float) -> float:
@@ -120,7 +120,7 @@ def rate(done: float, lr: float) -> float:
 
 @dataclass
 class Run:
-    """A network in training: how many pictures it has seen, and the seconds that took."""
+    """A network in training: how many images it has seen, and the seconds that took."""
 
     network: LandmarkNetwork
     optimiser: torch.optim.Optimizer
@@ -158,12 +158,12 @@ class Run:
 
 
 def train(run: Run, data: tuple[np.ndarray, np.ndarray], path: Path, settings: dict) -> None:
-    """Go on until `settings["until"]` pictures are seen, saving to `path` as it goes and when it
+    """Go on until `settings["until"]` images are seen, saving to `path` as it goes and when it
     is stopped.
     """
     run.network.train()
     saved = last = time.monotonic()
-    bar = tqdm(total=settings["until"], initial=run.images, desc="landmarks", unit="picture")
+    bar = tqdm(total=settings["until"], initial=run.images, desc="landmarks", unit="image")
     try:
         while run.images < settings["until"]:
             error = run.step(data, settings)
@@ -179,21 +179,21 @@ def train(run: Run, data: tuple[np.ndarray, np.ndarray], path: Path, settings: d
         bar.close()
 
 
-def distances(network: LandmarkNetwork, pictures: Tensor, points: np.ndarray) -> np.ndarray:
+def distances(network: LandmarkNetwork, images: Tensor, points: np.ndarray) -> np.ndarray:
     """How far each landmark is read from its true point (n k), in pixels; NaN where covered."""
     device = next(network.parameters()).device
-    read = torch.cat([network(chunk.to(device)).cpu() for chunk in pictures.split(50)])
+    read = torch.cat([network(chunk.to(device)).cpu() for chunk in images.split(50)])
     return np.linalg.norm(read.numpy() - points, axis=-1)
 
 
 def generated(count: int) -> tuple[Tensor, np.ndarray]:
-    """The bundled lion's pictures of seeds 0..count-1, and the landmarks of the lions that it was
+    """The bundled lion's images of seeds 0..count-1, and the landmarks of the lions that it was
     taught to paint.
     """
     model = load("lion", device="cpu")
-    pictures = torch.stack([model.finish(model.sample(seed)) for seed in range(count)])
+    images = torch.stack([model.finish(model.sample(seed)) for seed in range(count)])
     lions = [Lion.of_latent(model.sample_z(seed), model.truncation) for seed in range(count)]
-    return pictures, np.stack([truth(lion) for lion in lions])
+    return images, np.stack([truth(lion) for lion in lions])
 
 
 def summary(distance: np.ndarray) -> dict[str, dict[str, float]]:
@@ -208,14 +208,14 @@ def summary(distance: np.ndarray) -> dict[str, dict[str, float]]:
 
 
 def errors(network: LandmarkNetwork, held_out: tuple[np.ndarray, np.ndarray], count: int) -> dict:
-    """How far the network is off on held-out renders and on `count` generated pictures."""
-    pictures, points = held_out
+    """How far the network is off on held-out renders and on `count` generated images."""
+    images, points = held_out
     return {
-        "unit": f"pixels of a picture of {SIZE} px; only landmarks that are not covered",
+        "unit": f"pixels of an image of {SIZE} px; only landmarks that are not covered",
         "renders": {
             "of": f"{len(points)} renders that it has not learnt from",
             **summary(
-                distances(network, torch.from_numpy(np.array(pictures)).float() / 255, points)
+                distances(network, torch.from_numpy(np.array(images)).float() / 255, points)
             ),
         },
         "generated": {
@@ -237,7 +237,7 @@ def card(run: Run, error: dict, settings: dict) -> dict:
         "resolution": SIZE,
         "parameters": sum(p.numel() for p in parameters),
         "data": (
-            f"{settings['pictures']} renders of dragkit's own procedural lion, half of them"
+            f"{settings['images']} renders of dragkit's own procedural lion, half of them"
             " uniform, half truncated"
         ),
         "licence": "MIT",
@@ -261,7 +261,7 @@ def main(arguments: list[str] | None = None) -> None:
         default=Path("runs/landmarks"),
         help="folder of the run; goes on from what is there",
     )
-    parser.add_argument("--pictures", type=int, default=24_000, help="how many lions to render")
+    parser.add_argument("--images", type=int, default=24_000, help="how many lions to render")
     parser.add_argument(
         "--held-out", type=int, default=2_000, help="how many more to measure the error on"
     )
@@ -269,19 +269,19 @@ def main(arguments: list[str] | None = None) -> None:
         "--generated",
         type=int,
         default=500,
-        help="how many of the bundled lion's pictures to measure it on",
+        help="how many of the bundled lion's images to measure it on",
     )
-    parser.add_argument("--until", type=int, default=64_000, help="pictures seen in all")
+    parser.add_argument("--until", type=int, default=64_000, help="images seen in all")
     parser.add_argument("--batch", type=int, default=32)
     parser.add_argument("--lr", type=float, default=3e-3)
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     options = parser.parse_args(arguments)
-    if options.pictures < options.batch:
-        parser.error(f"--pictures {options.pictures} is less than a batch of {options.batch}")
+    if options.images < options.batch:
+        parser.error(f"--images {options.images} is less than a batch of {options.batch}")
     options.out.mkdir(parents=True, exist_ok=True)
     settings = {k: v for k, v in vars(options).items() if k not in ("out", "device")}
     held_out = prepare(options.out, HELD_OUT, options.held_out)
-    data = prepare(options.out, LEARN, options.pictures)
+    data = prepare(options.out, LEARN, options.images)
     torch.manual_seed(0)
     torch.set_flush_denormal(True)  # numbers next to zero are slow on a CPU, and worth nothing
     network = LandmarkNetwork(tuple(LANDMARKS)).to(

@@ -1,7 +1,7 @@
-r"""Pictures of lions with the latents they belong to: what the bundled generator learns from.
+r"""Images of lions with the latents they belong to: what the bundled generator learns from.
 
-A generator usually sees pictures without their latents, and needs millions of them. This world's
-factors are known, so a latent can be tied to its picture. With ẑ the latent at unit second moment
+A generator usually sees images without their latents, and needs millions of them. This world's
+factors are known, so a latent can be tied to its image. With ẑ the latent at unit second moment
 (what StyleGAN2's mapping network sees), ψ the truncation and Φ the normal distribution function,
 
     factor = low + (high - low) · Φ(ψ · ẑ),
@@ -41,7 +41,7 @@ def lion(z: np.ndarray, truncation: float) -> Lion:
 
 
 def render(index: int, size: int = 128) -> np.ndarray:
-    """The `index`-th picture, uint8 (3 size size)."""
+    """The `index`-th image, uint8 (3 size size)."""
     image = lion(*latents(index)).render(size).image
     return (image * 255).round().clip(0, 255).astype(np.uint8)
 
@@ -53,11 +53,11 @@ def prepare(path: Path, count: int, size: int) -> np.ndarray:
     if path.exists() and np.load(path, mmap_mode="r").shape == (count, 3, size, size):
         return np.load(path, mmap_mode="r")
     part = path.with_suffix(".part")
-    pictures = np.lib.format.open_memmap(part, "w+", np.uint8, (count, 3, size, size))
+    images = np.lib.format.open_memmap(part, "w+", np.uint8, (count, 3, size, size))
     with ProcessPoolExecutor() as pool:
         rendered = pool.map(render, range(count), [size] * count, chunksize=64)
-        for i, picture in enumerate(tqdm(rendered, "rendering", count, unit="picture")):
-            pictures[i] = picture
-    pictures.flush()
+        for i, image in enumerate(tqdm(rendered, "rendering", count, unit="image")):
+            images[i] = image
+    images.flush()
     part.replace(path)
     return np.load(path, mmap_mode="r")

@@ -1,8 +1,8 @@
 r"""Train the bundled lion: ``python -m dragkit.training.stylegan2 --out runs/lion``.
 
-StyleGAN2, grown from 32 px, trained by two teachers. The *pair* teacher knows which picture
-belongs to a latent (:mod:`dragkit.training.pairs`) and asks for that picture; the *adversarial*
-one, at the last size, asks for pictures that a discriminator D takes for renders (Goodfellow et
+StyleGAN2, grown from 32 px, trained by two teachers. The *pair* teacher knows which image
+belongs to a latent (:mod:`dragkit.training.pairs`) and asks for that image; the *adversarial*
+one, at the last size, asks for images that a discriminator D takes for renders (Goodfellow et
 al., non-saturating):
 
     L_G = mean c|G(z) - x| + mean |∇G(z) - ∇x| + λ softplus(-D(G(z))),
@@ -41,13 +41,13 @@ SAVE_SECONDS = 150
 W_SCALE = 1 / 8  # of the published w: see `published`
 
 
-def batches(pictures: np.ndarray, batch: int, size: int, device: str, start: int):
-    """Endless (z, ψ, pictures at `size` px in -1..1); batch `start` is always the same one."""
+def batches(images: np.ndarray, batch: int, size: int, device: str, start: int):
+    """Endless (z, ψ, images at `size` px in -1..1); batch `start` is always the same one."""
     while True:
-        chosen = np.sort(np.random.RandomState(start).choice(len(pictures), batch, replace=False))
+        chosen = np.sort(np.random.RandomState(start).choice(len(images), batch, replace=False))
         start += 1
         z, truncation = zip(*map(pairs.latents, chosen))
-        real = torch.from_numpy(pictures[chosen]).to(device).float() / 127.5 - 1
+        real = torch.from_numpy(images[chosen]).to(device).float() / 127.5 - 1
         real = F.interpolate(real, size=size, mode="area").contiguous(
             memory_format=torch.channels_last
         )
@@ -55,7 +55,7 @@ def batches(pictures: np.ndarray, batch: int, size: int, device: str, start: int
         yield as_tensor(z), as_tensor(truncation), real
 
 
-def sheet(trainer: Trainer, pictures: np.ndarray, rows: int = 4, columns: int = 12) -> Image.Image:
+def sheet(trainer: Trainer, images: np.ndarray, rows: int = 4, columns: int = 12) -> Image.Image:
     """`rows` of seeds at truncation 0.7 over two rows of renders."""
     z = np.stack(
         [np.random.RandomState(s).randn(trainer.ema.mapping.z_dim) for s in range(rows * columns)]
@@ -63,7 +63,7 @@ def sheet(trainer: Trainer, pictures: np.ndarray, rows: int = 4, columns: int = 
     device = next(trainer.ema.parameters()).device
     with torch.no_grad():
         made = trainer.ema(torch.tensor(z, dtype=torch.float32, device=device), 0.7).cpu()
-    real = torch.from_numpy(np.array(pictures[: 2 * columns])).float() / 127.5 - 1
+    real = torch.from_numpy(np.array(images[: 2 * columns])).float() / 127.5 - 1
     real = F.interpolate(real, size=trainer.size, mode="area")
     tiles = torch.cat([made, real]).add(1).mul(127.5).round().clamp(0, 255).byte().numpy()
     tiles = tiles.reshape(rows + 2, columns, *tiles.shape[1:]).transpose(0, 3, 1, 4, 2)
@@ -74,7 +74,7 @@ def published(generator: Generator, scale: float = W_SCALE) -> dict[str, Tensor]
     """The state dict with w made `scale` times as long, and the affine layers that read it as much
     stronger.
 
-    The pictures stay the same to the last bit. What changes is how far a drag's Adam step of the
+    The images stay the same to the last bit. What changes is how far a drag's Adam step of the
     published size (1e-3) goes: w's unit is a matter of convention, and this lion's is large.
     """
     state = {
@@ -89,21 +89,21 @@ def published(generator: Generator, scale: float = W_SCALE) -> dict[str, Tensor]
     }
 
 
-def save(trainer: Trainer, out: Path, pictures: np.ndarray, settings: dict) -> None:
+def save(trainer: Trainer, out: Path, images: np.ndarray, settings: dict) -> None:
     """Write the state, a sheet of samples, the averaged generator and its card."""
     torch.save(trainer.state(), out / "state.part")
     (out / "state.part").replace(out / "state.pt")
-    sheet(trainer, pictures).save(out / "samples.png")
+    sheet(trainer, images).save(out / "samples.png")
     save_file(published(trainer.ema), out / "lion.safetensors")
     card = {
         "model": "StyleGAN2 (skip architecture, constant noise)",
-        "data": f"{len(pictures)} pictures of dragkit's own procedural lion, each with its latent",
+        "data": f"{len(images)} images of dragkit's own procedural lion, each with its latent",
         "licence": "MIT",
         "resolution": trainer.size,
         "feature_block": min(64, trainer.size),
         "w_scale": W_SCALE,
         "objective": (
-            "pairs (picture of the latent), then also adversarial (R1) from adversarial_from"
+            "pairs (image of the latent), then also adversarial (R1) from adversarial_from"
             " images on"
         ),
         "images_seen": trainer.images,
@@ -121,7 +121,7 @@ def save(trainer: Trainer, out: Path, pictures: np.ndarray, settings: dict) -> N
 
 def train(
     trainer: Trainer,
-    pictures: np.ndarray,
+    images: np.ndarray,
     until: int,
     adversarial: float,
     out: Path,
@@ -129,9 +129,9 @@ def train(
 ) -> None:
     """Run one size up to `until` images seen in all, saving as it goes and when it is stopped."""
     device, batch = next(trainer.g.parameters()).device.type, settings["batch"]
-    stream = batches(pictures, batch, trainer.size, device, start=trainer.images // batch)
+    stream = batches(images, batch, trainer.size, device, start=trainer.images // batch)
     saved = last = time.monotonic()
-    bar = tqdm(total=until, initial=trainer.images, desc=f"{trainer.size} px", unit="picture")
+    bar = tqdm(total=until, initial=trainer.images, desc=f"{trainer.size} px", unit="image")
     try:
         while trainer.images < until:
             losses = trainer.step(*next(stream), adversarial)
@@ -149,10 +149,10 @@ def train(
                         **losses,
                     }
                 )
-                save(trainer, out, pictures, settings)
+                save(trainer, out, images, settings)
                 saved = last = time.monotonic()
     finally:
-        save(trainer, out, pictures, settings)
+        save(trainer, out, images, settings)
         bar.close()
 
 
@@ -167,9 +167,9 @@ def main(arguments: list[str] | None = None) -> None:
         default=Path("runs/lion"),
         help="folder of the run; goes on from what is there",
     )
-    parser.add_argument("--pictures", type=int, default=24_000, help="how many lions to render")
+    parser.add_argument("--images", type=int, default=24_000, help="how many lions to render")
     parser.add_argument(
-        "--sizes", type=int, nargs="+", default=[32, 64, 128], help="picture sides, growing"
+        "--sizes", type=int, nargs="+", default=[32, 64, 128], help="image sides, growing"
     )
     parser.add_argument(
         "--until",
@@ -198,7 +198,7 @@ def main(arguments: list[str] | None = None) -> None:
         )
     options.out.mkdir(parents=True, exist_ok=True)
     settings = {k: v for k, v in vars(options).items() if k not in ("out", "device")}
-    pictures = pairs.prepare(options.out / "pictures.npy", options.pictures, options.sizes[-1])
+    images = pairs.prepare(options.out / "images.npy", options.images, options.sizes[-1])
     state = None
     if (options.out / "state.pt").exists():
         state = torch.load(
@@ -223,11 +223,11 @@ def main(arguments: list[str] | None = None) -> None:
         trainer = grown
         if size == options.sizes[-1]:
             train(
-                trainer, pictures, min(until, options.adversarial_from), 0, options.out, settings
+                trainer, images, min(until, options.adversarial_from), 0, options.out, settings
             )
-            train(trainer, pictures, until, options.adversarial, options.out, settings)
+            train(trainer, images, until, options.adversarial, options.out, settings)
         else:
-            train(trainer, pictures, until, 0, options.out, settings)
+            train(trainer, images, until, 0, options.out, settings)
 
 
 if __name__ == "__main__":

@@ -57,7 +57,7 @@ def patches(*images: Tensor) -> list[Tensor]:
 
 
 def fake(g: Generator, z: Tensor, truncation: Tensor) -> Tensor:
-    """Pictures of latent pairs z (b 2 z_dim): coarse rows of w+ from the first, the rest from the
+    """Images of latent pairs z (b 2 z_dim): coarse rows of w+ from the first, the rest from the
     second.
     """
     w = g.mapping(z.flatten(0, 1)).view(*z.shape[:2], -1)
@@ -102,7 +102,7 @@ class Trainer:
         self.d_optimiser = torch.optim.Adam(self.d.parameters(), lr / 2, betas=(0.0, 0.99))
 
     def grow_from(self, smaller: "Trainer") -> None:
-        """Take over a smaller generator; the new block starts by adding nothing to its picture."""
+        """Take over a smaller generator; the new block starts by adding nothing to its image."""
         nn.init.zeros_(getattr(self.g.synthesis, f"b{self.size}").torgb.weight)
         self.ema.load_state_dict(self.g.state_dict())
         self.g.load_state_dict(smaller.g.state_dict(), strict=False)

@@ -52,7 +52,7 @@ def guard(method: Callable) -> Callable:
 
 
 class Notice:
-    """A line of text under a picture: what to do, what goes on, what went wrong."""
+    """A line of text under an image: what to do, what goes on, what went wrong."""
 
     def __init__(self, width: int) -> None:
         self.line = W.HTML(
@@ -86,9 +86,9 @@ class Notice:
 
 
 class Shown:
-    """How the widgets appear in a notebook: live, and with a still picture that is saved with it.
+    """How the widgets appear in a notebook: live, and with a still image that is saved with it.
 
-    A widget has `box` (what is shown live), `still()` (a Pillow picture) and a short `repr`. A
+    A widget has `box` (what is shown live), `still()` (a Pillow image) and a short `repr`. A
     cell gets two outputs: the live one, and the still behind an empty widget, so that a page
     without a kernel shows it and a live page does not. That one alone is updated: to update the
     live one would build its view anew, losing the focus and the place on the page.
@@ -107,7 +107,7 @@ class Shown:
         return png(self.still())
 
     def _repr_mimebundle_(self, include=None, exclude=None) -> dict:
-        return self._bundle(self.box, repr(self)) | self._picture()
+        return self._bundle(self.box, repr(self)) | self._image()
 
     def _ipython_display_(self) -> None:
         from IPython.display import display
@@ -115,23 +115,23 @@ class Shown:
         display(
             self._bundle(
                 self.box,
-                f"{type(self).__name__}: live where a kernel runs; here its last picture.",
+                f"{type(self).__name__}: live where a kernel runs; here its last image.",
             ),
             raw=True,
         )
         self._shelf = display(self._still_bundle(), raw=True, display_id=True)
 
     def refresh_still(self) -> None:
-        """Put the present picture into the notebook, so that it is what gets saved."""
+        """Put the present image into the notebook, so that it is what gets saved."""
         if self._shelf is not None:
             self._shelf.update(self._still_bundle(), raw=True)
 
     def _still_bundle(self) -> dict:
         if self._nothing is None:
             self._nothing = W.Box(layout=W.Layout(display="none"))
-        return self._bundle(self._nothing, repr(self)) | self._picture()
+        return self._bundle(self._nothing, repr(self)) | self._image()
 
-    def _picture(self) -> dict:
+    def _image(self) -> dict:
         return {"image/jpeg": b64encode(encode(self.still(), fine=True)).decode()}
 
     def _bundle(self, widget: W.Widget, text: str) -> dict:

@@ -1,4 +1,4 @@
-"""What every widget draws on: safe drawing, and a surface for pictures that hears the mouse."""
+"""What every widget draws on: safe drawing, and a surface for images that hears the mouse."""
 
 from __future__ import annotations
 
@@ -44,12 +44,12 @@ def batch():
 
 
 class Surface:
-    """A canvas that shows pictures and tells where in them the mouse, pen or finger is.
+    """A canvas that shows images and tells where in them the mouse, pen or finger is.
 
     Args:
-        picture: (height, width) of the model's pictures, in pixels.
+        image: (height, width) of the model's images, in pixels.
         size: height on the page in CSS pixels; drawn twice as fine.
-        touched: called as ``touched(kind, x, y)`` in picture pixels; kind is "press", "move",
+        touched: called as ``touched(kind, x, y)`` in image pixels; kind is "press", "move",
             "release" or, where the mouse leaves, "out".
         key: called with the name of a key that was pressed while the canvas has the focus.
         style: of the mouse pointer: "dk-pick", "dk-look" or "dk-seek".
@@ -60,14 +60,14 @@ class Surface:
 
     def __init__(
         self,
-        picture: tuple[int, int],
+        image: tuple[int, int],
         size: int,
         touched: Callable | None = None,
         key: Callable | None = None,
         style: str = "dk-pick",
     ) -> None:
-        self.picture, self.size = picture, size
-        width = round(size * picture[1] / picture[0])
+        self.image, self.size = image, size
+        width = round(size * image[1] / image[0])
         # narrow pages shrink it
         layout = W.Layout(width=f"{width}px", max_width="100%", height="auto", margin="0")
         self.canvas = ipycanvas.Canvas(width=2 * width, height=2 * size, layout=layout)
@@ -81,7 +81,7 @@ class Surface:
             self._hear_keys(key)
 
     def show(self, make: Callable[[int], Image.Image], last: bool = True) -> bool:
-        """Draw ``make(height)``, a picture of about that height; says whether it was drawn.
+        """Draw ``make(height)``, an image of about that height; says whether it was drawn.
 
         Where it is not the `last` one for now it is drawn less finely, or not at all when the one
         before is too fresh.
@@ -89,11 +89,11 @@ class Surface:
         now = time.monotonic()
         if not last and now - self._last < PAUSE:
             return False
-        picture = make(2 * self.size if last else self.size)
+        image = make(2 * self.size if last else self.size)
         with LOCK:
             self._bytes, self._height, self._last = (
-                encode(picture),
-                picture.height,
+                encode(image),
+                image.height,
                 time.monotonic(),
             )
             self._again()
@@ -102,7 +102,7 @@ class Surface:
 
     @property
     def rate(self) -> float:
-        """Pictures per second in the last two seconds; 0 where there are too few to tell."""
+        """Images per second in the last two seconds; 0 where there are too few to tell."""
         times = [t for t in self.times if t > self._last - 2]
         return (
             (len(times) - 1) / (times[-1] - times[0])
@@ -111,7 +111,7 @@ class Surface:
         )
 
     def _again(self) -> None:
-        """Send the last picture; canvases keep none, so every new view asks for it."""
+        """Send the last image; canvases keep none, so every new view asks for it."""
         if not self._bytes:
             return
         with batch():
@@ -124,7 +124,7 @@ class Surface:
             self.canvas.restore()
 
     def _hear_pointer(self, touched: Callable) -> None:
-        scale = self.picture[0] / (2 * self.size)
+        scale = self.image[0] / (2 * self.size)
 
         def tell(kind: str, x: float, y: float, finger: bool = False) -> None:
             self.finger = finger

@@ -24,12 +24,12 @@ class Compare(Shown):
 
     One slider moves all of them; a run that is shorter holds its last step. The curves show each
     run's distance and confidence; a click on them shows that step. :meth:`trackers` compares
-    trackers on the *same* pictures.
+    trackers on the *same* images.
 
     Args:
         traces: the runs.
         names: one each; default: "run 0", "run 1", …
-        size: height of each picture on the page, in CSS pixels; default 300, and 480 on slides.
+        size: height of each image on the page, in CSS pixels; default 300, and 480 on slides.
         slides: for a lecture hall: all twice as large, and no more to press than play, step and
             slider.
 
@@ -81,7 +81,7 @@ class Compare(Shown):
         run.
 
         ``Compare.trackers(model, trace, {"nearest": NearestNeighbor(), "learned":
-        Discriminative()})``. The pictures are the same; each tracker follows its own points. See
+        Discriminative()})``. The images are the same; each tracker follows its own points. See
         :func:`dragkit.runs.session.retrack`, which takes `settings` (`trust`, `arrive`) and shows a
         progress bar where it takes longer than two seconds.
         """
@@ -107,31 +107,31 @@ class Compare(Shown):
         self._at = range(len(self.steps))[position]
         self._draw()
 
-    def picture(self, name: str, size: int = 384) -> Image.Image:
+    def image(self, name: str, size: int = 384) -> Image.Image:
         """One run's step that is shown."""
         trace, frame, handle = self.runs[name], self.frames[name], self.windows.handle.value
         handle = handle if handle is not None and handle < len(frame.points) else None
-        return views.picture(
+        return views.image(
             trace, trace.frames.index(frame), handle, self.windows.map.value, size
         )
 
-    def chart_picture(self) -> Image.Image:
+    def chart_image(self) -> Image.Image:
         """The curves, twice as large as on the page, or as large as on a slide."""
         return chart(self._panels(), self.steps[self._at], self.chart_size)
 
     def still(self) -> Image.Image:
-        """The pictures side by side with their names, over the curves."""
-        pictures = [
+        """The images side by side with their names, over the curves."""
+        images = [
             beside(_title(name, p.width, self.times), p, gap=0, stacked=True)
-            for name, p in ((n, self.picture(n, self.size)) for n in self.runs)
+            for name, p in ((n, self.image(n, self.size)) for n in self.runs)
         ]
-        column = beside(*pictures)
+        column = beside(*images)
         if self.windows.handle.value is not None:
             column = beside(
                 column, contain(self.windows.key, (2 * TIGHT, 22 * self.times)), stacked=True
             )
         return beside(
-            column, self.chart_picture().reduce(2 // self.times), stacked=not self.slides
+            column, self.chart_image().reduce(2 // self.times), stacked=not self.slides
         )
 
     def __repr__(self) -> str:
@@ -172,15 +172,15 @@ class Compare(Shown):
         )
         self.windows.fill(max((t[0] for t in self.runs.values()), key=lambda f: len(f.maps)))
         t, w = self.transport, self.windows
-        pictures = W.HBox(columns, layout=W.Layout(flex_flow="row wrap", grid_gap="12px"))
+        images = W.HBox(columns, layout=W.Layout(flex_flow="row wrap", grid_gap="12px"))
         line = lambda *parts: row(*parts, width=max(wide, 600) + 60)
         lines = (
             [line(t.play, t.back, t.on, t.bar)]
             if self.slides
             else [line(t.play, t.bar, t.back, t.on, t.speed), line(w.handle, w.map)]
         )
-        parts = [pictures, w.legend, *lines]
-        if self.slides:  # the curves beside the pictures: a projector is wide and not high
+        parts = [images, w.legend, *lines]
+        if self.slides:  # the curves beside the images: a projector is wide and not high
             parts = [
                 W.HBox(
                     [W.VBox(parts), self.chart.canvas],
@@ -202,14 +202,14 @@ class Compare(Shown):
     @guard
     def _draw(self) -> None:
         for name, surface in self.surfaces.items():
-            surface.show(lambda size, name=name: self.picture(name, size))
-        self.chart.show(lambda _: self.chart_picture())
+            surface.show(lambda size, name=name: self.image(name, size))
+        self.chart.show(lambda _: self.chart_image())
         self.transport.fill(self.steps, self._at)
         self._say()
 
     @guard
     def _say(self) -> None:
-        """Under each picture the step it shows, or what lies under the mouse in all of them."""
+        """Under each image the step it shows, or what lies under the mouse in all of them."""
         mouse = self.windows.mouse
         for name, frame in self.frames.items():
             step, last = self.steps[self._at], self.runs[name][-1]
@@ -220,7 +220,7 @@ class Compare(Shown):
             self.lines[name].say(
                 (
                     mouse
-                    and mouse[0] == "picture"
+                    and mouse[0] == "image"
                     and self._over == name
                     and self.windows.words(frame)
                 )
@@ -230,7 +230,7 @@ class Compare(Shown):
     @guard
     def _pointed(self, name: str, kind: str, x: float, y: float) -> None:
         self._over = name
-        self.windows.at("picture", kind, x, y)
+        self.windows.at("image", kind, x, y)
 
     @guard
     def _pressed(self, key: str) -> None:

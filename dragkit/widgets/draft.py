@@ -1,4 +1,4 @@
-"""What has been picked so far; knows pictures and points, but no widgets."""
+"""What has been picked so far; knows images and points, but no widgets."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class Draft:
     """Pairs of a handle and (perhaps not yet) a target, a mask, and the pair that is selected.
 
     Args:
-        size: (height, width) of the picture in pixels; points are kept inside and at whole pixels.
+        size: (height, width) of the image in pixels; points are kept inside and at whole pixels.
         reach: how near to a point, in pixels, a press takes hold of it; a finger is `FINGER` times
             as broad.
     """
@@ -39,7 +39,7 @@ class Draft:
         self.selected = len(self.handles) - 1 if self.handles else None
         self.held: tuple[list, int] | None = None
         self.pressed = self.stroke = None
-        # whether it is a finger that presses: one that moves over the picture wants no pair
+        # whether it is a finger that presses: one that moves over the image wants no pair
         self.finger = False
 
     @property
@@ -51,7 +51,7 @@ class Draft:
         """The edit. Raises ValueError where something is missing, and says what."""
         if not self.handles:
             raise ValueError(
-                "no handle yet; click on the picture, then where that point should go"
+                "no handle yet; click on the image, then where that point should go"
             )
         if self.open:
             raise ValueError(
@@ -71,7 +71,7 @@ class Draft:
         return ""
 
     def inside(self, x: float, y: float) -> Point:
-        """The whole pixel of the picture that is nearest."""
+        """The whole pixel of the image that is nearest."""
         height, width = self.size
         return float(np.clip(round(x), 0, width - 1)), float(np.clip(round(y), 0, height - 1))
 
@@ -142,7 +142,7 @@ class Draft:
     def paint(self, x: float, y: float, radius: float, free: bool) -> None:
         """Stroke a round brush from the last place to (x, y): 1 where `free`, else 0.
 
-        The first stroke begins with a picture where nothing may move, the first erasing with one
+        The first stroke begins with an image where nothing may move, the first erasing with one
         where everything may; a mask that ends up empty is no mask.
         """
         if self.mask is None:

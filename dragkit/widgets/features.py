@@ -9,7 +9,7 @@ import ipywidgets as W
 import numpy as np
 from PIL import Image
 
-from ..compose import MEASURES, Palette, alike, beside, encode, map_picture, paint, read, scale_bar
+from ..compose import MEASURES, Palette, alike, beside, encode, map_image, paint, read, scale_bar
 from ..runs.trace import Trace
 from .canvas import ARROWS, Surface, Throttle
 from .base import Notice, Shown, card, guard, row
@@ -22,10 +22,10 @@ WORDS = {"cosine": "cosine", "distance": "-‖F - f‖"}
 class Features(Shown):
     """See what the trackers compare: ``Features(model, trace)``.
 
-    Left the picture, in the middle its features as colours (their principal components; the
+    Left the image, in the middle its features as colours (their principal components; the
     colours are fixed by the first frame), right how alike every cell is to one feature f: that
     under the mouse, or a handle's template from the first frame. Move the mouse over any of the
-    three; a click holds the place, another lets go. While a picture has the focus the arrows move
+    three; a click holds the place, another lets go. While an image has the focus the arrows move
     the place, and Enter clicks.
 
     Args:
@@ -34,7 +34,7 @@ class Features(Shown):
             ``{"block 32": load("lion", feature_block=32), …}``: a slider then goes through the
             layers.
         trace: a run with at least one step.
-        size: height of each picture on the page, in CSS pixels.
+        size: height of each image on the page, in CSS pixels.
 
     Raises:
         ValueError: the trace is empty, or does not begin at step 0.
@@ -74,7 +74,7 @@ class Features(Shown):
         self._at = range(len(self.trace))[position]
         self._draw()
 
-    def pictures(self, size: int = 256) -> list[Image.Image]:
+    def images(self, size: int = 256) -> list[Image.Image]:
         """The step, its features as colours, and the similarity; `size` pixels high."""
         frame, shape = self.trace[self._at], self.trace[0].image.shape[:2]
         colours = self.palette.colours(self._look(self._at))
@@ -87,14 +87,14 @@ class Features(Shown):
         )
         return [
             shown,
-            map_picture(colours, size, self.mouse, shape),
-            map_picture(self.similarity, size, self.mouse, shape),
+            map_image(colours, size, self.mouse, shape),
+            map_image(self.similarity, size, self.mouse, shape),
         ]
 
     def still(self) -> Image.Image:
-        """The three pictures, and the scale of the third."""
+        """The three images, and the scale of the third."""
         return beside(
-            beside(*self.pictures(self.size)),
+            beside(*self.images(self.size)),
             scale_bar(self.similarity, WORDS[self.measure.value]).reduce(2),
             stacked=True,
         )
@@ -159,12 +159,12 @@ class Features(Shown):
         self.transport = t = Transport(400, self._sought, lambda: self._at)
         self.bar = W.Image(format="jpeg", layout=W.Layout(width="384px", height="22px"))
         self.coloured.layout.width = f"{width}px"
-        titles = (title("picture"), self.coloured, title("similarity to the feature f"))
+        titles = (title("image"), self.coloured, title("similarity to the feature f"))
         columns = [W.VBox([name, surface.canvas]) for name, surface in zip(titles, self.surfaces)]
-        pictures = W.HBox(columns, layout=W.Layout(flex_flow="row wrap", grid_gap="12px"))
+        images = W.HBox(columns, layout=W.Layout(flex_flow="row wrap", grid_gap="12px"))
         line = lambda *parts: row(*parts, width=3 * width + 24)
         self.box = card(
-            pictures,
+            images,
             self.bar,
             self.notice.line,
             line(t.play, t.bar, t.back, t.on, t.speed),
@@ -173,9 +173,9 @@ class Features(Shown):
 
     @guard
     def _draw(self) -> None:
-        shown = self.pictures(2 * self.size)
-        for surface, picture in zip(self.surfaces, shown):
-            surface.show(lambda _, picture=picture: picture)
+        shown = self.images(2 * self.size)
+        for surface, image in zip(self.surfaces, shown):
+            surface.show(lambda _, image=image: image)
         self.bar.value = encode(scale_bar(self.similarity, WORDS[self.measure.value]))
         self.transport.fill([f.index for f in self.trace], self._at)
         self._say()

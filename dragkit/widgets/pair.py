@@ -13,14 +13,14 @@ class Pair:
     """Chooses a pair and types its places, in pixels.
 
     Args:
-        picture: (height, width) in pixels; numbers stay inside.
+        image: (height, width) in pixels; numbers stay inside.
         chosen: called with the number of the pair that was chosen.
         typed: called with a handle and a target, each (x, y), where a number was changed.
     """
 
     def __init__(
         self,
-        picture: tuple[int, int],
+        image: tuple[int, int],
         chosen: Callable[[int], None],
         typed: Callable[[Point, Point], None],
     ) -> None:
@@ -31,7 +31,7 @@ class Pair:
         self.boxes = [
             W.BoundedFloatText(
                 min=0,
-                max=picture[1 - i % 2] - 1,
+                max=image[1 - i % 2] - 1,
                 step=1,
                 description="xy"[i % 2],
                 tooltip=name,

@@ -21,24 +21,24 @@ from .upload import Upload
 
 
 class Picker(Shown):
-    """Pick a seed or a picture of your own, click a handle, then where it should go; paint what
+    """Pick a seed or an image of your own, click a handle, then where it should go; paint what
     may move.
 
     ``edit = Picker(model).edit``. Pressing on a point takes hold of it; pressing elsewhere and
     dragging makes a pair at once (a finger taps twice instead); Delete removes the selected pair.
-    Points can be set by the boxes, too; and while the picture has the focus the arrows move a
+    Points can be set by the boxes, too; and while the image has the focus the arrows move a
     cross, and Enter clicks or paints there.
 
     Args:
         model: offers ``sample(seed)``, ``finish(latent)`` and ``size``, as :func:`dragkit.load`
             returns.
-        seed: of the first picture, 0 or more.
+        seed: of the first image, 0 or more.
         edit: what to begin with.
-        size: height of the picture on the page, in CSS pixels.
-        latent: of the first picture, in place of a seed: such as ``dragkit.invert`` finds.
+        size: height of the image on the page, in CSS pixels.
+        latent: of the first image, in place of a seed: such as ``dragkit.invert`` finds.
 
     Raises:
-        ValueError: at once, if `edit` does not fit the model's picture.
+        ValueError: at once, if `edit` does not fit the model's image.
     """
 
     def __init__(
@@ -77,7 +77,7 @@ class Picker(Shown):
 
     @property
     def seed(self) -> int:
-        """The seed of the picture; setting it shows another one."""
+        """The seed of the image; setting it shows another one."""
         return self.seed_box.value
 
     @seed.setter
@@ -101,11 +101,11 @@ class Picker(Shown):
         self._show()
 
     def settle(self) -> None:
-        """End a search for a picture of one's own; what it has found is then the start."""
+        """End a search for an image of one's own; what it has found is then the start."""
         self.upload.runner.stop()
 
     def still(self, size: int = 384) -> Image.Image:
-        """The picture with what has been picked."""
+        """The image with what has been picked."""
         d = self.draft
         targets = [h if t is None else t for h, t in zip(d.handles, d.targets)]
         shown = len(targets) - d.open  # a handle that still waits has no ring
@@ -126,7 +126,7 @@ class Picker(Shown):
         return f"Picker({self.source}, {len(self.draft.handles)} handles)"
 
     def _build(self, seed: int, size: int) -> None:
-        tip = "Which picture: the same number gives the same one"
+        tip = "Which image: the same number gives the same one"
         self.seed_box = W.BoundedIntText(
             seed,
             min=0,
@@ -137,7 +137,7 @@ class Picker(Shown):
         )
         self.seed_box.style.description_width = "48px"
         self.seed_box.observe(self._seeded, "value")
-        dice = button("Random", "random", "Show a picture of a random seed", self._random)
+        dice = button("Random", "random", "Show an image of a random seed", self._random)
         self.upload = Upload(self.model, self.notice, self._preview, self._found)
         # w to search in, or a way to noise
         possible = hasattr(self.model, "generator") or hasattr(self.model, "invert")
@@ -155,7 +155,7 @@ class Picker(Shown):
         )
 
     def _preview(self, found) -> None:
-        """Show the best so far of a search for a picture of one's own."""
+        """Show the best so far of a search for an image of one's own."""
         self._see(found.latent)
         self.surface.show(self.still, last=False)
 

@@ -18,7 +18,7 @@ class Player(Screen):
     """Watch a run: ``Player(trace)`` plays it, ``Player(session)`` can also run, step, stop and
     branch it.
 
-    The picture shows handles (dots), targets (rings), paths and one handle's score window, best
+    The image shows handles (dots), targets (rings), paths and one handle's score window, best
     pixel ringed, runner-up in a diamond; the line below tells the values under the mouse. The
     curves show distance, losses and confidence with the gate's threshold; a click on them shows
     that step. Run works in the background, so that other cells can be run meanwhile; the kernel's
@@ -26,8 +26,8 @@ class Player(Screen):
 
     Args:
         source: a `Trace` or a `Session`; the session makes its first look at once.
-        size: height of the picture on the page, in CSS pixels; default 384, and 640 on slides.
-        chart: (width, height) of the curves in CSS pixels; default: as wide as the picture and
+        size: height of the image on the page, in CSS pixels; default 384, and 640 on slides.
+        chart: (width, height) of the curves in CSS pixels; default: as wide as the image and
             half as high again.
         blank: uint8 (H W 3), what to show before there is a step.
         slides: for a lecture hall: all twice as large, and no more to press than play, step and

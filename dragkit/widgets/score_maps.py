@@ -1,4 +1,4 @@
-"""Which score window is shown, over the picture or beside it, and what its values are under the
+"""Which score window is shown, over the image or beside it, and what its values are under the
 mouse.
 """
 
@@ -22,8 +22,8 @@ class Windows:
     """Chooses a handle, a map and a place; knows the value under the mouse.
 
     Args:
-        size: height of the pictures in CSS pixels.
-        width: of the legend in CSS pixels; the maps beside the picture are twice as wide.
+        size: height of the images in CSS pixels.
+        width: of the legend in CSS pixels; the maps beside the image are twice as wide.
         changed: called when another choice was made.
         pointed: called when the mouse is somewhere else.
         slides: the legend is as large as the width allows.
@@ -52,7 +52,7 @@ class Windows:
         self.beside = W.ToggleButton(
             description="Large",
             icon="columns",
-            tooltip="All maps, large, beside the picture",
+            tooltip="All maps, large, beside the image",
             layout=W.Layout(width="78px"),
         )
         for part in (self.handle, self.map, self.beside):
@@ -91,9 +91,9 @@ class Windows:
     def draw(self, frame: Frame | None, last: bool = True) -> None:
         """Draw the large maps, where they are wanted."""
         if frame is not None and self.beside.value and self.handle.value is not None:
-            self.surface.show(lambda _: self.picture(frame), last)
+            self.surface.show(lambda _: self.image(frame), last)
 
-    def picture(self, frame: Frame) -> Image.Image:
+    def image(self, frame: Frame) -> Image.Image:
         """The maps of the chosen handle side by side, over their legend; twice as fine as on the
         page.
         """
@@ -112,7 +112,7 @@ class Windows:
         return sheet
 
     def at(self, where: str, kind: str, x: float, y: float) -> None:
-        """The mouse or a finger is at (x, y) of the "picture" (its pixels) or the "panels" (CSS
+        """The mouse or a finger is at (x, y) of the "image" (its pixels) or the "panels" (CSS
         pixels), or gone.
         """
         self.mouse = None if kind == "out" else (where, x, y)
@@ -136,7 +136,7 @@ class Windows:
         handle = self.handle.value
         cell = None if handle is None or handle >= len(frame.points) else self._cell(frame, handle)
         if cell is None:
-            return f"pixel ({x:.0f}, {y:.0f}): no score here" if where == "picture" else ""
+            return f"pixel ({x:.0f}, {y:.0f}): no score here" if where == "image" else ""
         row, column = cell
         maps = frame.score_maps(handle)
         x, y = (
@@ -179,4 +179,4 @@ class Windows:
 
 
 def _number(value: np.floating) -> str:
-    return f"{value:.3g}" if np.isfinite(value) else "off the picture"
+    return f"{value:.3g}" if np.isfinite(value) else "off the image"

@@ -20,35 +20,35 @@ class Screen(Controls):
     """The part of a :class:`Player` that is looked at; the player itself knows the run."""
 
     def still(self) -> Image.Image:
-        """The picture beside the curves; below it what the score window's colours mean, or the
+        """The image beside the curves; below it what the score window's colours mean, or the
         large maps.
         """
-        picture, scored = (
-            self.picture(self.size if self.slides else 384),
+        image, scored = (
+            self.image(self.size if self.slides else 384),
             self.frame is not None and self.windows.handle.value is not None,
         )
         column = (
             beside(
-                picture, contain(self.windows.key, (picture.width, 22 * self.times)), stacked=True
+                image, contain(self.windows.key, (image.width, 22 * self.times)), stacked=True
             )
             if scored
-            else picture
+            else image
         )
-        top = beside(column, self.chart_picture().reduce(2 // self.times))
+        top = beside(column, self.chart_image().reduce(2 // self.times))
         large = scored and self.windows.beside.value
         return (
-            beside(top, self.windows.picture(self.frame).reduce(2), stacked=True) if large else top
+            beside(top, self.windows.image(self.frame).reduce(2), stacked=True) if large else top
         )
 
-    def picture(self, size: int = 384) -> Image.Image:
+    def image(self, size: int = 384) -> Image.Image:
         """The step that is shown, `size` pixels high."""
         if self.frame is None:
             return paint(self.blank, size=size)
-        return views.picture(
+        return views.image(
             self.trace, self.at, self.windows.handle.value, self.windows.map.value, size
         )
 
-    def chart_picture(self) -> Image.Image:
+    def chart_image(self) -> Image.Image:
         """The curves, twice as large as on the page, or as large as on a slide."""
         panels, sheet = self._curves()
         return (
@@ -80,20 +80,20 @@ class Screen(Controls):
         self._at = max(len(self.trace) - 1, 0)
         if last:
             return self._refresh()
-        self.surface.show(self.picture, last=False)
+        self.surface.show(self.image, last=False)
         if time.monotonic() - self._slow > SLOWLY:
             self._sides()
 
     def _refresh(self) -> None:
         self.windows.fill(self.frame)
-        self.surface.show(self.picture)
+        self.surface.show(self.image)
         self._sides()
         self._buttons()
 
     def _sides(self) -> None:
         """Curves, large maps, slider and text."""
         self._slow = time.monotonic()
-        self.chart.show(lambda _: self.chart_picture())
+        self.chart.show(lambda _: self.chart_image())
         self.windows.draw(self.frame)
         self.transport.fill([f.index for f in self.trace], self.at)
         self._say()
@@ -106,7 +106,7 @@ class Screen(Controls):
     def _words(self) -> str:
         if len(self.trace) < 2:
             return START if self.session else ""
-        preview = self.trace.about.get("picture")  # of a diffusion model
+        preview = self.trace.about.get("image")  # of a diffusion model
         words = " · ".join(str(self.frame).split("  ")).strip(" ·") + (
             f" · shown: {preview}" if preview else ""
         )
@@ -122,7 +122,7 @@ class Screen(Controls):
     @guard
     def _pointed(self, kind: str, x: float, y: float) -> None:
         if not self.notice.alarmed:  # an error stays until the next step or press
-            self.windows.at("picture", kind, x, y)
+            self.windows.at("image", kind, x, y)
 
     @guard
     def _charted(self, kind: str, x: float, y: float) -> None:
@@ -143,10 +143,10 @@ class Screen(Controls):
 
     @guard
     def _show_again(self) -> None:
-        """A quick look at the step; its fine picture, the curves and the words follow less often,
+        """A quick look at the step; its fine image, the curves and the words follow less often,
         and at rest.
         """
-        self.surface.show(self.picture, last=False)
+        self.surface.show(self.image, last=False)
         self._finely()
 
     @guard

@@ -17,7 +17,7 @@ from .picker import Picker
 from .player import Player
 from .base import Shown, card
 
-GAP = 24  # CSS pixels between the two pictures
+GAP = 24  # CSS pixels between the two images
 
 
 class Studio(Shown):
@@ -29,13 +29,13 @@ class Studio(Shown):
     Args:
         model: what to drag, as :func:`dragkit.load` returns.
         seed, edit: what to begin with.
-        size: height of each picture on the page, in CSS pixels.
+        size: height of each image on the page, in CSS pixels.
         latent: to begin with, in place of a seed: such as ``dragkit.invert`` finds.
         method: the pieces of a method, such as ``**dragkit.methods.draggan()``.
 
     Raises:
         TypeError: without a method.
-        ValueError: at once, if `edit` does not fit the model's picture.
+        ValueError: at once, if `edit` does not fit the model's image.
     """
 
     def __init__(
@@ -73,7 +73,7 @@ class Studio(Shown):
         line = lambda *parts: W.HBox(
             parts, layout=W.Layout(flex_flow="row wrap", grid_gap=f"{GAP}px")
         )
-        # above both pictures: narrow pages stack them, and what Run does stays in sight
+        # above both images: narrow pages stack them, and what Run does stays in sight
         top = line(seed, W.VBox([player.runs, words]))
         self.box = card(
             top, line(picker.box, player.column), player.chart.canvas, player.windows.panel
@@ -112,12 +112,12 @@ class Studio(Shown):
         self.player.branch(position)
 
     def still(self) -> Image.Image:
-        """Both pictures over the curves."""
-        small = self.player.chart_picture().reduce(2)
-        pictures = beside(
-            self.picker.still(self.player.size), self.player.picture(self.player.size), gap=GAP
+        """Both images over the curves."""
+        small = self.player.chart_image().reduce(2)
+        images = beside(
+            self.picker.still(self.player.size), self.player.image(self.player.size), gap=GAP
         )
-        return beside(pictures, small, stacked=True)
+        return beside(images, small, stacked=True)
 
     def __repr__(self) -> str:
         return f"Studio({self.picker!r}, {self.trace!r})"

@@ -1,4 +1,4 @@
-"""What a press on the picker's picture does: point, paint or erase; and the buttons that change
+"""What a press on the picker's image does: point, paint or erase; and the buttons that change
 what has been picked.
 """
 

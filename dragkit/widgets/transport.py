@@ -69,7 +69,7 @@ class Transport:
             part.disabled = locked
 
     def key(self, name: str) -> None:
-        """What a key does while a picture has the focus: arrows step, Home and End go to the ends,
+        """What a key does while an image has the focus: arrows step, Home and End go to the ends,
         space plays.
         """
         if self.slider.disabled:

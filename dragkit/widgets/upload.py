@@ -1,4 +1,4 @@
-"""A button for a picture of one's own: its latent is looked for in the background, the best so far
+"""A button for an image of one's own: its latent is looked for in the background, the best so far
 is shown.
 """
 
@@ -13,15 +13,15 @@ from ..inversion import STEPS, doubt, finding
 from .runner import Runner
 from .base import Notice, button, guard
 
-PAUSE = 0.3  # seconds between two pictures of the search
+PAUSE = 0.3  # seconds between two images of the search
 
 
 class Upload:
-    """``Upload(model, notice, show, found)``: `box` holds the button, how to fit a picture that is
+    """``Upload(model, notice, show, found)``: `box` holds the button, how to fit an image that is
     not square, and Enough.
 
     Args:
-        model: a StyleGAN2, in which the picture is looked for, or a diffusion model, which inverts
+        model: a StyleGAN2, in which the image is looked for, or a diffusion model, which inverts
             it; it is not changed.
         notice: where progress, doubts and errors are told.
         show: called with the best so far, now and then.
@@ -38,15 +38,15 @@ class Upload:
         )
         self.file = W.FileUpload(
             accept="image/*",
-            description="Your picture",
+            description="Your image",
             tooltip=(
-                "Find the latent of a picture of yours (a file of at most some 8 MB), to drag it"
+                "Find the latent of an image of yours (a file of at most some 8 MB), to drag it"
             ),
         )
         self.file.layout = W.Layout(width="auto", flex="1 1 auto")
         self.fit = W.Dropdown(
             options=["crop", "pad"],
-            tooltip="A picture that is not square: crop it to its middle, or pad it with borders",
+            tooltip="An image that is not square: crop it to its middle, or pad it with borders",
         )
         self.fit.layout = W.Layout(width="68px")
         self.enough = button(
@@ -67,7 +67,7 @@ class Upload:
         settings = {"steps": STEPS} if self.searches else {}
         iterations = finding(self.model, bytes(file["content"]), fit=self.fit.value, **settings)
         self._switch(searching=True)
-        self.notice.say("Looking for your picture …")
+        self.notice.say("Looking for your image …")
         self.runner.start(lambda: self._search(iterations))
 
     def _search(self, iterations) -> None:
@@ -76,7 +76,7 @@ class Upload:
             if self.searches and time.monotonic() - last > PAUSE:
                 self.show(self.best)
                 self.notice.say(
-                    f"Looking for your picture: {step + 1} of {STEPS}, {self.best.psnr:.1f} dB"
+                    f"Looking for your image: {step + 1} of {STEPS}, {self.best.psnr:.1f} dB"
                 )
                 last = time.monotonic()
             if self.runner.stopping:

@@ -1,4 +1,4 @@
-"""From a trace to pictures: one step, its score windows, and the curves."""
+"""From a trace to images: one step, its score windows, and the curves."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ..runs.session import Session
 from ..runs.trace import Frame, Trace
 
 
-def picture(
+def image(
     trace: Trace, at: int, handle: int | None = None, name: str | None = None, size: int = 384
 ) -> Image.Image:
     """The step at position `at` with handles, targets, paths, mask and a score window: of

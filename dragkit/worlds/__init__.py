@@ -1,4 +1,4 @@
-"""Procedural worlds of exact geometry: every picture comes with its true points and motion."""
+"""Procedural worlds of exact geometry: every image comes with its true points and motion."""
 
 from .ellipsoids import Meadow, Render, Scene, render
 from .lion import FACTORS, GEOMETRY, Landmarks, Lion, Motion, motion

@@ -1,6 +1,6 @@
 """A renderer for ellipsoids: one quadratic per ellipsoid and pixel, and a z-buffer.
 
-World coordinates: the picture spans [-1, 1] in x (right) and y (down), z points at the viewer,
+World coordinates: the image spans [-1, 1] in x (right) and y (down), z points at the viewer,
 and the camera is orthographic, so a point (X, Y, Z) is seen at pixel x = (X + 1) / 2 * size - 0.5,
 likewise y.
 """
@@ -87,7 +87,7 @@ class Scene:
 
 @dataclass(frozen=True)
 class Render:
-    """A picture and what is seen in it.
+    """An image and what is seen in it.
 
     Args:
         image: (3, size, size) float32 in 0..1.
@@ -134,12 +134,12 @@ def nearest(scene: Scene, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.
 
 
 def world_to_pixel(world: np.ndarray, size: int) -> np.ndarray:
-    """World x or y in [-1, 1] to pixels of a size x size picture."""
+    """World x or y in [-1, 1] to pixels of a size x size image."""
     return (np.asarray(world) + 1) / 2 * size - 0.5
 
 
 def pixel_to_world(pixel: np.ndarray, size: int) -> np.ndarray:
-    """Pixels of a size x size picture to world x or y in [-1, 1]."""
+    """Pixels of a size x size image to world x or y in [-1, 1]."""
     return (np.asarray(pixel) + 0.5) / size * 2 - 1
 
 

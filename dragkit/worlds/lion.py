@@ -16,12 +16,12 @@ from .ellipsoids import Meadow, Render, Scene, nearest, pixel_to_world, render, 
 
 GEOMETRY = 11  # the first factors move points, the others only colour and light them
 FACTORS: tuple[tuple[str, float, float], ...] = (
-    ("yaw", -40, 40),  # degrees; > 0 looks to the right of the picture
+    ("yaw", -40, 40),  # degrees; > 0 looks to the right of the image
     ("pitch", -18, 18),  # degrees; > 0 looks up
     ("roll", -12, 12),  # degrees; > 0 tilts clockwise
-    ("x", -0.2, 0.2),  # the head's centre, in half pictures from the usual place
+    ("x", -0.2, 0.2),  # the head's centre, in half images from the usual place
     ("y", -0.12, 0.12),
-    ("size", 0.33, 0.45),  # the skull's half width, in half pictures
+    ("size", 0.33, 0.45),  # the skull's half width, in half images
     ("mouth", 0, 1),  # 0 closed, 1 wide open
     ("ears", 0.24, 0.5),  # this and the next: lengths in skull half widths
     ("mane", 0.3, 0.58),
@@ -40,7 +40,7 @@ FACTORS: tuple[tuple[str, float, float], ...] = (
     ("light_height", 15, 65),  # degrees above the viewer
 )
 
-# name -> (part, direction in its own frame before it is stretched). Left is the picture's left.
+# name -> (part, direction in its own frame before it is stretched). Left is the image's left.
 LANDMARKS: dict[str, tuple[str, tuple[float, float, float]]] = {
     "chin": ("jaw", (0, 0.6, 0.8)),
     "nose": ("nose", (0, 0, 1)),
@@ -63,7 +63,7 @@ LANDMARKS: dict[str, tuple[str, tuple[float, float, float]]] = {
 
 @dataclass(frozen=True)
 class Landmarks:
-    """Named points (k, 2), pixels (x, y); visible (k,): in the picture and not covered."""
+    """Named points (k, 2), pixels (x, y); visible (k,): in the image and not covered."""
 
     names: tuple[str, ...]
     points: np.ndarray
@@ -188,11 +188,11 @@ class Lion:
         return (*head(self), *body(self))
 
     def render(self, size: int = 128, supersample: int = 2) -> Render:
-        """The picture of this lion: see `ellipsoids.render`."""
+        """The image of this lion: see `ellipsoids.render`."""
         return render(self.scene(), size, supersample)
 
     def landmarks(self, size: int = 128) -> Landmarks:
-        """The named points of `LANDMARKS`, in pixels of a size x size picture.
+        """The named points of `LANDMARKS`, in pixels of a size x size image.
 
         p = centre + rotation (axes * direction), then world to pixel.
         """
@@ -206,7 +206,7 @@ class Lion:
 
 
 def motion(a: Lion, b: Lion, size: int = 128) -> Motion:
-    """Where each point seen in the picture of a is in that of b, exactly.
+    """Where each point seen in the image of a is in that of b, exactly.
 
     u = R_a^T (p - c_a) / axes_a is the point in its ellipsoid's own frame, which a and b share;
     p' = c_b + R_b (axes_b * u) is where b has it;  flow = p' - p, in pixels.
@@ -234,6 +234,6 @@ def _surface(scene: Scene, part: np.ndarray, unit: np.ndarray) -> np.ndarray:
 
 
 def _visible(scene: Scene, world: np.ndarray) -> np.ndarray:
-    """In the picture and first on its ray; its own ellipsoid counts, so it also faces us."""
+    """In the image and first on its ray; its own ellipsoid counts, so it also faces us."""
     _, depth = nearest(scene, world[:, 0], world[:, 1])
     return (depth <= world[:, 2] + 1e-6) & (np.abs(world[:, :2]) <= 1).all(1)

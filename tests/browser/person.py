@@ -76,7 +76,7 @@ class Lab:
         ).astype(int)
 
     def pull(self, *places):
-        """Press at the first of `places` (in 128ths of the picture), move along, let go at the
+        """Press at the first of `places` (in 128ths of the image), move along, let go at the
         last.
         """
         box = self.canvas(0).bounding_box()

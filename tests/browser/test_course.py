@@ -66,7 +66,7 @@ def step_by_key(page, widget):
 @pytest.fixture
 def lesson(lab, page, request):
     folder, url = lab
-    shutil.copytree(ROOT / "data/pictures", folder / "data/pictures")
+    shutil.copytree(ROOT / "data/images", folder / "data/images")
     name = f"notebooks/{request.param.name}"
     (folder / "notebooks").mkdir()
     notebook = nbformat.read(request.param, as_version=4)

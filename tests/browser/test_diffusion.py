@@ -46,9 +46,9 @@ def test_run_all_drag_on_and_scrub(opened):
     assert any("shown: the predicted x̂₀, a preview" in text for text in status.all_inner_texts())
     lab.canvas(0).scroll_into_view_if_needed()
     wait(lambda: np.ptp(lab.pixels(1)) > 50)
-    before, picture = lab.pixels(1), lab.pixels(0)
+    before, image = lab.pixels(1), lab.pixels(0)
     lab.pull((64, 30), (64, 36), (70, 40))  # a second pair
-    wait(lambda: (lab.pixels(0) != picture).any())
+    wait(lambda: (lab.pixels(0) != image).any())
     lab.button("Run").scroll_into_view_if_needed()
     lab.button("Run").click()
     frames = set()

@@ -154,7 +154,7 @@ def slides_need_no_mouse(lab):
     slides.screenshot("slides")
 
     keys.press("Tab")
-    wait(lambda: focus()[0] == "BODY")  # out of the picture; the next one goes on
+    wait(lambda: focus()[0] == "BODY")  # out of the image; the next one goes on
     found = []
     for _ in range(4):
         keys.press("Tab")

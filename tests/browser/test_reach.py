@@ -1,4 +1,4 @@
-"""Everything can be reached and has a name without a mouse; the pictures answer to keys and to a
+"""Everything can be reached and has a name without a mouse; the images answer to keys and to a
 finger.
 
 The screenshot is kept as runs/reach.png.

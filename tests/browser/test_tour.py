@@ -1,6 +1,6 @@
 """The tour in a real JupyterLab: drag with the mouse, Run, Stop, save, reload.
 
-The screenshots are kept as runs/tour.png and runs/own_picture.png.
+The screenshots are kept as runs/tour.png and runs/own_image.png.
 """
 
 import time
@@ -40,11 +40,11 @@ def test_drag_run_stop_reload(tour):
     lab = tour
     lab.canvas(0).scroll_into_view_if_needed()
     wait(lambda: np.ptp(lab.pixels(0)) > 50 and np.ptp(lab.pixels(1)) > 50)
-    before, picture = lab.probe(), lab.pixels(0)
+    before, image = lab.probe(), lab.pixels(0)
     lab.canvas(0).scroll_into_view_if_needed()
 
     lab.pull((20, 100), (30, 95), (40, 100))  # a second pair
-    wait(lambda: (lab.pixels(0) != picture).any())
+    wait(lambda: (lab.pixels(0) != image).any())
     after = lab.probe()
     assert len(after["edit"]["handles"]) == len(before["edit"]["handles"]) + 1
     assert np.abs(np.subtract(after["edit"]["targets"][-1], (40, 100))).max() <= 1
@@ -66,7 +66,7 @@ def test_drag_run_stop_reload(tour):
 
     lab.command("docmanager:save")
     assert f"Trace({stopped['steps']} steps" in lab.file.read_text(encoding="utf-8"), (
-        "the last picture is saved"
+        "the last image is saved"
     )
     lab.page.reload()
     lab.idle()
@@ -82,19 +82,19 @@ def _folder():
     return ROOT / "runs"
 
 
-def test_a_picture_of_ones_own(tour):
+def test_a_image_of_ones_own(tour):
     # after that of the player
     lab, text = tour, lambda: tour.page.locator(".dk [role=status]").nth(1).inner_text()
     wait(lambda: np.ptp(lab.pixels(0)) > 50)
     before = lab.pixels(0)
     with lab.page.expect_file_chooser() as chooser:
-        lab.button("Your picture").click()
-    chooser.value.set_files(ROOT / "data/pictures/my_lion.jpg")
+        lab.button("Your image").click()
+    chooser.value.set_files(ROOT / "data/images/my_lion.jpg")
     lab.button("Enough").wait_for(state="visible")
     frames = set()
     wait(lambda: frames.add(lab.pixels(0).tobytes()) or len(frames) > 5)
     wait(lambda: text().startswith("Found with"), seconds=120)
     lab.canvas(0).scroll_into_view_if_needed()
-    lab.page.screenshot(path=_folder() / "own_picture.png")
+    lab.page.screenshot(path=_folder() / "own_image.png")
     assert np.abs(lab.pixels(0) - before).mean() > 5
     assert lab.probe()["error"] == "None"

@@ -1,10 +1,10 @@
-r"""DragDiffusion against StableDrag-Diff on pictures whose target picture is known:
+r"""DragDiffusion against StableDrag-Diff on images whose target image is known:
 ``python -m dragkit.bench.studies.diffusion``.
 
 Rendered lions (:mod:`dragkit.tasks.renders`) are inverted by the bundled diffusion model, one
 landmark or five are dragged to where they are in another pose, and the result is compared with the
 render of that pose: as in StableDrag's Table 1 at three budgets of steps, with and without LoRA
-and reference-latent control. No lion shares its numbers with a training picture. The landmarks are
+and reference-latent control. No lion shares its numbers with a training image. The landmarks are
 read off the result by the landmark network; the trackers are not asked. ``--report`` prints the
 tables from the results that are kept in ``data/results``.
 """
@@ -52,7 +52,7 @@ MOST = 5  # landmarks that every lion is dragged by
 ONE, LEARNT = 16, 50
 METHODS = {"DragDiffusion": dragdiffusion(), "StableDrag-Diff": stabledrag(base=dragdiffusion)}
 RESULTS = DATA / "results" / "diffusion.csv"
-# one landmark, 80 steps, lions 0 to 15, which share poses with training pictures: `--first 0
+# one landmark, 80 steps, lions 0 to 15, which share poses with training images: `--first 0
 # --pairs 16`
 SIXTEEN = DATA / "results" / "sixteen.csv"
 Row = dict[str, Any]
@@ -70,7 +70,7 @@ def drags(
 
 
 def judge(pair: renders.Pair, image: Tensor) -> dict[str, float]:
-    """How near a picture comes to what was asked for: landmarks (px), PSNR, SSIM and, where it is
+    """How near an image comes to what was asked for: landmarks (px), PSNR, SSIM and, where it is
     at hand, LPIPS to the true target, change outside the mask.
     """
     image = image.cpu()

@@ -3,7 +3,7 @@ r"""Four families of answers to "where is the point now":
 
 Drags lions by 1, 5 and all landmarks (:mod:`dragkit.tasks.lions`) as DragGAN's table 1 does: with
 nearest neighbours, StableDrag's learned filter, FreeDrag's line search, and optical flow between
-the pictures by both policies. ``--raft weights.pth`` adds RAFT. It can be stopped and called
+the images by both policies. ``--raft weights.pth`` adds RAFT. It can be stopped and called
 again. ``--report`` prints the tables from the results that are kept in ``data/results``.
 """
 

@@ -1,4 +1,4 @@
-"""The README's pictures, from the bundled models: ``python -m dragkit.bench.studies.figures``."""
+"""The README's images, from the bundled models: ``python -m dragkit.bench.studies.figures``."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ SEED, CHIN_DOWN = 5, 13  # the README's drag: which lion, and how far its chin g
 
 
 def uint8(image) -> np.ndarray:
-    """A picture (3 H W) in 0..1 as uint8 (H W 3)."""
+    """An image (3 H W) in 0..1 as uint8 (H W 3)."""
     return (np.moveaxis(np.asarray(image), 0, -1) * 255).round().clip(0, 255).astype(np.uint8)
 
 
-def grid(pictures: list[np.ndarray], columns: int) -> np.ndarray:
-    """Pictures of one size as one picture, row by row."""
-    rows = [np.concatenate(pictures[i : i + columns], 1) for i in range(0, len(pictures), columns)]
+def grid(images: list[np.ndarray], columns: int) -> np.ndarray:
+    """Images of one size as one image, row by row."""
+    rows = [np.concatenate(images[i : i + columns], 1) for i in range(0, len(images), columns)]
     return np.concatenate(rows)
 
 
@@ -48,17 +48,17 @@ def before_during_after(model, seed: int = SEED, size: int = 320, gap: int = 8) 
         drag(model, model.sample(seed), Edit([(x, y)], [(x, y + CHIN_DOWN)]), **draggan())
     )
     middle, last = len(trace) // 2, len(trace) - 1
-    pictures = [
+    images = [
         trace[i].paint(trace.path(i), 0 if i == middle else None, size=size)
         for i in (0, middle, last)
     ]
-    return np.asarray(beside(*pictures, gap=gap))
+    return np.asarray(beside(*images, gap=gap))
 
 
 def main(arguments: list[str] | None = None) -> None:
     """The command line."""
     parser = argparse.ArgumentParser(prog="python -m dragkit.bench.studies.figures", description=__doc__)
-    parser.add_argument("--out", type=Path, default=zoo.DATA / "pictures")
+    parser.add_argument("--out", type=Path, default=zoo.DATA / "images")
     out = parser.parse_args(arguments).out
     out.mkdir(parents=True, exist_ok=True)
     lion = load("lion", device="cpu")

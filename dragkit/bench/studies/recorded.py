@@ -20,7 +20,7 @@ from ...loop import drag
 from ...methods import dragdiffusion, draggan, stabledrag
 from ...models import load
 from ...models.diffusion.inversion import inverted
-from ...images import read_picture
+from ...images import read_image
 from ...records import Edit
 from ...runs.session import retrack
 from ...runs.trace import Trace
@@ -68,9 +68,9 @@ def twins(tracker: Any) -> Trace:
 
 
 def diffusion() -> Trace:
-    """StableDrag-Diff on a picture of the GAN."""
+    """StableDrag-Diff on an image of the GAN."""
     gan, model = load("lion", device="cpu"), load("lion-diffusion", device="cpu")
-    found = inverted(model, read_picture(gan.finish(gan.sample(5)), model.size[0]))
+    found = inverted(model, read_image(gan.finish(gan.sample(5)), model.size[0]))
     return Trace(
         drag(
             found.model,

@@ -53,7 +53,7 @@ def config_f() -> StyleGAN2:
 
 
 def spread_edit(model: Model, handles: int) -> Edit:
-    """`handles` points on a line, each to move a tenth of the picture down, and a mask of the
+    """`handles` points on a line, each to move a tenth of the image down, and a mask of the
     upper half.
     """
     side = model.size[0]
@@ -235,7 +235,7 @@ def report_memory() -> None:
 
 
 def report_arrival(model: StyleGAN2, seeds: int) -> None:
-    """Print how many drags of the chin, a tenth of the picture down, arrive within 200 steps."""
+    """Print how many drags of the chin, a tenth of the image down, arrive within 200 steps."""
     for profile in ("official", "paper"):
         counts = []
         for seed in tqdm(range(seeds), f"chin, {profile}", unit="drag", leave=False):

@@ -1,9 +1,9 @@
 r"""Which noise level and which block of the UNet track best: ``python -m dragkit.bench.studies.timesteps``.
 
 DragDiffusion reads the third of four decoder blocks at 0.7 of the way to noise. Here a lion walks
-from one pose to another in rendered pictures, so where its landmarks are is known exactly; each
-picture is led up the road to a level, the trackers follow the landmarks through the features
-there, nobody drags. Pictures are led up by DDIM inversion, as before a drag, or, for comparison,
+from one pose to another in rendered images, so where its landmarks are is known exactly; each
+image is led up the road to a level, the trackers follow the landmarks through the features
+there, nobody drags. Images are led up by DDIM inversion, as before a drag, or, for comparison,
 by adding the same noise to all of them.
 """
 
@@ -45,7 +45,7 @@ RESULTS = DATA / "results" / "levels.csv"
 
 
 def film(seed: int, size: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Lion `seed` on its way: pictures (f 3 h h), the landmarks that are visible at its start (f n
+    """Lion `seed` on its way: images (f 3 h h), the landmarks that are visible at its start (f n
     2), and whether they still are (f n).
     """
     walk = [renders.posed(seed, t) for t in np.linspace(0, 1, FRAMES)]
@@ -53,17 +53,17 @@ def film(seed: int, size: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor
     chosen = (
         marks[0].visible & (marks[0].points >= 0).all(1) & (marks[0].points <= size - 1).all(1)
     )
-    pictures = torch.stack([renders.picture(lion, size) for lion in walk])
+    images = torch.stack([renders.image(lion, size) for lion in walk])
     points = torch.tensor(np.stack([m.points[chosen] for m in marks]), dtype=torch.float32)
-    return pictures, points, torch.tensor(np.stack([m.visible[chosen] for m in marks]))
+    return images, points, torch.tensor(np.stack([m.visible[chosen] for m in marks]))
 
 
 @torch.no_grad()
-def latents(model: Diffusion, pictures: torch.Tensor, noisy: bool) -> dict[int, torch.Tensor]:
-    """The pictures (f 3 h h) at each of `LEVELS` (f c h w): by DDIM inversion, or with one and the
+def latents(model: Diffusion, images: torch.Tensor, noisy: bool) -> dict[int, torch.Tensor]:
+    """The images (f 3 h h) at each of `LEVELS` (f c h w): by DDIM inversion, or with one and the
     same noise added.
     """
-    z = clean = model.encode(pictures)
+    z = clean = model.encode(images)
     noise = torch.randn(clean.shape[1:], generator=torch.Generator().manual_seed(0)).expand_as(
         clean
     )
@@ -82,10 +82,10 @@ def measure(seed: int) -> list[dict[str, Any]]:
     """
     torch.set_num_threads(1)
     model = load("lion-diffusion", device="cpu")
-    pictures, truth, visible = film(seed, model.size[0])
+    images, truth, visible = film(seed, model.size[0])
     rows = []
     for noisy in (False, True):
-        for level, z in latents(model, pictures, noisy).items():
+        for level, z in latents(model, images, noisy).items():
             for block in range(len(model.unet.up_blocks) + 1):
                 at = replace(model, strength=level / model.road.steps, feature_block=block)
                 views = [at.view(latent) for latent in z]

@@ -8,7 +8,7 @@ Three kinds of films, by where their truth comes from:
 - *walk*: the bundled lion on its way from one pose to another, latent by latent.
 - *drag*: the latents that a DragGAN drag went through.
 
-For lions the truth is read off the pictures by the landmark network (its own error is in its
+For lions the truth is read off the images by the landmark network (its own error is in its
 card). ``python -m dragkit.bench.studies.tracking`` prints the table.
 """
 
@@ -46,14 +46,14 @@ TRACKERS = {
     "learned": Discriminative(),
     "learned, ridge": Discriminative(solver="ridge"),
 }
-# of the pictures
+# of the images
 FLOWS = {
     "DIS, frame": OpticalFlow(),
     "DIS, reference": OpticalFlow(policy="reference"),
     "DIS, frame, refined": OpticalFlow(refine=12),
 }
 RESULTS = DATA / "results" / "tracking.csv"
-REACH = 80  # of the windows on the toy, for a 512-px picture: 20 px, so that the twin is in them
+REACH = 80  # of the windows on the toy, for a 512-px image: 20 px, so that the twin is in them
 
 
 @dataclass(frozen=True, eq=False)

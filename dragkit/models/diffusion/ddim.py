@@ -1,4 +1,4 @@
-r"""DDIM, the deterministic road between a picture and noise, in both directions.
+r"""DDIM, the deterministic road between an image and noise, in both directions.
 
 A diffusion model is trained on :math:`z_t = \sqrt{ᾱ_t}\, x_0 + \sqrt{1 - ᾱ_t}\, ε` to tell the
 noise ε (or the velocity :math:`v = \sqrt{ᾱ_t}\, ε - \sqrt{1 - ᾱ_t}\, x_0`) from z_t and t. The
@@ -45,7 +45,7 @@ class Road:
 
     @property
     def steps(self) -> int:
-        """How many steps lead from the picture to noise."""
+        """How many steps lead from the image to noise."""
         return len(self.times) - 1
 
     def split(self, z: Tensor, predicted: Tensor, level: int) -> tuple[Tensor, Tensor]:

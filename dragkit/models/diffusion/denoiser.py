@@ -122,7 +122,7 @@ class Denoiser:
 class Rest:
     """The prediction, made when it is first asked for, from where the features were read.
 
-    It keeps the gradient if the features have one, whoever asks: a picture that is looked at first
+    It keeps the gradient if the features have one, whoever asks: an image that is looked at first
     must not cost the mask its pull.
     """
 

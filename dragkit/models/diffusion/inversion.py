@@ -1,4 +1,4 @@
-"""A picture's noisy latent, and what becomes of it when somebody stops on the way."""
+"""An image's noisy latent, and what becomes of it when somebody stops on the way."""
 
 from __future__ import annotations
 

@@ -1,12 +1,12 @@
 r"""Identity LoRA: a small correction of a diffusion model's attention, so that it knows one
-picture well (DragDiffusion).
+image well (DragDiffusion).
 
 Each of the linear layers q, k, v and out of every attention gets a correction of low rank (Hu et
 al. 2022),
 
 .. math:: W' = W + B A, \qquad A: (rank, c),\ B: (c', rank),\ B = 0 \text{ at first},
 
-which learns to denoise noisy versions of the one picture at random levels. The defaults are
+which learns to denoise noisy versions of the one image at random levels. The defaults are
 DragDiffusion's: rank 16, 80 steps of AdamW with 5e-4, four noises a step. Its code draws from all
 1000 times; here it is the road's levels (our choice).
 """
@@ -29,7 +29,7 @@ LAYERS = ("to_q", "to_k", "to_v", "to_out.0")
 
 
 class Lora:
-    """A LoRA for `model` and the picture `target` (3 H W): `step` learns, `model` is the corrected
+    """A LoRA for `model` and the image `target` (3 H W): `step` learns, `model` is the corrected
     one, `save` and `load` keep it.
 
     Raises:
@@ -71,7 +71,7 @@ class Lora:
             self.clean = model.encode(self.target[None])
 
     def step(self) -> float:
-        """Learn from one batch of noisy versions of the picture; returns the mean squared error of
+        """Learn from one batch of noisy versions of the image; returns the mean squared error of
         the prediction.
         """
         random = torch.Generator().manual_seed(self.steps)
@@ -134,7 +134,7 @@ class Lora:
         AdamW.
 
         Raises:
-            ValueError: the file holds no LoRA, or one of another model, picture, prompt or rank.
+            ValueError: the file holds no LoRA, or one of another model, image, prompt or rank.
             FileNotFoundError: there is none.
         """
         from safetensors import SafetensorError, safe_open
@@ -167,7 +167,7 @@ def _about(model: Diffusion, target: Tensor, rank: int) -> dict[str, str]:
     prompt = str(model.notes.get("prompt", ""))
     return {
         "network": fingerprint_of(model),
-        "picture": fingerprint(target),
+        "image": fingerprint(target),
         "prompt": prompt,
         "rank": str(rank),
     }

@@ -1,9 +1,9 @@
-r"""A diffusion model as something that can be dragged: the latent is a noisy picture, part of the
+r"""A diffusion model as something that can be dragged: the latent is a noisy image, part of the
 way to noise.
 
-DDIM inversion leads a picture x₀ up the road (:mod:`dragkit.models.diffusion.ddim`) to z at `strength`; the
+DDIM inversion leads an image x₀ up the road (:mod:`dragkit.models.diffusion.ddim`) to z at `strength`; the
 drag moves z; denoising leads it back. One adapter serves the bundled lion and Stable Diffusion:
-they differ in their network, in what stands between picture and latent, and in whether there is a
+they differ in their network, in what stands between image and latent, and in whether there is a
 text.
 """
 
@@ -43,9 +43,9 @@ class Diffusion:
 
     Args:
         unet: frozen, in evaluation mode.
-        road: the levels from picture to noise; DragDiffusion takes 50.
-        encode, decode: picture (b 3 H W) in 0..1 ↔ clean latent (b c h w).
-        size: (height, width) of the pictures, and
+        road: the levels from image to noise; DragDiffusion takes 50.
+        encode, decode: image (b 3 H W) in 0..1 ↔ clean latent (b c h w).
+        size: (height, width) of the images, and
         cell: side of the square of pixels that is one cell of the latent.
         text: (2 tokens c) the empty prompt and the prompt, for a conditional network.
         feature_block: which stage of the UNet is read: 0 its middle, then its decoder blocks from
@@ -55,7 +55,7 @@ class Diffusion:
             where the step led to, and the step is made anew from there. One brings the bundled
             lion from 43 to 54 dB for twice the time (our choice, after Pan et al. 2023 and Garibi
             et al. 2024); DragDiffusion has 0.
-        guidance: g of classifier-free guidance. 1 leaves it out, as for real pictures; for
+        guidance: g of classifier-free guidance. 1 leaves it out, as for real images; for
             generated ones DragDiffusion takes 7.5.
         reference: (c h w) the start of the drag. If there is one, :meth:`finish` takes the
             original's self-attention along: see :meth:`around`.
@@ -103,7 +103,7 @@ class Diffusion:
         grain = self.cell * 2 ** (most - 1)
         if not all(whole(side, 1) and side % grain == 0 for side in self.size):
             raise ValueError(
-                f"size is {self.size}; this network's pictures have sides that are multiples of"
+                f"size is {self.size}; this network's images have sides that are multiples of"
                 f" {grain} px, such as {(8 * grain, 8 * grain)}"
             )
         if not whole(self.feature_block, 0, most):
@@ -119,7 +119,7 @@ class Diffusion:
         if not whole(self.start_step, 0, self.level):
             raise ValueError(
                 f"start_step is {self.start_step!r}; from level {self.level} there are"
-                f" {self.level} steps to the picture, so give 0 to {self.level} (none)"
+                f" {self.level} steps to the image, so give 0 to {self.level} (none)"
             )
         if not whole(self.refine, 0):
             raise ValueError(f"refine is {self.refine!r}; give a whole number from 0 on")
@@ -143,7 +143,7 @@ class Diffusion:
     def about(self) -> dict[str, Any]:
         """What a saved run remembers of the model."""
         # of a step; `finish` makes the whole one
-        shown = {"picture": "the predicted x̂₀, a preview"}
+        shown = {"image": "the predicted x̂₀, a preview"}
         return shown | {
             "size": list(self.size),
             "steps of the road": self.road.steps,
@@ -152,7 +152,7 @@ class Diffusion:
         }
 
     def sample(self, seed: int) -> Tensor:
-        """The latent (c h w) on the way from noise to a picture that the model makes up; the same
+        """The latent (c h w) on the way from noise to an image that the model makes up; the same
         for the same seed.
         """
         noise = torch.tensor(
@@ -167,7 +167,7 @@ class Diffusion:
         (3 H W) in 0..1.
 
         Raises:
-            ValueError: a picture of another size.
+            ValueError: an image of another size.
         """
         *_, (_, latent) = self.inverting(image)
         return latent
@@ -179,7 +179,7 @@ class Diffusion:
         """
         if tuple(image.shape) != (3, *self.size):
             raise ValueError(
-                f"the picture has shape {tuple(image.shape)}; {self.name} inverts (3"
+                f"the image has shape {tuple(image.shape)}; {self.name} inverts (3"
                 f" {self.size[0]} {self.size[1]})"
             )
         with self.denoiser.told((1, *self._shape)):
@@ -215,7 +215,7 @@ class Diffusion:
     def view(self, latent: Tensor) -> View:
         """Features of the block, differentiable in the latent.
 
-        The anchor is the predicted latent one step further down, ẑ₋₁; the picture is the predicted
+        The anchor is the predicted latent one step further down, ẑ₋₁; the image is the predicted
         clean one, x̂₀. Both need the UNet's rest, which runs once when the first of them is asked
         for.
         """
@@ -227,14 +227,14 @@ class Diffusion:
         def anchor() -> Tensor:
             return self.road.step(latent[None], rest(), self.level, self.level - 1)[0]
 
-        def picture() -> Tensor:
+        def image() -> Tensor:
             return self._painted(self.road.split(latent[None], rest(), self.level)[0])
 
-        return View(self.denoiser.joined(features), anchor, self.size, picture)
+        return View(self.denoiser.joined(features), anchor, self.size, image)
 
     @torch.no_grad()
     def finish(self, latent: Tensor) -> Tensor:
-        """The picture (3 H W) in 0..1: denoised, and where there is a `reference`, with its
+        """The image (3 H W) in 0..1: denoised, and where there is a `reference`, with its
         self-attention.
         """
         latent = self._own(latent)
@@ -255,7 +255,7 @@ class Diffusion:
         if tuple(latent.shape) != self._shape:
             raise ValueError(
                 f"the latent has shape {tuple(latent.shape)}; {self.name} has latents (c h w) ="
-                f" {self._shape}, such as dragkit.invert(model, picture).latent"
+                f" {self._shape}, such as dragkit.invert(model, image).latent"
             )
         return latent.to(self.device)
 
@@ -267,7 +267,7 @@ class Diffusion:
         return z
 
     def _painted(self, clean: Tensor) -> Tensor:
-        """The picture (3 H W) of a clean latent (1 c h w)."""
+        """The image (3 H W) of a clean latent (1 c h w)."""
         with self.denoiser.told(clean.shape):
             return self.decode(clean)[0]
 

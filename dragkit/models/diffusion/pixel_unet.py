@@ -1,7 +1,7 @@
-"""The bundled diffusion model's network: diffusers' `UNet2DModel` on pictures whose 2x2 squares
+"""The bundled diffusion model's network: diffusers' `UNet2DModel` on images whose 2x2 squares
 became channels.
 
-A picture (3 64 64) is a latent (12 32 32): nothing is lost, and the UNet's finest level costs a
+An image (3 64 64) is a latent (12 32 32): nothing is lost, and the UNet's finest level costs a
 quarter. Where Stable Diffusion has an autoencoder, this one has :func:`encode` and :func:`decode`.
 """
 
@@ -44,12 +44,12 @@ SCHEDULE = {
 
 
 def encode(image: Tensor) -> Tensor:
-    """Pictures (… 3 H W) in 0..1 → latents (… 12 H/2 W/2) in -1..1."""
+    """Images (… 3 H W) in 0..1 → latents (… 12 H/2 W/2) in -1..1."""
     return F.pixel_unshuffle(2 * image - 1, FOLD)
 
 
 def decode(latent: Tensor) -> Tensor:
-    """Latents (… 12 h w) → pictures (… 3 2h 2w) in 0..1."""
+    """Latents (… 12 h w) → images (… 3 2h 2w) in 0..1."""
     return F.pixel_shuffle(latent, FOLD).add(1).div(2).clamp(0, 1)
 
 

@@ -53,10 +53,10 @@ def open_stable_diffusion(
     """The model in a diffusers folder.
 
     Args:
-        prompt: what the picture shows; the empty one will do.
-        size: side of the pictures in px; None for what the network was trained with (512 for SD
+        prompt: what the image shows; the empty one will do.
+        size: side of the images in px; None for what the network was trained with (512 for SD
             1.5).
-        steps: of the road from picture to noise (DragDiffusion: 50).
+        steps: of the road from image to noise (DragDiffusion: 50).
         settings: those of :class:`Diffusion`; `feature_block` is 3 here, as DragDiffusion has it.
 
     Raises:
@@ -68,7 +68,7 @@ def open_stable_diffusion(
         raise ValueError(f"prompt is {prompt!r}; give a text, such as prompt='a lion'")
     if size is not None and not whole(size, 1):
         raise ValueError(
-            f"size is {size!r}; give the side of the pictures in pixels, such as size=512"
+            f"size is {size!r}; give the side of the images in pixels, such as size=512"
         )
     _check(folder)
     from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel

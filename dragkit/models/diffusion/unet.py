@@ -46,7 +46,7 @@ def stages(unet: Any, z: Tensor, t: Tensor, text: Tensor | None = None) -> Itera
 
 
 def self_attentions(unet: Any) -> list[nn.Module]:
-    """The self-attention layers in the order in which a picture meets them: Stable Diffusion has
+    """The self-attention layers in the order in which an image meets them: Stable Diffusion has
     16, ours 7.
     """
     from diffusers.models.attention_processor import Attention

@@ -1,6 +1,6 @@
-r"""A picture's latent: what a generator must be told to paint a picture it has never made.
+r"""An image's latent: what a generator must be told to paint an image it has never made.
 
-*Search* looks for the latent w+ whose picture is nearest to the target x, from the average w̄ on:
+*Search* looks for the latent w+ whose image is nearest to the target x, from the average w̄ on:
 
 .. math:: \min_u L(G(w̄ + u S), x) + λ mean u²,    S² = mean (w - w̄)(w - w̄)ᵀ  over w of random z.
 
@@ -16,7 +16,7 @@ side, of which the best goes on after half of the iterations. With the noise alo
 
 .. math:: \min_θ L(G_θ(w), x).
 
-Around the pivot the tuned generator still knows how its pictures move, so the latent can be
+Around the pivot the tuned generator still knows how its images move, so the latent can be
 dragged like any other. Both are generators of :class:`Inversion`: one for each iteration, with the
 best so far, so whoever asks for them may show or stop them.
 
@@ -74,7 +74,7 @@ class Inversion:
 
     @cached_property
     def image(self) -> Tensor:
-        """The picture (3 H W) of the latent, in 0..1."""
+        """The image (3 H W) of the latent, in 0..1."""
         return self.model.finish(self.latent)
 
     @property
@@ -174,8 +174,8 @@ def tuning(
         raise ValueError(f"found is {type(found).__name__}; give what dragkit.invert returned")
     if isinstance(found.model, Diffusion):
         raise ValueError(
-            f"{found.model.name} is a diffusion model, which learns a picture by"
-            " dragkit.lora(model, picture), before it is inverted"
+            f"{found.model.name} is a diffusion model, which learns an image by"
+            " dragkit.lora(model, image), before it is inverted"
         )
     _check_settings(steps, lr)
     return _tuning(found, steps, lr, loss or at_hand(str(found.model.device)))
@@ -203,11 +203,11 @@ def _descent(
     loss: Loss,
     tries: int = 1,
 ) -> Iterator[tuple[int, float, float]]:
-    """Adam on `leaves`: the best picture's number, its loss and its PSNR in dB, while the leaves
+    """Adam on `leaves`: the best image's number, its loss and its PSNR in dB, while the leaves
     still are what painted it.
 
     `paint` is told how far the descent is, in 0..1, and which tries go on: all through the first
-    half, then the best. It returns their pictures (n 3 H W) in -1..1 and what else is to be small.
+    half, then the best. It returns their images (n 3 H W) in -1..1 and what else is to be small.
     """
     adam, going, best = torch.optim.Adam(leaves, lr), list(range(tries)), 0
     for i in range(steps):
@@ -235,7 +235,7 @@ def _best(
     descent: Iterator[tuple[int, float, float]],
     now: Callable[[int], dict],
 ) -> Iterator[Inversion]:
-    """`found` with the curves of this stage, and with what `now` made of the picture of the least
+    """`found` with the curves of this stage, and with what `now` made of the image of the least
     loss so far.
     """
     losses, psnrs = [], []

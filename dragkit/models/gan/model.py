@@ -83,7 +83,7 @@ class StyleGAN2:
 
     @property
     def size(self) -> Size:
-        """(height, width) of the pictures."""
+        """(height, width) of the images."""
         return (self.generator.synthesis.resolutions[-1],) * 2
 
     @property
@@ -109,7 +109,7 @@ class StyleGAN2:
         return w.expand(self.generator.synthesis.num_ws, -1).clone()
 
     def view(self, latent: Tensor) -> View:
-        """Features of the block or blocks, differentiable in the moving rows; the picture is
+        """Features of the block or blocks, differentiable in the moving rows; the image is
         painted when asked for.
 
         Nothing behind the largest of the blocks is computed for them. The anchor is the features
@@ -119,20 +119,20 @@ class StyleGAN2:
         xs = self.generator.synthesis.activations(ws, max(self._chosen))
         features = _joined([x for x in xs if x.shape[-1] in self._chosen])
         done, rows = [x.detach() for x in xs], ws.detach()
-        return View(features, features, self.size, lambda: self._picture(done, rows))
+        return View(features, features, self.size, lambda: self._image(done, rows))
 
     def finish(self, latent: Tensor) -> Tensor:
-        """The picture (3 H W) in 0..1."""
+        """The image (3 H W) in 0..1."""
         with torch.no_grad():
-            return self._picture([], self._rows(latent))
+            return self._image([], self._rows(latent))
 
     def _rows(self, latent: Tensor) -> Tensor:
         """(1 num_ws w_dim): gradients reach the moving rows alone; in w they all are the first."""
         moving = latent[: self.rows] if self.space == "w+" else latent[:1].expand(self.rows, -1)
         return torch.cat([moving, latent[self.rows :].detach()])[None]
 
-    def _picture(self, xs: list[Tensor], ws: Tensor) -> Tensor:
-        return self.generator.synthesis.picture(xs, ws)[0].add(1).div(2).clamp(0, 1)
+    def _image(self, xs: list[Tensor], ws: Tensor) -> Tensor:
+        return self.generator.synthesis.image(xs, ws)[0].add(1).div(2).clamp(0, 1)
 
 
 def _joined(maps: list[Tensor]) -> Tensor:

@@ -42,7 +42,7 @@ def clamped(x: Tensor, clamp: float | None) -> Tensor:
     output, for half precision; 256 is usual.
 
     What is cut gets no gradient. The official code cuts after the activation and its gain, and
-    each ToRGB before it joins the picture.
+    each ToRGB before it joins the image.
     """
     return x if clamp is None else x.clamp(-clamp, clamp)
 
@@ -165,16 +165,16 @@ class Block(nn.Module):
         return self.conv1(x, ws[:, row])
 
     def colours(self, x: Tensor, ws: Tensor) -> Tensor:
-        """What this block adds to the picture: its ToRGB, styled by the row after its
+        """What this block adds to the image: its ToRGB, styled by the row after its
         convolutions'.
         """
         return self.torgb(x, ws[:, self.first + (1 if hasattr(self, "const") else 2)])
 
 
 class Synthesis(nn.Module):
-    """w+ (b num_ws w_dim) → picture (b 3 r r) in -1..1, in two halves that meet at any block.
+    """w+ (b num_ws w_dim) → image (b 3 r r) in -1..1, in two halves that meet at any block.
 
-    :meth:`activations` climbs to a block and keeps each block's output; :meth:`picture` goes on
+    :meth:`activations` climbs to a block and keeps each block's output; :meth:`image` goes on
     from there. Dragging needs only the first half; the second runs when somebody looks.
     """
 
@@ -194,8 +194,8 @@ class Synthesis(nn.Module):
                 break
         return xs
 
-    def picture(self, xs: list[Tensor], ws: Tensor) -> Tensor:
-        """The picture (b 3 r r) in -1..1, from the activations that are already there."""
+    def image(self, xs: list[Tensor], ws: Tensor) -> Tensor:
+        """The image (b 3 r r) in -1..1, from the activations that are already there."""
         image, x = None, None
         for i, r in enumerate(self.resolutions):
             block = getattr(self, f"b{r}")
@@ -205,7 +205,7 @@ class Synthesis(nn.Module):
         return image
 
     def forward(self, ws: Tensor) -> Tensor:
-        return self.picture(self.activations(ws), ws)
+        return self.image(self.activations(ws), ws)
 
 
 class Generator(nn.Module):

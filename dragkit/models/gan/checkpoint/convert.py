@@ -50,7 +50,7 @@ def convert(source: str | Path, target: str | Path | None = None) -> Path:
 
 def save(model: StyleGAN2, target: str | Path) -> Path:
     """Write a model, such as a tuned one, as safetensors with its card; ``dragkit.load(target)``
-    paints the same pictures.
+    paints the same images.
 
     Raises:
         ValueError: `target` does not end in .safetensors, or the model is no StyleGAN2.
