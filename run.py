@@ -2,7 +2,9 @@
 
     python3 run.py lab  [options of jupyter lab]   set up, then open the course's first notebook
     python3 run.py test [options of pytest]        set up, then run the tests
-    python3 run.py setup                           set up, and check that all fits
+    python3 run.py check                           set up, then lint, check formatting and types
+    python3 run.py docs                            set up, then build the API reference
+    python3 run.py setup                           set up, and check that all packages fit
 
 The set-up goes into .venv beside this file and takes minutes once; after that each command
 goes straight to work, until environment.yml (the one place of pinned versions) changes.
@@ -26,10 +28,15 @@ VENV = ROOT / ".venv"
 PYTHON = VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 STAMP = VENV / "dragkit-stamp.txt"
 TOUR = "notebooks/00_tour.ipynb"
-COMMANDS = {
-    "lab": ["jupyterlab", "--ServerApp.root_dir=.", f"--ServerApp.file_to_run={TOUR}"],
-    "test": ["pytest", "-n", "auto", "--maxprocesses", "4", "--dist", "worksteal"],
-    "setup": ["pip", "check"],
+COMMANDS = {  # each runs these modules of .venv, one after the other; the last gets the options
+    "lab": [["jupyterlab", "--ServerApp.root_dir=.", f"--ServerApp.file_to_run={TOUR}"]],
+    "test": [["pytest", "-n", "auto", "--maxprocesses", "4", "--dist", "worksteal"]],
+    "check": [["ruff", "check"], ["ruff", "format", "--check"], ["mypy"]],
+    "docs": [
+        ["sphinx.ext.apidoc", "--force", "--separate", "--output-dir", "build/api", "dragkit"],
+        ["sphinx", "-n", "-W", "--keep-going", "-c", ".ci/docs", "build/api", "build/docs"],
+    ],
+    "setup": [["pip", "check"]],
 }
 
 STARTING = f"""Setting up {VENV}: 1 to 10 minutes, once. It takes 2 GB of disk, or several more
@@ -93,4 +100,6 @@ if __name__ == "__main__":
         set_up()
     except KeyboardInterrupt:
         sys.exit("\nInterrupted. Run the same command again: it starts over where that is needed.")
-    sys.exit(start(*COMMANDS[name], *extra))
+    *first, last = COMMANDS[name]
+    failed = [start(*command) for command in first]
+    sys.exit(start(*last, *extra) or max(failed, default=0))

@@ -1,26 +1,26 @@
 """See drag editing work: put a handle on an image, a target beside it, and watch each step."""
 
 from . import methods as methods
+from .gates import above as above
+from .gates import always as always
+from .gates import never as never
+from .inversion import invert as invert
+from .inversion import lora as lora
+from .inversion import tune as tune
 from .loop import drag as drag
 from .losses import MaskLoss as MaskLoss
 from .losses import ShiftedPatchLoss as ShiftedPatchLoss
 from .losses import TemplatePatchLoss as TemplatePatchLoss
-from .losses import above as above
-from .losses import always as always
-from .losses import never as never
 from .models import convert as convert
 from .models import load as load
 from .models import save as save
 from .models.gan.inversion import Inversion as Inversion
-from .inversion import invert as invert
-from .inversion import lora as lora
-from .inversion import tune as tune
 from .records import Edit as Edit
+from .records import Frame as Frame
 from .records import Step as Step
 from .records import TrackResult as TrackResult
 from .records import View as View
 from .runs.session import Session as Session
-from .runs.trace import Frame as Frame
 from .runs.trace import Trace as Trace
 from .trackers import Discriminative as Discriminative
 from .trackers import LineSearch as LineSearch
@@ -28,9 +28,9 @@ from .trackers import NearestNeighbor as NearestNeighbor
 from .trackers import OpticalFlow as OpticalFlow
 
 # need the notebook's packages
-_LATER = {
-    name: "widgets" for name in ("Compare", "Features", "Picker", "Player", "Results", "Studio")
-} | {"plot": ""}
+_LATER = dict.fromkeys(
+    ("Compare", "Features", "Picker", "Player", "Results", "Studio"), "widgets"
+) | {"plot": ""}
 
 
 def __getattr__(name: str):

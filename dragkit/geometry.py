@@ -73,7 +73,7 @@ def inside(points: Tensor, size: tuple[int, int]) -> Tensor:
     return (points >= 0).all(-1) & (points <= points.new_tensor([width - 1, height - 1])).all(-1)
 
 
-def scaled(radius: float, size: tuple[int, int]) -> int:
+def scale_radius(radius: float, size: tuple[int, int]) -> int:
     """`radius`, given for a 512-px image, in whole pixels of an image of `size`: round(radius /
     512 · H).
 
@@ -99,19 +99,19 @@ def scaled(radius: float, size: tuple[int, int]) -> int:
     return pixels
 
 
-def reach(radius: float, stride: float | None, size: tuple[int, int]) -> tuple[int, float]:
+def window_size(radius: float, stride: float | None, size: tuple[int, int]) -> tuple[int, float]:
     """A window's radius in places and how many pixels lie between them.
 
-    Without a stride the places are pixels, and the radius is :func:`scaled`. With one the radius
+    Without a stride the places are pixels, and the radius is :func:`scale_radius`. With one the radius
     counts places, whatever the image's size: DragDiffusion reads features on a grid of half the
     image's side, so there the stride is 2.
 
     Raises:
-        ValueError: as :func:`scaled`; or a radius that is no whole number from 1 on, a stride that
+        ValueError: as :func:`scale_radius`; or a radius that is no whole number from 1 on, a stride that
             is not above 0.
     """
     if stride is None:
-        return scaled(radius, size), 1
+        return scale_radius(radius, size), 1
     if not (isinstance(stride, int | float) and 0 < stride < math.inf):
         raise ValueError(
             f"stride is {stride!r}; give the pixels between neighbours, such as 2, or None to"

@@ -114,9 +114,7 @@ def _of_pillow(image: Image.Image, name: str) -> Planes:
             return list(image.convert("RGB").split())
     except BROKEN as error:
         raise ValueError(f"{name} cannot be read: {error}") from error
-    whole = (
-        1 if image.mode == "F" else 255 if image.mode == "I" and deep.max() <= 255 else 65535
-    )
+    whole = 1 if image.mode == "F" else 255 if image.mode == "I" and deep.max() <= 255 else 65535
     return _of_floats(deep / whole, name)
 
 

@@ -23,19 +23,29 @@ import torch
 from torch import Tensor
 from tqdm.auto import tqdm
 
-from .compose import beside, encode, paint
+from .compose import draw_overlay, encode, hstack
+from .images import ImageLike, read_image
 from .models.diffusion.inversion import inverted
-from .models.diffusion.model import Diffusion
-from .models.gan.inversion import LR, STEPS, TUNING_LR, TUNING_STEPS, Inversion, Loss, check_model, search, tuning
 from .models.diffusion.lora import BATCH, RANK, Lora
 from .models.diffusion.lora import LR as LORA_LR
 from .models.diffusion.lora import STEPS as LORA_STEPS
+from .models.diffusion.model import Diffusion
+from .models.gan.inversion import (
+    LR,
+    STEPS,
+    TUNING_LR,
+    TUNING_STEPS,
+    Inversion,
+    Loss,
+    check_model,
+    search,
+    tuning,
+)
 from .models.gan.model import StyleGAN2
-from .images import ImageLike, read_image
 
 PREVIEW_SECONDS = 0.5  # between two images of a live preview
 # PSNR (dB) and share of what varies in it, which a search reaches for an image like those learnt;
-# our choice, see `doubt`
+# our choice, see `domain_warning`
 FAMILIAR = 24.0, 0.9
 
 Watch = Callable[[Inversion], Any]
@@ -49,7 +59,7 @@ def invert(
     steps: int | None = None,
     lr: float | None = None,
     loss: Loss | None = None,
-    watch: Watch | None = None,
+    callback: Watch | None = None,
 ) -> Inversion:
     """Find the latent of an image: w+ by a search, whose interrupt (Ctrl-C, or the kernel's stop
     button) returns the best so far; z by DDIM inversion.
@@ -76,7 +86,7 @@ def invert(
             ``dk.plot.inversion(found)`` draws it.
 
     Warns:
-        UserWarning: the image is not like those that the model has learnt: see :func:`doubt`.
+        UserWarning: the image is not like those that the model has learnt: see :func:`domain_warning`.
 
     Raises:
         ValueError, TypeError, FileNotFoundError: there is nothing to search in, a setting does not
@@ -86,7 +96,7 @@ def invert(
     if isinstance(model, Diffusion):
         if given := [
             name
-            for name, value in (("steps", steps), ("lr", lr), ("loss", loss), ("watch", watch))
+            for name, value in (("steps", steps), ("lr", lr), ("loss", loss), ("watch", callback))
             if value is not None
         ]:
             raise ValueError(
@@ -96,16 +106,19 @@ def invert(
         return inverted(model, read_image(image, model.size[0], fit))
     steps, lr = STEPS if steps is None else steps, LR if lr is None else lr
     found, whole = _run(
-        finding(model, image, fit=fit, steps=steps, lr=lr, loss=loss), "search", steps, watch
+        iter_inversion(model, image, fit=fit, steps=steps, lr=lr, loss=loss),
+        "search",
+        steps,
+        callback,
     )
     if found is None:
         raise KeyboardInterrupt
-    if whole and (text := doubt(found)):
+    if whole and (text := domain_warning(found)):
         warnings.warn(text, stacklevel=2)
     return found
 
 
-def finding(
+def iter_inversion(
     model: StyleGAN2 | Diffusion,
     image: ImageLike,
     *,
@@ -123,7 +136,7 @@ def finding(
     return search(model, read_image(image, model.size[0], fit), **settings)
 
 
-def doubt(found: Inversion) -> str:
+def domain_warning(found: Inversion) -> str:
     """What to tell of an image that is not like those the model has learnt; empty where it is.
 
     Two numbers, because a flat image is met to many dB by one colour: the PSNR, and the share 1
@@ -217,7 +230,7 @@ def tune(
     steps: int = TUNING_STEPS,
     lr: float = TUNING_LR,
     loss: Loss | None = None,
-    watch: Watch | None = None,
+    callback: Watch | None = None,
 ) -> Inversion:
     """Fit a copy of the model to the image, around the latent that was found; an interrupt
     returns the best so far.
@@ -229,14 +242,16 @@ def tune(
         loss: as for :func:`invert`.
         watch: as for :func:`invert`.
     """
-    return _run(tuning(found, steps=steps, lr=lr, loss=loss), "tuning", steps, watch)[0] or found
+    return (
+        _run(tuning(found, steps=steps, lr=lr, loss=loss), "tuning", steps, callback)[0] or found
+    )
 
 
 def _run(
-    iterations: Iterator[Inversion], stage: str, steps: int, watch: Watch | None
+    iterations: Iterator[Inversion], stage: str, steps: int, callback: Watch | None
 ) -> tuple[Inversion | None, bool]:
     """The best of `iterations`, shown while they run, and whether they came to their end."""
-    found, show = None, watch or (_Preview() if _in_notebook() else lambda _: None)
+    found, show = None, callback or (_Preview() if _in_notebook() else lambda _: None)
     with tqdm(iterations, stage, steps, unit="iteration") as bar:
         try:
             for found in bar:
@@ -270,7 +285,9 @@ class _Preview:
         from IPython.display import Image, display
 
         image = Image(
-            encode(beside(*(paint(pixels(p), size=256) for p in (found.target, found.image)))),
+            encode(
+                hstack(*(draw_overlay(pixels(p), size=256) for p in (found.target, found.image)))
+            ),
             format="jpeg",
         )
         if self.handle:

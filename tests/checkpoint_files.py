@@ -282,7 +282,7 @@ def rosinality(made: Generator) -> dict[str, torch.Tensor]:
                 layer, part = (
                     f"convs.{n - 1}" if k else "conv1",
                     lambda name: state[f"synthesis.b{r}.{ours}.{name}"],
-                )  # noqa: B023
+                )
                 theirs |= {
                     f"{layer}.conv.weight": part("weight")[None],
                     f"{layer}.conv.modulation.weight": part("affine.weight"),
@@ -296,7 +296,7 @@ def rosinality(made: Generator) -> dict[str, torch.Tensor]:
         layer, part = (
             f"to_rgbs.{k - 1}" if k else "to_rgb1",
             lambda name: state[f"synthesis.b{r}.torgb.{name}"],
-        )  # noqa: B023
+        )
         theirs |= {
             f"{layer}.conv.weight": part("weight")[None],
             f"{layer}.conv.modulation.weight": part("affine.weight"),

@@ -18,11 +18,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dragkit import Edit, NearestNeighbor, ShiftedPatchLoss
-from dragkit.tasks import edits
 from dragkit.bench import metrics, runner, tables
-from dragkit.tasks.edits import Task
 from dragkit.methods import draggan
 from dragkit.models.toy import Toy
+from dragkit.tasks import edits
+from dragkit.tasks.edits import Task
 
 ROOT = Path(__file__).parent.parent
 TIMES = ("seconds", "start_seconds")
@@ -382,9 +382,7 @@ def test_an_edit_that_does_not_fit_is_a_result_and_the_run_goes_on(tmp_path):
         [wrong, *toy_tasks(1)], {"quick": QUICK}, tmp_path / "out.jsonl", model="toy"
     )
     assert bad["task"] == "too far" and bad["why"] == "failed"
-    assert bad["error"].startswith(
-        "ValueError: handle 0 at (400, 5) is outside the 128×128 image"
-    )
+    assert bad["error"].startswith("ValueError: handle 0 at (400, 5) is outside the 128×128 image")
     assert (bad["steps"], bad["points"]) == (0, None) and math.isnan(bad["claimed_distance"])
     assert good["error"] is None
     frame = tables.table([bad, good], value="claimed_distance")

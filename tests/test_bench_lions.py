@@ -5,12 +5,12 @@ import pandas as pd
 import pytest
 import torch
 
-from dragkit.bench.studies import families, recorded, stabledrag, tracking
-from dragkit.tasks import lions
 from dragkit.bench.metrics import has_lookalike
+from dragkit.bench.studies import families, recorded, stabledrag, tracking
 from dragkit.models import load, zoo
 from dragkit.records import View
 from dragkit.runs.trace import Trace
+from dragkit.tasks import lions
 from dragkit.trackers import Discriminative, NearestNeighbor
 from dragkit.worlds.lion import Lion
 
@@ -65,16 +65,16 @@ def test_a_lookalike_is_a_near_feature_neither_too_near_nor_too_far():
     features = torch.randn(8, 64, 64, generator=torch.Generator().manual_seed(0))
     features[:, 20, 28] = 1.1 * features[:, 20, 20]  # 8 px to the right
     features[:, 40, 43] = features[:, 40, 40]  # 3 px: the same thing
-    view = View(features, features, (64, 64), None)
+    view = View(features, (64, 64), None)
     points = torch.tensor([[20.0, 20], [40, 40], [50, 10]])
     assert has_lookalike(view, points).tolist() == [True, False, False]
 
 
 def test_on_the_toy_the_twin_takes_the_nearest_neighbour_and_not_the_filter():
-    films = list(tracking.toy_films(6))
-    assert len(films) == 24 and {f.truth.shape for f in films} == {(tracking.FRAMES, 1, 2)}
+    sequences = list(tracking.toy_sequences(6))
+    assert len(sequences) == 24 and {f.truth.shape for f in sequences} == {(tracking.FRAMES, 1, 2)}
     found = tracking.results(
-        films,
+        sequences,
         {"nearest": NearestNeighbor(tracking.REACH), "learned": Discriminative(tracking.REACH)},
     )
     lost = found.groupby(["scene", "tracker"])["lost"].mean()
@@ -83,10 +83,13 @@ def test_on_the_toy_the_twin_takes_the_nearest_neighbour_and_not_the_filter():
 
 
 def test_a_walk_begins_at_the_lion_and_ends_in_its_pose(model):
-    (film,) = tracking.walks(model, 1)
+    (sequence,) = tracking.walks(model, 1)
     (task,) = lions.pairs_of(0, (17,))
-    assert len(film.views) == tracking.FRAMES
-    for seen, known in ((film.truth[0], task.edit.handles), (film.truth[-1], task.edit.targets)):
+    assert len(sequence.views) == tracking.FRAMES
+    for seen, known in (
+        (sequence.truth[0], task.edit.handles),
+        (sequence.truth[-1], task.edit.targets),
+    ):
         assert (seen - known).norm(dim=1).mean() < 1
 
 
@@ -130,9 +133,9 @@ def test_the_report_tells_every_method_and_subset():
         "of a drag's time",
     ):
         assert words in text
-    assert len(stabledrag.dial(results).axes) == 2
+    assert len(stabledrag.threshold_sweep(results).axes) == 2
     with pytest.raises(ValueError, match="no dial to draw"):
-        stabledrag.dial(results[results["method"].isin(stabledrag.METHODS)])
+        stabledrag.threshold_sweep(results[results["method"].isin(stabledrag.METHODS)])
 
 
 def test_the_families_share_a_protocol_and_are_reported():

@@ -11,7 +11,7 @@ import torch
 from torch.nn import functional as F
 
 import dragkit as dk
-from dragkit import check, geometry, losses
+from dragkit import check, gates, geometry
 from dragkit.check.exercise import Exercise
 from dragkit.check.lesson13_project import Patch
 
@@ -42,9 +42,7 @@ def test_the_right_answer_passes_with_a_image(exercise):
     verdict = exercise(renamed(exercise.answer))
     assert verdict.passed, verdict.words
     assert (verdict.image is None) == (exercise.draw is None)
-    said = [
-        text.get_text() for axes in getattr(verdict.image, "axes", []) for text in axes.texts
-    ]
+    said = [text.get_text() for axes in getattr(verdict.image, "axes", []) for text in axes.texts]
     assert "cannot be drawn" not in said
 
 
@@ -103,7 +101,7 @@ def test_the_packages_own_function_is_noticed_behind_another_name():
 @pytest.mark.parametrize(
     ("exercise", "own"),
     [
-        (check.threshold, lambda s, r: losses.above(r)(s)),
+        (check.threshold, lambda s, r: gates.above(r)(s)),
         (
             check.follow,
             lambda f, x, y: tuple(
@@ -244,14 +242,14 @@ def test_a_branch_without_a_return_is_told():
 
 
 class Own(Patch):
-    """A good tracker whose answer is spoilt by `change(result, view, near)`."""
+    """A good tracker whose answer is spoilt by `change(result, view, search_centre)`."""
 
-    def __init__(self, change=lambda found, view, near: found):
+    def __init__(self, change=lambda found, view, search_centre: found):
         super().__init__()
         object.__setattr__(self, "change", change)
 
-    def find(self, view, memory, near):
-        return self.change(super().find(view, memory, near), view, near)
+    def find(self, view, memory, search_centre):
+        return self.change(super().find(view, memory, search_centre), view, search_centre)
 
 
 class InItself:
@@ -260,8 +258,8 @@ class InItself:
     def start(self, view, edit):
         self.template = Patch().start(view, edit)
 
-    def find(self, view, memory, near):
-        return replace(Patch().find(view, self.template, near), memory=None)
+    def find(self, view, memory, search_centre):
+        return replace(Patch().find(view, self.template, search_centre), memory=None)
 
 
 SHELF = []
@@ -274,33 +272,33 @@ class InAList(Own):
         SHELF[:] = [super().start(view, edit)]
         return SHELF
 
-    def find(self, view, memory, near):
-        return replace(super().find(view, memory[0], near), memory=memory)
+    def find(self, view, memory, search_centre):
+        return replace(super().find(view, memory[0], search_centre), memory=memory)
 
 
 class Faster(Own):
     """Goes on at the speed it remembers in itself."""
 
-    def find(self, view, memory, near):
-        found = super().find(view, memory, near + vars(self).get("speed", 0))
-        object.__setattr__(self, "speed", found.points - near)
+    def find(self, view, memory, search_centre):
+        found = super().find(view, memory, search_centre + vars(self).get("speed", 0))
+        object.__setattr__(self, "speed", found.points - search_centre)
         return found
 
 
 class InMemory(Own):
     """Changes what `start` returned."""
 
-    def find(self, view, memory, near):
-        found = super().find(view, memory, near)
-        memory.copy_(self.read(view, near + 3))
+    def find(self, view, memory, search_centre):
+        found = super().find(view, memory, search_centre)
+        memory.copy_(self.read(view, search_centre + 3))
         return found
 
 
 class Blended(Own):
     """Lets what it remembers change with what it sees, in place."""
 
-    def find(self, view, memory, near):
-        found = super().find(view, memory, near)
+    def find(self, view, memory, search_centre):
+        found = super().find(view, memory, search_centre)
         memory.mul_(0.9).add_(0.1 * self.read(view, found.points))
         return found
 
@@ -316,45 +314,47 @@ class Attached(Own):
 class Soft(Own):
     """Answers between the pixels: the window's mean, weighted by how alike a place is."""
 
-    def find(self, view, memory, near):
-        found = super().find(view, memory, near)
+    def find(self, view, memory, search_centre):
+        found = super().find(view, memory, search_centre)
         weights = torch.softmax(50 * found.scores.nan_to_num(nan=-1e9).flatten(1), 1)
-        points = (weights[..., None] * geometry.window(near, self.radius).flatten(1, 2)).sum(1)
+        points = (
+            weights[..., None] * geometry.window(search_centre, self.radius).flatten(1, 2)
+        ).sum(1)
         return replace(found, points=points, confidence=weights.amax(1))
 
 
 class Short(Own):
     """Forgets the confidence."""
 
-    def find(self, view, memory, near):
-        return dk.TrackResult(near, scores=torch.zeros(3, 1, 1), memory=memory)
+    def find(self, view, memory, search_centre):
+        return dk.TrackResult(search_centre, scores=torch.zeros(3, 1, 1), memory=memory)
 
 
 class Far(Own):
     """Reads where there is nothing."""
 
-    def find(self, view, memory, near):
+    def find(self, view, memory, search_centre):
         return memory[99]
 
 
-def shifted(found, view, near):
-    near += 1
+def shifted(found, view, search_centre):
+    search_centre += 1
     return found
 
 
-def spoilt(found, view, near):
+def spoilt(found, view, search_centre):
     view.features.zero_()
     return found
 
 
-def attached(found, view, near):
+def attached(found, view, search_centre):
     return replace(found, points=found.points + torch.zeros(1, requires_grad=True))
 
 
 BROKEN = {
     "are (y, x)": Own(lambda f, v, n: replace(f, points=f.points.flip(1))),
     "cells of the feature map": Own(lambda f, v, n: replace(f, points=(f.points - 0.5) / 2)),
-    "counted from `near`": Own(lambda f, v, n: replace(f, points=f.points - n)),
+    "counted from `search_centre`": Own(lambda f, v, n: replace(f, points=f.points - n)),
     "it finds handle 0 at": Own(lambda f, v, n: replace(f, points=(f.points + 1).clamp_max(127))),
     "it is a torch tensor of shape (3, 2)": Own(
         lambda f, v, n: replace(f, points=f.points.numpy())
@@ -386,7 +386,7 @@ BROKEN = {
         lambda f, v, n: replace(f, scores=torch.zeros_like(f.scores))
     ),
     "the loss would pull on the tracker": Attached(),
-    "`near`, which was passed in": Own(shifted),
+    "`search_centre`, which was passed in": Own(shifted),
     "`view.features`, which was passed in": Own(spoilt),
     "`points` is a tensor of shape (2, 3)": Own(lambda f, v, n: replace(f, points=f.points.T)),
     "`points` is a list": Own(lambda f, v, n: replace(f, points=f.points.tolist())),
@@ -436,9 +436,7 @@ def test_what_a_tracker_breaks_is_named(words):
 )
 def test_trackers_that_keep_the_contract_pass(mine):
     verdict = check.tracker(mine)
-    assert verdict.passed and "right" in verdict.words and verdict.image is not None, (
-        verdict.words
-    )
+    assert verdict.passed and "right" in verdict.words and verdict.image is not None, verdict.words
     assert check.tracker.or_ours(mine) is mine
 
 
@@ -614,7 +612,6 @@ def test_the_line_is_that_of_the_function_not_of_its_helper():
         raise OSError("no disc")
 
     def mine(*given):
-        ...
         return helper()
 
     assert "raises OSError in line 3 of the function: no disc" in check.sample(mine).words

@@ -11,6 +11,11 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
+
+import dragkit as dk
+from dragkit.models import zoo
+from dragkit.models.gan import checkpoint
+from dragkit.models.gan.checkpoint import CheckpointError
 from tests.checkpoint_files import (
     foreign_modules,
     network,
@@ -20,11 +25,6 @@ from tests.checkpoint_files import (
     write_nvidia,
     write_tensorflow,
 )
-
-import dragkit as dk
-from dragkit.models.gan import checkpoint
-from dragkit.models import zoo
-from dragkit.models.gan.checkpoint import CheckpointError
 
 
 def assert_same_image(path, made, **settings):
@@ -42,9 +42,7 @@ def assert_same_image(path, made, **settings):
 @pytest.mark.parametrize("protocol", [2, 3, 4, 5])
 def test_nvidia_pickle(tmp_path, side, protocol):
     made = network(side)
-    model = assert_same_image(
-        write_nvidia(tmp_path / "lions.pkl", made, protocol=protocol), made
-    )
+    model = assert_same_image(write_nvidia(tmp_path / "lions.pkl", made, protocol=protocol), made)
     torch.testing.assert_close(model.generator.mapping.w_avg, made.mapping.w_avg)
     assert model.name == "lions" and model.size == (side, side)
 
@@ -392,7 +390,9 @@ def test_the_printed_contents(tmp_path):
         assert text in done.stdout
     path.write_bytes(path.read_bytes()[:5000])
     done = subprocess.run(
-        [sys.executable, "-m", "dragkit.models.gan.checkpoint", path], capture_output=True, text=True
+        [sys.executable, "-m", "dragkit.models.gan.checkpoint", path],
+        capture_output=True,
+        text=True,
     )
     assert done.returncode == 1 and "a.pkl" in done.stderr and "Traceback" not in done.stderr
 

@@ -18,8 +18,8 @@ import pytest
 import torch
 
 import dragkit as dk
-from dragkit.models.gan import checkpoint
 from dragkit.models import zoo
+from dragkit.models.gan import checkpoint
 from dragkit.models.gan.checkpoint import CheckpointError
 from tests.checkpoint_files import (
     EasyDict,
@@ -496,7 +496,7 @@ def test_an_object_that_holds_itself_is_refused(tmp_path):
 def test_every_truncation_of_a_file_is_refused(tmp_path):
     whole = write_nvidia(tmp_path / "whole.pkl", network(8)).read_bytes()
     path = tmp_path / "part.pkl"
-    for length in [*range(0, 200), *range(200, len(whole), 997), len(whole) - 1]:
+    for length in [*range(200), *range(200, len(whole), 997), len(whole) - 1]:
         path.write_bytes(whole[:length])
         with pytest.raises(CheckpointError, match="part.pkl"):
             checkpoint.generator(checkpoint.read(path))

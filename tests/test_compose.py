@@ -15,7 +15,7 @@ GREY = np.full((64, 64, 3), 128, np.uint8)
 
 
 def compose(*arguments, **look):
-    return np.asarray(c.paint(*arguments, **look))
+    return np.asarray(c.draw_overlay(*arguments, **look))
 
 
 def at(image, x, y, side=64):
@@ -24,7 +24,7 @@ def at(image, x, y, side=64):
     return tuple(int(v) for v in image[int((y + 0.5) * scale), int((x + 0.5) * scale)])
 
 
-def near(colour, other):
+def close(colour, other):
     return max(abs(int(a) - int(b)) for a, b in zip(colour, other)) < 40
 
 
@@ -32,15 +32,15 @@ def near(colour, other):
 def test_handle_and_target_lie_at_their_pixels_at_every_size(size):
     image = compose(GREY, [(10, 20)], [(50, 40)], size=size)
     assert image.shape == (size, size, 3)
-    assert near(at(image, 10, 20), HANDLE)
-    assert near(at(image, 50, 40), TARGET)
+    assert close(at(image, 10, 20), HANDLE)
+    assert close(at(image, 50, 40), TARGET)
     if size < UNIT:
         return
     middle = round(30.5 * size / 64)
     assert image[middle - 2 : middle + 3, middle].min(-1).max() > 160, (
         "the white arrow leads from one to the other"
     )
-    assert near(at(image, 5, 55), (128, 128, 128))
+    assert close(at(image, 5, 55), (128, 128, 128))
 
 
 def test_a_image_that_is_not_square_keeps_its_shape():
@@ -53,8 +53,8 @@ def test_nothing_to_draw_is_the_image():
 
 def test_the_path_is_drawn_up_to_the_present():
     path = np.array([[[10.0, 10.0]], [[30.0, 10.0]], [[50.0, 10.0]]])
-    assert near(at(compose(GREY, path=path), 40, 10), PATH)
-    assert near(at(compose(GREY, path=path[:2]), 40, 10), (128, 128, 128))
+    assert close(at(compose(GREY, path=path), 40, 10), PATH)
+    assert close(at(compose(GREY, path=path[:2]), 40, 10), (128, 128, 128))
 
 
 def test_the_mask_veils_what_must_stay():
@@ -67,7 +67,7 @@ def test_the_mask_veils_what_must_stay():
 
 def test_the_score_window_is_magnified_away_from_the_points():
     scores = np.linspace(0, 1, 49).reshape(7, 7)
-    image = compose(GREY, [(12, 12)], [(20, 12)], scores=scores, near=(12, 12))
+    image = compose(GREY, [(12, 12)], [(20, 12)], scores=scores, window_centre=(12, 12))
     lens = image[-110:-5, -110:-5].reshape(-1, 3).astype(int)
     assert len(np.unique(lens // 8, axis=0)) > 15, "many colours of viridis"
     assert (np.ptp(lens, axis=1) > 60).mean() > 0.4
@@ -82,19 +82,19 @@ def test_scores_off_the_image_are_transparent_and_the_best_is_brightest():
 
 
 def test_a_window_without_any_score_can_be_drawn():
-    compose(GREY, scores=np.full((7, 7), np.nan), near=(0, 0))
+    compose(GREY, scores=np.full((7, 7), np.nan), window_centre=(0, 0))
 
 
 def test_snapshots_are_png_and_live_images_jpeg():
-    image = c.paint(GREY, [(10, 20)])
+    image = c.draw_overlay(GREY, [(10, 20)])
     assert Image.open(io.BytesIO(c.png(image))).format == "PNG"
     assert Image.open(io.BytesIO(c.encode(np.asarray(image)))).format == "JPEG"
 
 
 def test_images_beside_and_below_each_other():
     a, b = Image.new("RGB", (10, 20)), Image.new("RGB", (30, 5))
-    assert c.beside(a, b, gap=2).size == (42, 20)
-    assert c.beside(a, b, gap=2, stacked=True).size == (30, 27)
+    assert c.hstack(a, b, gap=2).size == (42, 20)
+    assert c.hstack(a, b, gap=2, stacked=True).size == (30, 27)
 
 
 @pytest.mark.parametrize(("size", "wide"), [((384, 384), False), ((800, 200), True)])
@@ -118,7 +118,7 @@ def test_curves_of_nearly_nothing(distance):
 
 def test_widths_grow_with_the_image():
     small, large = (
-        np.asarray(c.paint(GREY, [(32, 32)], size=s)).astype(int) for s in (UNIT, 2 * UNIT)
+        np.asarray(c.draw_overlay(GREY, [(32, 32)], size=s)).astype(int) for s in (UNIT, 2 * UNIT)
     )
     count = lambda p: (abs(p - HANDLE).max(-1) < 40).sum()
     assert count(large) == pytest.approx(4 * count(small), rel=0.15)
@@ -155,7 +155,7 @@ def test_what_lies_under_the_mouse_is_what_was_painted_there():
     assert under(12, 20) == (3, 3)
     assert under(14, 18) == (1, 5)
     assert under(50, 5) is None
-    image = compose(GREY, targets=targets, scores=scores, near=window, size=768)
+    image = compose(GREY, targets=targets, scores=scores, window_centre=window, size=768)
     dark, bright = (
         tuple(shade[:3]) for shade in (c.colours(scores)[0, 0], c.colours(scores)[1, 5])
     )
@@ -166,9 +166,9 @@ def test_what_lies_under_the_mouse_is_what_was_painted_there():
             under(x + a, y + b) != under(x, y) for a in (-0.6, 0.6) for b in (-0.6, 0.6)
         )
         if under(x, y) != (1, 5) and not near_edge:
-            assert near(at(image, x, y), dark)
+            assert close(at(image, x, y), dark)
     finer = [(x, y) for x in np.arange(44, 62, 0.2) for y in np.arange(44, 62, 0.2)]
-    brights = [near(at(image, *p), bright) for p in finer if under(*p) == (1, 5)]
+    brights = [close(at(image, *p), bright) for p in finer if under(*p) == (1, 5)]
     assert np.mean(brights) > 0.4, "the rest is the ring"
 
 
@@ -177,7 +177,7 @@ def test_every_cell_of_a_wide_window_is_read_where_it_was_painted_at_any_size(si
     """Lens cells are whole pixels, so their size depends on the image's."""
     scores = np.arange(33.0 * 33).reshape(33, 33)
     window, targets = np.array([32.0, 32]), np.array([[60.0, 60]])
-    image = compose(GREY, targets=targets, scores=scores, near=window, size=size)
+    image = compose(GREY, targets=targets, scores=scores, window_centre=window, size=size)
     shades, wrong, seen = c.colours(scores)[..., :3].astype(int), 0, 0
     # in the lens
     for x, y in [(x, y) for x in np.arange(4, 14, 0.7) for y in np.arange(4, 14, 0.7)]:
@@ -291,24 +291,27 @@ def test_a_window_with_a_stride_is_read_where_it_was_painted():
     assert c.under(36, 26, scores, window, (64, 64), targets, stride=2) == (1, 5)
     assert c.under(25.2, 30, scores, window, (64, 64), targets, stride=2) == (3, 0)
     assert c.under(24.8, 30, scores, window, (64, 64), targets, stride=2) is None
-    image = compose(GREY, targets=targets, scores=scores, near=window, stride=2, size=768)
+    image = compose(GREY, targets=targets, scores=scores, window_centre=window, stride=2, size=768)
     dark, bright = (
         tuple(shade[:3]) for shade in (c.colours(scores)[0, 0], c.colours(scores)[1, 5])
     )
     assert (
-        near(at(image, 36, 26), bright)
-        and near(at(image, 28, 26), dark)
-        and near(at(image, 25.5, 30), dark)
+        close(at(image, 36, 26), bright)
+        and close(at(image, 28, 26), dark)
+        and close(at(image, 25.5, 30), dark)
     )
-    assert not near(at(image, 20, 30), dark)
+    assert not close(at(image, 20, 30), dark)
 
 
 def test_a_window_in_which_nothing_was_compared_is_not_drawn():
     image, point = np.full((64, 64, 3), 200, np.uint8), np.array([[20.0, 30]])
-    plain = c.paint(image, point, point)
+    plain = c.draw_overlay(image, point, point)
     assert np.array_equal(
-        plain, c.paint(image, point, point, scores=np.full((1, 1), np.nan), near=point[0])
+        plain,
+        c.draw_overlay(
+            image, point, point, scores=np.full((1, 1), np.nan), window_centre=point[0]
+        ),
     )
     assert not np.array_equal(
-        plain, c.paint(image, point, point, scores=np.ones((3, 3)), near=point[0])
+        plain, c.draw_overlay(image, point, point, scores=np.ones((3, 3)), window_centre=point[0])
     )

@@ -18,16 +18,17 @@ import dragkit as dk
 from dragkit import Edit, View, always
 from dragkit.loop import drag
 from dragkit.losses import MaskLoss, ShiftedPatchLoss
-from dragkit.methods import draggan, dragdiffusion, stabledrag
+from dragkit.methods import dragdiffusion, draggan, stabledrag
 from dragkit.models.diffusion import denoiser
 from dragkit.models.diffusion.ddim import road
-from dragkit.models.diffusion.model import Diffusion
-from dragkit.models.image_metrics import psnr
 from dragkit.models.diffusion.lora import Lora
 from dragkit.models.diffusion.memory import kept
+from dragkit.models.diffusion.model import Diffusion
 from dragkit.models.diffusion.pixel_unet import SCHEDULE, decode, encode, network, scheduler
 from dragkit.models.diffusion.unet import self_attentions, shared_attention, stages
-from dragkit.runs.session import Session, retrack
+from dragkit.models.image_metrics import psnr
+from dragkit.runs.retrack import retrack
+from dragkit.runs.session import Session
 from dragkit.trackers import Discriminative, NearestNeighbor
 
 diffusers = pytest.importorskip("diffusers")
@@ -162,7 +163,7 @@ def test_every_step_is_that_of_diffusers(prediction, numbers):
         # for velocities diffusers reads ε̂ at the level that the network was not told
         if prediction == "epsilon":
             torch.testing.assert_close(
-                way.climb(z, z, predicted, level - 1, level),
+                way.inversion_step(z, z, predicted, level - 1, level),
                 up.step(predicted, t, z).prev_sample,
                 atol=1e-5,
                 rtol=1e-4,
@@ -175,7 +176,7 @@ def test_a_step_up_that_knew_where_it_leads_is_undone_by_the_step_down(predictio
     above, predicted = torch.randn(2, 1, 4, 5, 5)
     below = way.step(above, predicted, 14, 13)
     torch.testing.assert_close(
-        way.climb(below, above, predicted, 13, 14), above, atol=1e-5, rtol=1e-4
+        way.inversion_step(below, above, predicted, 13, 14), above, atol=1e-5, rtol=1e-4
     )
 
 
@@ -199,7 +200,7 @@ def test_noise_that_stays_the_same_leads_up_and_back_to_the_start():
     z, noise = torch.randn(2, 1, 4, 5, 5)
     up = z
     for level in range(14):
-        up = way.climb(up, up, noise, level, level + 1)
+        up = way.inversion_step(up, up, noise, level, level + 1)
     back = up
     for level in range(14, 0, -1):
         back = way.step(back, noise, level, level - 1)
@@ -328,11 +329,11 @@ def test_the_same_seed_samples_the_same():
 
 
 def test_folding_loses_nothing_and_channels_are_neighbouring_pixels():
-    image = image()
-    torch.testing.assert_close(decode(encode(image)), image)
+    pixels = image()
+    torch.testing.assert_close(decode(encode(pixels)), pixels)
     assert torch.equal(
-        encode(image)[:5, 3, 5],
-        2 * image[[0, 0, 0, 0, 1], [6, 6, 7, 7, 6], [10, 11, 10, 11, 10]] - 1,
+        encode(pixels)[:5, 3, 5],
+        2 * pixels[[0, 0, 0, 0, 1], [6, 6, 7, 7, 6], [10, 11, 10, 11, 10]] - 1,
     )
 
 
@@ -428,7 +429,7 @@ def test_finish_shares_attention_from_that_layer_and_step_on(start_layer, start_
         z = ddim.step(
             (mutual if done >= start_step else plain)(z, t).sample.detach(), t, z
         ).prev_sample
-    shared = model.around(original).finish(edited)
+    shared = model.with_reference(original).finish(edited)
     torch.testing.assert_close(shared, decode(z)[1], atol=1e-4, rtol=0)
     alone = model.finish(edited)
     nothing = start_layer == LAYERS or start_step > 6
@@ -437,12 +438,14 @@ def test_finish_shares_attention_from_that_layer_and_step_on(start_layer, start_
 
 def test_what_was_not_dragged_comes_back_as_it_was():
     model, z = tiny(start_layer=0), latent()
-    torch.testing.assert_close(model.around(z).finish(z), model.finish(z), atol=1e-5, rtol=0)
+    torch.testing.assert_close(
+        model.with_reference(z).finish(z), model.finish(z), atol=1e-5, rtol=0
+    )
 
 
 def test_the_reference_is_a_copy():
     z = latent()
-    model = tiny().around(z)
+    model = tiny().with_reference(z)
     z.zero_()
     assert torch.equal(model.reference, latent())
 
@@ -592,7 +595,7 @@ def test_learning_leaves_the_callers_random_numbers_alone():
 
 def test_the_published_lora_is_the_default():
     learner = Lora(tiny(), image())
-    group = learner.optimiser.param_groups[0]
+    group = learner.optimizer.param_groups[0]
     assert (learner.rank, learner.batch, group["lr"], group["betas"], group["weight_decay"]) == (
         16,
         4,
@@ -600,7 +603,7 @@ def test_the_published_lora_is_the_default():
         (0.9, 0.999),
         1e-2,
     )
-    assert type(learner.optimiser) is torch.optim.AdamW and dk.lora.__kwdefaults__["steps"] == 80
+    assert type(learner.optimizer) is torch.optim.AdamW and dk.lora.__kwdefaults__["steps"] == 80
 
 
 @pytest.mark.parametrize(
@@ -663,7 +666,7 @@ class Grid:
         return F.interpolate(mixed[None], scale_factor=4, mode="bilinear")[0]
 
     def view(self, z):
-        return View(self.features(z), z.sin(), self.size, lambda: torch.zeros(3, *self.size))
+        return View(self.features(z), self.size, lambda: torch.zeros(3, *self.size), z.sin)
 
 
 def official_drag(model, z, handles, targets, mask, steps, lr):
@@ -682,11 +685,11 @@ def official_drag(model, z, handles, targets, mask, steps, lr):
             for i, p in enumerate(points):
                 r, c = p.long().tolist()
                 top, left = max(r - r2, 0), max(c - r2, 0)
-                near = f1[:, top : min(r + r2 + 1, h), left : min(c + r2 + 1, h)]
+                search_centre = f1[:, top : min(r + r2 + 1, h), left : min(c + r2 + 1, h)]
                 template = f0[:, int(handles[i][0]), int(handles[i][1])]
-                best = int((near - template[:, None, None]).abs().sum(0).argmin())
+                best = int((search_centre - template[:, None, None]).abs().sum(0).argmin())
                 points[i] = torch.tensor(
-                    [top + best // near.shape[2], left + best % near.shape[2]]
+                    [top + best // search_centre.shape[2], left + best % search_centre.shape[2]]
                 ).float()
         yield z.detach().clone(), torch.stack(points)
         loss = 0.0
@@ -746,7 +749,7 @@ def test_the_native_map_is_read_as_the_official_code_enlarges_it():
     features = torch.randn(5, 32, 32)
     large = F.interpolate(features[None], size=(64, 64), mode="bilinear", align_corners=False)[0]
     view, edit = (
-        View(features, features, (128, 128), lambda: None),
+        View(features, (128, 128), lambda: None),
         Edit([(60.5, 80.5)], [(60.5, 120.5)]),
     )
     piece = NearestNeighbor(3, norm=1, stride=2)
@@ -803,7 +806,7 @@ def test_every_second_pixel_is_every_pixel_of_the_half_image(strided, plain):
     found = []
     for piece, step in ((strided, 2), (plain, 1)):
         maps = (before, now) if step == 2 else (before[:, ::2, ::2], now[:, ::2, ::2])
-        first, second = (View(f, f, tuple(f.shape[1:]), lambda: None) for f in maps)
+        first, second = (View(f, tuple(f.shape[1:]), lambda: None) for f in maps)
         edit = Edit(
             [(10 * step, 12 * step), (30 * step, 3 * step)],
             [(10 * step, 20 * step), (28 * step, 3 * step)],
@@ -820,13 +823,13 @@ def test_a_stride_shifts_the_patch_by_as_much():
     its channels.
     """
     ramp = torch.arange(32.0).expand(3, 32, 32)
-    view, edit = View(ramp, ramp, (32, 32), lambda: None), Edit([(10, 12)], [(20, 12)])
+    view, edit = View(ramp, (32, 32), lambda: None), Edit([(10, 12)], [(20, 12)])
     track = NearestNeighbor(3, stride=2).find(
         view, NearestNeighbor(3, stride=2).start(view, edit), edit.handles
     )
     value = lambda **settings: ShiftedPatchLoss(1, shape="square", stride=2, **settings)(
         view, track, view, edit
-    ).item()  # noqa: E731
+    ).item()
     assert [value(reduction=r) for r in ("mean", "area", "sum")] == pytest.approx(
         [2, 9 * 2, 9 * 3 * 2]
     )
@@ -837,7 +840,7 @@ def test_a_stride_shifts_the_patch_by_as_much():
 def test_the_official_mask_takes_one_pixel_of_each_cell():
     mask = (torch.rand(32, 32) > 0.5).int()
     a, b = torch.randn(2, 3, 4, 4)
-    start, view = (View(f, f, (32, 32), lambda: None) for f in (a, b))
+    start, view = (View(f, (32, 32), lambda: None) for f in (a, b))
     edit = Edit([(3, 3)], [(9, 9)], mask)
     corner = mask[::8, ::8]  # where `nearest` looks
     mean = mask.float().unfold(0, 8, 8).unfold(1, 8, 8).mean((2, 3))
@@ -870,9 +873,9 @@ def test_windows_that_are_none_are_told(radius, stride, message):
 
 
 def test_unknown_ways_to_resize_or_shape_are_told():
-    with pytest.raises(ValueError, match='unknown resize \'bicubic\'; choose "area" or "nearest"'):
+    with pytest.raises(ValueError, match="unknown resize 'bicubic'; choose from area, nearest"):
         MaskLoss(resize="bicubic")
-    with pytest.raises(ValueError, match='unknown shape \'ring\'; choose "disc" or "square"'):
+    with pytest.raises(ValueError, match="unknown shape 'ring'; choose from disc, square"):
         ShiftedPatchLoss(shape="ring")
 
 
@@ -898,20 +901,20 @@ def test_a_drag_moves_the_latent_and_a_saved_session_remembers_how(tmp_path):
     text = json.loads(session.save(tmp_path / "run").read_text())
     chosen = {
         "size": [SIDE, SIDE],
-        "steps of the road": 10,
+        "schedule steps": 10,
         "strength": 0.7,
         "refine": 1,
         "feature_block": 2,
     }
     chosen |= {"guidance": 1, "start_step": 0, "start_layer": None, "autocast": None}
-    assert text["about"].pop("image") == "the predicted x̂₀, a preview"
-    assert text["about"] == chosen | {
+    assert text["metadata"].pop("image") == "the predicted x̂₀, a preview"
+    assert text["metadata"] == chosen | {
         "lora": "rank 2, 2 steps",
         "inversion_psnr": round(found.psnr, 2),
     }
     assert text["model"] == "tiny" and [step["stride"] for step in text["steps"]] == [2, 2, 2]
     again = Session.load(tmp_path / "run", found.model, **dragdiffusion("official"))
-    assert [frame.stride for frame in again.trace] == [2, 2, 2]
+    assert [frame.step.track.stride for frame in again.trace] == [2, 2, 2]
     assert torch.equal(again.step().latent, session.step().latent)  # it goes on where it was
     plain = Session.load(
         tmp_path / "run", replace(found.model, reference=None), **dragdiffusion("official")
@@ -1146,7 +1149,7 @@ def test_an_interrupted_inversion_is_one_to_a_lower_strength(monkeypatch):
     assert (
         math.isnan(found.psnr)
         and "PSNR not measured" in repr(found)
-        and "inversion_psnr" not in found.model.about
+        and "inversion_psnr" not in found.model.metadata
     )
 
 
@@ -1174,15 +1177,15 @@ def test_a_trace_remembers_the_model_without_being_told():
             found.model, found.latent, Edit([(4, 4)], [(12, 4)]), **dragdiffusion() | {"steps": 1}
         )
     )
-    assert trace.about == found.model.about and trace.about["inversion_psnr"] == round(
+    assert trace.metadata == found.model.metadata and trace.metadata["inversion_psnr"] == round(
         found.psnr, 2
     )
     session = Session(found.model, found.latent, Edit([(4, 4)], [(12, 4)]), **dragdiffusion())
     session.run(2)
     assert (
-        session.rewind(1).trace.about
-        == retrack(found.model, session.trace, NearestNeighbor(3, stride=1)).about
-        == trace.about
+        session.rewind(1).trace.metadata
+        == retrack(found.model, session.trace, NearestNeighbor(3, stride=1)).metadata
+        == trace.metadata
     )
 
 

@@ -12,12 +12,12 @@ from dragkit.geometry import cells, inside, window
 from dragkit.models.toy import Toy
 from dragkit.records import Edit, View
 from dragkit.trackers import Discriminative, NearestNeighbor
-from dragkit.trackers.discriminative import stretched
+from dragkit.trackers.discriminative import minmax_normalize
 
 
 def view(features: torch.Tensor) -> View:
     """One cell per pixel."""
-    return View(features, features, tuple(features.shape[-2:]), lambda: None)
+    return View(features, tuple(features.shape[-2:]), lambda: None)
 
 
 def random_map(channels: int = 6, side: int = 24, seed: int = 0) -> torch.Tensor:
@@ -163,10 +163,12 @@ def test_the_maps_are_what_the_scores_are_made_of():
     now = view(random_map(seed=1))
     found = piece.find(now, memory, EDIT.handles)
     assert found.scores.shape == (2, 9, 9) and set(found.maps) == {"learned", "difference"}
-    by_hand = 0.3 * stretched(found.maps["learned"]) + 0.7 * stretched(found.maps["difference"])
+    by_hand = 0.3 * minmax_normalize(found.maps["learned"]) + 0.7 * minmax_normalize(
+        found.maps["difference"]
+    )
     torch.testing.assert_close(found.scores, by_hand, equal_nan=True)
-    near = NearestNeighbor(pixels(24, 4)).find(now, memory, EDIT.handles)
-    torch.testing.assert_close(found.maps["difference"], near.scores)
+    search_centre = NearestNeighbor(pixels(24, 4)).find(now, memory, EDIT.handles)
+    torch.testing.assert_close(found.maps["difference"], search_centre.scores)
     x, y = EDIT.handles[0].long().tolist()
     assert found.maps["learned"][0, 4, 4].item() == pytest.approx(
         (now.features[:, y, x] @ memory.weights[0]).item(), abs=1e-5
@@ -186,7 +188,7 @@ def test_the_confidence_is_the_learned_score_at_the_point():
 def test_stretched_maps_each_window_to_0_to_1_and_leaves_what_is_unknown():
     scores = torch.tensor([[[1.0, 3], [torch.nan, 5]], [[7, 7], [7, 7]]])
     expected = torch.tensor([[[0, 0.5], [torch.nan, 1]], [[0, 0], [0, 0]]])
-    torch.testing.assert_close(stretched(scores), expected, equal_nan=True)
+    torch.testing.assert_close(minmax_normalize(scores), expected, equal_nan=True)
 
 
 def test_windows_cut_by_the_border_are_learned_and_searched_without_what_lies_beyond():
@@ -265,7 +267,7 @@ def test_settings_that_cannot_work_are_refused(settings, words):
     [
         (
             Discriminative,
-            r"tracker is the class Discriminative; give one of it, such as Discriminative\(\)",
+            r"tracker is the class Discriminative; pass an instance, such as Discriminative\(\)",
         ),
         (Discriminative(float("nan")), "radius is nan; give a number of pixels"),
         (Discriminative(region=0.1), "radius 0.1 .* is below one pixel"),

@@ -31,7 +31,7 @@ def pan(shift, side: int = SIDE) -> View:
     y, x = torch.meshgrid(torch.arange(side) + 32.0, torch.arange(side) + 32.0, indexing="ij")
     at = torch.stack([x - shift[0], y - shift[1]], -1)
     image = F.grid_sample(wide[None], (2 * at + 1)[None] / (side + 64) - 1, align_corners=False)[0]
-    return View(image, image, (side, side), lambda: image)
+    return View(image, (side, side), lambda: image)
 
 
 EDIT = Edit([(40, 48), (60, 30)], [(60, 48), (70, 40)])
@@ -88,11 +88,11 @@ def test_errors_add_up_from_frame_to_frame_but_not_from_a_reference():
 def test_a_point_that_leaves_the_image_stays_at_its_border_and_is_no_new_reference():
     edit, views = Edit([(90, 48)], [(95, 48)]), [pan((2.0 * k, 0)) for k in range(6)]
     tracker = OpticalFlow(policy="reference", every=2)
-    memory, near = tracker.start(views[0], edit), edit.handles
+    memory, search_centre = tracker.start(views[0], edit), edit.handles
     for view in views:
-        found = tracker.find(view, memory, near)
-        memory, near = found.memory, found.points
-    assert near.tolist() == [[95, pytest.approx(48, abs=0.5)]]
+        found = tracker.find(view, memory, search_centre)
+        memory, search_centre = found.memory, found.points
+    assert search_centre.tolist() == [[95, pytest.approx(48, abs=0.5)]]
     assert memory.points[0, 0] < 95
 
 
@@ -220,7 +220,7 @@ def test_what_is_no_raft_is_told(torchvision, tmp_path, monkeypatch):
 def test_particles_get_the_last_images_and_the_points_in_the_first_of_them():
     seen = []
 
-    def film(images, points):
+    def sequence(images, points):
         """Knows the pan: the first channel's mean tells which image it is."""
         seen.append(len(images))
         number = [
@@ -230,7 +230,7 @@ def test_particles_get_the_last_images_and_the_points_in_the_first_of_them():
         return points + (way - way[0])[:, None]
 
     views = [pan(shift) for shift in WAY]
-    points = follow(Particles(film, length=4), views)
+    points = follow(Particles(sequence, length=4), views)
     torch.testing.assert_close(
         points, EDIT.handles + torch.tensor(WAY)[:, None], atol=1e-3, rtol=0
     )
@@ -278,16 +278,18 @@ def test_a_drag_with_flow_goes_on_from_any_step_and_is_saved(tracker, tmp_path):
         torch.equal(opened[-1].points, trace[-1].points)
         and dk.Player(opened).snapshot()[:4] == b"\x89PNG"
     )
-    assert torch.equal(opened[-1].centre, trace[-1].centre)
+    assert torch.equal(opened[-1].step.window_centre, trace[-1].step.window_centre)
 
 
 def test_the_windows_of_a_refined_flow_stand_where_it_looked():
     """The best pixel of each window is the point, seen from the window's middle: there, not around
     the last point.
     """
-    memory, near = OpticalFlow(dis, refine=16).start(pan((0, 0)), EDIT), EDIT.handles
-    found = OpticalFlow(dis, refine=16).find(pan((3, 2)), memory, near)
+    memory, search_centre = OpticalFlow(dis, refine=16).start(pan((0, 0)), EDIT), EDIT.handles
+    found = OpticalFlow(dis, refine=16).find(pan((3, 2)), memory, search_centre)
     side = found.scores.shape[-1]
     row, column = np.unravel_index(int(found.scores[0].nan_to_num(-np.inf).argmax()), (side, side))
-    best = found.middle(near)[0] + found.stride * (torch.tensor([column, row]) - side // 2)
-    assert torch.equal(best, found.points[0]) and not torch.equal(found.middle(near), near)
+    best = found.window_centre[0] + found.stride * (torch.tensor([column, row]) - side // 2)
+    assert torch.equal(best, found.points[0]) and not torch.equal(
+        found.window_centre, search_centre
+    )

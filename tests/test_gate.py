@@ -26,9 +26,9 @@ class Known:
     def start(self, view, edit):
         return 0
 
-    def find(self, view, memory, near):
+    def find(self, view, memory, search_centre):
         confidence = torch.tensor([self.sure[memory], 1.0])
-        return TrackResult(near, confidence, torch.zeros(2, 1, 1), memory + 1)
+        return TrackResult(search_centre, confidence, torch.zeros(2, 1, 1), memory + 1)
 
 
 def run(edit=EDIT, latent=LATENT, model=TOY, **changes):
@@ -41,7 +41,7 @@ def bits(step):
         step.track.points,
         step.track.confidence,
         step.track.scores,
-        step.first,
+        step.initial_confidence,
         step.track.threshold,
     ]
     tensors += step.track.maps.values()
@@ -111,9 +111,9 @@ def test_the_gate_survives_a_trip_to_the_disk(tmp_path):
     assert [bits(s) for s in run(**method, resume=kept[5])] == [bits(s) for s in whole[5:]]
     for frame, step in zip(kept, whole, strict=True):
         assert frame.trusted.tolist() == step.track.trusted.tolist()
-        assert frame.tracker == repr(method["tracker"])
+        assert frame.step.tracker == repr(method["tracker"])
         torch.testing.assert_close(
-            frame.maps["learned"], step.track.maps["learned"], equal_nan=True
+            frame.step.track.maps["learned"], step.track.maps["learned"], equal_nan=True
         )
 
 
@@ -121,7 +121,7 @@ def test_another_tracker_begins_with_a_measure_of_its_own():
     """Its confidence has another scale than the first one's."""
     past = run(tracker=Known((9.0,) * 9), trust=above(0.5))[4]
     rest = run(tracker=Known((1.0, 0.6, 0.4)), trust=above(0.5), resume=past, steps=6)
-    assert [s.first[0].item() for s in rest] == [1.0] * 3
+    assert [s.initial_confidence[0].item() for s in rest] == [1.0] * 3
     assert [s.track.trusted[0].item() for s in rest] == [True, True, False]
 
 
@@ -129,7 +129,7 @@ def test_a_session_swaps_tracker_and_gate_and_keeps_the_past():
     session = Session(TOY, LATENT, EDIT, **draggan() | FAST)
     session.run(6)
     session.rewind(3).swap(tracker=Discriminative(), trust=never).run(2)
-    trackers = [frame.tracker.partition("(")[0] for frame in session.trace]
+    trackers = [repr(frame.step.tracker).partition("(")[0] for frame in session.trace]
     assert trackers == ["NearestNeighbor"] * 4 + ["Discriminative"] * 2
     assert [frame.trusted.all().item() for frame in session.trace] == [True] * 4 + [False] * 2
     assert [frame.index for frame in session.trace] == list(range(6))
@@ -141,7 +141,7 @@ def test_a_session_swaps_tracker_and_gate_and_keeps_the_past():
         (
             Edit([(44, 40)], [(60, 44)]),
             LATENT,
-            r"run with 2 handles at .* this edit has 1 at .*begin anew",
+            r"run with 2 handles at .* this edit has 1 at .*start again",
         ),
         (Edit([(44, 40), (31, 100)], EDIT.targets), LATENT, "handles may not"),
         (
@@ -169,7 +169,7 @@ def test_targets_may_change_on_the_way():
 )
 def test_a_gate_that_gives_no_threshold_per_handle_is_refused(gate):
     with pytest.raises(
-        ValueError, match="it turns the confidence of step 1, a tensor .n., into thresholds"
+        ValueError, match="a gate turns the confidence of step 1, a tensor .n., into thresholds"
     ):
         run(trust=gate)
 
@@ -177,3 +177,36 @@ def test_a_gate_that_gives_no_threshold_per_handle_is_refused(gate):
 def test_what_is_no_gate_is_refused_at_once():
     with pytest.raises(ValueError, match=r"trust is 0.9; give a gate, such as above\(0.9\)"):
         drag(TOY, LATENT, EDIT, **draggan() | {"trust": 0.9})
+
+
+class Counter:
+    """A student's tracker: a plain class, whose printed form says nothing of its settings."""
+
+    def __init__(self, start: int) -> None:
+        self.first = start
+
+    def start(self, view, edit):
+        return self.first
+
+    def find(self, view, memory, search_centre):
+        confidence = torch.full((len(search_centre),), float(memory))
+        return TrackResult(search_centre, confidence, torch.zeros(2, 1, 1), memory + 1)
+
+
+def test_another_instance_of_a_students_class_never_takes_over_its_memory():
+    first = Counter(12)
+    steps = run(tracker=first, steps=6)
+    same = run(tracker=first, steps=6, resume=steps[3])
+    assert [s.memory for s in same] == [15, 16, 17, 18]
+    assert same[0].initial_confidence[0] == steps[3].initial_confidence[0] == 13
+
+    other = run(tracker=Counter(40), steps=6, resume=steps[3])
+    assert [s.memory for s in other] == [40, 41, 42, 43]
+    assert other[0].initial_confidence[0] == 40
+
+
+def test_another_instance_does_not_take_over_from_a_file_either(tmp_path):
+    trace = Trace(run(tracker=Counter(12), steps=3))
+    opened = Trace.load(trace.save(tmp_path / "run"))
+    (step, *_) = run(tracker=Counter(40), steps=6, resume=opened[2])
+    assert (step.memory, step.initial_confidence[0]) == (40, 40)

@@ -5,7 +5,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dragkit.geometry import disc, inside, sample, scaled, square, to_grid, window
+from dragkit.geometry import disc, inside, sample, scale_radius, square, to_grid, window
 
 sides = st.integers(1, 12)
 
@@ -101,28 +101,26 @@ def test_inside_means_between_the_outermost_pixel_centres():
     ("side", "r1", "r2"), [(1024, 6, 24), (512, 3, 12), (256, 2, 6), (128, 1, 3)]
 )
 def test_radii_scale_with_the_image_as_in_the_official_code(side, r1, r2):
-    assert (scaled(3, (side, side)), scaled(12, (side, side))) == (r1, r2)
+    assert (scale_radius(3, (side, side)), scale_radius(12, (side, side))) == (r1, r2)
 
 
 def test_a_radius_below_one_pixel_is_an_error_with_a_way_out():
     """Here the official code silently selects no pixel at all."""
-    assert scaled(12, (64, 64)) == 2
-    with pytest.raises(
-        ValueError, match="radius 3 .* in an image of 64 px; use radius=4 or more"
-    ):
-        scaled(3, (64, 64))
+    assert scale_radius(12, (64, 64)) == 2
+    with pytest.raises(ValueError, match="radius 3 .* in an image of 64 px; use radius=4 or more"):
+        scale_radius(3, (64, 64))
 
 
 @given(st.integers(1, 512))
 def test_the_way_out_works_at_every_size(side):
     with pytest.raises(ValueError) as error:
-        scaled(1e-3, (side, side))
+        scale_radius(1e-3, (side, side))
     advice = str(error.value).rpartition("radius=")[2].split()[0]
-    assert scaled(float(advice), (side, side)) == 1
+    assert scale_radius(float(advice), (side, side)) == 1
 
 
 def test_the_height_decides_about_the_radius():
-    assert scaled(3, (512, 64)) == 3
+    assert scale_radius(3, (512, 64)) == 3
 
 
 @settings(max_examples=30)

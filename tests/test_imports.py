@@ -29,8 +29,7 @@ MAY_IMPORT = {  # a part may also import its own files
     "plot": "records trace session compose",
     "widgets": "records trace session plot compose own_image",
     "bench": (
-        "loop methods models images records geometry losses trackers trace session compose"
-        " worlds"
+        "loop methods models images records geometry losses trackers trace session compose worlds"
     ),
     "check": "losses trackers geometry records plot loop methods models",
     "course": "",

@@ -1,6 +1,5 @@
 """An image's latent is found again, and nothing that was given is changed."""
 
-import copy
 import sys
 import types
 import warnings
@@ -13,12 +12,12 @@ from torch.nn import functional as F
 
 import dragkit as dk
 from dragkit import inversion as own_image
+from dragkit.models import image_metrics
 from dragkit.models.gan import inversion
-from dragkit.models import image_metrics as likeness
-from dragkit.models.gan.inversion import course, search, spread, tuning
-from dragkit.models.image_metrics import psnr, pyramid
+from dragkit.models.gan.inversion import covariance_root, lr_schedule, search, tuning
 from dragkit.models.gan.model import from_state_dict
 from dragkit.models.gan.network import Generator
+from dragkit.models.image_metrics import multiscale_l1, psnr
 
 quiet = lambda _: None  # noqa: E731
 
@@ -83,7 +82,7 @@ def test_the_length_of_w_does_not_matter():
 def test_the_spread_is_the_root_of_the_covariance():
     # w̄ is 0
     root, w = (
-        spread(GAN),
+        covariance_root(GAN),
         torch.stack([GAN.sample(seed)[0] / GAN.truncation for seed in range(1000)]),
     )
     torch.testing.assert_close(root, root.T)
@@ -148,15 +147,15 @@ def test_the_pyramid_is_its_equation():
         F.interpolate(torch.stack([a, b]), scale_factor=1 / 2**s, mode="area") for s in range(3)
     ]
     torch.testing.assert_close(
-        pyramid(a, b), torch.stack([(x[0] - x[1]).abs().mean() for x in scales]).mean()
+        multiscale_l1(a, b), torch.stack([(x[0] - x[1]).abs().mean() for x in scales]).mean()
     )
-    assert pyramid(a, a) == 0
+    assert multiscale_l1(a, a) == 0
 
 
 def test_the_pyramid_feels_a_spot_that_is_out_of_reach():
     """Two squares that do not overlap: plain pixels do not care how far apart they are."""
     spot = lambda x: F.pad(torch.ones(3, 8, 4), (x + 1, 27 - x, 12, 12))  # noqa: E731
-    near, far = (pyramid(spot(4), spot(x)) for x in (8, 24))
+    near, far = (multiscale_l1(spot(4), spot(x)) for x in (8, 24))
     assert (spot(4) - spot(8)).abs().mean() == (spot(4) - spot(24)).abs().mean()
     assert near < far
 
@@ -166,7 +165,11 @@ def test_psnr():
 
 
 def test_the_learning_rate_rises_stays_and_falls():
-    assert 0 < course(0) < 0.1 and course(0.05) == course(0.5) == 1 and course(0.999) < 0.01
+    assert (
+        0 < lr_schedule(0) < 0.1
+        and lr_schedule(0.05) == lr_schedule(0.5) == 1
+        and lr_schedule(0.999) < 0.01
+    )
 
 
 def stand_in(monkeypatch, folder, weights: bool):
@@ -203,16 +206,20 @@ def test_lpips_joins_where_its_weights_are_on_the_disk(monkeypatch, tmp_path):
     made = stand_in(monkeypatch, tmp_path, weights=True)
     a, b = torch.rand(3, 16, 16), torch.rand(3, 16, 16)
     torch.testing.assert_close(
-        likeness.perceptual()(a, b), pyramid(a, b) + 10 * (a.mean() - b.mean()).abs()
+        image_metrics.perceptual()(a, b), multiscale_l1(a, b) + 10 * (a.mean() - b.mean()).abs()
     )
     assert last(search(GAN, a, steps=2)).losses["search"][0] > 0 and made == ["alex", "alex"]
 
 
 def test_without_lpips_or_its_weights_there_is_the_pyramid(monkeypatch, tmp_path):
     made = stand_in(monkeypatch, tmp_path, weights=False)
-    assert likeness.perceptual() is None and likeness.at_hand("cpu") is pyramid and not made
+    assert (
+        image_metrics.perceptual() is None
+        and image_metrics.default_loss("cpu") is image_metrics.multiscale_l1
+        and not made
+    )
     monkeypatch.setitem(sys.modules, "lpips", None)
-    assert likeness.perceptual() is None
+    assert image_metrics.perceptual() is None
 
 
 # What people call
@@ -250,16 +257,16 @@ def test_a_flat_image_is_unfamiliar_whatever_its_psnr():
 def test_an_interrupt_keeps_the_best_so_far(after, capsys):
     seen = []
 
-    def watch(found):
+    def callback(found):
         seen.append(found)
         if len(seen) == after:
             raise KeyboardInterrupt
 
-    found = dk.invert(GAN, torch.rand(3, 16, 16), watch=watch)
+    found = dk.invert(GAN, torch.rand(3, 16, 16), callback=callback)
     assert found is seen[-1] and len(found.losses["search"]) == after
     assert f"interrupted after {after} iteration" in capsys.readouterr().out
     seen.clear()
-    tuned = dk.tune(found, watch=watch)
+    tuned = dk.tune(found, callback=callback)
     assert tuned is seen[-1] and len(tuned.losses["tuning"]) == after
 
 

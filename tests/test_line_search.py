@@ -14,9 +14,11 @@ import dragkit as dk
 from dragkit import Edit, View
 from dragkit.loop import drag
 from dragkit.losses import MaskLoss, TemplatePatchLoss
-from dragkit.methods import draggan, dragdiffusion, freedrag
+from dragkit.methods import dragdiffusion, draggan, freedrag
 from dragkit.models.toy import Toy
-from dragkit.runs.session import Session, retrack
+from dragkit.runs.drawing import draw_frame
+from dragkit.runs.retrack import retrack
+from dragkit.runs.session import Session
 from dragkit.trackers import LineSearch, NearestNeighbor
 
 SIDE = 512  # one pixel of the settings is one pixel here
@@ -28,7 +30,7 @@ def ramp(shift: float = 0.0, cells: int = 512) -> View:
     """
     x = (torch.arange(cells) + 0.5) * SIDE / cells - 0.5
     features = (x - shift).expand(1, cells, cells).contiguous()
-    return View(features, features, (SIDE, SIDE), lambda: torch.zeros(3, SIDE, SIDE))
+    return View(features, (SIDE, SIDE), lambda: torch.zeros(3, SIDE, SIDE))
 
 
 def search(**settings) -> LineSearch:
@@ -323,7 +325,7 @@ def test_a_session_swaps_it_in_and_keeps_its_state_over_a_rewind():
     session.rewind(7).run(13)
     assert all(torch.equal(a, f.latent) for a, f in zip(latents, session.trace))
     session.swap(tracker=NearestNeighbor(), losses=draggan()["losses"])
-    assert session.step().goals is None
+    assert session.step().step.track.goals is None
 
 
 def test_a_saved_trace_keeps_the_goals(tmp_path):
@@ -333,12 +335,10 @@ def test_a_saved_trace_keeps_the_goals(tmp_path):
     )
     opened = dk.Trace.load(trace.save(tmp_path / "run"))
     for a, b in zip(trace, opened):
-        assert a.goals.cases == b.goals.cases and torch.equal(
-            a.goals.candidates, b.goals.candidates
-        )
-        assert torch.equal(a.goals.settled, b.goals.settled) and torch.equal(
-            a.goals.drift, b.goals.drift
-        )
+        a, b = a.step.track.goals, b.step.track.goals
+        assert a.cases == b.cases
+        for name in ("candidates", "settled", "drift"):
+            assert torch.equal(getattr(a, name), getattr(b, name))
 
 
 def test_retracked_it_says_what_it_said():
@@ -405,8 +405,7 @@ def test_the_widgets_draw_candidates_and_the_templates_drift():
     )
     panel = views.panels(trace)[-1]
     assert panel.title.startswith("template's drift") and panel.lines[""][1].max() > 0
-    drawn, without = (
-        views.image(trace, 3, handle=0),
-        replace(trace[3], goals=None).paint(trace.path(3), 0),
-    )
+    step = trace[3].step
+    plain = replace(trace[3], step=replace(step, track=replace(step.track, goals=None)))
+    drawn, without = views.image(trace, 3, handle=0), draw_frame(plain, trace.path(3), 0)
     assert (np.asarray(drawn) != np.asarray(without)).any()

@@ -35,8 +35,8 @@ def last(steps):
 
 def bits(step):
     """What a step (or frame) says, down to the last bit, ready to be compared."""
-    tensors = [step.latent, step.points, step.near, step.arrived]
-    tensors += step.optimiser.get(0, {}).values()
+    tensors = [step.latent, step.points, step.search_centre, step.arrived]
+    tensors += step.optimizer_state.get(0, {}).values()
     return step.index, step.losses, [tensor.numpy().tobytes() for tensor in tensors]
 
 
@@ -104,7 +104,7 @@ def test_everything_in_a_step_belongs_to_its_latent():
         view = TOY.view(step.latent)
         assert torch.equal(step.view.features, view.features)
         assert torch.equal(step.view.image, view.image)
-        assert torch.equal(step.points, tracker.find(view, memory, step.near).points)
+        assert torch.equal(step.points, tracker.find(view, memory, step.search_centre).points)
 
 
 # It ends
@@ -121,8 +121,8 @@ def test_a_cap_of_n_steps_makes_n_updates_and_tracks_the_last_one():
 def test_no_steps_is_one_look_at_the_start():
     (step,) = run(steps=0)
     assert torch.equal(step.latent, APART)
-    assert step.points.tolist() == step.near.tolist() == [[44, 40]]
-    assert step.optimiser == {}
+    assert step.points.tolist() == step.search_centre.tolist() == [[44, 40]]
+    assert step.optimizer_state == {}
 
 
 def test_a_handle_on_its_target_has_arrived_at_once():
@@ -131,9 +131,9 @@ def test_a_handle_on_its_target_has_arrived_at_once():
 
 
 def test_the_edits_stop_distance_comes_before_the_methods():
-    near, far = (last(run(edit=Edit([(44, 40)], [TARGET], arrive=a))) for a in (1.5, 6))
-    assert near.distance.item() <= 1.5 < far.distance.item() <= 6
-    assert far.index < near.index
+    search_centre, far = (last(run(edit=Edit([(44, 40)], [TARGET], arrive=a))) for a in (1.5, 6))
+    assert search_centre.distance.item() <= 1.5 < far.distance.item() <= 6
+    assert far.index < search_centre.index
 
 
 # It goes on from any step
@@ -162,8 +162,10 @@ class Still:
     def start(self, view, edit):
         return edit.handles
 
-    def find(self, view, memory, near):
-        return TrackResult(memory, torch.full([len(near)], math.nan), torch.zeros(1, 1, 1), memory)
+    def find(self, view, memory, search_centre):
+        return TrackResult(
+            memory, torch.full([len(search_centre)], math.nan), torch.zeros(1, 1, 1), memory
+        )
 
 
 def test_another_tracker_takes_over_where_the_first_one_stood():
@@ -218,9 +220,7 @@ def test_a_stop_distance_below_the_skip_distance_is_refused_before_the_first_ste
 
 
 def test_an_edit_outside_the_image_is_refused_before_the_first_step():
-    with pytest.raises(
-        ValueError, match=r"target 0 at \(128, 30\) is outside the 128×128 image"
-    ):
+    with pytest.raises(ValueError, match=r"target 0 at \(128, 30\) is outside the 128×128 image"):
         run(edit=Edit([(44, 40)], [(128, 30)]))
 
 
@@ -232,8 +232,8 @@ def test_two_losses_of_one_name_are_refused_before_the_first_step():
 
 def test_points_that_are_not_finite_stop_the_run_before_they_reach_torch():
     class Lost(NearestNeighbor):
-        def find(self, view, memory, near):
-            track = super().find(view, memory, near)
+        def find(self, view, memory, search_centre):
+            track = super().find(view, memory, search_centre)
             return replace(track, points=track.points * float("nan"))
 
     model = Toy()
@@ -257,11 +257,11 @@ def test_a_handle_that_the_mask_holds_is_warned_of():
     mask = torch.ones(128, 128)
     mask[60:70, 40:50] = 0  # rows are y
     edit = Edit([(45, 65), (65, 45)], [(50, 65), (65, 50)], mask)
-    assert edit.held.tolist() == [True, False] and Edit([(1, 1)], [(2, 2)]).held.tolist() == [
-        False
-    ]
+    assert edit.fixed_handles.tolist() == [True, False] and Edit(
+        [(1, 1)], [(2, 2)]
+    ).fixed_handles.tolist() == [False]
     with pytest.warns(
-        UserWarning, match=r"handle 0 at \(45, 65\) lies where the mask lets nothing move"
+        UserWarning, match=r"handle 0 at \(45, 65\) is where the mask lets nothing move"
     ):
         drag(Toy(), Toy().sample(0), edit, **draggan())
 

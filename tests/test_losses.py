@@ -5,8 +5,9 @@ import math
 import pytest
 import torch
 
+from dragkit.gates import above, always, never
 from dragkit.geometry import disc, sample
-from dragkit.losses import MaskLoss, ShiftedPatchLoss, TemplatePatchLoss, above, always, never
+from dragkit.losses import MaskLoss, ShiftedPatchLoss, TemplatePatchLoss
 from dragkit.records import Edit, TrackResult, View
 from dragkit.trackers.nearest import Template
 
@@ -16,7 +17,7 @@ def view(rows, size=None) -> View:
     otherwise.
     """
     features = torch.as_tensor(rows, dtype=torch.float32).clone().requires_grad_()
-    return View(features, features, size or tuple(features.shape[1:]), lambda: None)
+    return View(features, size or tuple(features.shape[1:]), lambda: None)
 
 
 def one(view: View) -> float:
@@ -236,7 +237,7 @@ def test_at_the_start_nothing_has_moved_yet():
 
 
 def test_the_mask_term_of_freedrag_is_the_mean_over_cells_of_which_nothing_may_move():
-    now, start = (View(f, f, (4, 4), lambda: None) for f in torch.randn(2, 3, 2, 2))
+    now, start = (View(f, (4, 4), lambda: None) for f in torch.randn(2, 3, 2, 2))
     mask = torch.zeros(4, 4)
     mask[0, 0] = 1  # a quarter of the first cell
     edit = Edit([(0, 0)], [(2, 2)], mask)

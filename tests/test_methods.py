@@ -6,7 +6,7 @@ from torch.nn import functional as F
 
 from dragkit import Edit, View, always
 from dragkit.losses import MaskLoss, TemplatePatchLoss
-from dragkit.methods import draggan, dragdiffusion, freedrag, stabledrag
+from dragkit.methods import dragdiffusion, draggan, freedrag, stabledrag
 from dragkit.trackers import LineSearch
 
 
@@ -71,7 +71,7 @@ def test_both_profiles_equal_a_plain_transcription_on_the_enlarged_map(profile):
         for f in (before, now)
     ]
     edit = Edit([(200, 300)], [(200, 350)])
-    start, view = (View(f, f, (side, side), lambda: None) for f in (before, now))
+    start, view = (View(f, (side, side), lambda: None) for f in (before, now))
     tracker, (motion, _) = (draggan(profile)[k] for k in ("tracker", "losses"))
 
     inner = reach - (profile == "paper")
@@ -103,7 +103,7 @@ def test_a_base_that_is_called_already_is_told():
     with pytest.raises(
         ValueError,
         match=(
-            r"base is called already; give the method itself, such as"
+            r"base is called already; pass the method itself, such as"
             r" stabledrag\(base=dragdiffusion\)"
         ),
     ):

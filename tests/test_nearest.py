@@ -18,7 +18,7 @@ handles = st.integers(RADIUS, SIDE - 1 - RADIUS)
 
 def view(features: torch.Tensor, side: int | None = None) -> View:
     side = side or features.shape[-1]
-    return View(features, features, (side, side), lambda: None)
+    return View(features, (side, side), lambda: None)
 
 
 def random_map(seed: int = 0, channels: int = 8, side: int = SIDE) -> torch.Tensor:
@@ -119,13 +119,13 @@ def test_the_template_is_never_refreshed():
     """The content fades and walks on; what is looked for stays what it was at the start."""
     features, edit = random_map(), Edit([(10, 10)], [(20, 10)])
     memory = first = tracker().start(view(features), edit)
-    template, near = first.patch.clone(), edit.handles
+    template, search_centre = first.patch.clone(), edit.handles
     for step in range(1, 5):
-        found = tracker().find(view(0.8**step * features.roll(step, 2)), memory, near)
-        memory, near = found.memory, found.points
+        found = tracker().find(view(0.8**step * features.roll(step, 2)), memory, search_centre)
+        memory, search_centre = found.memory, found.points
     assert memory is first
     assert torch.equal(memory.patch, template)
-    assert near.tolist() == [[14, 10]]
+    assert search_centre.tolist() == [[14, 10]]
     assert found.confidence.item() == pytest.approx(0.8**4, abs=1e-3)
 
 
@@ -133,10 +133,12 @@ def test_nothing_that_is_passed_in_is_changed_and_nothing_carries_gradients():
     features = random_map().requires_grad_()
     edit, look = Edit([(2, 3)], [(9, 9)]), view(features)
     memory = tracker().start(look, edit)
-    near = edit.handles.clone()
-    before = copy.deepcopy([features.detach(), memory.patch, memory.offsets, near, edit.handles])
-    found = tracker().find(look, memory, near)
-    after = [features.detach(), memory.patch, memory.offsets, near, edit.handles]
+    search_centre = edit.handles.clone()
+    before = copy.deepcopy(
+        [features.detach(), memory.patch, memory.offsets, search_centre, edit.handles]
+    )
+    found = tracker().find(look, memory, search_centre)
+    after = [features.detach(), memory.patch, memory.offsets, search_centre, edit.handles]
     assert all(torch.equal(a, b) for a, b in zip(before, after, strict=True))
     for tensor in (memory.patch, found.points, found.confidence, found.scores):
         assert not tensor.requires_grad

@@ -46,7 +46,7 @@ def test_the_recorded_run_can_be_looked_into_and_gone_on_from():
     assert path.stat().st_size + path.with_suffix(".json").stat().st_size < 1_000_000
     trace = dk.Trace.load(path)
     assert trace.why() == "arrived after 56 steps"
-    assert not all(f.trusted.all() for f in trace) and set(trace[3].maps) == {
+    assert not all(f.trusted.all() for f in trace) and set(trace[3].step.track.maps) == {
         "learned",
         "difference",
     }

@@ -146,7 +146,7 @@ def test_a_view_renders_once_and_only_when_somebody_looks():
         calls.append(1)
         return weight.expand(3, 2, 2) * 1
 
-    view = View(torch.zeros(1, 1, 1), torch.zeros(1, 1, 1), (2, 2), render)
+    view = View(torch.zeros(1, 1, 1), (2, 2), render)
     assert "2×2" in repr(view)
     assert not calls
     assert view.image is view.image
@@ -158,7 +158,7 @@ def test_a_step_prints_as_one_line():
     points = torch.tensor([[3.0, 4.0], [0.0, 0.0]])
     track = TrackResult(points, torch.tensor([0.934, 0.99]), torch.zeros(2, 3, 3), None)
     edit = Edit([(0, 0), (1, 1)], [(0, 0), (0, 0)])
-    names = {f: None for f in Step.__dataclass_fields__}  # the line needs none of the others
+    names = dict.fromkeys(Step.__dataclass_fields__)  # the line needs none of the others
     line = {"losses": {"motion": 0.03, "mask": 0.001}, "arrived": torch.tensor([False, True])}
     step = Step(**names | line | {"index": 17, "edit": edit, "track": track})
     assert str(step) == " 17  loss 0.031  confidence 0.93  arrived 1/2"

@@ -7,10 +7,11 @@ import torch
 
 import dragkit as dk
 from dragkit.models.toy import Toy
-from dragkit.runs.session import retrack
+from dragkit.runs.retrack import retrack
 
 EDIT = dk.Edit([(64, 85), (32, 36)], [(74, 80), (38, 36)])
-FIELDS = ("points", "confidence", "scores", "near", "first", "arrived", "threshold")
+FIELDS = ("points", "search_centre", "initial_confidence", "arrived")
+TRACK_FIELDS = ("confidence", "scores", "threshold")
 
 
 def record(model=None, **pieces):
@@ -25,10 +26,12 @@ def test_the_runs_own_tracker_gives_the_runs_own_answers(tracker):
     again = retrack(model, trace, tracker, method["trust"], method["arrive"])
     for old, new in zip(trace, again, strict=True):
         assert old.index == new.index
-        assert old.tracker == new.tracker
+        assert old.step.tracker == new.step.tracker
         for name in FIELDS:
-            assert torch.equal(getattr(old, name), getattr(new, name)), name
-        assert old.maps.keys() == new.maps.keys()
+            assert torch.equal(getattr(old.step, name), getattr(new.step, name)), name
+        for name in TRACK_FIELDS:
+            assert torch.equal(getattr(old.step.track, name), getattr(new.step.track, name)), name
+        assert old.step.track.maps.keys() == new.step.track.maps.keys()
 
 
 def test_another_tracker_follows_its_own_points_over_the_same_images():
@@ -37,12 +40,12 @@ def test_another_tracker_follows_its_own_points_over_the_same_images():
     again = retrack(model, trace, other)
     assert all(a.image is b.image and a.latent is b.latent for a, b in zip(trace, again))
     for before, now in zip(again.frames, again.frames[1:]):
-        assert torch.equal(now.near, before.points)
+        assert torch.equal(now.step.search_centre, before.points)
         view = model.view(now.latent)
         expected = other.find(view, other.start(model.view(trace[0].latent), EDIT), before.points)
         assert torch.equal(now.points, expected.points)
-    assert again[0].maps == {}
-    assert again[0].threshold is None
+    assert again[0].step.track.maps == {}
+    assert again[0].step.track.threshold is None
 
 
 def test_runs_that_cannot_be_looked_at_again_are_refused():
@@ -53,6 +56,6 @@ def test_runs_that_cannot_be_looked_at_again_are_refused():
         retrack(model, dk.Trace(), dk.NearestNeighbor())
     with pytest.raises(ValueError, match="another model"):
         retrack(Toy(side=64), trace, dk.NearestNeighbor())
-    odd = dk.Trace([replace(trace[0], latent=torch.zeros(12, 64))])
+    odd = dk.Trace([replace(trace[0], step=replace(trace[0].step, latent=torch.zeros(12, 64)))])
     with pytest.raises(ValueError, match="another model"):
         retrack(model, odd, dk.NearestNeighbor())

@@ -31,8 +31,8 @@ def bits(trace: Trace) -> list:
     """What the frames say, down to the last bit, ready to be compared."""
 
     def one(f):
-        tensors = [f.latent, f.points, f.near, f.confidence, f.scores, f.arrived]
-        tensors += f.optimiser.get(0, {}).values()
+        tensors = [f.latent, f.points, f.step.search_centre, f.confidence, f.scores, f.arrived]
+        tensors += f.step.optimizer_state.get(0, {}).values()
         arrays = [t.numpy().tobytes() for t in tensors] + [f.image.tobytes()]
         return f.index, f.losses, str(f.edit), arrays
 
@@ -165,8 +165,8 @@ def test_swapping_a_piece_keeps_the_past_and_changes_the_future(whole):
 class Boastful(NearestNeighbor):
     """A tracker that always says the handle is where it shall go."""
 
-    def find(self, view, memory, near):
-        return replace(super().find(view, memory, near), points=EDIT.targets)
+    def find(self, view, memory, search_centre):
+        return replace(super().find(view, memory, search_centre), points=EDIT.targets)
 
 
 def test_another_tracker_may_say_that_the_claimed_arrival_was_none(whole):
@@ -256,7 +256,9 @@ def test_score_windows_of_different_sizes_survive(whole, tmp_path):
 
 
 def test_a_run_that_went_wrong_can_be_kept_too(whole, tmp_path):
-    bad = replace(whole[1], losses={"motion": math.nan}, confidence=torch.tensor([math.nan]))
+    step = whole[1].step
+    track = replace(step.track, confidence=torch.tensor([math.nan]))
+    bad = replace(whole[1], step=replace(step, losses={"motion": math.nan}, track=track))
     trace = Trace([whole[0], bad])
     loaded = Trace.load(trace.save(tmp_path / "run"))
     assert math.isnan(loaded[1].losses["motion"])
@@ -338,11 +340,15 @@ def test_the_arrays_of_another_run_are_refused(whole, tmp_path):
 
 def moving(whole, distances, arrived=False) -> Trace:
     """A trace whose one handle is at these distances from its target."""
-    places = [EDIT.targets - torch.tensor([[d, 0.0]]) for d in distances]
-    flag = torch.tensor([False])
-    frames = [replace(whole[0], index=i, points=p, arrived=flag) for i, p in enumerate(places)]
-    frames[-1] = replace(frames[-1], arrived=torch.tensor([arrived]))
-    return Trace(frames)
+    trace = Trace()
+    for i, distance in enumerate(distances):
+        points = EDIT.targets - torch.tensor([[distance, 0.0]])
+        there = torch.tensor([arrived and i == len(distances) - 1])
+        step = whole[0].step
+        track = replace(step.track, points=points)
+        step = replace(step, index=i, track=track, arrived=there)
+        trace.append(replace(whole[0], step=step))
+    return trace
 
 
 def test_why_says_arrived_not_there_yet_or_lost(whole):
@@ -355,7 +361,7 @@ def test_why_says_arrived_not_there_yet_or_lost(whole):
     near_once = [9.0, 8, 5] + [6.0] * 29
     assert "not there yet" in moving(whole, near_once).why()
     lost = moving(whole, [*near_once, 6.5]).why()
-    assert lost == "handle 0 is lost: 6.5 px from its target, no nearer since step 2"
+    assert lost == "handle 0 is lost: 6.5 px from its target, no closer since step 2"
     assert moving(whole, [*near_once, 0.5], arrived=True).why() == "arrived after 32 steps"
     assert lost in repr(moving(whole, [*near_once, 6.5]))
 
@@ -363,7 +369,7 @@ def test_why_says_arrived_not_there_yet_or_lost(whole):
 def test_the_table_has_a_row_per_step_and_handle():
     edit = Edit([(20, 20), (44, 20)], [(26, 26), (44, 22)])
     trace = Trace(drag(TOY, LATENT, edit, **METHOD | {"steps": 3}))
-    table = trace.to_frame()
+    table = trace.to_dataframe()
     assert len(table) == 4 * 2
     assert list(table.columns) == [
         "step",
@@ -418,9 +424,9 @@ def test_pairs_that_are_not_the_edits_are_refused():
 
 def test_the_gif_can_be_read_and_has_a_frame_per_step(whole, tmp_path):
     path = whole.to_gif(tmp_path / "run.gif", size=96)
-    film = iio.imread(path)
-    assert film.shape == (len(whole), 96, 96, 3)
-    assert np.abs(film[0].astype(int) - film[-1]).max() > 100
+    sequence = iio.imread(path)
+    assert sequence.shape == (len(whole), 96, 96, 3)
+    assert np.abs(sequence[0].astype(int) - sequence[-1]).max() > 100
 
 
 def test_a_gif_is_named_so(whole, tmp_path):
@@ -429,7 +435,9 @@ def test_a_gif_is_named_so(whole, tmp_path):
 
 
 def test_a_run_ends_after_its_steps_without_a_progress_bar_too(monkeypatch):
-    monkeypatch.setattr("dragkit.runs.session.tqdm", lambda **settings: tqdm(**settings, disable=True))
+    monkeypatch.setattr(
+        "dragkit.runs.session.tqdm", lambda **settings: tqdm(**settings, disable=True)
+    )
     assert len(Session(TOY, LATENT, EDIT, **METHOD).run(2)) == 3
 
 
@@ -444,7 +452,7 @@ def test_an_interrupted_trace_keeps_its_steps_and_can_go_on():
             yield step
 
     with pytest.warns(
-        UserWarning, match=r"the trace keeps steps 0 to 4; drag\(…, resume=trace\[-1\]\) goes on"
+        UserWarning, match=r"the trace has steps 0 to 4; drag\(…, resume=trace\[-1\]\) continues"
     ):
         trace = Trace(stopped(5))
     *_, last = drag(toy, latent, edit, **method, resume=trace[-1])

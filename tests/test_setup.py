@@ -31,7 +31,8 @@ RANGES = [
 ]
 TOP_LEVEL = {
     *("notebooks", "dragkit", "data", "tests", "environment.yml", "README.md", "run.py"),
-    *("pyproject.toml", "LICENSE", "CONTRIBUTING.md", ".gitignore", ".gitattributes", ".ci"),
+    *("pyproject.toml", "LICENSE", "CONTRIBUTING.md", "CHANGELOG.md", "CITATION.cff"),
+    *(".gitignore", ".gitattributes", ".pre-commit-config.yaml", ".ci"),
 }
 
 

@@ -235,7 +235,7 @@ def test_guidance_goes_beyond_the_prompt(model):
 def test_what_was_not_dragged_comes_back_as_it_was(model, guidance):
     model = replace(model, strength=0.1, guidance=guidance, start_layer=0)
     torch.testing.assert_close(
-        model.around(latent()).finish(latent()), model.finish(latent()), atol=1e-4, rtol=0
+        model.with_reference(latent()).finish(latent()), model.finish(latent()), atol=1e-4, rtol=0
     )
 
 
@@ -273,7 +273,9 @@ def test_the_originals_keys_and_values_reach_each_prompts_own_copy(model, guidan
         predicted[0] if guidance == 1 else predicted[0] + guidance * (predicted[1] - predicted[0])
     )
     expected = model.decode(model.road.step(edited[None], noise, 1, 0))[0]
-    torch.testing.assert_close(model.around(original).finish(edited), expected, atol=1e-4, rtol=0)
+    torch.testing.assert_close(
+        model.with_reference(original).finish(edited), expected, atol=1e-4, rtol=0
+    )
 
 
 # Dragging

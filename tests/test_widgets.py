@@ -237,7 +237,8 @@ def test_frames_that_come_too_fast_are_dropped_but_never_the_last(model, sent):
     surface = dk.Picker(model).surface
     drawn = []
     make = lambda size: (
-        drawn.append(size) or dk.widgets.picker.paint(np.zeros((8, 8, 3), np.uint8), size=size)
+        drawn.append(size)
+        or dk.widgets.picker.draw_overlay(np.zeros((8, 8, 3), np.uint8), size=size)
     )
     shown = [surface.show(make, last=False) for _ in range(5)]
     assert sum(shown) <= 2
@@ -522,13 +523,13 @@ def test_hover_tells_the_pixel_and_its_raw_values(stable):
     player = dk.Player(stable)
     player.seek(5)
     frame = player.frame
-    x, y = (frame.near[0] + torch.tensor([1.0, -1])).tolist()
+    x, y = (frame.step.search_centre[0] + torch.tensor([1.0, -1])).tolist()
     row, column = len(frame.scores[0]) // 2 - 1, len(frame.scores[0]) // 2 + 1
     touch(player, "mouse_move", x, y)
     text = player.notice.line.value
     assert f"pixel ({x:g}, {y:g})" in text
     for name in ("learned", "difference"):
-        assert f"{name} {frame.maps[name][0, row, column]:.3g}" in text
+        assert f"{name} {frame.step.track.maps[name][0, row, column]:.3g}" in text
     assert f"fused {frame.scores[0, row, column]:.3g}" in text
     touch(player, "mouse_move", 3, 120)
     assert "no score here" in player.notice.line.value
@@ -539,7 +540,7 @@ def test_hover_tells_the_pixel_and_its_raw_values(stable):
 
 def test_a_finger_reads_values_too(stable):
     player = dk.Player(stable)
-    x, y = player.frame.near[0].tolist()
+    x, y = player.frame.step.search_centre[0].tolist()
     touch(player, "touch_start", touches=[{"x": (x + 0.5) * 6, "y": (y + 0.5) * 6}])
     assert f"pixel ({x:g}, {y:g}): learned" in player.notice.line.value
     press(player.surface, "ArrowLeft")  # it has gone; a mouse would still be there
@@ -579,7 +580,7 @@ def test_a_tracker_without_maps_offers_just_its_scores(model):
     assert list(player.windows.map.options) == ["scores"]
     assert player.windows.map.disabled
     player.windows.beside.value = True
-    touch(player, "mouse_move", *player.frame.near[0].tolist())
+    touch(player, "mouse_move", *player.frame.step.search_centre[0].tolist())
     assert "scores 0" in player.notice.line.value or "scores -" in player.notice.line.value
     assert player.last_error is None
 
@@ -764,7 +765,7 @@ def test_compare_moves_all_runs_and_holds_the_last_step(stable):
     wait(lambda: "step 2" in both.lines["short"].line.value)
     assert [f.index for f in both.frames.values()] == [2, 2]
     assert both.image("long").tobytes() == both.image("short").tobytes()
-    x, y = stable[2].near[0].tolist()
+    x, y = stable[2].step.search_centre[0].tolist()
     canvas = both.surfaces["short"].canvas
     scale = canvas.height / 128
     canvas._handle_frontend_event(

@@ -109,7 +109,7 @@ def test_image_is_float32_in_0_to_1():
     drawn = Lion.sample(3).render(48)
     assert drawn.image.shape == (3, 48, 48) and drawn.image.dtype == np.float32
     assert drawn.index.shape == drawn.depth.shape == (48, 48)
-    assert 0 <= drawn.image.min() and drawn.image.max() <= 1
+    assert drawn.image.min() >= 0 and drawn.image.max() <= 1
 
 
 def test_supersampling_softens_the_edge_only():

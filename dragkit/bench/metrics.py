@@ -18,8 +18,8 @@ from torch.nn import functional as F
 from ..geometry import sample
 from ..models import Model
 from ..records import Edit, Step, View
-from ..trackers.search_window import look, similarity
 from ..tasks.edits import Task
+from ..trackers.search_window import look, similarity
 
 # two features are alike that differ by less than this share of their length; our choice
 ALIKE = 0.35

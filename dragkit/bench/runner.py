@@ -36,7 +36,7 @@ from ..loop import drag
 from ..models import Model, load
 from ..records import Edit, Step
 from ..tasks.edits import Task, unique
-from .metrics import Clock, mean_distance, images
+from .metrics import Clock, images, mean_distance
 
 Result = dict[str, Any]
 Measure = Callable[[Model, Task, Tensor, Step], Mapping[str, float]]

@@ -29,8 +29,8 @@ from .lesson09_trust import threshold as threshold
 from .lesson10_line_search import case as case
 from .lesson10_line_search import follow as follow
 from .lesson10_line_search import share as share
-from .lesson13_project import tracker as tracker
 from .lesson11_diffusion import ddim_step as ddim_step
 from .lesson11_diffusion import predicted as predicted
 from .lesson12_measuring import interval as interval
 from .lesson12_measuring import ratio as ratio
+from .lesson13_project import tracker as tracker

@@ -245,10 +245,8 @@ def _difference(name: str, right: Any, found: Any) -> str:
 
 
 def _numbers(value: Any) -> bool:
-    return (
-        isinstance(value, Tensor | int | float)
-        or isinstance(value, list | tuple)
-        and all(map(_numbers, value))
+    return isinstance(value, Tensor | int | float) or (
+        isinstance(value, list | tuple) and all(map(_numbers, value))
     )
 
 

@@ -14,8 +14,8 @@ from torch.nn import functional as F
 
 from ..geometry import sample as package_sample
 from ..plot.figures import ORANGE
-from .exercise import Exercise
 from .drawings import bars_of, heat
+from .exercise import Exercise
 
 
 def _sample(features: Tensor, x: float, y: float) -> Tensor:

@@ -9,8 +9,8 @@ import torch
 from matplotlib.axes import Axes
 from torch import Tensor
 
-from .exercise import Exercise, Values
 from .drawings import bars_of, heat
+from .exercise import Exercise, Values
 
 
 def _view(latent: Tensor, signatures: Tensor, cells: int, width: float) -> Tensor:

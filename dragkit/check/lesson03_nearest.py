@@ -7,18 +7,18 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from ..plot.figures import ORANGE
-from .exercise import Exercise
 from .drawings import heat
+from .exercise import Exercise
 
 Point = tuple[int, int]
 
 
-def _distances(features: Tensor, template: Tensor, near: Point, radius: int) -> Tensor:
-    return (_cut(features, near, radius) - template[:, None, None]).norm(dim=0)
+def _distances(features: Tensor, template: Tensor, search_centre: Point, radius: int) -> Tensor:
+    return (_cut(features, search_centre, radius) - template[:, None, None]).norm(dim=0)
 
 
-def _cut(features: Tensor, near: Point, radius: int) -> Tensor:
-    x, y = near
+def _cut(features: Tensor, search_centre: Point, radius: int) -> Tensor:
+    x, y = search_centre
     return features[:, y - radius : y + radius + 1, x - radius : x + radius + 1]
 
 
@@ -86,10 +86,10 @@ distances = Exercise(
 )
 
 
-def _nearest(distances: Tensor, near: Point) -> Point:
+def _nearest(distances: Tensor, search_centre: Point) -> Point:
     radius = len(distances) // 2
     row, column = divmod(int(distances.argmin()), len(distances))
-    return near[0] + column - radius, near[1] + row - radius
+    return search_centre[0] + column - radius, search_centre[1] + row - radius
 
 
 def _on_window(axes, case: tuple, value: Point) -> None:

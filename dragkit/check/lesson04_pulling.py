@@ -10,8 +10,8 @@ from torch import Tensor
 
 from ..geometry import disc, sample
 from ..plot.figures import ORANGE
-from .exercise import Exercise, Values
 from .drawings import heat
+from .exercise import Exercise, Values
 
 Read = Callable[[Tensor, Tensor], Tensor]  # features (c h w), points (q 2) in cells → (q c)
 

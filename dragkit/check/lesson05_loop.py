@@ -13,8 +13,8 @@ from torch import Tensor
 
 from ..loop import drag as package_drag
 from ..plot.figures import AMBER, YELLOW
-from .exercise import Exercise, Values
 from .drawings import way
+from .exercise import Exercise, Values
 from .lesson05_scene import Point, edits
 
 Pairs = Iterator[tuple[Any, Point]]
@@ -74,11 +74,8 @@ def _spoilt(
             return
         if not wrong.get("late"):
             yield w.detach() if wrong.get("same") else w.detach().clone(), point
-        if (
-            step == steps
-            and not (wrong.get("late") or wrong.get("over"))
-            or math.dist(point, target) <= wrong.get("near", 1)
-            and not wrong.get("deaf")
+        if (step == steps and not (wrong.get("late") or wrong.get("over"))) or (
+            math.dist(point, target) <= wrong.get("search_centre", 1) and not wrong.get("deaf")
         ):
             return
         if not wrong.get("adds"):
@@ -204,10 +201,10 @@ def _run(function: Callable[..., Any], case: tuple) -> Values:
 def _stale(latents: list[Tensor], points: list[Point], case: tuple) -> bool:
     """Whether each point is what is found on the latent one before its own."""
     look, read, find, _, start, handle, *_ = case
-    template, near = read(look(start), handle), [handle, *points]
+    template, search_centre = read(look(start), handle), [handle, *points]
     seen = [
         [find(look(w), template, p) for w in (before, now)]
-        for before, now, p in zip(latents, latents[1:], near[1:])
+        for before, now, p in zip(latents, latents[1:], search_centre[1:])
     ]
     told = [tuple(int(v) for v in p) for p in points[1:]]
     return any(a != b for a, b in seen) and [a for a, _ in seen] == told
@@ -292,14 +289,14 @@ drag = Exercise(
         "The pair that arrives is lost: yield first, then leave.": _wrong(leaves=True),
         "The pair before the first update is missing: yield before you update.": _first_lost,
         "It stops too early: 2 px from the target is not there yet; at most 1 px is.": _wrong(
-            near=2
+            search_centre=2
         ),
         "It does not stop after `steps` updates.": lambda *case: _drag(*case[:7], 10**6, case[8]),
         "The target is turned around: it is (x, y), as every point.": lambda *case: _drag(
             *case[:6], case[6][::-1], *case[7:]
         ),
         "That is plain gradient descent (SGD); the update here is Adam's.": _wrong(plain=True),
-        "At exactly 1 px it should stop: at most 1 px is <= 1.": _wrong(near=0.999),
+        "At exactly 1 px it should stop: at most 1 px is <= 1.": _wrong(search_centre=0.999),
         "The loss pulls at the handle; the content is at the point by now.": _wrong(pulls=True),
         "The gradients add up from step to step: zero them before backward.": _wrong(adds=True),
         "The template is taken anew at every step, so small errors add up to a drift: read it once, before the loop.": _wrong(

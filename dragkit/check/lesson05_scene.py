@@ -27,9 +27,9 @@ def read(features: Tensor, point: Point) -> Tensor:
     return features[:, point[1], point[0]].detach()
 
 
-def find(features: Tensor, template: Tensor, near: Point) -> Point:
+def find(features: Tensor, template: Tensor, search_centre: Point) -> Point:
     """The most alike place in a window of 7 x 7."""
-    x, y = near
+    x, y = search_centre
     window = (features.detach()[:, y - 3 : y + 4, x - 3 : x + 4] - template[:, None, None]).norm(
         dim=0
     )

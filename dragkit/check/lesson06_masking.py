@@ -9,8 +9,8 @@ from matplotlib.axes import Axes
 from torch import Tensor
 from torch.nn import functional as F
 
-from .exercise import Exercise, Values
 from .drawings import heat
+from .exercise import Exercise, Values
 
 
 def _to_cells(mask: Tensor, cells: int) -> Tensor:

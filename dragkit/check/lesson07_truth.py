@@ -161,7 +161,7 @@ class Outcome(str):
         )
 
 
-def watch(
+def simulate(
     settings: dict[str, Any], start: Tensor, end: Tensor, other_start: Any, other_end: Any
 ) -> tuple[Tensor, Tensor]:
     """Where the handle's blob is, (24 2), and where the nearest neighbour in a window of 6 px says
@@ -214,8 +214,8 @@ def _outcome(function: Callable[..., Any], case: tuple) -> Values:
         return {"outcome": Outcome("refused: the other blob leaves the image")}
     if (other[0] - truth[0]).norm() < RADIUS - 0.01:
         return {"outcome": Outcome("refused: the other blob lies on the handle at the start")}
-    error = (torch.sub(*watch(settings, start, end, *value[1:]))).norm(dim=1)
-    near, alike = (
+    error = (torch.sub(*simulate(settings, start, end, *value[1:]))).norm(dim=1)
+    search_centre, alike = (
         (other - truth).abs().amax(1).min() <= RADIUS,
         settings.get("lookalike", 0) >= ALIKE,
     )
@@ -228,7 +228,7 @@ def _outcome(function: Callable[..., Any], case: tuple) -> Values:
     )
     followed = (
         f"followed to the end, with {twin}"
-        if near
+        if search_centre
         else "followed to the end; the other blob was never in the window"
     )
     outcome = Outcome(

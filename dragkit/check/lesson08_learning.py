@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from .exercise import Exercise
 from .drawings import bars_of, heat
+from .exercise import Exercise
 
 
 def _label(cells: int, point: tuple[float, float], width: float) -> Tensor:

@@ -9,13 +9,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..losses import above, always
+from ..gates import above, always
 from ..models.toy import Toy
 from ..plot.figures import BLUE, ORANGE, SHADE, Plot
 from ..records import Edit
 from ..trackers import Discriminative, follow
-from .exercise import Exercise
 from .drawings import bars_of
+from .exercise import Exercise
 from .verdicts import Verdict, not_yet, right, stand_in
 
 OFF = 2.0  # px: a point that is farther away is a wrong one

@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from .exercise import Answer, Exercise
 from .drawings import heat
+from .exercise import Answer, Exercise
 
 
 def _predicted(z: Tensor, noise: Tensor, alpha: float) -> Tensor:

@@ -24,10 +24,10 @@ FAR = 0.3  # of a window's range: the score at the answer may be this much below
 # and this much in a window that is turned around or transposed, so that it is called so
 SURE = 0.1
 # the views, where the handles are in each (frames n 2), and what the tracker is told
-Film = tuple[list[View], Tensor, Edit]
+ImageSequence = tuple[list[View], Tensor, Edit]
 
 
-def film_of(seed: int = 0) -> Film:
+def sequence_of(seed: int = 0) -> ImageSequence:
     """Three blobs on their ways, up to 1.2 px an image; made anew each time, for what is passed
     in may be spoilt. As in a drag, the views carry gradients.
     """
@@ -44,13 +44,13 @@ def film_of(seed: int = 0) -> Film:
     )
 
 
-def begun(tracker: Any, film: Film) -> tuple[Any, Tensor]:
+def begun(tracker: Any, sequence: ImageSequence) -> tuple[Any, Tensor]:
     """What it remembers after the first image, and where to look."""
-    views, _, edit = film
+    views, _, edit = sequence
     return tracker.start(views[0], edit), edit.handles.clone()
 
 
-def _methods(tracker: Any, film: Film) -> str | None:
+def _methods(tracker: Any, sequence: ImageSequence) -> str | None:
     if isinstance(tracker, type):
         return f"That is the class; give one of it: check.tracker({tracker.__name__}())."
     missing = [name for name in ("start", "find") if not callable(getattr(tracker, name, None))]
@@ -61,9 +61,9 @@ def _methods(tracker: Any, film: Film) -> str | None:
     )
 
 
-def _answer(tracker: Any, film: Film) -> str | None:
-    memory, near = begun(tracker, film)
-    found, n = tracker.find(film[0][0], memory, near), len(near)
+def _answer(tracker: Any, sequence: ImageSequence) -> str | None:
+    memory, search_centre = begun(tracker, sequence)
+    found, n = tracker.find(sequence[0][0], memory, search_centre), len(search_centre)
     if not isinstance(found, TrackResult):
         return (
             f"`find` returns {what(found)}; it returns a dk.TrackResult(points, confidence,"
@@ -101,17 +101,17 @@ def _answer(tracker: Any, film: Film) -> str | None:
     return None
 
 
-def _untouched(tracker: Any, film: Film) -> str | None:
-    views, _, edit = film
-    memory, near = begun(tracker, film)
+def _untouched(tracker: Any, sequence: ImageSequence) -> str | None:
+    views, _, edit = sequence
+    memory, search_centre = begun(tracker, sequence)
     passed = {
         "edit.handles": edit.handles,
-        "near": near,
+        "search_centre": search_centre,
         "view.features": views[1].features,
         "memory": memory,
     }
     before = {name: copied(value) for name, value in passed.items()}
-    tracker.find(views[1], memory, near)
+    tracker.find(views[1], memory, search_centre)
     changed = [name for name, value in passed.items() if not alike(copied(value), before[name])]
     return (
         f"It changes `{changed[0]}`, which was passed in; make a new tensor: a = a + b, not a"
@@ -121,11 +121,11 @@ def _untouched(tracker: Any, film: Film) -> str | None:
     )
 
 
-def _stateless(tracker: Any, film: Film) -> str | None:
+def _stateless(tracker: Any, sequence: ImageSequence) -> str | None:
     own = getattr(tracker, "__dict__", {})
     kept = dict(own)
-    memory, near = begun(tracker, film)
-    ask = lambda: _numbers(tracker.find(film[0][1], memory, near.clone()))
+    memory, search_centre = begun(tracker, sequence)
+    ask = lambda: _numbers(tracker.find(sequence[0][1], memory, search_centre.clone()))
     first = ask()
     if changed := [name for name, value in own.items() if kept.get(name, kept) is not value]:
         return (
@@ -138,7 +138,7 @@ def _stateless(tracker: Any, film: Film) -> str | None:
             " counts where nobody sees it. Fix the seed; return what is new as the result's"
             " memory."
         )
-    begun(tracker, film_of(seed=1))
+    begun(tracker, sequence_of(seed=1))
     if _differ(ask(), first):
         return (
             "After `start` on another film it has forgotten this one: what to look for is kept"
@@ -147,9 +147,9 @@ def _stateless(tracker: Any, film: Film) -> str | None:
     return None
 
 
-def _first_image(tracker: Any, film: Film) -> str | None:
-    memory, handles = begun(tracker, film)
-    points = tracker.find(film[0][0], memory, handles.clone()).points
+def _first_image(tracker: Any, sequence: ImageSequence) -> str | None:
+    memory, handles = begun(tracker, sequence)
+    points = tracker.find(sequence[0][0], memory, handles.clone()).points
     is_at = lambda places: bool(((places - handles).norm(dim=1) <= NEAREST).all())
     if is_at(points):
         return None
@@ -161,7 +161,7 @@ def _first_image(tracker: Any, film: Film) -> str | None:
             " of the image."
         )
     if is_at(points + handles):
-        return "Its points are counted from `near`; they must be places in the image, so add it."
+        return "Its points are counted from `search_centre`; they must be places in the image, so add it."
     worst = int((points - handles).norm(dim=1).argmax())
     return (
         f"On the very image it began with it finds handle {worst} at {spot(points[worst])}; it"
@@ -169,12 +169,12 @@ def _first_image(tracker: Any, film: Film) -> str | None:
     )
 
 
-def _scores(tracker: Any, film: Film) -> str | None:
+def _scores(tracker: Any, sequence: ImageSequence) -> str | None:
     """Looked for a little beside the handles, so that a window that is turned around shows it."""
-    memory, handles = begun(tracker, film)
-    k = tracker.find(film[0][0], memory, handles.clone()).scores.shape[-1]
-    near = handles + torch.tensor([min(3, round(0.4 * k - 0.4)), -min(1, k // 6)])
-    found = tracker.find(film[0][0], memory, near.clone())
+    memory, handles = begun(tracker, sequence)
+    k = tracker.find(sequence[0][0], memory, handles.clone()).scores.shape[-1]
+    search_centre = handles + torch.tensor([min(3, round(0.4 * k - 0.4)), -min(1, k // 6)])
+    found = tracker.find(sequence[0][0], memory, search_centre.clone())
     known = found.scores.isfinite()
     if k < 3 or not known.flatten(1).any(1).all():  # nothing was compared
         return None
@@ -185,14 +185,14 @@ def _scores(tracker: Any, film: Film) -> str | None:
             "All of its `scores` are the same, and the score window shows nothing: give how alike"
             " each place is, or NaN if nothing is compared."
         )
-    if (worst := _below(found, found.scores, near)) <= FAR:
+    if (worst := _below(found, found.scores, search_centre)) <= FAR:
         return None
-    if _below(found, -found.scores, near) <= SURE:
+    if _below(found, -found.scores, search_centre) <= SURE:
         return (
             "Its `scores` are turned around: it answers with the lowest of them, and best is"
             " highest. Of distances give the negative."
         )
-    if _below(found, found.scores.mT, near) <= SURE:
+    if _below(found, found.scores.mT, search_centre) <= SURE:
         return (
             "Its `scores` are transposed: it answers with the best one only if the row is x."
             " scores[handle, row, column]: row = y, column = x."
@@ -200,16 +200,17 @@ def _scores(tracker: Any, film: Film) -> str | None:
     return (
         f"Its `scores` and `points` do not fit: what stands at an answer is {100 * worst:.0f} %"
         " below the window's best. scores[handle, row, column] is the place (column - r, row - r)"
-        " from `near`, r in the middle."
+        " from `search_centre`, r in the middle."
     )
 
 
-def _confidence(tracker: Any, film: Film) -> str | None:
-    memory, handles = begun(tracker, film)
+def _confidence(tracker: Any, sequence: ImageSequence) -> str | None:
+    memory, handles = begun(tracker, sequence)
     # the blobs are all in the corners
     without = Toy(width=4).view(torch.tensor([[15.0, 115.0], [115.0, 115.0], [115.0, 12.0]]))
     here, there = (
-        tracker.find(view, memory, handles.clone()).confidence for view in (film[0][0], without)
+        tracker.find(view, memory, handles.clone()).confidence
+        for view in (sequence[0][0], without)
     )
     if here.isfinite().all() and torch.equal(here, there):
         return (
@@ -224,9 +225,9 @@ def _confidence(tracker: Any, film: Film) -> str | None:
     return None
 
 
-def _border(tracker: Any, film: Film) -> str | None:
-    views = film[0]
-    memory, _ = begun(tracker, film)
+def _border(tracker: Any, sequence: ImageSequence) -> str | None:
+    views = sequence[0]
+    memory, _ = begun(tracker, sequence)
     last = views[0].size[0] - 1.0
     found = tracker.find(views[0], memory, torch.tensor([[0.0, 0], [last, 0], [last, last]]))
     out = (~inside(found.points, views[0].size)).nonzero()
@@ -242,8 +243,8 @@ def _border(tracker: Any, film: Film) -> str | None:
     )
 
 
-def _drags(tracker: Any, film: Film) -> str | None:
-    toy, (_, truth, edit) = Toy(width=4), film
+def _drags(tracker: Any, sequence: ImageSequence) -> str | None:
+    toy, (_, truth, edit) = Toy(width=4), sequence
     try:
         list(drag(toy, truth[0], edit, **draggan() | {"tracker": tracker, "lr": 1.0, "steps": 3}))
     except Exception as error:
@@ -260,7 +261,7 @@ def broken(rules: tuple, tracker: Any) -> str | None:
     """In words, the first rule that is broken; what the tracker raises is told."""
     for rule in rules:
         try:
-            words = rule(tracker, film_of())
+            words = rule(tracker, sequence_of())
         except Exception as error:
             words = told(error)
         if words:
@@ -276,12 +277,13 @@ def _differ(a: dict[str, Any], b: dict[str, Any]) -> list[str]:
     return [name for name in a if not alike(a[name], b[name])]
 
 
-def _below(found: TrackResult, scores: Tensor, near: Tensor) -> float:
+def _below(found: TrackResult, scores: Tensor, search_centre: Tensor) -> float:
     """How far the score at the answers lies below the best, as a share of the window's range: the
     worst handle's.
     """
     r, shares = scores.shape[-1] // 2, [0.0]
-    for window, point, centre in zip(scores, found.points, found.middle(near)):
+    centres = search_centre if found.window_centre is None else found.window_centre
+    for window, point, centre in zip(scores, found.points, centres):
         column, row = ((point - centre) / found.stride + r).round().long().tolist()
         known = window[window.isfinite()]
         if 0 <= column < len(window) and 0 <= row < len(window) and known.numel():

@@ -9,11 +9,10 @@ import torch
 from torch import Tensor
 
 from ..geometry import inside, sample, square, window
-from ..plot.figures import Photo
 from ..records import Edit, TrackResult, View
 from ..trackers import follow
-from .lesson13_contract import AFTER, BEFORE, CLOSE, Film, broken, film_of, spot, told
 from .drawings import ways
+from .lesson13_contract import AFTER, BEFORE, CLOSE, ImageSequence, broken, sequence_of, spot, told
 from .verdicts import Verdict, not_yet, right, stand_in
 
 
@@ -36,23 +35,23 @@ class Patch:
         """The handles' patches on the first view."""
         return self.read(view, edit.handles)
 
-    def find(self, view: View, memory: Tensor, near: Tensor) -> TrackResult:
+    def find(self, view: View, memory: Tensor, search_centre: Tensor) -> TrackResult:
         """The place in each window whose patch is most alike."""
-        pixels = window(near, self.radius)
+        pixels = window(search_centre, self.radius)
         scores = -(self.read(view, pixels) - memory[:, None, None]).norm(dim=-1)
         scores = scores.masked_fill(~inside(pixels, view.size), torch.nan)
         best = scores.nan_to_num(nan=-torch.inf).flatten(1).argmax(1)
-        points = pixels.flatten(1, 2)[torch.arange(len(near)), best]
-        return TrackResult(points, torch.full_like(near[:, 0], torch.nan), scores, memory)
+        points = pixels.flatten(1, 2)[torch.arange(len(search_centre)), best]
+        return TrackResult(points, torch.full_like(search_centre[:, 0], torch.nan), scores, memory)
 
 
 @dataclass(frozen=True, eq=False)
 class Contract:
     """What every tracker keeps to; ask with one of yours: ``check.tracker(MyTracker())``.
 
-    ``start(view, edit)`` returns a memory; ``find(view, memory, near)`` a `TrackResult` with
+    ``start(view, edit)`` returns a memory; ``find(view, memory, search_centre)`` a `TrackResult` with
     points (n 2), (x, y) inside the image, confidence (n), NaN where none is measured, scores (n
-    k k) around `near`, row = y, best is highest, NaN where nothing was compared, and a memory.
+    k k) around `search_centre`, row = y, best is highest, NaN where nothing was compared, and a memory.
     Nothing that is passed in is changed, nothing is kept in the tracker, it follows three blobs of
     the toy to within 2 px, and `drag` runs with it.
     """
@@ -64,7 +63,7 @@ class Contract:
         raises is told, not raised.
         """
         words = broken(BEFORE, tracker)
-        return not_yet(self.name, words) if words else self._followed(tracker, film_of())
+        return not_yet(self.name, words) if words else self._followed(tracker, sequence_of())
 
     def or_ours(self, tracker: Any) -> Any:
         """Your tracker where it keeps the contract, else one of ours, which is said: the lesson
@@ -72,15 +71,15 @@ class Contract:
         """
         return tracker if self(tracker).passed else stand_in(self.name, Patch())
 
-    def _followed(self, tracker: Any, film: Film) -> Verdict:
+    def _followed(self, tracker: Any, sequence: ImageSequence) -> Verdict:
         found = []
         try:
-            for answer in follow(tracker, film[0], film[2]):
+            for answer in follow(tracker, sequence[0], sequence[2]):
                 found.append(answer.points.clone())
         except Exception as error:
             return not_yet(self.name, f"In image {len(found) + 1} of the film {told(error)}")
-        truth, points = film[1], torch.stack(found)
-        image = ways(film[0][-1], {"target": truth, "yours": points})
+        truth, points = sequence[1], torch.stack(found)
+        image = ways(sequence[0][-1], {"target": truth, "yours": points})
         if words := _lost(points, truth) or broken(AFTER, tracker):
             return not_yet(self.name, words, image)
         return right(
@@ -98,7 +97,7 @@ def _lost(points: Tensor, truth: Tensor) -> str | None:
     """In words, where the film's truth (frames n 2) and the points part."""
     if (points == points[0]).all():
         return (
-            f"It stays where it was told to look (`near`), and in {len(truth)} images the blobs"
+            f"It stays where it was told to look (`search_centre`), and in {len(truth)} images the blobs"
             f" go on by {(truth[-1] - truth[0]).norm(dim=1).max():.0f} px."
         )
     off = ((points - truth).norm(dim=-1) > CLOSE).nonzero()

@@ -20,14 +20,14 @@ from .features import map_image as map_image
 from .features import read as read
 from .features import scale_bar as scale_bar
 from .marks import font as font
-from .overlay import beside as beside
+from .overlay import draw_overlay as draw_overlay
 from .overlay import encode as encode
-from .overlay import paint as paint
+from .overlay import hstack as hstack
 from .overlay import png as png
 from .score_windows import colours as colours
 from .score_windows import legend as legend
+from .score_windows import minmax_normalize as minmax_normalize
 from .score_windows import panel_at as panel_at
 from .score_windows import panels as panels
 from .score_windows import peaks as peaks
-from .score_windows import stretched as stretched
 from .score_windows import under as under

@@ -9,10 +9,10 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
 from .marks import INK, UNIT, WHITE, arrow, circle, dot, plus, ring, way
-from .score_windows import finer, lens, place
+from .score_windows import finer, inset, place
 
 
-def paint(
+def draw_overlay(
     image: np.ndarray,
     points: np.ndarray | None = None,
     targets: np.ndarray | None = None,
@@ -20,7 +20,7 @@ def paint(
     path: np.ndarray | None = None,
     mask: np.ndarray | None = None,
     scores: np.ndarray | None = None,
-    near: np.ndarray | None = None,
+    window_centre: np.ndarray | None = None,
     stride: float = 1,
     candidates: np.ndarray | None = None,
     selected: int | None = None,
@@ -56,7 +56,7 @@ def paint(
     if scores is not None and not np.isfinite(scores).any():
         scores = None  # a tracker that compares nothing, such as optical flow
     if scores is not None:
-        window = place(canvas, scores, near, scale, stride)
+        window = place(canvas, scores, window_centre, scale, stride)
     draw = ImageDraw.Draw(canvas)
     for places in [] if path is None else np.moveaxis((np.asarray(path) + 0.5) * scale, 1, 0):
         way(draw, places, unit)
@@ -71,8 +71,12 @@ def paint(
         circle(draw, middle, cursor[2] * scale, WHITE, 2 * unit)
         plus(draw, middle, 7 * unit, unit)
     if scores is not None:
-        inner = None if candidates is None else (np.asarray(candidates, float) - near) / stride
-        lens(canvas, scores, window, ends if len(ends) else spots, inner)
+        inner = (
+            None
+            if candidates is None
+            else (np.asarray(candidates, float) - window_centre) / stride
+        )
+        inset(canvas, scores, window, ends if len(ends) else spots, inner)
     return canvas.reduce(times) if times > 1 else canvas
 
 
@@ -92,7 +96,7 @@ def png(image: np.ndarray | Image.Image) -> bytes:
     return out.getvalue()
 
 
-def beside(*images: Image.Image, gap: int = 12, stacked: bool = False) -> Image.Image:
+def hstack(*images: Image.Image, gap: int = 12, stacked: bool = False) -> Image.Image:
     """Put images in a row, or in a column, on white."""
     widths, heights = [p.width for p in images], [p.height for p in images]
     gaps = gap * (len(images) - 1)

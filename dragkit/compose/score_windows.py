@@ -19,7 +19,7 @@ GAP, TOP, SIDE, BOTTOM = 20, 60, 56, 44
 NONE = np.uint8((128, 128, 128))  # off the image: no score
 
 
-def stretched(scores: np.ndarray) -> np.ndarray:
+def minmax_normalize(scores: np.ndarray) -> np.ndarray:
     """Scores (k k) brought to 0..1, worst to best in the window; 0 where all are the same, NaN
     stays NaN.
     """
@@ -30,7 +30,7 @@ def stretched(scores: np.ndarray) -> np.ndarray:
 
 def colours(scores: np.ndarray) -> np.ndarray:
     """Scores (k k) as uint8 RGBA (k k 4), lowest dark, highest bright; NaN is transparent."""
-    level = stretched(scores)
+    level = minmax_normalize(scores)
     shades = viridis()[(np.nan_to_num(level) * 255).astype(int)]
     return np.where(np.isfinite(level)[..., None], shades, 0).astype(np.uint8)
 
@@ -68,21 +68,25 @@ def finer(size: int) -> int:
 
 
 def place(
-    canvas: Image.Image, scores: np.ndarray, near: np.ndarray, scale: float, stride: float = 1
+    canvas: Image.Image,
+    scores: np.ndarray,
+    window_centre: np.ndarray,
+    scale: float,
+    stride: float = 1,
 ) -> np.ndarray:
     """Paint the score window, its cells `stride` pixels wide, where it lies; returns its box
     (left, top, right, bottom) on the canvas.
     """
     side = round(len(scores) * stride * scale)
-    corner = np.round((np.asarray(near, float) + 0.5 - stride * len(scores) / 2) * scale).astype(
-        int
-    )
+    corner = np.round(
+        (np.asarray(window_centre, float) + 0.5 - stride * len(scores) / 2) * scale
+    ).astype(int)
     cells = _coloured(scores, side)
     canvas.paste(cells, tuple(corner), cells)
     return np.array([*corner, *(corner + side)])
 
 
-def lens(
+def inset(
     canvas: Image.Image,
     scores: np.ndarray,
     window: np.ndarray,
@@ -126,20 +130,20 @@ def under(
     x: float,
     y: float,
     scores: np.ndarray,
-    near: np.ndarray,
+    window_centre: np.ndarray,
     shape: tuple[int, int],
     away: np.ndarray,
     size: int = 2 * UNIT,
     stride: float = 1,
 ) -> Cell | None:
-    """The window's cell under the point (x, y) of an image that `paint` made: in the lens, or in
+    """The window's cell under the point (x, y) of an image that `draw_overlay` made: in the lens, or in
     place; else ``None``.
 
     Args:
         x, y: in pixels of the image.
         scores, near, shape: the window (k k), its centre (2) and the image's (height, width).
         away: what the lens keeps away from: the targets.
-        size: the height that `paint` was asked for; the lens has whole pixels of that.
+        size: the height that `draw_overlay` was asked for; the lens has whole pixels of that.
         stride: pixels of the image between neighbours in the window.
     """
     height = size * finer(size)
@@ -149,7 +153,10 @@ def under(
     )
     for row, column in (
         (((y + 0.5) * scale - top) / cell, ((x + 0.5) * scale - left) / cell),
-        ((y - near[1]) / stride + len(scores) / 2, (x - near[0]) / stride + len(scores) / 2),
+        (
+            (y - window_centre[1]) / stride + len(scores) / 2,
+            (x - window_centre[0]) / stride + len(scores) / 2,
+        ),
     ):
         if 0 <= row < len(scores) and 0 <= column < len(scores):
             return int(row), int(column)
@@ -158,7 +165,7 @@ def under(
 
 def panels(
     maps: Mapping[str, np.ndarray],
-    near: np.ndarray,
+    window_centre: np.ndarray,
     *,
     width: int = 780,
     chosen: str | None = None,
@@ -185,7 +192,7 @@ def panels(
         _peaks(draw, scores, (left, top), side / len(scores), 2)
         plus(draw, (left + side / 2, top + side / 2), min(side / len(scores) / 5, 10), 2)
         _title(draw, name, scores, (left, top), name == chosen and len(maps) > 1)
-        _ticks(draw, len(scores), near, (left, top), side, stride)
+        _ticks(draw, len(scores), window_centre, (left, top), side, stride)
     return sheet
 
 
@@ -288,7 +295,7 @@ def _title(
 def _ticks(
     draw: ImageDraw.ImageDraw,
     cells: int,
-    near: np.ndarray,
+    window_centre: np.ndarray,
     corner: tuple[int, int],
     side: int,
     stride: float,
@@ -299,13 +306,17 @@ def _ticks(
         at = (offset + radius + 0.5) * side / cells
         draw.text(
             (left + at, top + side + 8),
-            f"{near[0] + stride * offset:g}",
+            f"{window_centre[0] + stride * offset:g}",
             GREY,
             font(20),
             anchor="ma",
         )
         draw.text(
-            (left - 8, top + at), f"{near[1] + stride * offset:g}", GREY, font(20), anchor="rm"
+            (left - 8, top + at),
+            f"{window_centre[1] + stride * offset:g}",
+            GREY,
+            font(20),
+            anchor="rm",
         )
     draw.text((left - 8, top + side + 8), "x (px)", GREY, font(18), anchor="ma")
     draw.text((left - 8, top - 8), "y", GREY, font(18), anchor="rd")

@@ -10,14 +10,14 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from ..records import Size, View
-from .gan import checkpoint
 from . import zoo
-from .gan.checkpoint.convert import convert as convert
-from .gan.checkpoint.convert import save as save
-from .settings import known
 from .diffusion.pixel_unet import open_diffusion
 from .diffusion.stable_diffusion import open_stable_diffusion
+from .gan import checkpoint
+from .gan.checkpoint.convert import convert as convert
+from .gan.checkpoint.convert import save as save
 from .gan.model import from_state_dict
+from .settings import check_settings
 from .toy import Toy
 
 CONVERT = "diffusers.StableDiffusionPipeline.from_single_file(file).save_pretrained(folder)"
@@ -69,7 +69,7 @@ def load(name_or_path: str | Path, device: str = "auto", **settings) -> Model:
             where to get it.
     """
     if str(name_or_path) == "toy":
-        known("toy", settings, Toy.__dataclass_fields__)
+        check_settings("toy", settings, Toy.__dataclass_fields__)
         return Toy(**settings)
     path, name = _find(name_or_path)
     return _open(path, name, _device(device), settings)
@@ -118,7 +118,7 @@ def _open(path: Path, name: str, device: str, settings: dict) -> Model:
                 f"{name!r} is a diffusion model and needs the package {error.name!r}: pip install"
                 ' "dragkit[diffusion]"'
             ) from error
-    known(name, settings, zoo.SETTINGS)
+    check_settings(name, settings, zoo.SETTINGS)
     state, clamp = checkpoint.generator(checkpoint.read(path))
     card = zoo.card(path)
     chosen = {key: card[key] for key in zoo.SETTINGS if key in card}

@@ -20,7 +20,7 @@ def psnr(a: Tensor, b: Tensor) -> float:
     return -10 * math.log10(max((a - b).square().mean().item(), 1e-12))
 
 
-def pyramid(a: Tensor, b: Tensor) -> Tensor:
+def multiscale_l1(a: Tensor, b: Tensor) -> Tensor:
     r"""How far apart two images (3 H W) are, at all scales: mean over s of mean |D_s(a) -
     D_s(b)|, s = 0, 1, ….
 
@@ -37,11 +37,11 @@ def pyramid(a: Tensor, b: Tensor) -> Tensor:
 
 
 def perceptual(device: str = "cpu") -> Loss | None:
-    """`pyramid` plus LPIPS, weighed equally as in PTI, if all that LPIPS needs is on this disk;
+    """`multiscale_l1` plus LPIPS, weighed equally as in PTI, if all that LPIPS needs is on this disk;
     else None.
     """
     distance = lpips_distance(device)
-    return distance and (lambda a, b: pyramid(a, b) + distance(a, b))
+    return distance and (lambda a, b: multiscale_l1(a, b) + distance(a, b))
 
 
 def lpips_distance(device: str = "cpu") -> Loss | None:
@@ -64,6 +64,6 @@ def lpips_distance(device: str = "cpu") -> Loss | None:
     return lambda a, b: network(a[None], b[None], normalize=True).mean()
 
 
-def at_hand(device: str) -> Loss:
+def default_loss(device: str) -> Loss:
     """The best loss that needs no download."""
-    return perceptual(device) or pyramid
+    return perceptual(device) or multiscale_l1

@@ -7,17 +7,17 @@ from collections.abc import Iterable
 from typing import Any
 
 
-def whole(value: Any, least: float = -math.inf, most: float = math.inf) -> bool:
+def is_whole(value: Any, least: float = -math.inf, most: float = math.inf) -> bool:
     """A whole number in least..most; True is none, though Python counts with it."""
     return isinstance(value, int) and not isinstance(value, bool) and least <= value <= most
 
 
-def real(value: Any) -> bool:
+def is_real(value: Any) -> bool:
     """A finite number; True is none."""
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
-def known(model: str, given: Iterable[str], settings: Iterable[str]) -> None:
+def check_settings(model: str, given: Iterable[str], settings: Iterable[str]) -> None:
     """Raise ValueError where one of the `given` names is none of the model's `settings`."""
     settings = list(settings)
     for name in given:

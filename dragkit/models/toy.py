@@ -75,7 +75,7 @@ class Toy:
     def view(self, latent: Tensor) -> View:
         """Features (channels side/2 side/2) of the blobs at `latent`, differentiable."""
         features, now = self._paint(latent, self.side // 2), latent.detach().clone()
-        return View(features, features, self.size, lambda: self.finish(now))
+        return View(features, self.size, lambda: self.finish(now))
 
     def finish(self, latent: Tensor) -> Tensor:
         """The image (3 side side) in 0..1."""

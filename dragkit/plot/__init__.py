@@ -4,11 +4,11 @@ The figures are made without pyplot: they show themselves in a notebook, and can
 ``figure.savefig("step.png")``.
 """
 
-from .inversion import inversion as inversion
-from .learning import learning as learning
 from .features import features as features
 from .features import images as images
 from .features import scores as scores
+from .inversion import inversion as inversion
+from .learning import learning as learning
 from .runs import ablation as ablation
 from .runs import compare as compare
 from .runs import confidence as confidence

@@ -9,9 +9,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from torch import Tensor
 
-from ..compose import Palette, peaks, stretched
-from ..records import Step, View
-from ..runs.trace import Frame
+from ..compose import Palette, minmax_normalize, peaks
+from ..records import Frame, Step, View
 from .figures import Photo, Plot, handle_of, light
 
 
@@ -31,7 +30,9 @@ def scores(frame: Frame | Step, handle: int = 0) -> Plot:
     figure = Plot(figsize=(1.4 + 3 * len(maps), 3.9), layout="constrained")
     many = figure.subplots(1, len(maps), squeeze=False)[0]
     for axes, (name, window) in zip(many, maps.items()):
-        image = _window(axes, name, window, frame.centre[handle].numpy(), frame.stride)
+        image = _window(
+            axes, name, window, frame.step.window_centre[handle].numpy(), frame.step.track.stride
+        )
     many[0].set_ylabel("y (px)")
     figure.suptitle(f"scores of handle {handle}, step {frame.index}", fontsize=11)
     bar = figure.colorbar(image, ax=many, ticks=[0, 1])
@@ -112,11 +113,11 @@ def images(named: Mapping[str, Any], side: int | None = None, axes_in: str = "px
     return figure
 
 
-def _window(axes: Axes, name: str, window: np.ndarray, near: np.ndarray, stride: float):
-    """One map of a window around `near` (2), its cells `stride` pixels wide, with its peaks."""
-    radius, half, (x, y) = len(window) // 2, stride * len(window) / 2, near.tolist()
+def _window(axes: Axes, name: str, window: np.ndarray, window_centre: np.ndarray, stride: float):
+    """One map of a window around `window_centre` (2), its cells `stride` pixels wide, with its peaks."""
+    radius, half, (x, y) = len(window) // 2, stride * len(window) / 2, window_centre.tolist()
     extent = (x - half, x + half, y + half, y - half)
-    image = axes.imshow(stretched(window), cmap="viridis", extent=extent, vmin=0, vmax=1)
+    image = axes.imshow(minmax_normalize(window), cmap="viridis", extent=extent, vmin=0, vmax=1)
     for cell, style, label in zip(peaks(window), ("o", "D"), ("best", "runner-up")):
         if cell:
             place = (x + stride * (cell[1] - radius), y + stride * (cell[0] - radius))

@@ -7,8 +7,8 @@ from io import BytesIO
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ..records import Step
-from ..runs.trace import Frame, Trace
+from ..records import Frame, Step
+from ..runs.trace import Trace
 
 # Okabe and Ito
 COLOURS = ORANGE, BLUE, GREEN, PINK, AMBER, SKY = (

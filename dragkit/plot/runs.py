@@ -10,8 +10,9 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from ..compose import spans
-from ..records import Step
-from ..runs.trace import Frame, Trace
+from ..records import Frame, Step
+from ..runs.drawing import draw_frame
+from ..runs.trace import Trace
 from .figures import COLOURS, SHADE, Photo, Plot, handle_of, light, need, tidy
 
 
@@ -207,12 +208,16 @@ def _outcome(frame: Frame) -> str:
 
 def _threshold(axes: Axes, trace: Trace, handle: int, colour: str, name: str | None) -> None:
     """Dashed, where the gate had a finite one."""
-    steps = [f.index for f in trace if f.threshold is not None and f.threshold[handle].isfinite()]
+    steps = [
+        f.index
+        for f in trace
+        if f.step.track.threshold is not None and f.step.track.threshold[handle].isfinite()
+    ]
     if steps:
-        values = [f.threshold[handle] for f in trace if f.index in set(steps)]
+        values = [f.step.track.threshold[handle] for f in trace if f.index in set(steps)]
         axes.plot(steps, values, "--", color=colour, lw=1.2, label=name)
 
 
 def _image(axes: Axes, frame: Frame, path: np.ndarray | None, bold: float = 1) -> None:
     height, width = frame.image.shape[:2]
-    axes.imshow(frame.paint(path, bold=bold), extent=(-0.5, width - 0.5, height - 0.5, -0.5))
+    axes.imshow(draw_frame(frame, path, bold=bold), extent=(-0.5, width - 0.5, height - 0.5, -0.5))

@@ -6,9 +6,9 @@ is (0, 0).
 
 from .edit import Edit as Edit
 from .edit import Size as Size
-from .step import Goals as Goals
+from .frame import Frame as Frame
 from .step import Step as Step
-from .step import TrackResult as TrackResult
-from .step import View as View
 from .step import describe as describe
-from .step import trusted as trusted
+from .track import Goals as Goals
+from .track import TrackResult as TrackResult
+from .view import View as View

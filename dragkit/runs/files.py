@@ -1,61 +1,65 @@
-"""Runs as files: a readable .json and, beside it, the arrays (.npz)."""
+"""Runs as files: a readable .json and, beside it, the arrays in a .npz.
+
+Every field of a `Step` that can be stored is: numbers and words in the JSON, tensors in the npz
+under the same name, such as "track/points". A tensor that has the same shape at every step is one
+array over the steps; else each step has its own, such as "track/scores@3".
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Mapping, Sequence
+from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import numpy as np
 import torch
+from torch import Tensor
 
-from .frame import Frame
-from ..records import Edit, Goals
+from ..pieces import printed
+from ..records import Edit, Frame, Goals, Step, TrackResult
+from .format2 import convert_format2
 
-FORMAT = 2  # since 2 gate and tracker are kept
-MOMENTS = ("step", "exp_avg", "exp_avg_sq")
+FORMAT = 3
+ELSEWHERE = ("edit", "tracker")  # fields of a step that are stored in their own way
+
+# "/" and "@" have a meaning in names; a loss or a map may be called as it likes.
+ESCAPED = str.maketrans({"%": "%25", "/": "%2F", "@": "%40"})
+
+Values = dict[str, Any]
 
 
-def write(frames: Iterable[Frame], path: str | Path, about: dict[str, Any]) -> Path:
-    """Write the frames and, into the JSON, `about`; returns the path of the JSON."""
-    frames, path = list(frames), _json(path)
+def write_run(frames: Sequence[Frame], path: str | Path, extra: Mapping[str, Any]) -> Path:
+    """Write the frames and, into the JSON, `extra`; returns the path of the JSON."""
+    path = _json_path(path)
+    values = [_flatten(frame.step) | {"image": frame.image} for frame in frames]
     steps = [
-        {
-            "index": f.index,
-            "points": f.points.tolist(),
-            "losses": f.losses,
-            "arrived": f.arrived.tolist(),
-            "tracker": f.tracker,
-            "trusted": f.trusted.tolist(),
-            "stride": f.stride,
-        }
-        for f in frames
+        _plain(flat) | _for_readers(frame) for flat, frame in zip(values, frames, strict=True)
     ]
+    text = {"dragkit": FORMAT, **extra, "edit": frames[0].edit.to_dict(), "steps": steps}
+
     path.parent.mkdir(parents=True, exist_ok=True)
-    np.savez_compressed(path.with_suffix(".npz"), **_arrays(frames))
-    text = {"dragkit": FORMAT, **about, "edit": frames[0].edit.to_dict(), "steps": steps}
-    path.write_text(json.dumps(text, indent=1) + "\n")
+    np.savez_compressed(path.with_suffix(".npz"), **_stack(values))
+    path.write_text(json.dumps(text, indent=1) + "\n", encoding="utf-8")
     return path
 
 
-def read(path: str | Path) -> tuple[list[Frame], dict[str, Any]]:
-    """What :func:`write` wrote: the frames, and what the JSON holds. Raises ValueError where the
-    files hold something else.
+def read_run(path: str | Path) -> tuple[list[Frame], dict[str, Any]]:
+    """What :func:`write_run` wrote: the frames, and the model's metadata.
+
+    Raises:
+        ValueError: the files are missing, damaged, or hold something else.
     """
-    path = _json(path)
+    path = _json_path(path)
     try:
-        text = json.loads(path.read_text())
-        if text["dragkit"] != FORMAT:
-            raise ValueError(
-                f"it has format {text['dragkit']}, this dragkit reads {FORMAT}; run the drag again"
-            )
+        text = json.loads(path.read_text(encoding="utf-8"))
         with np.load(path.with_suffix(".npz"), allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files}
-        if len(arrays["image"]) != len(text["steps"]):
-            raise ValueError(f"{len(text['steps'])} steps, but {len(arrays['image'])} images")
-        edit = Edit.from_dict(text["edit"])
-        return [_frame(edit, step, arrays, i) for i, step in enumerate(text["steps"])], text
+            arrays = dict(file)
+        if text["dragkit"] == 2:
+            text, arrays = convert_format2(text, arrays)
+        return _frames(text, arrays), dict(text.get("metadata", {}))
     except FileNotFoundError as error:
         raise ValueError(
             f"{error.filename} is missing; a saved run is a .json and a .npz of the same name"
@@ -66,86 +70,133 @@ def read(path: str | Path) -> tuple[list[Frame], dict[str, Any]]:
         ) from error
 
 
-def _arrays(frames: list[Frame]) -> dict[str, np.ndarray]:
-    """The tensors by name; windows may differ in size, and steps in their maps, so each of those
-    has a name of its own.
-    """
-    arrays = {
-        name: np.stack([np.asarray(getattr(f, name)) for f in frames])
-        for name in ("latent", "near", "centre", "confidence", "first", "image")
-    }
-    for i, f in enumerate(frames):
-        arrays |= {f"scores{i}": np.asarray(f.scores)} | {
-            f"map{i}/{name}": np.asarray(m) for name, m in f.maps.items()
+def _json_path(path: str | Path) -> Path:
+    """`path` ending in .json; any other dot belongs to the name, as in ``lr0.5``."""
+    path = Path(path)
+    if path.suffix == ".json":
+        return path
+    return path.with_name(path.name.removesuffix(".npz") + ".json")
+
+
+def _flatten(value: Any, name: str = "") -> Values:
+    """The parts of a record that can be stored, by name: "latent", "track/points", …"""
+    if is_dataclass(value):
+        parts = {
+            field.name: getattr(value, field.name)
+            for field in fields(value)
+            if "stays" not in field.metadata and field.name not in ELSEWHERE
         }
-        if f.threshold is not None:
-            arrays[f"threshold{i}"] = np.asarray(f.threshold)
-        if f.goals is not None:
-            arrays |= {
-                f"goals{i}/{name}": np.asarray(value) for name, value in vars(f.goals).items()
-            }
-    for i, name in enumerate(MOMENTS):
-        arrays[name] = np.stack([_moments(f)[i] for f in frames])
+        return _flatten(parts, name)
+    if isinstance(value, Mapping) and value:
+        flat: Values = {}
+        for key, part in value.items():
+            key = str(key).translate(ESCAPED)
+            flat |= _flatten(part, f"{name}/{key}" if name else key)
+        return flat
+    if value is None:
+        return {}
+    return {name: value.numpy() if isinstance(value, Tensor) else value}
+
+
+def _plain(flat: Values) -> Values:
+    """What goes into the JSON."""
+    return {name: value for name, value in flat.items() if not isinstance(value, np.ndarray)}
+
+
+def _for_readers(frame: Frame) -> Values:
+    """What people look for in the JSON; when it is read again, the arrays count."""
+    tracker = frame.step.tracker
+    return {
+        "tracker": tracker if isinstance(tracker, str) else printed(tracker),
+        "points": frame.points.tolist(),
+        "arrived": frame.arrived.tolist(),
+        "trusted": frame.trusted.tolist(),
+    }
+
+
+def _stack(values: Sequence[Values]) -> dict[str, np.ndarray]:
+    """The arrays by name: over the steps, if all have the same shape, else one by one."""
+    arrays: dict[str, np.ndarray] = {}
+    names = {name: None for flat in values for name in flat}
+    for name in names:
+        column = [flat.get(name) for flat in values]
+        present = {i: value for i, value in enumerate(column) if isinstance(value, np.ndarray)}
+        same_shape = len({array.shape for array in present.values()}) == 1
+        if same_shape and len(present) == len(column):
+            arrays[name] = np.stack(list(present.values()))
+        else:
+            arrays |= {f"{name}@{i}": array for i, array in present.items()}
     return arrays
 
 
-def _json(path: str | Path) -> Path:
-    """`path` ending in .json; any other dot belongs to the name, as in ``lr0.5``."""
-    path = Path(path)
-    return (
-        path
-        if path.suffix == ".json"
-        else path.with_name(path.name.removesuffix(".npz") + ".json")
+def _frames(text: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> list[Frame]:
+    if text["dragkit"] != FORMAT:
+        raise ValueError(
+            f"it has format {text['dragkit']}, this dragkit reads {FORMAT}; run the drag again"
+        )
+    count = len(text["steps"])
+    if len(arrays["image"]) != count:
+        raise ValueError(f"{count} steps, but {len(arrays['image'])} images")
+
+    edit = Edit.from_dict(text["edit"])
+    values = _unstack(arrays, count)
+    return [_frame(edit, plain | flat) for plain, flat in zip(text["steps"], values, strict=True)]
+
+
+def _unstack(arrays: Mapping[str, np.ndarray], count: int) -> list[Values]:
+    """The opposite of :func:`_stack`."""
+    values: list[Values] = [{} for _ in range(count)]
+    for name, array in arrays.items():
+        name, _, step = name.partition("@")
+        if step:
+            values[int(step)][name] = array
+            continue
+        for flat, part in zip(values, array, strict=True):
+            flat[name] = part
+    return values
+
+
+def _frame(edit: Edit, flat: Values) -> Frame:
+    nested = _nest(flat)
+    image = nested.pop("image")
+    track = nested.pop("track")
+    if "goals" in track:
+        goals = track.pop("goals")
+        track["goals"] = Goals(**_tensors(goals | {"cases": tuple(goals["cases"])}))
+    state = nested.pop("optimizer_state", {})
+    moments = {int(number): _tensors(part) for number, part in state.items()}
+
+    known = {field.name for field in fields(Step)}
+    step = Step(
+        edit=edit,
+        view=None,
+        track=TrackResult(memory=None, **_tensors(track)),
+        optimizer_state=moments,
+        **{key: value for key, value in _tensors(nested).items() if key in known},
     )
+    return Frame(step, image)
 
 
-def _moments(frame: Frame) -> list[np.ndarray]:
-    """Adam's state of a frame as arrays; zeros before the first update."""
-    state = frame.optimiser.get(0)
-    zeros = torch.zeros_like(frame.latent)
-    return [
-        np.asarray(v.cpu())
-        for v in ([state[k] for k in MOMENTS] if state else [torch.zeros([]), zeros, zeros])
-    ]
+def _nest(flat: Values) -> Values:
+    """``{"track/points": p}`` → ``{"track": {"points": p}}``."""
+    nested: Values = {}
+    for name, value in flat.items():
+        *folders, leaf = map(unquote, name.split("/"))
+        inner = nested
+        for folder in folders:
+            inner = inner.setdefault(folder, {})
+        inner[leaf] = value
+    return nested
 
 
-def _frame(edit: Edit, step: dict[str, Any], arrays: dict[str, np.ndarray], i: int) -> Frame:
-    tensor = lambda name: torch.from_numpy(arrays[name][i : i + 1])[0]  # noqa: E731
-    state = {name: tensor(name) for name in MOMENTS}
-    maps = {
-        name.partition("/")[2]: torch.from_numpy(m)
-        for name, m in arrays.items()
-        if name.startswith(f"map{i}/")
-    }
-    threshold = arrays.get(f"threshold{i}")
-    goals = {
-        name.partition("/")[2]: a for name, a in arrays.items() if name.startswith(f"goals{i}/")
-    }
-    return Frame(
-        step["index"],
-        tensor("latent"),
-        edit,
-        torch.tensor(step["points"]),
-        tensor("confidence"),
-        torch.from_numpy(arrays[f"scores{i}"]),
-        step["losses"],
-        torch.tensor(step["arrived"]),
-        arrays["image"][i],
-        {0: state} if state["step"] else {},
-        tensor("near"),
-        tensor("first"),
-        step["tracker"],
-        maps,
-        None if threshold is None else torch.from_numpy(threshold),
-        step.get("stride", 1),
-        _goals(**goals) if goals else None,
-        None,
-        tensor("centre" if "centre" in arrays else "near"),
-    )
+def _tensors(values: Values) -> Values:
+    """The same with arrays as tensors, also one level down."""
+    return {name: _as_tensor(value) for name, value in values.items()}
 
 
-def _goals(cases: np.ndarray, **tensors: np.ndarray) -> Goals:
-    return Goals(
-        cases=tuple(cases.tolist()),
-        **{name: torch.from_numpy(value) for name, value in tensors.items()},
-    )
+def _as_tensor(value: Any) -> Any:
+    if isinstance(value, np.ndarray | np.generic):
+        return torch.from_numpy(np.array(value))
+    if isinstance(value, dict):
+        return _tensors(value)
+    return value

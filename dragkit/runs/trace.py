@@ -1,35 +1,43 @@
-"""What a run leaves behind: a `Trace` of one light `Frame` per step."""
+"""What a run leaves behind: a `Trace` with one light `Frame` per step."""
 
 from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
+from PIL import Image
 from torch import Tensor
-from tqdm.auto import tqdm
 
-from .frame import Frame as Frame
-from ..records import Edit, Step, TrackResult
-from .files import read, write
+from ..pieces import Viewer
+from ..records import Edit, Frame, Step, TrackResult
+from .drawing import draw_frame
+from .files import read_run, write_run
+from .outcome import why
+from .video import write_video
 
-STALLED = 30  # steps without coming nearer after which a handle counts as lost; our choice
+if TYPE_CHECKING:
+    from pandas import DataFrame
 
 
 class Trace:
     """The light record of a run: a list of `Frame`, one per step.
 
-    ``trace.append(step)`` takes a `Step` of `drag`; ``Trace(drag(…))`` takes a whole run, and an
-    interrupt keeps the steps made so far. It can be saved and loaded, drawn (:mod:`dragkit.plot`),
-    played (:class:`dragkit.Player`) and exported.
+    ``trace.append(step)`` takes a `Step` of `drag`. ``Trace(drag(…))`` takes a whole run, and an
+    interrupt keeps the steps made so far. A trace can be saved and loaded, drawn
+    (:mod:`dragkit.plot`), played (:class:`dragkit.Player`) and exported.
+
+    Attributes:
+        frames: the steps so far.
+        metadata: what the model said about itself, such as a diffusion model's strength.
     """
 
-    def __init__(self, steps: Iterator[Step] | list[Frame] = ()) -> None:
+    def __init__(self, steps: Iterable[Step | Frame] = ()) -> None:
         self.frames: list[Frame] = []
-        self.about: dict[str, Any] = {}  # what the model told of itself
+        self.metadata: dict[str, Any] = {}
         try:
             for step in steps:
                 self.append(step)
@@ -37,70 +45,56 @@ class Trace:
             if not self.frames:
                 raise
             warnings.warn(
-                f"interrupted: the trace keeps steps {self.frames[0].index} to"
-                f" {self.frames[-1].index}; drag(…, resume=trace[-1]) goes on from there",
+                f"interrupted: the trace has steps {self.frames[0].index} to"
+                f" {self.frames[-1].index}; drag(…, resume=trace[-1]) continues from there",
                 stacklevel=2,
             )
 
     @classmethod
     def of(
-        cls, model: Any, pairs: Iterable[tuple[Tensor, Any]], edit: Edit, arrive: float = 1.0
+        cls,
+        model: Viewer,
+        pairs: Iterable[tuple[Tensor, Any]],
+        edit: Edit,
+        arrive: float = 1.0,
     ) -> Trace:
-        """The record of a loop of your own: what it yielded, as pairs of a latent and its points,
-        one (x, y) or (n 2).
+        """The record of your own loop, from the pairs of latent and points that it yielded.
 
-        The images are rendered anew from the latents. What such a loop does not tell is not made
-        up: the confidence is NaN, there are no losses and no score windows.
-        :func:`dragkit.runs.session.retrack` says what a tracker sees on the same images.
+        The images are rendered again from the latents. What such a loop does not report is not
+        made up: the confidence is NaN, and there are no losses and no score windows.
+        :func:`dragkit.runs.retrack` says what a tracker sees on the same images.
+
+        Args:
+            pairs: a latent, and its points: one (x, y), or (n 2).
+            arrive: stop distance in pixels; `edit.arrive` takes precedence.
 
         Raises:
-            ValueError: points that are not one for each handle of the edit.
+            ValueError: the number of points is not that of the edit's handles.
         """
-        trace, edit = cls(), edit.fit(model.size).to("cpu")
+        edit = edit.fit(model.size).to("cpu")
+        trace = cls()
         for index, (latent, points) in enumerate(pairs):
-            latent, points = (
-                latent.detach(),
-                torch.as_tensor(points).detach().float().cpu().reshape(-1, 2),
-            )
+            points = torch.as_tensor(points).detach().float().cpu().reshape(-1, 2)
             if points.shape != edit.handles.shape:
                 raise ValueError(
                     f"pair {index} has {len(points)} points, the edit {len(edit.handles)} handles;"
                     " give one point for each"
                 )
-            unknown, nowhere = (
-                torch.full([len(points)], torch.nan),
-                torch.full([len(points), 1, 1], torch.nan),
-            )
-            track = TrackResult(points, unknown, nowhere, None)
-            arrived = (edit.targets - points).norm(dim=1) <= (edit.arrive or arrive)
-            trace.append(
-                Step(
-                    index,
-                    latent.clone(),
-                    edit,
-                    model.view(latent),
-                    track,
-                    {},
-                    arrived,
-                    {},
-                    points,
-                    unknown,
-                    "your own",
-                )
-            )
+            trace.append(_step_of_pair(model, index, latent.detach(), points, edit, arrive))
         return trace
 
     def append(self, step: Step | Frame) -> Frame:
-        """Keep one step; returns its light record."""
+        """Keep one step; returns its frame."""
         frame = step if isinstance(step, Frame) else Frame.of(step)
-        self.about = self.about or dict(getattr(step, "about", {}))
+        if not self.metadata:
+            self.metadata = dict(frame.step.metadata)
         self.frames.append(frame)
         return frame
 
     def until(self, index: int) -> Trace:
-        """The beginning of the run, up to and with the frame at position `index`."""
+        """The beginning of the run, up to and including the frame at position `index`."""
         beginning = Trace(self.frames[: index + 1])
-        beginning.about = dict(self.about)
+        beginning.metadata = dict(self.metadata)
         return beginning
 
     def __len__(self) -> int:
@@ -116,103 +110,95 @@ class Trace:
         return f"Trace({len(self)} steps: {self.why()})"
 
     def path(self, until: int | None = None) -> np.ndarray:
-        """(steps n 2) every handle's way up to the frame at position `until`."""
-        return torch.stack(
-            [f.points for f in self.frames[: None if until is None else until + 1]]
-        ).numpy()
+        """(steps n 2) every handle's path, up to the frame at position `until`."""
+        end = None if until is None else until + 1
+        return torch.stack([frame.points for frame in self.frames[:end]]).numpy()
 
     def why(self) -> str:
-        """Why the run stands where it stands: arrived, not there yet, or lost (which handle, since
-        when).
+        """Why the run stands where it stands, see :func:`dragkit.runs.outcome.why`."""
+        return why(self.frames)
 
-        A handle counts as lost when it has not come nearer to its target for 30 steps (our
-        choice).
-        """
-        if not self.frames:
-            return "no steps yet"
-        last = self.frames[-1]
-        if last.arrived.all():
-            return f"arrived after {last.index} steps"
-        distances = torch.stack([f.distance for f in self.frames])
-        nearest = distances.argmin(0)
-        stuck = [
-            f"handle {i} is lost: {last.distance[i]:.1f} px from its target, no nearer since step"
-            f" {self.frames[k].index}"
-            for i, k in enumerate(nearest.tolist())
-            if not last.arrived[i] and len(self) - 1 - k >= STALLED
-        ]
-        missing = int((~last.arrived).sum())
-        return (
-            "; ".join(stuck)
-            or f"not there yet after {last.index} steps: {missing} of {len(last.arrived)} handles still on the way"
-        )
-
-    def to_frame(self):
-        """A pandas table: one row per step and handle."""
+    def to_dataframe(self) -> DataFrame:
+        """A pandas table with one row per step and handle."""
         import pandas as pd
 
         rows = [
-            {
-                "step": f.index,
-                "handle": i,
-                "x": x,
-                "y": y,
-                "distance": f.distance[i].item(),
-                "confidence": f.confidence[i].item(),
-                "trusted": bool(f.trusted[i]),
-                "arrived": bool(f.arrived[i]),
-                **f.losses,
-            }
-            for f in self.frames
-            for i, (x, y) in enumerate(f.points.tolist())
+            _row(frame, handle) for frame in self.frames for handle in range(len(frame.points))
         ]
         return pd.DataFrame(rows)
 
     def to_gif(self, path: str | Path, fps: int = 15, size: int = 384) -> Path:
-        """Write the run as an animated GIF, handles, targets and paths drawn; returns the path."""
-        return self._film(Path(path), ".gif", size, duration=1000 / fps, loop=0)
+        """Write the run as an animated GIF, with handles, targets and paths drawn in.
+
+        Returns the path.
+        """
+        return write_video(Path(path), ".gif", self._images(size), duration=1000 / fps, loop=0)
 
     def to_mp4(self, path: str | Path, fps: int = 15, size: int = 384) -> Path:
         """Write the run as an MP4; needs the package imageio-ffmpeg."""
-        return self._film(Path(path), ".mp4", size, fps=fps)
+        return write_video(Path(path), ".mp4", self._images(size), fps=fps)
 
-    def _film(self, path: Path, suffix: str, size: int, **settings: Any) -> Path:
-        import imageio.v3 as iio
+    def save(self, path: str | Path, **metadata: Any) -> Path:
+        """Write ``path`` (.json, readable) and the arrays (.npz) beside it; returns the path.
 
-        if path.suffix != suffix:
-            raise ValueError(f"{path} must end in {suffix}")
-        self._must_have_steps()
-        images = [
-            np.asarray(f.paint(self.path(i), size=size))
-            for i, f in enumerate(tqdm(self.frames, path.name, unit="frame"))
-        ]
-        path.parent.mkdir(parents=True, exist_ok=True)
-        iio.imwrite(path, images, **settings)
-        return path
-
-    def _must_have_steps(self) -> None:
-        if not self.frames:
-            raise ValueError("the trace is empty; run a step first")
-
-    def save(self, path: str | Path, **about: Any) -> Path:
-        """Write ``path`` (.json, readable) and, beside it, its arrays (.npz); returns the path.
-
-        `about` goes into the JSON: the model's name, the method, anything that shall be
-        remembered.
+        `metadata` goes into the JSON: the model's name, the method, whatever is worth remembering.
         """
-        self._must_have_steps()
-        return write(
-            self.frames,
-            path,
-            ({"about": self.about} if self.about else {}) | about | {"why": self.why()},
-        )
+        self._check_not_empty()
+        if self.metadata:
+            metadata = {"metadata": self.metadata} | metadata
+        return write_run(self.frames, path, metadata | {"why": self.why()})
 
     @classmethod
     def load(cls, path: str | Path) -> Trace:
-        """Read what :meth:`save` wrote. Raises ValueError where that is not what the
-        files hold.
+        """Read what :meth:`save` wrote.
+
+        Raises:
+            ValueError: the files are missing, damaged, or hold something else.
         """
-        frames, text = read(path)
+        frames, metadata = read_run(path)
         trace = cls(frames)
-        trace.about = dict(text.get("about", {}))
+        trace.metadata = metadata
         return trace
+
+    def _images(self, size: int) -> list[Image.Image]:
+        self._check_not_empty()
+        return [draw_frame(frame, self.path(i), size=size) for i, frame in enumerate(self.frames)]
+
+    def _check_not_empty(self) -> None:
+        if not self.frames:
+            raise ValueError("the trace is empty; run a step first")
+
+
+def _step_of_pair(
+    model: Viewer, index: int, latent: Tensor, points: Tensor, edit: Edit, arrive: float
+) -> Step:
+    n = len(points)
+    unknown = torch.full([n], torch.nan)
+    track = TrackResult(points, unknown, torch.full([n, 1, 1], torch.nan), memory=None)
+    return Step(
+        index=index,
+        latent=latent.clone(),
+        edit=edit,
+        view=model.view(latent),
+        track=track,
+        losses={},
+        arrived=track.arrived(edit.targets, edit.arrive or arrive),
+        search_centre=points,
+        initial_confidence=unknown,
+        tracker="your own",
+    )
+
+
+def _row(frame: Frame, handle: int) -> dict[str, Any]:
+    x, y = frame.points[handle].tolist()
+    return {
+        "step": frame.index,
+        "handle": handle,
+        "x": x,
+        "y": y,
+        "distance": frame.distance[handle].item(),
+        "confidence": frame.confidence[handle].item(),
+        "trusted": bool(frame.trusted[handle]),
+        "arrived": bool(frame.arrived[handle]),
+        **frame.losses,
+    }

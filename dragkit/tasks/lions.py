@@ -18,12 +18,12 @@ from torch import Tensor
 from torch.nn import functional as F
 from tqdm.auto import tqdm
 
+from ..bench.metrics import has_lookalike, images, mean_distance
 from ..models import Model, load
-from .landmarks import landmark_network
 from ..records import Edit, Step
 from ..worlds.lion import FACTORS, Lion
 from .edits import Task
-from ..bench.metrics import has_lookalike, mean_distance, images
+from .landmarks import landmark_network
 
 POSE = 7  # yaw, pitch, roll, x, y, size, mouth
 COUNTS = (1, 5, 17)  # handles of a pair's edits, as far as so many are visible

@@ -14,11 +14,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from .landmarks import SIZE as READ
-from .landmarks import landmark_network
 from ..records import Edit
 from ..worlds.lion import Lion
 from . import lions
+from .landmarks import SIZE as READ
+from .landmarks import landmark_network
 
 TRUNCATION = 0.7  # as of the generator's seeds
 # seed of what is measured: the models' training images are made of the same numbers from 0 on

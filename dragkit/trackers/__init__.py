@@ -1,7 +1,7 @@
 """Point trackers, one method a file.
 
-A tracker has ``start(view, edit) -> memory`` and ``find(view, memory, near) -> TrackResult``: the
-memory says *what* to look for, `near` (n 2) *where*.
+A tracker has ``start(view, edit) -> memory`` and ``find(view, memory, search_centre) -> TrackResult``: the
+memory says *what* to look for, `search_centre` (n 2) *where*.
 """
 
 from .discriminative import Discriminative as Discriminative

@@ -29,7 +29,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from ..geometry import REFERENCE, cells, inside, reach, sample, window
+from ..geometry import REFERENCE, cells, inside, sample, window, window_size
 from ..records import Edit, Size, TrackResult, View
 from .search_window import best, look, similarity
 
@@ -120,14 +120,14 @@ class Discriminative:
         """Raise ValueError where a radius is below one pixel in an image of `size`."""
         for radius in (self.radius, self.region):
             if radius is not None:
-                reach(radius, self.stride, size)
+                window_size(radius, self.stride, size)
 
     def start(self, view: View, edit: Edit) -> Filters:
         """Learn the filters (n c) on step 0, all handles in one batch; warns of a handle with
         nothing to learn.
         """
         patch = sample(view.features.detach(), edit.handles[:, None], view.size)
-        _warn_of_sameness(view, edit, patch, *reach(self.radius, self.stride, view.size))
+        _warn_of_sameness(view, edit, patch, *window_size(self.radius, self.stride, view.size))
         features, labels, share = self._examples(view, edit)
         scale = (share * features.square().mean(-1)).sum(1).mean().sqrt().clamp_min(1e-8)
         gram, product, rest = _moments(features / scale, labels, share)
@@ -148,15 +148,17 @@ class Discriminative:
             patch, torch.zeros_like(edit.handles[:1]), history[-1] / scale, history / scale, losses
         )
 
-    def find(self, view: View, memory: Filters, near: Tensor) -> TrackResult:
-        """Look for the handles in the windows around `near` (n 2); ``maps`` has "learned" and
+    def find(self, view: View, memory: Filters, search_centre: Tensor) -> TrackResult:
+        """Look for the handles in the windows around `search_centre` (n 2); ``maps`` has "learned" and
         "difference".
         """
-        radius, stride = reach(self.radius, self.stride, view.size)
-        pixels, features = look(view, near, radius, stride)
+        radius, stride = window_size(self.radius, self.stride, view.size)
+        pixels, features = look(view, search_centre, radius, stride)
         learned = torch.einsum("nklc,nc->nkl", features, memory.weights)
         difference = similarity(features, memory.patch[:, 0])
-        scores = self.fusion * stretched(learned) + (1 - self.fusion) * stretched(difference)
+        scores = self.fusion * minmax_normalize(learned) + (1 - self.fusion) * minmax_normalize(
+            difference
+        )
         points, place = best(scores, pixels)
         confidence = learned.flatten(1)[torch.arange(len(place)), place]
         return TrackResult(
@@ -175,9 +177,9 @@ class Discriminative:
         if self.region is None:
             pixels = cells(view.features, view.size)[None]
         else:
-            pixels = window(edit.handles, *reach(self.region, self.stride, view.size)).flatten(
-                1, 2
-            )
+            pixels = window(
+                edit.handles, *window_size(self.region, self.stride, view.size)
+            ).flatten(1, 2)
         known = inside(pixels, view.size).to(edit.handles)
         width = self.label * (self.stride or view.size[0] / REFERENCE)
         labels = torch.exp(-(pixels - edit.handles[:, None]).square().sum(-1) / (2 * width**2))
@@ -200,7 +202,7 @@ class Discriminative:
         return torch.stack(history)
 
 
-def stretched(scores: Tensor) -> Tensor:
+def minmax_normalize(scores: Tensor) -> Tensor:
     """Each window of `scores` (n k k) brought to 0..1, worst to best; 0 where all are the same."""
     flat = scores.flatten(1)
     low = flat.nan_to_num(torch.inf).amin(1)[:, None, None]

@@ -25,7 +25,7 @@ Follower = Callable[[Tensor, Tensor], Tensor]
 
 
 @dataclass(frozen=True, eq=False)
-class Reference:
+class FlowState:
     """What optical flow remembers.
 
     Attributes:
@@ -86,13 +86,13 @@ class OpticalFlow:
         if self.refine is not None:
             NearestNeighbor(self.refine).check(size)
 
-    def start(self, view: View, edit: Edit) -> Reference:
+    def start(self, view: View, edit: Edit) -> FlowState:
         """Keep the first image, after a trial of the estimator."""
         check_estimator(self.estimator)
         template = None if self.refine is None else NearestNeighbor(self.refine).start(view, edit)
-        return Reference(view.image, edit.handles, 0, template)
+        return FlowState(view.image, edit.handles, 0, template)
 
-    def find(self, view: View, memory: Reference, near: Tensor) -> TrackResult:
+    def find(self, view: View, memory: FlowState, search_centre: Tensor) -> TrackResult:
         """Follow the flow from the image that is kept to this one."""
         if not inside(memory.points, view.size).all():
             raise ValueError(
@@ -104,19 +104,20 @@ class OpticalFlow:
         found = _seen(points, None)
         if memory.template is not None:
             found = replace(
-                NearestNeighbor(self.refine).find(view, memory.template, points), centre=points
+                NearestNeighbor(self.refine).find(view, memory.template, points),
+                window_centre=points,
             )
         edge = points.new_tensor([view.size[1] - 1, view.size[0] - 1])
         lost = ((points == 0) | (points == edge)).any()
         if self.policy == "frame" or (memory.age + 1 >= self.every and not lost):
-            memory = Reference(view.image, found.points, 0, memory.template)
+            memory = FlowState(view.image, found.points, 0, memory.template)
         else:
             memory = replace(memory, age=memory.age + 1)
         return replace(found, memory=memory)
 
 
 @dataclass(frozen=True, eq=False)
-class Reel:
+class FrameBuffer:
     """What particle video remembers: the last `images` (t 3 H W), and the handles' `places` in
     them (t n 2).
     """
@@ -144,27 +145,27 @@ class Particles:
 
     def __post_init__(self) -> None:
         if not isinstance(self.length, int) or isinstance(self.length, bool) or self.length < 2:
-            raise ValueError(
-                f"length is {self.length!r}; give a whole number of images from 2 on"
-            )
+            raise ValueError(f"length is {self.length!r}; give a whole number of images from 2 on")
 
-    def start(self, view: View, edit: Edit) -> Reel:
+    def start(self, view: View, edit: Edit) -> FrameBuffer:
         """Keep the first image."""
-        return Reel(view.image[None], edit.handles[None])
+        return FrameBuffer(view.image[None], edit.handles[None])
 
-    def find(self, view: View, memory: Reel, near: Tensor) -> TrackResult:
+    def find(self, view: View, memory: FrameBuffer, search_centre: Tensor) -> TrackResult:
         """Follow the points through the kept images to this one."""
         images = torch.cat([memory.images, view.image[None]])
         places = self.film(images, memory.places[0])
-        expected = (len(images), *near.shape)
+        expected = (len(images), *search_centre.shape)
         if tuple(places.shape) != expected:
             raise ValueError(
                 f"the film gave places {tuple(places.shape)}; for {len(images)} images and"
-                f" {len(near)} points they are {expected}"
+                f" {len(search_centre)} points they are {expected}"
             )
-        points = _within(places[-1].to(near), view.size)
+        points = _within(places[-1].to(search_centre), view.size)
         keep = slice(-(self.length - 1), None)
-        return _seen(points, Reel(images[keep], torch.cat([memory.places, points[None]])[keep]))
+        return _seen(
+            points, FrameBuffer(images[keep], torch.cat([memory.places, points[None]])[keep])
+        )
 
 
 def _within(points: Tensor, size: Size) -> Tensor:
@@ -172,7 +173,7 @@ def _within(points: Tensor, size: Size) -> Tensor:
     return points.clamp(min=0).minimum(points.new_tensor([size[1] - 1, size[0] - 1]))
 
 
-def _seen(points: Tensor, memory: Reel | None) -> TrackResult:
+def _seen(points: Tensor, memory: FrameBuffer | None) -> TrackResult:
     """An answer without scores: nothing was compared."""
     nothing = points.new_full((len(points),), torch.nan)
     return TrackResult(points, nothing, nothing[:, None, None], memory)

@@ -13,12 +13,12 @@ def follow(tracker: Any, views: Sequence[View], edit: Edit) -> Iterator[TrackRes
     its last answer.
 
     Args:
-        tracker: has ``start(view, edit)`` and ``find(view, memory, near)``.
+        tracker: has ``start(view, edit)`` and ``find(view, memory, search_centre)``.
         edit: its handles (n 2) are where the search begins; of its targets only some trackers take
             notice.
     """
-    memory, near = tracker.start(views[0], edit), edit.handles
+    memory, search_centre = tracker.start(views[0], edit), edit.handles
     for view in views:
-        found = tracker.find(view, memory, near)
-        memory, near = found.memory, found.points
+        found = tracker.find(view, memory, search_centre)
+        memory, search_centre = found.memory, found.points
         yield found

@@ -24,7 +24,7 @@ import torch
 from torch import Tensor
 
 from ..geometry import REFERENCE, inside, sample, square, window
-from ..records import Edit, Goals, Size, TrackResult, View
+from ..records import Edit, Goals, TrackResult, View
 
 UPDATES = 5  # of a sub-motion
 PLACES = 10  # on the line that are compared
@@ -32,7 +32,7 @@ LATE = 10  # updates that are left once every goal is at its target
 
 
 @dataclass(frozen=True, eq=False)
-class Lines:
+class LineSearchState:
     """What a line search remembers: the templates, and how the present sub-motion goes.
 
     Attributes:
@@ -115,7 +115,7 @@ class LineSearch:
                 " enough for its next hop"
             )
 
-    def start(self, view: View, edit: Edit) -> Lines:
+    def start(self, view: View, edit: Edit) -> LineSearchState:
         """Take the templates (n q c) from step 0."""
         n = len(edit.handles)
         offsets = self.stride * square(self.radius).flatten(0, 1).to(edit.handles)
@@ -127,7 +127,7 @@ class LineSearch:
             if self.expected is None
             else zero + self.expected
         )
-        return Lines(
+        return LineSearchState(
             patch,
             offsets,
             patch,
@@ -140,22 +140,20 @@ class LineSearch:
             goals,
         )
 
-    def find(self, view: View, memory: Lines, near: Tensor) -> TrackResult:
-        """The goals after one more look, from the goals `near` (n 2)."""
-        now = _loss(view, near[:, None], memory.patch, memory.offsets)[:, 0]
-        goals = near
-        if (
-            memory.updates == UPDATES
-            or memory.updates
-            and (memory.now < self.enough * memory.expected).all()
+    def find(self, view: View, memory: LineSearchState, search_centre: Tensor) -> TrackResult:
+        """The goals after one more look, from the goals `search_centre` (n 2)."""
+        now = _loss(view, search_centre[:, None], memory.patch, memory.offsets)[:, 0]
+        goals = search_centre
+        if memory.updates == UPDATES or (
+            memory.updates and (memory.now < self.enough * memory.expected).all()
         ):
-            memory = self._blended(view, replace(memory, end=now, updates=0), near)
+            memory = self._blended(view, replace(memory, end=now, updates=0), search_centre)
         if memory.updates == 0:
-            goals, found = self._located(view, memory, near)
+            goals, found = self._located(view, memory, search_centre)
             now = _loss(view, goals[:, None], memory.patch, memory.offsets)[:, 0]
             memory = replace(memory, begin=now, goals=found)
         memory = self._counted(replace(memory, now=now, updates=memory.updates + 1), goals)
-        pixels = window(near, math.ceil(1.5 * self._hop(view)))
+        pixels = window(search_centre, math.ceil(1.5 * self._hop(view)))
         scores = -_loss(view, pixels.flatten(1, 2), memory.patch, memory.offsets).view(
             pixels.shape[:3]
         )
@@ -173,7 +171,7 @@ class LineSearch:
         ring = handles[:, None] + self._hop(view) * torch.stack([angles.cos(), angles.sin()], 1)
         return self.share * _loss(view, ring, patch, offsets).mean(1).clamp_min(1e-8)
 
-    def _blended(self, view: View, memory: Lines, goals: Tensor) -> Lines:
+    def _blended(self, view: View, memory: LineSearchState, goals: Tensor) -> LineSearchState:
         """After a sub-motion: who has arrived, and the templates with their share of what is now
         at the goals.
         """
@@ -193,7 +191,7 @@ class LineSearch:
             memory, patch=patch, goals=replace(memory.goals, settled=settled, drift=drift)
         )
 
-    def _located(self, view: View, memory: Lines, h: Tensor) -> tuple[Tensor, Goals]:
+    def _located(self, view: View, memory: LineSearchState, h: Tensor) -> tuple[Tensor, Goals]:
         """The next goals (n 2) by the three cases; those of handles that have arrived stay."""
         easy, less = memory.end < memory.expected / 2, memory.end < memory.begin
         cases = [
@@ -216,7 +214,7 @@ class LineSearch:
         goals = torch.where(moves, candidates[torch.arange(len(h)), place], h)
         return goals, replace(memory.goals, candidates=candidates, cases=tuple(cases))
 
-    def _counted(self, memory: Lines, goals: Tensor) -> Lines:
+    def _counted(self, memory: LineSearchState, goals: Tensor) -> LineSearchState:
         """Settled too is what has been at its target for long."""
         there = ((memory.targets - goals).norm(dim=1) <= memory.arrive).all()
         late = memory.late + 1 if there else 0

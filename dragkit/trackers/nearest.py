@@ -8,7 +8,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from ..geometry import reach, sample
+from ..geometry import sample, window_size
 from ..records import Edit, Size, TrackResult, View
 from .search_window import best, look, similarity
 
@@ -52,7 +52,7 @@ class NearestNeighbor:
 
     def check(self, size: Size) -> None:
         """Raise ValueError where the radius is below one pixel in an image of `size`."""
-        if reach(self.radius, self.stride, size)[0] - self.strict < 1:
+        if window_size(self.radius, self.stride, size)[0] - self.strict < 1:
             raise ValueError(
                 f"radius {self.radius:g}, strict, leaves a window of one pixel in an image of"
                 f" {size[0]} px; use a larger one"
@@ -63,11 +63,11 @@ class NearestNeighbor:
         patch = sample(view.features.detach(), edit.handles[:, None], view.size)
         return Template(patch, torch.zeros_like(edit.handles[:1]))
 
-    def find(self, view: View, memory: Template, near: Tensor) -> TrackResult:
-        """Look for the remembered features in the windows around `near` (n 2)."""
+    def find(self, view: View, memory: Template, search_centre: Tensor) -> TrackResult:
+        """Look for the remembered features in the windows around `search_centre` (n 2)."""
         template = memory.patch[:, 0]
-        radius, stride = reach(self.radius, self.stride, view.size)
-        pixels, features = look(view, near, radius - self.strict, stride)
+        radius, stride = window_size(self.radius, self.stride, view.size)
+        pixels, features = look(view, search_centre, radius - self.strict, stride)
         scores = similarity(features, template, self.norm)
         points, place = best(scores, pixels)
         distance = -scores.flatten(1)[torch.arange(len(place)), place]

@@ -11,13 +11,15 @@ from ..geometry import inside, sample, window
 from ..records import View
 
 
-def look(view: View, near: Tensor, radius: int, stride: float = 1) -> tuple[Tensor, Tensor]:
-    """The pixels (n k k 2) of the windows around `near` (n 2), k = 2 radius + 1, `stride` apart,
+def look(
+    view: View, search_centre: Tensor, radius: int, stride: float = 1
+) -> tuple[Tensor, Tensor]:
+    """The pixels (n k k 2) of the windows around `search_centre` (n 2), k = 2 radius + 1, `stride` apart,
     and their features (n k k c).
 
     Beyond the image's border the features are NaN, and so is every score made of them.
     """
-    pixels = window(near, radius, stride)
+    pixels = window(search_centre, radius, stride)
     features = sample(view.features.detach(), pixels, view.size)
     return pixels, features.masked_fill(~inside(pixels, view.size)[..., None], torch.nan)
 

@@ -39,8 +39,15 @@ from PIL import Image
 from torch import Tensor
 from tqdm.auto import tqdm
 
-from ..models.diffusion.ddim import Road, road
-from ..models.diffusion.pixel_unet import SCHEDULE, decode, encode, network, save_network, scheduler
+from ..models.diffusion.ddim import Schedule, road
+from ..models.diffusion.pixel_unet import (
+    SCHEDULE,
+    decode,
+    encode,
+    network,
+    save_network,
+    scheduler,
+)
 from . import pairs
 
 SIZE = 64  # of the images
@@ -48,15 +55,15 @@ SAVE_SECONDS = 240
 HALF_LIFE = 4000  # of the averaged weights, in images
 
 
-def every_time(device: str = "cpu") -> Road:
+def every_time(device: str = "cpu") -> Schedule:
     """The road of training: each of the scheduler's times is a level."""
     alphas = scheduler().alphas_cumprod
-    return Road(
+    return Schedule(
         torch.arange(len(alphas), device=device), alphas.to(device), SCHEDULE["prediction_type"]
     )
 
 
-def loss(unet: UNet2DModel, levels: Road, x: Tensor, noise: Tensor, t: Tensor) -> Tensor:
+def loss(unet: UNet2DModel, levels: Schedule, x: Tensor, noise: Tensor, t: Tensor) -> Tensor:
     """L of clean latents x (b 12 h w) at times t (b)."""
     return levels.error(
         lambda z, t: unet(z.contiguous(memory_format=torch.channels_last), t).sample, x, noise, t
@@ -69,7 +76,7 @@ class Trainer:
     def __init__(self, lr: float, device: str, workers: int) -> None:
         self.unet = network().to(device, memory_format=torch.channels_last)
         self.ema = copy.deepcopy(self.unet).eval().requires_grad_(False)
-        self.optimiser = torch.optim.AdamW(
+        self.optimizer = torch.optim.AdamW(
             self.unet.parameters(), lr, betas=(0.9, 0.99), weight_decay=1e-2
         )
         self.levels = every_time(device)
@@ -95,9 +102,9 @@ class Trainer:
         for parameter, *parts in zip(self.unet.parameters(), *gradients):
             parameter.grad = sum(parts) / len(parts)
         torch.nn.utils.clip_grad_norm_(self.unet.parameters(), 1.0)
-        for group in self.optimiser.param_groups:
+        for group in self.optimizer.param_groups:
             group["lr"] = self.lr * rate(done)
-        self.optimiser.step()
+        self.optimizer.step()
         self.images += len(x)
         self._average(len(x))
         return sum(losses) / len(losses)
@@ -150,7 +157,7 @@ def sheet(unet: UNet2DModel, images: np.ndarray, count: int, steps: int = 25) ->
         SIZE // 2,
         generator=torch.Generator().manual_seed(0),
     ).to(device)
-    for _, z in way.travel(lambda z, t: unet(z, t).sample, z, steps, 0):
+    for _, z in way.trajectory(lambda z, t: unet(z, t).sample, z, steps, 0):
         pass
     made = decode(z).mul(255).round().byte().cpu().numpy()
     tiles = np.concatenate([made, images[:count]])
@@ -168,8 +175,7 @@ def save(
     save_network(trainer.ema, out / "lion-diffusion.safetensors")
     card = {
         "model": (
-            "UNet2DModel of diffusers on 2x2 pixel-unshuffled images, unconditional,"
-            " v-prediction"
+            "UNet2DModel of diffusers on 2x2 pixel-unshuffled images, unconditional, v-prediction"
         ),
         "data": f"{len(images)} images of dragkit's own procedural lion",
         "licence": "MIT",

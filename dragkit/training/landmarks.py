@@ -123,7 +123,7 @@ class Run:
     """A network in training: how many images it has seen, and the seconds that took."""
 
     network: LandmarkNetwork
-    optimiser: torch.optim.Optimizer
+    optimizer: torch.optim.Optimizer
     images: int = 0
     seconds: float = 0.0
 
@@ -132,17 +132,17 @@ class Run:
         device, number = next(self.network.parameters()).device, self.images // settings["batch"]
         torch.manual_seed(number)  # so that a resumed run draws what an unbroken one would have
         images, points = (t.to(device) for t in batch(data, number, settings["batch"]))
-        for group in self.optimiser.param_groups:
+        for group in self.optimizer.param_groups:
             group["lr"] = rate(self.images / settings["until"], settings["lr"])
         error = loss(self.network.scores(augment(images)), points)
-        self.optimiser.zero_grad()
+        self.optimizer.zero_grad()
         error.backward()
-        self.optimiser.step()
+        self.optimizer.step()
         self.images += settings["batch"]
         return error.item()
 
     def save(self, path: Path) -> None:
-        state = {"network": self.network.state_dict(), "optimiser": self.optimiser.state_dict()}
+        state = {"network": self.network.state_dict(), "optimiser": self.optimizer.state_dict()}
         torch.save(
             state | {"images": self.images, "seconds": self.seconds}, path.with_suffix(".part")
         )
@@ -153,7 +153,7 @@ class Run:
             path, map_location=next(self.network.parameters()).device, weights_only=True
         )
         self.network.load_state_dict(state["network"])
-        self.optimiser.load_state_dict(state["optimiser"])
+        self.optimizer.load_state_dict(state["optimiser"])
         self.images, self.seconds = state["images"], state["seconds"]
 
 

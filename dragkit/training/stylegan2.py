@@ -222,9 +222,7 @@ def main(arguments: list[str] | None = None) -> None:
             grown.restore(state)
         trainer = grown
         if size == options.sizes[-1]:
-            train(
-                trainer, images, min(until, options.adversarial_from), 0, options.out, settings
-            )
+            train(trainer, images, min(until, options.adversarial_from), 0, options.out, settings)
             train(trainer, images, until, options.adversarial, options.out, settings)
         else:
             train(trainer, images, until, 0, options.out, settings)

@@ -101,7 +101,7 @@ class Trainer:
         self.g_optimiser = torch.optim.Adam(groups, lr, betas=(0.9, 0.99))
         self.d_optimiser = torch.optim.Adam(self.d.parameters(), lr / 2, betas=(0.0, 0.99))
 
-    def grow_from(self, smaller: "Trainer") -> None:
+    def grow_from(self, smaller: Trainer) -> None:
         """Take over a smaller generator; the new block starts by adding nothing to its image."""
         nn.init.zeros_(getattr(self.g.synthesis, f"b{self.size}").torgb.weight)
         self.ema.load_state_dict(self.g.state_dict())
@@ -173,7 +173,7 @@ class Trainer:
         )
 
 
-def _descend(optimiser: torch.optim.Optimizer, loss: Tensor) -> None:
-    optimiser.zero_grad(set_to_none=True)
+def _descend(optimizer: torch.optim.Optimizer, loss: Tensor) -> None:
+    optimizer.zero_grad(set_to_none=True)
     loss.backward()
-    optimiser.step()
+    optimizer.step()

@@ -11,7 +11,6 @@ from collections.abc import Callable
 from functools import wraps
 
 import ipywidgets as W
-from PIL import Image
 
 from ..compose import encode, png
 

@@ -9,14 +9,15 @@ import ipywidgets as W
 from PIL import Image, ImageDraw
 from PIL.ImageOps import contain
 
-from ..compose import beside, chart, font, step_at
-from ..runs.session import retrack
-from ..runs.trace import Frame, Trace
+from ..compose import chart, font, hstack, step_at
+from ..records import Frame
+from ..runs.retrack import retrack
+from ..runs.trace import Trace
 from . import views
-from .canvas import Surface, Throttle
 from .base import Notice, Shown, card, guard, row
-from .transport import Transport
+from .canvas import Surface, Throttle
 from .score_maps import TIGHT, Windows
+from .transport import Transport
 
 
 class Compare(Shown):
@@ -82,7 +83,7 @@ class Compare(Shown):
 
         ``Compare.trackers(model, trace, {"nearest": NearestNeighbor(), "learned":
         Discriminative()})``. The images are the same; each tracker follows its own points. See
-        :func:`dragkit.runs.session.retrack`, which takes `settings` (`trust`, `arrive`) and shows a
+        :func:`dragkit.runs.retrack`, which takes `settings` (`trust`, `arrive`) and shows a
         progress bar where it takes longer than two seconds.
         """
         runs = [retrack(model, trace, tracker, **settings) for tracker in trackers.values()]
@@ -111,9 +112,7 @@ class Compare(Shown):
         """One run's step that is shown."""
         trace, frame, handle = self.runs[name], self.frames[name], self.windows.handle.value
         handle = handle if handle is not None and handle < len(frame.points) else None
-        return views.image(
-            trace, trace.frames.index(frame), handle, self.windows.map.value, size
-        )
+        return views.image(trace, trace.frames.index(frame), handle, self.windows.map.value, size)
 
     def chart_image(self) -> Image.Image:
         """The curves, twice as large as on the page, or as large as on a slide."""
@@ -122,17 +121,15 @@ class Compare(Shown):
     def still(self) -> Image.Image:
         """The images side by side with their names, over the curves."""
         images = [
-            beside(_title(name, p.width, self.times), p, gap=0, stacked=True)
+            hstack(_title(name, p.width, self.times), p, gap=0, stacked=True)
             for name, p in ((n, self.image(n, self.size)) for n in self.runs)
         ]
-        column = beside(*images)
+        column = hstack(*images)
         if self.windows.handle.value is not None:
-            column = beside(
+            column = hstack(
                 column, contain(self.windows.key, (2 * TIGHT, 22 * self.times)), stacked=True
             )
-        return beside(
-            column, self.chart_image().reduce(2 // self.times), stacked=not self.slides
-        )
+        return hstack(column, self.chart_image().reduce(2 // self.times), stacked=not self.slides)
 
     def __repr__(self) -> str:
         return f"Compare({', '.join(f'{name}: {trace!r}' for name, trace in self.runs.items())})"
@@ -170,7 +167,9 @@ class Compare(Shown):
         self.windows = Windows(
             self.size, 384 if self.times == 1 else 2 * TIGHT, self._draw, self._say, self.slides
         )
-        self.windows.fill(max((t[0] for t in self.runs.values()), key=lambda f: len(f.maps)))
+        self.windows.fill(
+            max((t[0] for t in self.runs.values()), key=lambda f: len(f.step.track.maps))
+        )
         t, w = self.transport, self.windows
         images = W.HBox(columns, layout=W.Layout(flex_flow="row wrap", grid_gap="12px"))
         line = lambda *parts: row(*parts, width=max(wide, 600) + 60)

@@ -8,10 +8,10 @@ import ipywidgets as W
 
 from ..runs.session import Session
 from ..runs.trace import Trace
-from .files import Files
 from .base import Shown, button, card, guard, row
-from .transport import Transport
+from .files import Files
 from .score_maps import Windows
+from .transport import Transport
 
 
 class Controls(Shown):

@@ -50,9 +50,7 @@ class Draft:
     def edit(self) -> Edit:
         """The edit. Raises ValueError where something is missing, and says what."""
         if not self.handles:
-            raise ValueError(
-                "no handle yet; click on the image, then where that point should go"
-            )
+            raise ValueError("no handle yet; click on the image, then where that point should go")
         if self.open:
             raise ValueError(
                 f"handle {len(self.handles) - 1} has no target yet; click where it should go"

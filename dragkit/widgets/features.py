@@ -9,10 +9,20 @@ import ipywidgets as W
 import numpy as np
 from PIL import Image
 
-from ..compose import MEASURES, Palette, alike, beside, encode, map_image, paint, read, scale_bar
+from ..compose import (
+    MEASURES,
+    Palette,
+    alike,
+    draw_overlay,
+    encode,
+    hstack,
+    map_image,
+    read,
+    scale_bar,
+)
 from ..runs.trace import Trace
-from .canvas import ARROWS, Surface, Throttle
 from .base import Notice, Shown, card, guard, row
+from .canvas import ARROWS, Surface, Throttle
 from .transport import Transport
 
 UNDER = "the pixel under the mouse"
@@ -78,7 +88,7 @@ class Features(Shown):
         """The step, its features as colours, and the similarity; `size` pixels high."""
         frame, shape = self.trace[self._at], self.trace[0].image.shape[:2]
         colours = self.palette.colours(self._look(self._at))
-        shown = paint(
+        shown = draw_overlay(
             frame.image,
             frame.points.numpy(),
             frame.edit.targets.numpy(),
@@ -93,8 +103,8 @@ class Features(Shown):
 
     def still(self) -> Image.Image:
         """The three images, and the scale of the third."""
-        return beside(
-            beside(*self.images(self.size)),
+        return hstack(
+            hstack(*self.images(self.size)),
             scale_bar(self.similarity, WORDS[self.measure.value]).reduce(2),
             stacked=True,
         )

@@ -10,12 +10,12 @@ import numpy as np
 from PIL import Image
 from torch import Tensor
 
-from ..compose import paint
+from ..compose import draw_overlay
 from ..records import Edit
+from .base import Notice, Shown, button, card, guard, row
 from .canvas import ARROWS, Surface
 from .draft import Draft, Point
 from .pair import Pair
-from .base import Notice, Shown, button, card, guard, row
 from .tools import Tools
 from .upload import Upload
 
@@ -112,7 +112,7 @@ class Picker(Shown):
         as_points = lambda points: np.array(points, float).reshape(-1, 2)
         selected = d.selected if len(d.handles) > 1 else None
         cursor = self.cursor and (*self.cursor, self.tools.radius)
-        return paint(
+        return draw_overlay(
             self.image,
             as_points(d.handles),
             as_points(targets[:shown]),

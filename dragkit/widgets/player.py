@@ -6,12 +6,13 @@ from collections.abc import Callable
 
 import numpy as np
 
+from ..records import Frame
 from ..runs.session import Session
-from ..runs.trace import Frame, Trace
+from ..runs.trace import Trace
+from .base import Notice, guard
 from .canvas import Surface, Throttle
 from .runner import Runner, stop_all
 from .screen import SLOWLY, START, Screen
-from .base import Notice, guard
 
 
 class Player(Screen):

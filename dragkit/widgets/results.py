@@ -10,8 +10,8 @@ import ipywidgets as W
 from PIL import Image
 
 from ..runs.trace import Trace
-from .player import Player
 from .base import Notice, Shown, button, card, guard, row
+from .player import Player
 
 
 class Results(Shown):

@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image
 
 from ..compose import legend, panel_at, panels, png, under
-from ..runs.trace import Frame
+from ..records import Frame
 from .canvas import Surface
 
 FLAT = 0.40  # height of the panels over their width
@@ -102,10 +102,10 @@ class Windows:
         sheet.paste(
             panels(
                 frame.score_maps(handle),
-                frame.centre[handle].numpy(),
+                frame.step.window_centre[handle].numpy(),
                 width=self.width,
                 chosen=self.map.value,
-                stride=frame.stride,
+                stride=frame.step.track.stride,
             )
         )
         sheet.paste(legend(self.width, looked=True), (0, sheet.height - 48))
@@ -140,8 +140,9 @@ class Windows:
         row, column = cell
         maps = frame.score_maps(handle)
         x, y = (
-            frame.centre[handle].numpy()
-            + frame.stride * (np.array([column, row]) - len(maps[next(iter(maps))]) // 2)
+            frame.step.window_centre[handle].numpy()
+            + frame.step.track.stride
+            * (np.array([column, row]) - len(maps[next(iter(maps))]) // 2)
         ).tolist()
         values = " · ".join(
             f"{name} {_number(m[cell])}"
@@ -154,16 +155,19 @@ class Windows:
         if where == "panels":
             found = panel_at(x + 0.5, y + 0.5, frame.score_maps(handle), self.width)
             return found and found[1]
-        scores, near = frame.scores[handle].numpy(), frame.centre[handle].numpy()
+        scores, window_centre = (
+            frame.scores[handle].numpy(),
+            frame.step.window_centre[handle].numpy(),
+        )
         return under(
             x,
             y,
             scores,
-            near,
+            window_centre,
             frame.image.shape[:2],
             frame.edit.targets.numpy(),
             2 * self.size,
-            frame.stride,
+            frame.step.track.stride,
         )
 
     def _arrange(self) -> None:

@@ -7,10 +7,10 @@ import time
 from PIL import Image
 from PIL.ImageOps import contain
 
-from ..compose import beside, chart, marked, paint, step_at
+from ..compose import chart, draw_overlay, hstack, marked, step_at
 from . import views
-from .controls import Controls
 from .base import guard
+from .controls import Controls
 
 START = "Press Run and watch."
 SLOWLY = 0.4  # s between updates of curves, slider and text while a run goes on
@@ -28,22 +28,20 @@ class Screen(Controls):
             self.frame is not None and self.windows.handle.value is not None,
         )
         column = (
-            beside(
-                image, contain(self.windows.key, (image.width, 22 * self.times)), stacked=True
-            )
+            hstack(image, contain(self.windows.key, (image.width, 22 * self.times)), stacked=True)
             if scored
             else image
         )
-        top = beside(column, self.chart_image().reduce(2 // self.times))
+        top = hstack(column, self.chart_image().reduce(2 // self.times))
         large = scored and self.windows.beside.value
         return (
-            beside(top, self.windows.image(self.frame).reduce(2), stacked=True) if large else top
+            hstack(top, self.windows.image(self.frame).reduce(2), stacked=True) if large else top
         )
 
     def image(self, size: int = 384) -> Image.Image:
         """The step that is shown, `size` pixels high."""
         if self.frame is None:
-            return paint(self.blank, size=size)
+            return draw_overlay(self.blank, size=size)
         return views.image(
             self.trace, self.at, self.windows.handle.value, self.windows.map.value, size
         )
@@ -106,7 +104,7 @@ class Screen(Controls):
     def _words(self) -> str:
         if len(self.trace) < 2:
             return START if self.session else ""
-        preview = self.trace.about.get("image")  # of a diffusion model
+        preview = self.trace.metadata.get("image")  # of a diffusion model
         words = " · ".join(str(self.frame).split("  ")).strip(" ·") + (
             f" · shown: {preview}" if preview else ""
         )

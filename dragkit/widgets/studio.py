@@ -9,13 +9,13 @@ import numpy as np
 from PIL import Image
 from torch import Tensor
 
-from ..compose import beside
+from ..compose import hstack
 from ..records import Edit
 from ..runs.session import Session
 from ..runs.trace import Trace
+from .base import Shown, card
 from .picker import Picker
 from .player import Player
-from .base import Shown, card
 
 GAP = 24  # CSS pixels between the two images
 
@@ -114,10 +114,10 @@ class Studio(Shown):
     def still(self) -> Image.Image:
         """Both images over the curves."""
         small = self.player.chart_image().reduce(2)
-        images = beside(
+        images = hstack(
             self.picker.still(self.player.size), self.player.image(self.player.size), gap=GAP
         )
-        return beside(images, small, stacked=True)
+        return hstack(images, small, stacked=True)
 
     def __repr__(self) -> str:
         return f"Studio({self.picker!r}, {self.trace!r})"

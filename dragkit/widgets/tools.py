@@ -8,8 +8,8 @@ from collections.abc import Callable
 
 import ipywidgets as W
 
-from .draft import Draft
 from .base import Notice, button, guard
+from .draft import Draft
 
 POINTS, PAINT, ERASE = "Points", "Paint", "Erase"
 

@@ -9,9 +9,9 @@ from collections.abc import Callable
 
 import ipywidgets as W
 
-from ..inversion import STEPS, doubt, finding
-from .runner import Runner
+from ..inversion import STEPS, domain_warning, iter_inversion
 from .base import Notice, button, guard
+from .runner import Runner
 
 PAUSE = 0.3  # seconds between two images of the search
 
@@ -65,7 +65,9 @@ class Upload:
         (file,) = change["new"]
         self.file.value = ()  # so that the same file can be chosen again
         settings = {"steps": STEPS} if self.searches else {}
-        iterations = finding(self.model, bytes(file["content"]), fit=self.fit.value, **settings)
+        iterations = iter_inversion(
+            self.model, bytes(file["content"]), fit=self.fit.value, **settings
+        )
         self._switch(searching=True)
         self.notice.say("Looking for your image …")
         self.runner.start(lambda: self._search(iterations))
@@ -89,7 +91,7 @@ class Upload:
                 self.found(self.best)
                 whole = len(self.best.losses.get("search", ())) == STEPS
                 self.notice.say(
-                    (whole and doubt(self.best))
+                    (whole and domain_warning(self.best))
                     or f"Found with {self.best.psnr:.1f} dB. Check the points: they stay where they were."
                 )
             if error:

@@ -6,8 +6,10 @@ import numpy as np
 from PIL import Image
 
 from ..compose import Panel, comparison, run_panels
+from ..records import Frame
+from ..runs.drawing import draw_frame, score_window
 from ..runs.session import Session
-from ..runs.trace import Frame, Trace
+from ..runs.trace import Trace
 
 
 def image(
@@ -18,8 +20,8 @@ def image(
     """
     frame, look = trace[at], {}
     if handle is not None:
-        look = frame.window(handle) | {"scores": chosen(frame, handle, name)}
-    return frame.paint(trace.path(at), size=size, **look)
+        look = score_window(frame, handle) | {"scores": chosen(frame, handle, name)}
+    return draw_frame(frame, trace.path(at), size=size, **look)
 
 
 def chosen(frame: Frame, handle: int, name: str | None) -> np.ndarray:
@@ -44,10 +46,12 @@ def panels(trace: Trace, session: Session | None = None, handle: int | None = No
         "threshold": threshold(trace),
         "trusted": np.stack([f.trusted.numpy() for f in frames]),
     }
-    if frames[-1].goals is not None:
+    if frames[-1].step.track.goals is not None:
         sure["drift"] = np.stack(
             [
-                np.full(len(f.points), np.nan) if f.goals is None else f.goals.drift.numpy()
+                np.full(len(f.points), np.nan)
+                if f.step.track.goals is None
+                else f.step.track.goals.drift.numpy()
                 for f in frames
             ]
         )
@@ -84,7 +88,9 @@ def threshold(trace: Trace) -> np.ndarray:
     """(s n), NaN where there was no gate."""
     return np.stack(
         [
-            np.full(len(f.points), np.nan) if f.threshold is None else f.threshold.numpy()
+            np.full(len(f.points), np.nan)
+            if f.step.track.threshold is None
+            else f.step.track.threshold.numpy()
             for f in trace
         ]
     )

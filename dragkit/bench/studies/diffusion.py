@@ -36,10 +36,10 @@ from ...loop import drag
 from ...methods import dragdiffusion, stabledrag
 from ...models import load
 from ...models.diffusion.inversion import inverted
+from ...models.diffusion.lora import STEPS, Lora
 from ...models.diffusion.model import Diffusion
 from ...models.gan.inversion import Inversion
 from ...models.image_metrics import lpips_distance, psnr
-from ...models.diffusion.lora import STEPS, Lora
 from ...models.zoo import DATA
 from ...records import Step
 from ...tasks import renders

@@ -26,12 +26,12 @@ from matplotlib.figure import Figure
 
 from ...methods import draggan, freedrag
 from ...models.zoo import DATA
-from ...trackers import LineSearch, OpticalFlow, Raft
 from ...tasks import lions
+from ...trackers import LineSearch, OpticalFlow, Raft
 from .. import runner
-from . import stabledrag
 from ..metrics import bootstrap
 from ..tables import compare, markdown, table
+from . import stabledrag
 from .tracking import FLOWS
 
 PAIRS = 30

@@ -8,11 +8,12 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from ...compose import beside
+from ...compose import hstack
 from ...loop import drag
 from ...methods import draggan
 from ...models import load, zoo
 from ...records import Edit
+from ...runs.drawing import draw_frame
 from ...runs.trace import Trace
 from ...worlds.lion import Lion
 
@@ -49,15 +50,17 @@ def before_during_after(model, seed: int = SEED, size: int = 320, gap: int = 8) 
     )
     middle, last = len(trace) // 2, len(trace) - 1
     images = [
-        trace[i].paint(trace.path(i), 0 if i == middle else None, size=size)
+        draw_frame(trace[i], trace.path(i), 0 if i == middle else None, size=size)
         for i in (0, middle, last)
     ]
-    return np.asarray(beside(*images, gap=gap))
+    return np.asarray(hstack(*images, gap=gap))
 
 
 def main(arguments: list[str] | None = None) -> None:
     """The command line."""
-    parser = argparse.ArgumentParser(prog="python -m dragkit.bench.studies.figures", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m dragkit.bench.studies.figures", description=__doc__
+    )
     parser.add_argument("--out", type=Path, default=zoo.DATA / "images")
     out = parser.parse_args(arguments).out
     out.mkdir(parents=True, exist_ok=True)

@@ -35,9 +35,9 @@ from ...models.diffusion.inversion import inverted
 from ...models.zoo import DATA
 from ...records import Edit, Step
 from ...tasks import lions, renders
-from .diffusion import judge
 from ..metrics import mean_distance
 from ..tables import markdown, table
+from .diffusion import judge
 
 SHARES = (0.35, 0.5, 0.7, 1.0)
 MODELS = ("toy", "lion", "lion-diffusion")

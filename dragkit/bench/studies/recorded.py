@@ -16,17 +16,17 @@ from typing import Any
 import torch
 from tqdm.auto import tqdm
 
+from ...images import read_image
 from ...loop import drag
 from ...methods import dragdiffusion, draggan, stabledrag
 from ...models import load
 from ...models.diffusion.inversion import inverted
-from ...images import read_image
 from ...records import Edit
-from ...runs.session import retrack
+from ...runs.retrack import retrack
 from ...runs.trace import Trace
+from ...tasks import lions
 from ...trackers import Discriminative, NearestNeighbor
 from . import families
-from ...tasks import lions
 
 CHIN = Edit([(74, 74)], [(74, 87)])  # of seed 2, down
 # of seed 205: its right eye's outer corner, turned out of sight
@@ -61,10 +61,10 @@ def twins(tracker: Any) -> Trace:
         load("toy", lookalike=0.95, light=-0.6, blobs=2, width=4),
         torch.tensor([[50.0, 64], [38, 64]]),
     )
-    film = Trace(
+    sequence = Trace(
         drag(toy, start, Edit(start, start + torch.tensor([24.0, 0])), **draggan() | {"lr": 1.0})
     )
-    return retrack(toy, film, tracker)
+    return retrack(toy, sequence, tracker)
 
 
 def diffusion() -> Trace:
@@ -113,7 +113,8 @@ def main(arguments: list[str] | None = None) -> None:
         trace = make()
         last = len(trace) - 1
         trace.frames = [
-            replace(trace[i], optimiser={}) for i in sorted({*range(0, last, every), last})
+            replace(trace[i], step=replace(trace[i].step, optimizer_state={}))
+            for i in sorted({*range(0, last, every), last})
         ]
         trace.save(options.out / f"{name}.json")
 

@@ -23,7 +23,8 @@ from pathlib import Path
 import pandas as pd
 from matplotlib.figure import Figure
 
-from ...losses import MaskLoss, ShiftedPatchLoss, above, always, never
+from ...gates import above, always, never
+from ...losses import MaskLoss, ShiftedPatchLoss
 from ...methods import draggan, stabledrag
 from ...models.zoo import DATA
 from ...tasks import lions
@@ -158,7 +159,7 @@ def _over(results: pd.DataFrame, value: str = "mean_distance") -> str:
     )
 
 
-def dial(results: pd.DataFrame) -> Figure:
+def threshold_sweep(results: pd.DataFrame) -> Figure:
     """Mean distance and change outside the mask over the gate's ratio, for 1, 5 and all landmarks;
     DragGAN dashed.
     """
@@ -243,7 +244,7 @@ def main(arguments: list[str] | None = None) -> None:
         results.to_csv(options.out / "stabledrag.csv", index=False, float_format="%.4g")
     print(report(results))
     options.out.mkdir(parents=True, exist_ok=True)
-    dial(results).savefig(options.out / "dial.png", dpi=110)
+    threshold_sweep(results).savefig(options.out / "dial.png", dpi=110)
     print(f"\nThe dial: {options.out / 'dial.png'}")
 
 

@@ -44,7 +44,7 @@ TRACKERS = {
 RESULTS = DATA / "results" / "levels.csv"
 
 
-def film(seed: int, size: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+def sequence(seed: int, size: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """Lion `seed` on its way: images (f 3 h h), the landmarks that are visible at its start (f n
     2), and whether they still are (f n).
     """
@@ -68,7 +68,7 @@ def latents(model: Diffusion, images: torch.Tensor, noisy: bool) -> dict[int, to
         clean
     )
     if noisy:
-        return {level: model.road.mix(clean, noise, level) for level in LEVELS}
+        return {level: model.road.add_noise(clean, noise, level) for level in LEVELS}
     found = {}
     for below, level in zip((0, *LEVELS), LEVELS):
         z = found[level] = model.walk(z, below, level)
@@ -82,7 +82,7 @@ def measure(seed: int) -> list[dict[str, Any]]:
     """
     torch.set_num_threads(1)
     model = load("lion-diffusion", device="cpu")
-    images, truth, visible = film(seed, model.size[0])
+    images, truth, visible = sequence(seed, model.size[0])
     rows = []
     for noisy in (False, True):
         for level, z in latents(model, images, noisy).items():
@@ -90,18 +90,18 @@ def measure(seed: int) -> list[dict[str, Any]]:
                 at = replace(model, strength=level / model.road.steps, feature_block=block)
                 views = [at.view(latent) for latent in z]
                 for name, tracker in TRACKERS.items():
-                    memory, near, errors = (
+                    memory, search_centre, errors = (
                         tracker.start(views[0], Edit(truth[0], truth[0])),
                         truth[0],
                         [],
                     )
                     for view, true in zip(views, truth):
-                        near = tracker.find(view, memory, near).points
-                        errors.append((near - true).norm(dim=1))
+                        search_centre = tracker.find(view, memory, search_centre).points
+                        errors.append((search_centre - true).norm(dim=1))
                     error = torch.stack(errors)[1:][visible[1:]].mean().item()
                     rows.append(
                         {
-                            "film": seed,
+                            "sequence": seed,
                             "noise": "added" if noisy else "inverted",
                             "level": level,
                             "block": block,
@@ -210,15 +210,15 @@ def main(arguments: list[str] | None = None) -> None:
         with ProcessPoolExecutor(
             options.workers, mp_context=multiprocessing.get_context("spawn")
         ) as pool:
-            films = list(
+            sequences = list(
                 tqdm(
                     pool.map(measure, range(renders.FIRST, renders.FIRST + options.count)),
                     "walks",
                     options.count,
-                    unit="film",
+                    unit="sequence",
                 )
             )
-        pd.DataFrame([row for film in films for row in film]).to_csv(
+        pd.DataFrame([row for sequence in sequences for row in sequence]).to_csv(
             options.out / "levels.csv", index=False, float_format="%.4g"
         )
     results = pd.read_csv(RESULTS if options.report else options.out / "levels.csv")

@@ -27,16 +27,17 @@ import torch
 from torch import Tensor
 from tqdm.auto import tqdm
 
-from ...loop import Tracker, drag
+from ...loop import drag
 from ...methods import draggan
 from ...models import Model, load
-from ...tasks.landmarks import landmark_network
 from ...models.toy import Toy
 from ...models.zoo import DATA
+from ...pieces import Tracker
 from ...records import Edit, View
+from ...tasks import lions
+from ...tasks.landmarks import landmark_network
 from ...trackers import Discriminative, NearestNeighbor, OpticalFlow
 from ...trackers import follow as answers
-from ...tasks import lions
 from ..metrics import bootstrap, has_lookalike
 
 LOST = 5  # px; a point that ends farther from the truth is lost
@@ -57,7 +58,7 @@ REACH = 80  # of the windows on the toy, for a 512-px image: 20 px, so that the 
 
 
 @dataclass(frozen=True, eq=False)
-class Film:
+class ImageSequence:
     """Views in a row, where the points are in each of them, truth (frames n 2), which have a
     look-alike (n), and what they are called.
     """
@@ -69,32 +70,34 @@ class Film:
     names: tuple[str, ...] = ()
 
 
-def follow(tracker: Tracker, film: Film) -> Tensor:
+def follow(tracker: Tracker, sequence: ImageSequence) -> Tensor:
     """The tracker's points (frames n 2): started on the first view at the true points, then on its
     own.
     """
     return torch.stack(
         [
             found.points
-            for found in answers(tracker, film.views, Edit(film.truth[0], film.truth[-1]))
+            for found in answers(
+                tracker, sequence.views, Edit(sequence.truth[0], sequence.truth[-1])
+            )
         ]
     )
 
 
-def results(films: Iterable[Film], trackers: Mapping[str, Tracker]) -> pd.DataFrame:
+def results(sequences: Iterable[ImageSequence], trackers: Mapping[str, Tracker]) -> pd.DataFrame:
     """One row per film, handle and tracker: the error in px on average and at the end, and whether
     it was lost.
     """
     rows: list[dict[str, Any]] = []
-    for number, film in enumerate(films):
+    for number, sequence in enumerate(sequences):
         for name, tracker in trackers.items():
-            error = (follow(tracker, film) - film.truth).norm(dim=-1)  # (frames n)
+            error = (follow(tracker, sequence) - sequence.truth).norm(dim=-1)  # (frames n)
             rows += [
                 {
-                    "film": number,
-                    "scene": film.scene,
+                    "sequence": number,
+                    "scene": sequence.scene,
                     "tracker": name,
-                    "lookalike": bool(film.lookalike[i]),
+                    "lookalike": bool(sequence.lookalike[i]),
                     "error": error[1:, i].mean().item(),
                     "end": error[-1, i].item(),
                     "lost": error[-1, i].item() > LOST,
@@ -104,7 +107,7 @@ def results(films: Iterable[Film], trackers: Mapping[str, Tracker]) -> pd.DataFr
     return pd.DataFrame(rows)
 
 
-def toy_films(count: int = 20) -> Iterator[Film]:
+def toy_sequences(count: int = 20) -> Iterator[ImageSequence]:
     """`count` films of each toy scene; directions and signatures are random, the seed is the
     film's number.
     """
@@ -129,12 +132,14 @@ def toy_films(count: int = 20) -> Iterator[Film]:
         yield scene("occlusion", crossing, opaque=True)
 
 
-def _toy(name: str, handle: Tensor, second: Tensor, model: Toy) -> Film:
+def _toy(name: str, handle: Tensor, second: Tensor, model: Toy) -> ImageSequence:
     views = [model.view(latent) for latent in torch.stack([handle, second], 1)]
-    return Film(f"toy: {name}", views, handle[:, None], torch.tensor([name == "look-alike"]))
+    return ImageSequence(
+        f"toy: {name}", views, handle[:, None], torch.tensor([name == "look-alike"])
+    )
 
 
-def walks(model: Model, count: int) -> Iterator[Film]:
+def walks(model: Model, count: int) -> Iterator[ImageSequence]:
     """Lion `seed` takes the pose of seed 10000 + `seed` in 24 frames, along a straight
     line in z.
     """
@@ -148,7 +153,7 @@ def walks(model: Model, count: int) -> Iterator[Film]:
         yield _lion("walk", model, latents, lions.pairs_of(seed, (17,))[0].landmarks)
 
 
-def drags(model: Model, count: int) -> Iterator[Film]:
+def drags(model: Model, count: int) -> Iterator[ImageSequence]:
     """What DragGAN's drags of five landmarks went through, `FRAMES` of their steps."""
     for seed in range(count):
         (task,) = lions.pairs_of(seed, (5,))
@@ -159,7 +164,9 @@ def drags(model: Model, count: int) -> Iterator[Film]:
 
 
 @torch.no_grad()
-def _lion(scene: str, model: Model, latents: list[Tensor], names: tuple[str, ...]) -> Film:
+def _lion(
+    scene: str, model: Model, latents: list[Tensor], names: tuple[str, ...]
+) -> ImageSequence:
     network, views = (
         landmark_network(str(model.device)),
         [model.view(latent) for latent in latents],
@@ -167,7 +174,7 @@ def _lion(scene: str, model: Model, latents: list[Tensor], names: tuple[str, ...
     places = [network.names.index(name) for name in names]
     truth = torch.stack([network(view.image)[places] for view in views])
     truth = truth.clamp(0, lions.SIZE - 1)  # a guess may lie just beyond the border
-    return Film(scene, views, truth, has_lookalike(views[0], truth[0]), names)
+    return ImageSequence(scene, views, truth, has_lookalike(views[0], truth[0]), names)
 
 
 def measure(count: int) -> pd.DataFrame:
@@ -183,8 +190,10 @@ def measure(count: int) -> pd.DataFrame:
     wide = {
         name + ", wide window": replace(tracker, radius=48) for name, tracker in TRACKERS.items()
     }
-    films = tqdm(chain(walks(lion, count), drags(lion, count)), "lions", 2 * count, unit="film")
-    return pd.concat([results(toy_films(), toys), results(films, TRACKERS | wide | FLOWS)])
+    sequences = tqdm(
+        chain(walks(lion, count), drags(lion, count)), "lions", 2 * count, unit="sequence"
+    )
+    return pd.concat([results(toy_sequences(), toys), results(sequences, TRACKERS | wide | FLOWS)])
 
 
 def report(results: pd.DataFrame) -> str:
@@ -207,7 +216,7 @@ def report(results: pd.DataFrame) -> str:
 def _table(results: pd.DataFrame, by: list[str]) -> pd.DataFrame:
     rows = []
     for key, group in results.groupby(by, sort=False):
-        low, high = bootstrap(group.groupby("film")["end"].mean())
+        low, high = bootstrap(group.groupby("sequence")["end"].mean())
         rows.append(
             dict(zip(by, key))
             | {

@@ -24,11 +24,11 @@ import torch
 from torch import Tensor
 from tqdm.auto import tqdm
 
-from ..settings import whole
+from ..settings import is_whole
 
 
 @dataclass(frozen=True, eq=False)
-class Road:
+class Schedule:
     """The levels of a DDIM run.
 
     Attributes:
@@ -60,9 +60,11 @@ class Road:
         predicted there.
         """
         x0, noise = self.split(z, predicted, level)
-        return self.mix(x0, noise, to)
+        return self.add_noise(x0, noise, to)
 
-    def climb(self, z: Tensor, there: Tensor, predicted: Tensor, level: int, to: int) -> Tensor:
+    def inversion_step(
+        self, z: Tensor, there: Tensor, predicted: Tensor, level: int, to: int
+    ) -> Tensor:
         """The latent at the higher level `to`, from the one at `level` and what the network
         predicted for `there` at `to`.
 
@@ -72,9 +74,9 @@ class Road:
         """
         noise = self.split(there, predicted, to)[1]
         x0 = (z - (1 - self.alphas[level]).sqrt() * noise) / self.alphas[level].sqrt()
-        return self.mix(x0, noise, to)
+        return self.add_noise(x0, noise, to)
 
-    def travel(
+    def trajectory(
         self,
         predict: Callable[[Tensor, Tensor], Tensor],
         z: Tensor,
@@ -99,7 +101,7 @@ class Road:
             for _ in range(1 + refine if way > 0 else 1):
                 predicted = predict(there, self.times[noisier : noisier + 1])
                 there = (
-                    self.climb(z, there, predicted, here, here + 1)
+                    self.inversion_step(z, there, predicted, here, here + 1)
                     if way > 0
                     else self.step(z, predicted, here, here - 1)
                 )
@@ -122,12 +124,12 @@ class Road:
             .mean()
         )
 
-    def mix(self, x0: Tensor, noise: Tensor, level: int) -> Tensor:
+    def add_noise(self, x0: Tensor, noise: Tensor, level: int) -> Tensor:
         """z = √ᾱ x₀ + √(1 - ᾱ) ε at `level`."""
         return self.alphas[level].sqrt() * x0 + (1 - self.alphas[level]).sqrt() * noise
 
 
-def road(scheduler: Any, steps: int, device: torch.device | str = "cpu") -> Road:
+def road(scheduler: Any, steps: int, device: torch.device | str = "cpu") -> Schedule:
     """The road of a diffusers scheduler: its times, spaced as its configuration says, in `steps`
     steps.
 
@@ -143,7 +145,7 @@ def road(scheduler: Any, steps: int, device: torch.device | str = "cpu") -> Road
             " 'epsilon' and 'v_prediction'"
         )
     most = ddim.config.num_train_timesteps
-    if not whole(steps, 1, most):
+    if not is_whole(steps, 1, most):
         raise ValueError(f"steps is {steps!r}; give a whole number from 1 to {most}, such as 50")
     ddim.set_timesteps(steps)
     times = ddim.timesteps.flip(0)
@@ -153,7 +155,7 @@ def road(scheduler: Any, steps: int, device: torch.device | str = "cpu") -> Road
             f" {int(times[-1])} of {most}; take fewer, such as 50"
         )
     alphas = torch.cat([ddim.final_alpha_cumprod.view(1), ddim.alphas_cumprod[times]])
-    return Road(
+    return Schedule(
         torch.cat([times[:1], times]).to(device),
         alphas.float().to(device),
         ddim.config.prediction_type,

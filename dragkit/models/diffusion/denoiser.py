@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..settings import real
+from ..settings import is_real
 from .memory import kept, told
 from .unet import stages
 
@@ -33,7 +33,7 @@ class Denoiser:
     autocast: str | None = None
 
     def __post_init__(self) -> None:
-        if not (real(self.guidance) and self.guidance >= 1):
+        if not (is_real(self.guidance) and self.guidance >= 1):
             raise ValueError(f"guidance is {self.guidance!r}; give 1 (none) or more")
         if self.guidance != 1 and self.text is None:
             raise ValueError(

@@ -7,9 +7,9 @@ from dataclasses import replace
 
 from torch import Tensor
 
-from .model import Diffusion
 from ..gan.inversion import Inversion
 from ..image_metrics import psnr
+from .model import Diffusion
 
 
 def inverted(model: Diffusion, target: Tensor) -> Inversion:
@@ -39,10 +39,10 @@ def inverted(model: Diffusion, target: Tensor) -> Inversion:
             model, strength=level / model.road.steps, start_step=min(model.start_step, level)
         )
         return Inversion(
-            (partial if level < model.level else model).around(latent), latent, target
+            (partial if level < model.level else model).with_reference(latent), latent, target
         )
     return Inversion(
-        model.around(latent, inversion_psnr=round(quality, 2)), latent, target, quality
+        model.with_reference(latent, inversion_psnr=round(quality, 2)), latent, target, quality
     )
 
 

@@ -21,7 +21,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from ..settings import real, whole
+from ..settings import is_real, is_whole
 from .model import Diffusion
 
 RANK, STEPS, LR, BATCH = 16, 80, 5e-4, 4
@@ -45,9 +45,9 @@ class Lora:
         batch: int = BATCH,
     ) -> None:
         for name, value in (("rank", rank), ("batch", batch)):
-            if not whole(value, 1):
+            if not is_whole(value, 1):
                 raise ValueError(f"{name} is {value!r}; give a whole number from 1 on")
-        if not (real(lr) and lr > 0):
+        if not (is_real(lr) and lr > 0):
             raise ValueError(f"lr is {lr!r}; give a learning rate above 0, such as {LR:g}")
         from peft import LoraConfig, inject_adapter_in_model
 
@@ -66,7 +66,7 @@ class Lora:
             self.unet = inject_adapter_in_model(config, shared(model.unet))
         self.denoiser = replace(model.denoiser, unet=self.unet, guidance=1.0)
         self.weights = {name: p for name, p in self.unet.named_parameters() if p.requires_grad}
-        self.optimiser = torch.optim.AdamW(self.weights.values(), lr, weight_decay=1e-2)
+        self.optimizer = torch.optim.AdamW(self.weights.values(), lr, weight_decay=1e-2)
         with torch.no_grad():
             self.clean = model.encode(self.target[None])
 
@@ -82,9 +82,9 @@ class Lora:
         loss = self.base.road.error(
             self.denoiser.predict, self.clean.expand_as(noise), noise, level
         )
-        self.optimiser.zero_grad()
+        self.optimizer.zero_grad()
         loss.backward()
-        self.optimiser.step()
+        self.optimizer.step()
         self.steps += 1
         return loss.item()
 

@@ -20,8 +20,8 @@ import torch
 from torch import Tensor
 
 from ...records import Size, View
-from ..settings import real, whole
-from .ddim import Road
+from ..settings import is_real, is_whole
+from .ddim import Schedule
 from .denoiser import Denoiser, Rest
 from .unet import self_attentions, shared_attention
 
@@ -58,7 +58,7 @@ class Diffusion:
         guidance: g of classifier-free guidance. 1 leaves it out, as for real images; for
             generated ones DragDiffusion takes 7.5.
         reference: (c h w) the start of the drag. If there is one, :meth:`finish` takes the
-            original's self-attention along: see :meth:`around`.
+            original's self-attention along: see :meth:`with_reference`.
         start_step, start_layer: from which denoising step and self-attention layer on
             (DragDiffusion: 0 and 10 of 16; None takes that share of this network's layers, and
             their number means none).
@@ -71,7 +71,7 @@ class Diffusion:
     """
 
     unet: Any = field(repr=False)
-    road: Road = field(repr=False)
+    road: Schedule = field(repr=False)
     encode: Callable[[Tensor], Tensor] = field(repr=False)
     decode: Callable[[Tensor], Tensor] = field(repr=False)
     size: Size
@@ -90,7 +90,7 @@ class Diffusion:
 
     def __post_init__(self) -> None:
         most, layers = len(self.unet.up_blocks), len(self_attentions(self.unet))
-        if not (real(self.strength) and 0 < self.strength <= 1):
+        if not (is_real(self.strength) and 0 < self.strength <= 1):
             raise ValueError(
                 f"strength is {self.strength!r}; it lies in (0, 1]: 1 is pure noise, DragDiffusion"
                 " takes 0.7"
@@ -101,27 +101,27 @@ class Diffusion:
                 f" least {1 / self.road.steps:.2g}"
             )
         grain = self.cell * 2 ** (most - 1)
-        if not all(whole(side, 1) and side % grain == 0 for side in self.size):
+        if not all(is_whole(side, 1) and side % grain == 0 for side in self.size):
             raise ValueError(
                 f"size is {self.size}; this network's images have sides that are multiples of"
                 f" {grain} px, such as {(8 * grain, 8 * grain)}"
             )
-        if not whole(self.feature_block, 0, most):
+        if not is_whole(self.feature_block, 0, most):
             raise ValueError(
                 f"feature_block is {self.feature_block!r}; this UNet has 0 (its middle) and the"
                 f" decoder blocks 1 to {most}"
             )
-        if self.start_layer is not None and not whole(self.start_layer, 0, layers):
+        if self.start_layer is not None and not is_whole(self.start_layer, 0, layers):
             raise ValueError(
                 f"start_layer is {self.start_layer!r}; this UNet has {layers} self-attention"
                 f" layers, so give 0 to {layers} (none)"
             )
-        if not whole(self.start_step, 0, self.level):
+        if not is_whole(self.start_step, 0, self.level):
             raise ValueError(
                 f"start_step is {self.start_step!r}; from level {self.level} there are"
                 f" {self.level} steps to the image, so give 0 to {self.level} (none)"
             )
-        if not whole(self.refine, 0):
+        if not is_whole(self.refine, 0):
             raise ValueError(f"refine is {self.refine!r}; give a whole number from 0 on")
         self.denoiser  # it checks the settings that are its own
 
@@ -140,13 +140,13 @@ class Diffusion:
         return self.road.alphas.device
 
     @property
-    def about(self) -> dict[str, Any]:
+    def metadata(self) -> dict[str, Any]:
         """What a saved run remembers of the model."""
         # of a step; `finish` makes the whole one
         shown = {"image": "the predicted x̂₀, a preview"}
         return shown | {
             "size": list(self.size),
-            "steps of the road": self.road.steps,
+            "schedule steps": self.road.steps,
             **{name: getattr(self, name) for name in SETTINGS},
             **self.notes,
         }
@@ -184,32 +184,34 @@ class Diffusion:
             )
         with self.denoiser.told((1, *self._shape)):
             clean = self.encode(image[None].to(self.device))
-        for level, z in self.road.travel(self.denoiser.predict, clean, 0, self.level, self.refine):
+        for level, z in self.road.trajectory(
+            self.denoiser.predict, clean, 0, self.level, self.refine
+        ):
             yield level, z[0]
 
-    def around(self, latent: Tensor, **notes: Any) -> Diffusion:
+    def with_reference(self, latent: Tensor, **notes: Any) -> Diffusion:
         """This model with `latent` as the original, whose self-attention :meth:`finish` takes
         along.
         """
         return replace(self, reference=latent.detach().clone(), notes={**self.notes, **notes})
 
-    def opened(self, latent: Tensor, about: Mapping[str, Any]) -> Diffusion:
+    def restore(self, latent: Tensor, metadata: Mapping[str, Any]) -> Diffusion:
         """This model for a saved run that began at `latent`, which is its reference from now on.
 
         Raises:
             ValueError: the run was made with another strength, road, size or LoRA, so its latents
                 mean something else here.
         """
-        for name in ("strength", "steps of the road", "size", "lora") if about else ():
-            then, now = about.get(name, "none"), self.about.get(name, "none")
+        for name in ("strength", "schedule steps", "size", "lora") if metadata else ():
+            then, now = metadata.get(name, "none"), self.metadata.get(name, "none")
             if then != now:
                 raise ValueError(
                     f"the run was made with {name} {then}, this model has {now}; load the model as"
                     " it was then"
                 )
-        return self.around(
+        return self.with_reference(
             latent.to(self.device),
-            **{name: about[name] for name in about if name == "inversion_psnr"},
+            **{name: metadata[name] for name in metadata if name == "inversion_psnr"},
         )
 
     def view(self, latent: Tensor) -> View:
@@ -230,7 +232,7 @@ class Diffusion:
         def image() -> Tensor:
             return self._painted(self.road.split(latent[None], rest(), self.level)[0])
 
-        return View(self.denoiser.joined(features), anchor, self.size, image)
+        return View(self.denoiser.joined(features), self.size, image, anchor)
 
     @torch.no_grad()
     def finish(self, latent: Tensor) -> Tensor:
@@ -262,7 +264,7 @@ class Diffusion:
     @torch.no_grad()
     def walk(self, z: Tensor, level: int, to: int) -> Tensor:
         """Latents (b c h w) from `level` to level `to`, 0 = clean."""
-        for _, z in self.road.travel(self.denoiser.predict, z, level, to, self.refine):
+        for _, z in self.road.trajectory(self.denoiser.predict, z, level, to, self.refine):
             pass
         return z
 

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from ..settings import known
+from ..settings import check_settings
 from .ddim import road
 from .model import SETTINGS, Diffusion
 
@@ -106,7 +106,7 @@ def open_diffusion(
     """The bundled diffusion model, or another of its kind; `settings` are those of
     :class:`Diffusion`.
     """
-    known(name, settings, ("name", "steps", *SETTINGS))
+    check_settings(name, settings, ("name", "steps", *SETTINGS))
     unet = open_network(path, device)
     side = FOLD * unet.config.sample_size
     return Diffusion(

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..settings import known, whole
+from ..settings import check_settings, is_whole
 from .ddim import road
 from .model import SETTINGS, Diffusion
 
@@ -63,10 +63,10 @@ def open_stable_diffusion(
         ValueError: the folder is no such pipeline, or a part of it is damaged; what is missing is
             named.
     """
-    known(name, settings, ("name", "prompt", "size", "steps", *SETTINGS))
+    check_settings(name, settings, ("name", "prompt", "size", "steps", *SETTINGS))
     if not isinstance(prompt, str):
         raise ValueError(f"prompt is {prompt!r}; give a text, such as prompt='a lion'")
-    if size is not None and not whole(size, 1):
+    if size is not None and not is_whole(size, 1):
         raise ValueError(
             f"size is {size!r}; give the side of the images in pixels, such as size=512"
         )

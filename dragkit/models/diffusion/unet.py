@@ -29,7 +29,7 @@ def stages(unet: Any, z: Tensor, t: Tensor, text: Tensor | None = None) -> Itera
     emb = unet.time_embedding(unet.time_proj(t.expand(len(z))).to(z.dtype))
     seen = lambda block: (
         {"encoder_hidden_states": text} if getattr(block, "has_cross_attention", False) else {}
-    )  # noqa: E731
+    )
     x = unet.conv_in(z)
     skips = [x]
     for block in unet.down_blocks:

@@ -40,9 +40,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..settings import real, whole
 from ..diffusion.model import Diffusion
-from ..image_metrics import Loss, at_hand, psnr
+from ..image_metrics import Loss, default_loss, psnr
+from ..settings import is_real, is_whole
 from .model import StyleGAN2
 
 STEPS, LR = 200, 0.2  # of a search; the rate in units of w's spread
@@ -111,7 +111,7 @@ def search(
     Args:
         lr: Adam's step size in units of w's spread.
         loss: what to make small; None for `perceptual` where its weights are at hand, else
-            `pyramid` (:mod:`dragkit.models.image_metrics`).
+            `multiscale_l1` (:mod:`dragkit.models.image_metrics`).
 
     Raises:
         ValueError: at once: a model without w, a target of another size, steps below 1, lr not
@@ -121,7 +121,9 @@ def search(
     check_model(model)
     _check_target(model, target)
     _check_settings(steps, lr)
-    return _search(model, target.to(model.device), steps, lr, loss or at_hand(str(model.device)))
+    return _search(
+        model, target.to(model.device), steps, lr, loss or default_loss(str(model.device))
+    )
 
 
 def _search(
@@ -130,7 +132,7 @@ def _search(
     synthesis, average, root = (
         model.generator.synthesis,
         model.generator.mapping.w_avg,
-        spread(model),
+        covariance_root(model),
     )
     u = torch.zeros(TRIES, synthesis.num_ws, len(average), device=model.device, requires_grad=True)
     random = torch.Generator().manual_seed(0)
@@ -178,7 +180,7 @@ def tuning(
             " dragkit.lora(model, image), before it is inverted"
         )
     _check_settings(steps, lr)
-    return _tuning(found, steps, lr, loss or at_hand(str(found.model.device)))
+    return _tuning(found, steps, lr, loss or default_loss(str(found.model.device)))
 
 
 def _tuning(found: Inversion, steps: int, lr: float, loss: Loss) -> Iterator[Inversion]:
@@ -211,7 +213,7 @@ def _descent(
     """
     adam, going, best = torch.optim.Adam(leaves, lr), list(range(tries)), 0
     for i in range(steps):
-        adam.param_groups[0]["lr"] = lr * course(i / steps)
+        adam.param_groups[0]["lr"] = lr * lr_schedule(i / steps)
         if i == steps // 2:
             going = [going[best]]
         with torch.enable_grad():
@@ -251,7 +253,7 @@ def _best(
         )
 
 
-def course(t: float) -> float:
+def lr_schedule(t: float) -> float:
     """Factor of the learning rate at t in 0..1 of the way: up in the first 5 %, down along a
     cosine in the last 25 % (StyleGAN2).
     """
@@ -259,7 +261,7 @@ def course(t: float) -> float:
 
 
 @torch.no_grad()
-def spread(model: StyleGAN2) -> Tensor:
+def covariance_root(model: StyleGAN2) -> Tensor:
     """S (w_dim w_dim), the symmetric root of w's covariance around w̄, from 4096 random z; the
     same for the same model.
 
@@ -291,7 +293,7 @@ def _check_target(model: StyleGAN2, target: Tensor) -> None:
 
 
 def _check_settings(steps: int, lr: float) -> None:
-    if not whole(steps, 1):
+    if not is_whole(steps, 1):
         raise ValueError(f"steps is {steps!r}; take a whole number from 1 up")
-    if not (real(lr) and lr > 0):
+    if not (is_real(lr) and lr > 0):
         raise ValueError(f"lr is {lr!r}; give a learning rate above 0")

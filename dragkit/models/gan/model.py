@@ -119,7 +119,7 @@ class StyleGAN2:
         xs = self.generator.synthesis.activations(ws, max(self._chosen))
         features = _joined([x for x in xs if x.shape[-1] in self._chosen])
         done, rows = [x.detach() for x in xs], ws.detach()
-        return View(features, features, self.size, lambda: self._image(done, rows))
+        return View(features, self.size, lambda: self._image(done, rows))
 
     def finish(self, latent: Tensor) -> Tensor:
         """The image (3 H W) in 0..1."""

@@ -17,7 +17,8 @@ from ..model import blank
 from ..network import Mapping
 from .contents import Contents as Contents
 from .contents import Network as Network
-from .contents import guarded, read as read
+from .contents import guarded
+from .contents import read as read
 from .layouts import BUILT, check, layout_of, renamed, sizes
 from .machine import CheckpointError as CheckpointError
 

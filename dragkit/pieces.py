@@ -1,0 +1,98 @@
+"""What a method is made of: a tracker, loss terms, a gate and a few numbers.
+
+These are protocols: any object with the right methods will do, nothing has to be registered.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol, TypedDict, runtime_checkable
+
+from torch import Tensor
+
+from .records import Edit, Size, TrackResult, View
+
+# A gate turns the confidence at step 1 (n) into the smallest confidence that is trusted (n).
+Gate = Callable[[Tensor], Tensor]
+
+
+class Viewer(Protocol):
+    """What a drag needs from a model."""
+
+    @property
+    def size(self) -> Size:
+        """(height, width) of the images in pixels."""
+        ...
+
+    def view(self, latent: Tensor) -> View:
+        """What the model shows of a latent."""
+        ...
+
+
+@runtime_checkable
+class SelfDescribing(Protocol):
+    """A model that tells a run what to remember of it, such as a diffusion model's strength."""
+
+    @property
+    def metadata(self) -> Mapping[str, Any]:
+        """What a saved run should remember of the model."""
+        ...
+
+
+class Tracker(Protocol):
+    """Says where the content of each handle is. What it searches for is passed to it as memory."""
+
+    def start(self, view: View, edit: Edit) -> Any:
+        """Remember the content at the handles in the view of step 0."""
+        ...
+
+    def find(self, view: View, memory: Any, search_centre: Tensor) -> TrackResult:
+        """Search for the content of `memory` around `search_centre` (n 2)."""
+        ...
+
+
+class LossTerm(Protocol):
+    """A scalar to make small; `start` is the view of step 0."""
+
+    @property
+    def name(self) -> str:
+        """The name under which a step records its value."""
+        ...
+
+    def __call__(self, view: View, track: TrackResult, start: View, edit: Edit) -> Tensor:
+        """The value of the term, differentiable with respect to the latent."""
+        ...
+
+
+class Method(TypedDict):
+    """The arguments of :func:`dragkit.drag` that make a method: ``drag(…, **draggan())``."""
+
+    tracker: Tracker
+    losses: Sequence[LossTerm]
+    lr: float
+    steps: int
+    arrive: float
+    trust: Gate | None
+
+
+def printed(piece: Any) -> str:
+    """The printed form of a piece, without the address that an instance of a plain class has."""
+    return re.sub(r" at 0x[0-9a-fA-F]+", "", repr(piece))
+
+
+def same_piece(a: Any, b: Any) -> bool:
+    """Whether two pieces are one, or equal as a dataclass of settings is.
+
+    Two instances of a plain class are never the same, however they print. A piece read from a
+    file is known by its printed form only, so it is the same if that says everything: the
+    printed form of a dataclass does, that of a plain class, which is an address, does not.
+    """
+    if a is b:
+        return True
+    if isinstance(a, str):
+        return a == repr(b)
+    try:
+        return type(a) is type(b) and bool(a == b)
+    except (RuntimeError, ValueError, TypeError):
+        return False  # settings that cannot be compared, such as tensors

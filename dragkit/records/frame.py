@@ -1,0 +1,106 @@
+"""A step as a trace keeps it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from torch import Tensor
+
+from .device import to_device
+from .edit import Edit
+from .step import Step
+
+
+@dataclass(frozen=True, eq=False)
+class Frame:
+    """A step on the CPU, with its image in place of its view: light enough to keep every one.
+
+    ``drag(…, resume=frame)`` continues from it.
+
+    Attributes:
+        step: the step, without its view.
+        image: uint8 (H W 3).
+    """
+
+    step: Step
+    image: np.ndarray = field(repr=False)
+
+    @classmethod
+    def of(cls, step: Step) -> Frame:
+        """Render the step's image and drop its view.
+
+        Raises:
+            ValueError: the step has no view, because it comes from another frame.
+        """
+        if step.view is None:
+            raise ValueError(
+                f"step {step.index} has no view to render; it comes from a frame, so use that"
+            )
+        image = step.view.image.movedim(0, -1).mul(255).round().byte().cpu().numpy()
+        return cls(to_device(replace(step, view=None), "cpu"), image)
+
+    @property
+    def index(self) -> int:
+        """How many updates were made so far."""
+        return self.step.index
+
+    @property
+    def latent(self) -> Tensor:
+        """The latent."""
+        return self.step.latent
+
+    @property
+    def edit(self) -> Edit:
+        """What should move where."""
+        return self.step.edit
+
+    @property
+    def points(self) -> Tensor:
+        """(n 2) where the handles are, in pixels."""
+        return self.step.points
+
+    @property
+    def distance(self) -> Tensor:
+        """(n) from each handle to its target, in pixels."""
+        return self.step.distance
+
+    @property
+    def confidence(self) -> Tensor:
+        """(n) how sure the tracker is; NaN if it does not measure that."""
+        return self.step.track.confidence
+
+    @property
+    def trusted(self) -> Tensor:
+        """(n) bool, whether the gate trusts the tracker."""
+        return self.step.track.trusted
+
+    @property
+    def scores(self) -> Tensor:
+        """(n k k) the score windows."""
+        return self.step.track.scores
+
+    @property
+    def losses(self) -> Mapping[str, float]:
+        """The value of each loss term by its name."""
+        return self.step.losses
+
+    @property
+    def arrived(self) -> Tensor:
+        """(n) bool, which handles have arrived, as the tracker claims."""
+        return self.step.arrived
+
+    def score_maps(self, handle: int) -> dict[str, np.ndarray]:
+        """The score windows (k k) of a handle by name.
+
+        "fused" comes first, if there are several maps: the best pixel is taken from it. The maps
+        that it was made of follow. A tracker with a single map has just "scores".
+        """
+        track = self.step.track
+        maps = {name: scores[handle].numpy() for name, scores in track.maps.items()}
+        name = "fused" if maps else "scores"
+        return {name: track.scores[handle].numpy()} | maps
+
+    def __str__(self) -> str:
+        return str(self.step)

@@ -1,0 +1,46 @@
+"""Why a run stands where it stands."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+
+from ..records import Frame
+
+STALLED = 30  # steps without coming closer after which a handle counts as lost; our choice
+
+
+def why(frames: Sequence[Frame]) -> str:
+    """Whether a run has arrived, is still on the way, or has lost a handle (which, since when).
+
+    A handle counts as lost if it has not come closer to its target for 30 steps (our choice).
+    """
+    if not frames:
+        return "no steps yet"
+    last = frames[-1]
+    if last.arrived.all():
+        return f"arrived after {last.index} steps"
+
+    lost = _lost_handles(frames)
+    if lost:
+        return "; ".join(lost)
+    missing = int((~last.arrived).sum())
+    return (
+        f"not there yet after {last.index} steps:"
+        f" {missing} of {len(last.arrived)} handles still on the way"
+    )
+
+
+def _lost_handles(frames: Sequence[Frame]) -> list[str]:
+    last = frames[-1]
+    distances = torch.stack([frame.distance for frame in frames])
+    lost = []
+    for i, nearest in enumerate(distances.argmin(0).tolist()):
+        stalled = len(frames) - 1 - nearest >= STALLED
+        if stalled and not last.arrived[i]:
+            lost.append(
+                f"handle {i} is lost: {last.distance[i]:.1f} px from its target,"
+                f" no closer since step {frames[nearest].index}"
+            )
+    return lost

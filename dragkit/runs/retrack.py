@@ -1,0 +1,87 @@
+"""What another tracker would have said about a recorded run."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import torch
+from tqdm.auto import tqdm
+
+from ..models.protocols import Model
+from ..pieces import Gate, Tracker
+from ..records import Frame, View
+from ..records.device import to_device
+from ..tracking import PointTracking
+from .trace import Trace
+
+
+@torch.no_grad()
+def retrack(
+    model: Model, trace: Trace, tracker: Tracker, trust: Gate | None = None, arrive: float = 1.0
+) -> Trace:
+    """What `tracker` would have said about a recorded run: the same images, its own points.
+
+    It learns on the first frame and follows its points from the handles on, through every
+    recorded latent; the run's own tracker gives the run's own points. Latents and losses stay
+    those of the recorded run, which this tracker did not steer. A progress bar appears after two
+    seconds.
+
+    Args:
+        model: the one that made the run.
+        trust, arrive: the gate and the stop distance in pixels, as in :func:`dragkit.drag`.
+
+    Raises:
+        ValueError: the trace does not begin at step 0, or the model is another one.
+    """
+    _check_start(trace)
+    edit = trace[0].edit.to(model.device)
+    arrive = edit.arrive or arrive
+    again = Trace()
+    again.metadata = dict(trace.metadata)
+
+    tracking = None
+    bar = f"retrack {type(tracker).__name__}"
+    for frame in tqdm(trace, bar, unit="frame", delay=2, leave=False):
+        view = _view(model, frame)
+        if tracking is None:
+            tracking = PointTracking.begin(tracker, trust, view, edit, arrive)
+        track = tracking.find(view, frame.index)
+        step = replace(
+            frame.step,
+            track=track,
+            arrived=track.arrived(edit.targets, arrive),
+            search_centre=tracking.search_centre,
+            initial_confidence=tracking.initial_confidence,
+            tracker=tracker,
+            memory=tracking.memory,
+        )
+        again.append(Frame(to_device(step, "cpu"), frame.image))
+        tracking.advance(track)
+    return again
+
+
+def _check_start(trace: Trace) -> None:
+    if len(trace) and trace[0].index == 0:
+        return
+    message = "retrack needs a run from its start: trackers learn on step 0"
+    if len(trace):
+        message += f", this trace begins at step {trace[0].index}"
+    raise ValueError(message)
+
+
+def _view(model: Model, frame: Frame) -> View:
+    """The view of a recorded latent. Raises ValueError if another model made it."""
+    try:
+        view = model.view(frame.latent.to(model.device))
+    except (RuntimeError, ValueError, IndexError) as error:
+        raise ValueError(
+            "the run was made by another model: its latents have shape"
+            f" {tuple(frame.latent.shape)} ({error})"
+        ) from error
+
+    if tuple(view.size) != frame.image.shape[:2]:
+        raise ValueError(
+            f"the run was made by another model: its images are {frame.image.shape[:2]}, this"
+            f" model's {tuple(view.size)}"
+        )
+    return view

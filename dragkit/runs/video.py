@@ -1,0 +1,30 @@
+"""Runs as animated GIFs and MP4s."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+from tqdm.auto import tqdm
+
+
+def write_video(path: Path, suffix: str, images: Iterable[Image.Image], **settings: Any) -> Path:
+    """Write the images to `path`, which must end in `suffix`; returns the path.
+
+    Args:
+        settings: for ``imageio.v3.imwrite``, such as `fps`.
+
+    Raises:
+        ValueError: the path ends in something else.
+    """
+    import imageio.v3 as iio
+
+    if path.suffix != suffix:
+        raise ValueError(f"{path} must end in {suffix}")
+    pixels = [np.asarray(image) for image in tqdm(images, path.name, unit="frame")]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    iio.imwrite(path, pixels, **settings)
+    return path

@@ -1,0 +1,85 @@
+"""The tracking stage of a run: find the points, check them, and let the gate judge them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from .pieces import Gate, Tracker, same_piece
+from .records import Edit, Step, TrackResult, View
+from .validation import check_threshold
+
+
+@dataclass
+class PointTracking:
+    """A tracker and its gate, with what they carry from one view to the next.
+
+    Attributes:
+        tracker, trust: the pieces.
+        memory: what the tracker searches for.
+        search_centre: (n 2) where it searches.
+        initial_confidence: (n) the confidence at step 1, from which the gate makes its threshold;
+            before that, the confidence at step 0.
+    """
+
+    tracker: Tracker
+    trust: Gate | None
+    memory: Any
+    search_centre: Tensor
+    initial_confidence: Tensor | None = None
+
+    @classmethod
+    def begin(
+        cls, tracker: Tracker, trust: Gate | None, start: View, edit: Edit, arrive: float
+    ) -> PointTracking:
+        """Let the tracker remember the content at the handles of the view of step 0."""
+        memory = tracker.start(start, replace(edit, arrive=arrive))
+        return cls(tracker, trust, memory, edit.handles)
+
+    def resume(self, step: Step, edit: Edit) -> None:
+        """Search where `step` searched.
+
+        The tracker that made the step also gets back what it remembered and the confidence it
+        began with, so it repeats the run exactly. Another tracker starts from what it remembers
+        of step 0, and its gate from the confidence at this step, because its confidence has
+        another scale. Memory is not taken over if the targets have changed, or if the step was
+        read from a file.
+        """
+        self.search_centre = step.search_centre.to(edit.handles)
+        if not same_piece(step.tracker, self.tracker):
+            return
+
+        self.initial_confidence = step.initial_confidence.to(edit.handles.device)
+        same_targets = torch.equal(step.edit.targets.cpu(), edit.targets.cpu())
+        if step.memory is not None and same_targets:
+            self.memory = step.memory
+
+    def find(self, view: View, index: int) -> TrackResult:
+        """The tracker's answer for the view of step `index`, with the gate's threshold.
+
+        Raises:
+            FloatingPointError: a point is not finite.
+            ValueError: the gate does not return one number per handle.
+        """
+        track = self.tracker.find(view, self.memory, self.search_centre)
+        if not track.points.isfinite().all():
+            raise FloatingPointError(
+                f"the tracker's points of step {index} are not finite ({track.points.tolist()});"
+                " the steps before it are kept: look at them, and at the tracker's find"
+            )
+
+        if self.initial_confidence is None or index <= 1:
+            self.initial_confidence = track.confidence
+        if self.trust is None:
+            return track
+        threshold = self.trust(self.initial_confidence)
+        check_threshold(self.trust, threshold, track.confidence)
+        return replace(track, threshold=threshold)
+
+    def advance(self, track: TrackResult) -> None:
+        """Search around the points that were found, with what the tracker learned."""
+        self.memory = track.memory
+        self.search_centre = track.points

@@ -1,0 +1,151 @@
+"""What can be known to go wrong with a drag before any work is done."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from .pieces import Gate, LossTerm, Method, Tracker
+from .records import Edit, Frame, Size, Step
+
+
+def check_latent(latent: Any) -> None:
+    """Raise TypeError if `latent` is not a tensor."""
+    if not isinstance(latent, Tensor):
+        raise TypeError(
+            f"latent is {latent!r}; give a tensor, such as model.sample(7), or the .latent of what"
+            " dragkit.invert found"
+        )
+
+
+def check_method(method: Method, edit: Edit, size: Size) -> None:
+    """Raise ValueError if a piece of `method` cannot work on images of `size`."""
+    warn_of_fixed_handles(edit)
+    check_numbers(method["lr"], method["arrive"])
+    check_tracker(method["tracker"])
+    check_losses(method["losses"], method["arrive"])
+    check_sizes([method["tracker"], *method["losses"]], size)
+    check_gate(method["trust"])
+
+
+def check_numbers(lr: float, arrive: float) -> None:
+    """Raise ValueError if the learning rate or the stop distance is not a number above 0."""
+    if not (isinstance(lr, int | float) and 0 < lr < math.inf):
+        raise ValueError(f"lr is {lr!r}; give a learning rate above 0, such as lr=1e-3")
+    if not 0 < arrive < math.inf:
+        raise ValueError(
+            f"arrive is {arrive}; give a stop distance in pixels above 0, such as arrive=1"
+        )
+
+
+def check_tracker(tracker: Tracker) -> None:
+    """Raise ValueError if `tracker` is a class, or lacks `start` or `find`."""
+    if isinstance(tracker, type):
+        raise ValueError(
+            f"tracker is the class {tracker.__name__}; pass an instance, such as"
+            f" {tracker.__name__}()"
+        )
+    for method in ("start", "find"):
+        if not callable(getattr(tracker, method, None)):
+            raise ValueError(
+                f"tracker is {tracker!r}; it needs start and find, such as NearestNeighbor()"
+            )
+
+
+def check_losses(losses: Sequence[LossTerm], arrive: float) -> None:
+    """Raise ValueError unless `losses` are named terms that pull until the stop distance."""
+    if not (isinstance(losses, Sequence) and all(map(_is_term, losses))):
+        raise ValueError(
+            f"losses is {losses!r}; give a list of terms with a name, such as [ShiftedPatchLoss()]"
+        )
+    if not losses:
+        raise ValueError(
+            "losses is empty, so nothing would pull; give at least one, such as ShiftedPatchLoss()"
+        )
+
+    names = [loss.name for loss in losses]
+    for loss in losses:
+        if names.count(loss.name) > 1:
+            raise ValueError(
+                f"two losses are named {loss.name!r}, and a step records one value per name;"
+                " rename one"
+            )
+        skip = getattr(loss, "skip", 0)
+        if skip > arrive:
+            raise ValueError(
+                f"the stop distance, {arrive:g} px, is below the skip distance of {loss}: handles"
+                f" within {skip:g} px are not pulled and would never arrive; use arrive={skip:g}"
+                " or a smaller skip"
+            )
+
+
+def check_sizes(pieces: Sequence[Any], size: Size) -> None:
+    """Let every piece that has a ``check(size)`` say whether it works on images of `size`."""
+    for piece in pieces:
+        if hasattr(piece, "check"):
+            piece.check(size)
+
+
+def check_gate(trust: Gate | None) -> None:
+    """Raise ValueError if the gate cannot be called."""
+    if trust is not None and not callable(trust):
+        raise ValueError(
+            f"trust is {trust!r}; give a gate, such as above(0.9), or None to trust every handle"
+        )
+
+
+def check_threshold(trust: Gate, threshold: Any, confidence: Tensor) -> None:
+    """Raise ValueError if what the gate returned is not one number per handle."""
+    shape = getattr(threshold, "shape", None)
+    if shape != confidence.shape or threshold.dtype == torch.bool:
+        raise ValueError(
+            f"the gate {trust!r} returned {threshold!r}; a gate turns the confidence of step 1, a"
+            " tensor (n), into thresholds (n), such as lambda initial: 0.9 * initial"
+        )
+
+
+def step_to_resume(resume: Step | Frame | None, latent: Tensor, edit: Edit) -> Step | None:
+    """The step to continue from.
+
+    Raises:
+        ValueError: `resume` is not a step, or is one of another edit or model.
+    """
+    if resume is None:
+        return None
+    step = resume.step if isinstance(resume, Frame) else resume
+    if not isinstance(step, Step):
+        raise ValueError(f"resume is {resume!r}; give one step of a run, such as resume=trace[10]")
+
+    then, now = step.edit.handles.cpu(), edit.handles.cpu()
+    if then.shape != now.shape or not torch.equal(then, now):
+        raise ValueError(
+            f"resume is a step of a run with {len(then)} handles at {then.tolist()}, this edit has"
+            f" {len(now)} at {now.tolist()}; targets and mask may change on the way, handles may"
+            " not: start again, without resume"
+        )
+    if step.latent.shape != latent.shape:
+        raise ValueError(
+            "resume is a step of another model: its latent has shape"
+            f" {tuple(step.latent.shape)}, this one {tuple(latent.shape)}"
+        )
+    return step
+
+
+def warn_of_fixed_handles(edit: Edit) -> None:
+    """Warn of handles that the mask keeps where they are."""
+    for i in edit.fixed_handles.nonzero()[:, 0].tolist():
+        x, y = edit.handles[i].tolist()
+        warnings.warn(
+            f"handle {i} at ({x:g}, {y:g}) is where the mask lets nothing move, so it is pulled"
+            " and held at once; free it in the mask, or remove it",
+            stacklevel=4,
+        )
+
+
+def _is_term(loss: Any) -> bool:
+    return callable(loss) and hasattr(loss, "name")
