@@ -86,7 +86,7 @@ def test_latents_at_a_level_are_noisy_images_or_inversions():
     images = levels.sequence(4, 64)[0][:3]
     noisy = levels.latents(model, images, noisy=True)
     clean = F.pixel_unshuffle(2 * images - 1, 2)
-    a = model.road.alphas[35]
+    a = model.schedule.alphas[35]
     noise = (noisy[35] - a.sqrt() * clean) / (1 - a).sqrt()
     torch.testing.assert_close(noise[0], noise[2], atol=1e-4, rtol=0)  # the same in every frame
     inverted = levels.latents(model, images, noisy=False)

@@ -219,7 +219,7 @@ def test_the_case_that_differs_is_told_in_words():
     )
     assert (
         "For L_end = 0, l = 0.3: what it returns is 0.5 where"
-        in check.share(lambda end, expected: 0.5).words
+        in check.blend_weight(lambda end, expected: 0.5).words
     )
     assert (
         "For L_begin = 0, L_end = 0, l = 0.3: what it returns is 'jump' where it should be 'hop'"
@@ -531,7 +531,10 @@ STYLES = [  # right answers that are written another way
     ("gradient_step", stepped),
     ("threshold", lambda s, r: [x - (1 - r) * abs(x) for x in s.tolist()]),
     ("reference", lambda a, b, c, t: [a[i] if c[i] >= t[i] else b[i] for i in range(len(a))]),
-    ("share", lambda e, l: torch.sigmoid(torch.tensor(-np.log(9) / 0.6 / l * (e - 0.2 * l)))),
+    (
+        "blend_weight",
+        lambda e, l: torch.sigmoid(torch.tensor(-np.log(9) / 0.6 / l * (e - 0.2 * l))),
+    ),
     (
         "ddim_step",
         lambda z, e, n, t: (t / n) ** 0.5 * z + ((1 - t) ** 0.5 - (t * (1 - n) / n) ** 0.5) * e,
@@ -539,7 +542,7 @@ STYLES = [  # right answers that are written another way
     ("interval", lambda v, r: np.quantile(v[r].mean(axis=1), [0.025, 0.975])),
     ("interval", counted),
     ("follow", lambda f, x, y: tuple(np.array(v) for v in renamed(check.follow.answer)(f, x, y))),
-    ("share", lambda e, l: np.array([renamed(check.share.answer)(e, l)])),
+    ("blend_weight", lambda e, l: np.array([renamed(check.blend_weight.answer)(e, l)])),
     (
         "ratio",
         lambda a, b, r: (

@@ -270,7 +270,7 @@ def test_a_palette_keeps_colours_and_finds_the_directions():
     directions = np.linalg.qr(random.normal(size=(6, 6)))[0][:, :3]
     features = np.einsum("ck,khw->chw", directions, parts)
     palette = c.Palette.of(features)
-    assert palette.share == pytest.approx(1)
+    assert palette.explained == pytest.approx(1)
     assert abs(palette.axes.T @ directions).round(1).tolist() == np.eye(3).tolist()
     assert (palette.colours(features[:, :5]) == palette.colours(features)[:5]).all()
     assert c.Palette.of(features[:2]).colours(features[:2]).shape == (10, 10, 3)

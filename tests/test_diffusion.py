@@ -20,7 +20,7 @@ from dragkit.loop import drag
 from dragkit.losses import MaskLoss, ShiftedPatchLoss
 from dragkit.methods import dragdiffusion, draggan, stabledrag
 from dragkit.models.diffusion import denoiser
-from dragkit.models.diffusion.ddim import road
+from dragkit.models.diffusion.ddim import ddim_schedule
 from dragkit.models.diffusion.lora import Lora
 from dragkit.models.diffusion.memory import kept
 from dragkit.models.diffusion.model import Diffusion
@@ -69,7 +69,7 @@ def tiny(prediction: str = "v_prediction", steps: int = 10, unet=None, **setting
     """A small random diffusion model for images of 16 px, whose latents are (12 8 8)."""
     return Diffusion(
         unet or tiny_unet(),
-        road(schedule(prediction), steps),
+        ddim_schedule(schedule(prediction), steps),
         encode,
         decode,
         (SIDE, SIDE),
@@ -149,7 +149,7 @@ def test_self_attentions_come_in_the_images_order():
 def test_every_step_is_that_of_diffusers(prediction, numbers):
     down = diffusers.DDIMScheduler(**numbers | {"prediction_type": prediction})
     up = diffusers.DDIMInverseScheduler.from_config(down.config)
-    way = road(down, 50)
+    way = ddim_schedule(down, 50)
     down.set_timesteps(50), up.set_timesteps(50)
     z, predicted = torch.randn(2, 1, 4, 5, 5)
     for level in range(1, 51):
@@ -172,7 +172,7 @@ def test_every_step_is_that_of_diffusers(prediction, numbers):
 
 @pytest.mark.parametrize("prediction", ["epsilon", "v_prediction"])
 def test_a_step_up_that_knew_where_it_leads_is_undone_by_the_step_down(prediction):
-    way = road(schedule(prediction), 20)
+    way = ddim_schedule(schedule(prediction), 20)
     above, predicted = torch.randn(2, 1, 4, 5, 5)
     below = way.step(above, predicted, 14, 13)
     torch.testing.assert_close(
@@ -181,7 +181,7 @@ def test_a_step_up_that_knew_where_it_leads_is_undone_by_the_step_down(predictio
 
 
 def test_the_times_of_the_road_are_those_of_dragdiffusion():
-    way = road(diffusers.DDIMScheduler(**SD), 50)
+    way = ddim_schedule(diffusers.DDIMScheduler(**SD), 50)
     assert (
         way.times[1:].tolist() == list(range(1, 1000, 20))
         and way.times[0] == 1
@@ -196,7 +196,7 @@ def test_the_times_of_the_road_are_those_of_dragdiffusion():
 
 
 def test_noise_that_stays_the_same_leads_up_and_back_to_the_start():
-    way = road(schedule("epsilon"), 20)
+    way = ddim_schedule(schedule("epsilon"), 20)
     z, noise = torch.randn(2, 1, 4, 5, 5)
     up = z
     for level in range(14):
@@ -213,7 +213,7 @@ def test_noise_that_stays_the_same_leads_up_and_back_to_the_start():
 
 @pytest.mark.parametrize("prediction", ["epsilon", "v_prediction"])
 def test_whoever_knows_the_noise_makes_no_error(prediction):
-    way = road(schedule(prediction), 20)
+    way = ddim_schedule(schedule(prediction), 20)
     x0, noise = torch.randn(2, 3, 4, 5, 5)
     level = torch.tensor([1, 9, 20])
     a = torch.tensor([way.alphas[k] for k in (1, 9, 20)])[:, None, None, None]
@@ -230,12 +230,12 @@ def test_what_is_no_road_is_told():
     with pytest.raises(
         ValueError, match="prediction_type is 'sample'; known are 'epsilon' and 'v_prediction'"
     ):
-        road(schedule("sample"), 50)
+        ddim_schedule(schedule("sample"), 50)
     for steps in (0, 1001, 50.0, "50"):
         with pytest.raises(
             ValueError, match=f"steps is {steps!r}; give a whole number from 1 to 1000"
         ):
-            road(scheduler(), steps)
+            ddim_schedule(scheduler(), steps)
 
 
 # Sampling and inversion
@@ -247,7 +247,7 @@ def test_a_network_that_knows_the_image_samples_it(monkeypatch, prediction):
     x0 = encode(wanted)[None]
     model = Diffusion(
         tiny_unet(),
-        road(schedule(prediction, set_alpha_to_one=True), 10),
+        ddim_schedule(schedule(prediction, set_alpha_to_one=True), 10),
         encode,
         decode,
         (SIDE, SIDE),
@@ -266,7 +266,7 @@ def test_a_network_that_knows_the_image_samples_it(monkeypatch, prediction):
     torch.testing.assert_close(model.view(z).image, wanted, atol=1e-4, rtol=0)
     # the image it began with
     random = torch.tensor(np.random.RandomState(3).randn(1, 12, 8, 8), dtype=torch.float32)
-    a, last = model.road.alphas[model.level], shares[model.road.times[-1]]
+    a, last = model.schedule.alphas[model.timestep_index], shares[model.schedule.times[-1]]
     noise = (random - last.sqrt() * x0) / (1 - last).sqrt()
     torch.testing.assert_close(
         z, (a.sqrt() * x0 + (1 - a).sqrt() * noise)[0], atol=1e-4, rtol=1e-4
@@ -280,7 +280,7 @@ def test_inversion_asks_at_the_time_of_the_noisier_level(monkeypatch):
     z = model.invert(image())
     # no noise: only shrunk
     torch.testing.assert_close(
-        z, encode(image()) * (model.road.alphas[5] / model.road.alphas[0]).sqrt()
+        z, encode(image()) * (model.schedule.alphas[5] / model.schedule.alphas[0]).sqrt()
     )
     up = asked.copy()
     asked.clear()
@@ -317,7 +317,11 @@ def test_the_bundled_model_takes_an_unseen_lion_there_and_back():
     model = dk.load("lion-diffusion", device="cpu")
     found = dk.invert(model, image)
     assert found.psnr > 38 and found.psnr == pytest.approx(psnr(found.image, image), abs=0.5)
-    assert found.latent.shape == (12, 32, 32) and model.level == 35 and model._start_layer == 4
+    assert (
+        found.latent.shape == (12, 32, 32)
+        and model.timestep_index == 35
+        and model._start_layer == 4
+    )
 
 
 def test_the_same_seed_samples_the_same():
@@ -352,7 +356,7 @@ def test_the_anchor_is_diffusers_step_down_and_the_image_its_x0(prediction):
     torch.testing.assert_close(
         view.image, decode(expected.pred_original_sample)[0], atol=1e-5, rtol=1e-4
     )
-    assert model.level == 7 and view.features.shape == (8, 8, 8)
+    assert model.timestep_index == 7 and view.features.shape == (8, 8, 8)
 
 
 def test_the_rest_of_the_network_runs_only_when_asked_and_once():
@@ -489,7 +493,7 @@ def test_a_lora_learns_its_image_and_is_w_plus_ba():
             torch.randn(40, 12, 8, 8, generator=torch.Generator().manual_seed(9)),
         )
         with torch.no_grad():
-            return m.road.error(
+            return m.schedule.error(
                 lambda z, t: m.unet(z, t).sample, x0, noise, torch.arange(40) % 10 + 1
             ).item()
 
@@ -1020,7 +1024,7 @@ def test_a_size_that_the_network_cannot_halve_is_told(size):
         ValueError,
         match=r"this network's images have sides that are multiples of 4 px, such as \(32, 32\)",
     ):
-        Diffusion(tiny_unet(), road(scheduler(), 10), encode, decode, size, 2)
+        Diffusion(tiny_unet(), ddim_schedule(scheduler(), 10), encode, decode, size, 2)
 
 
 def test_what_does_not_fit_a_diffusion_model_is_told():
@@ -1145,7 +1149,11 @@ def test_an_interrupted_inversion_is_one_to_a_lower_strength(monkeypatch):
     ):
         found = dk.invert(model, image())
     assert torch.equal(found.latent, whole) and torch.equal(found.model.reference, whole)
-    assert (found.model.strength, found.model.level, found.model.start_step) == (0.3, 3, 3)
+    assert (found.model.strength, found.model.timestep_index, found.model.start_step) == (
+        0.3,
+        3,
+        3,
+    )
     assert (
         math.isnan(found.psnr)
         and "PSNR not measured" in repr(found)

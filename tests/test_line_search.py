@@ -149,7 +149,7 @@ def test_once_all_goals_are_at_their_targets_ten_updates_are_left():
 
 def test_the_expected_loss_is_measured_on_the_surroundings():
     """On the ramp the template differs by |10 cos α| at the angle α: 10 · (2 + 4 / √2) / 8 on
-    average, and the share is half.
+    average, and the fraction is half.
     """
     tracker = LineSearch(hop=10)
     assert tracker.start(ramp(), EDIT).expected.item() == pytest.approx(
@@ -377,7 +377,7 @@ def test_one_setting_drags_the_bundled_models():
         ({"hop": -1}, "hop is -1"),
         ({"hop": float("nan")}, "hop is nan"),
         ({"expected": 0}, "expected is 0"),
-        ({"share": "half"}, "share is 'half'"),
+        ({"share": "half"}, "fraction is 'half'"),
         ({"enough": 0.6}, "enough is 0.6; above 0.5 a handle could arrive"),
     ],
 )

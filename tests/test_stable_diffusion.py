@@ -151,14 +151,20 @@ def test_its_attention_layers_and_where_the_originals_begin(model):
 
 
 def test_its_road(model):
-    assert model.road.steps == 50 and model.level == 35 and model.road.prediction == "epsilon"
-    assert model.road.times[35] == 1 + 34 * 20 == 681 and model.road.times[[1, 50]].tolist() == [
+    assert (
+        model.schedule.steps == 50
+        and model.timestep_index == 35
+        and model.schedule.prediction == "epsilon"
+    )
+    assert model.schedule.times[35] == 1 + 34 * 20 == 681 and model.schedule.times[
+        [1, 50]
+    ].tolist() == [
         1,
         981,
     ]
     betas = torch.linspace(0.00085**0.5, 0.012**0.5, 1000, dtype=torch.float64) ** 2
     shares = (1 - betas).cumprod(0)
-    torch.testing.assert_close(model.road.alphas, shares[[0, *range(1, 1000, 20)]].float())
+    torch.testing.assert_close(model.schedule.alphas, shares[[0, *range(1, 1000, 20)]].float())
 
 
 def test_the_stages_end_in_what_the_unet_predicts(model):
@@ -246,7 +252,7 @@ def test_the_originals_keys_and_values_reach_each_prompts_own_copy(model, guidan
     """
     model = replace(model, strength=0.02, guidance=guidance)  # one step
     original, edited = latent(), latent(2)
-    t, predicted = model.road.times[1], []
+    t, predicted = model.schedule.times[1], []
     for text in model.text if guidance != 1 else model.text[1:]:
         seen = []
         linears = [
@@ -272,7 +278,7 @@ def test_the_originals_keys_and_values_reach_each_prompts_own_copy(model, guidan
     noise = (
         predicted[0] if guidance == 1 else predicted[0] + guidance * (predicted[1] - predicted[0])
     )
-    expected = model.decode(model.road.step(edited[None], noise, 1, 0))[0]
+    expected = model.decode(model.schedule.step(edited[None], noise, 1, 0))[0]
     torch.testing.assert_close(
         model.with_reference(original).finish(edited), expected, atol=1e-4, rtol=0
     )
@@ -337,7 +343,12 @@ def test_the_model_is_frozen_and_settings_come_before_the_folders(folder):
     model = dk.load(
         folder, device="cpu", size=64, feature_block=2, strength=0.5, steps=20, name="mine"
     )
-    assert (model.name, model.feature_block, model.level, model.road.steps) == ("mine", 2, 10, 20)
+    assert (model.name, model.feature_block, model.timestep_index, model.schedule.steps) == (
+        "mine",
+        2,
+        10,
+        20,
+    )
     assert not model.unet.training and not any(p.requires_grad for p in model.unet.parameters())
 
 
@@ -596,7 +607,7 @@ def test_velocities_are_known_as_in_stable_diffusion_2(broken):
     model = dk.load(broken, device="cpu", size=64)
     with torch.no_grad():
         v = model.unet(latent()[None], 681, model.text[1:]).sample[0]
-    a, b = model.road.alphas[[35, 34]]
+    a, b = model.schedule.alphas[[35, 34]]
     x0, noise = a.sqrt() * latent() - (1 - a).sqrt() * v, (1 - a).sqrt() * latent() + a.sqrt() * v
     torch.testing.assert_close(
         model.view(latent()).anchor, b.sqrt() * x0 + (1 - b).sqrt() * noise, atol=1e-5, rtol=1e-4

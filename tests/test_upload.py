@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 
 import dragkit as dk
-from dragkit.models.diffusion.ddim import road
+from dragkit.models.diffusion.ddim import ddim_schedule
 from dragkit.models.diffusion.model import Diffusion
 from dragkit.models.diffusion.pixel_unet import decode, encode, scheduler
 from dragkit.models.gan.model import from_state_dict
@@ -132,7 +132,12 @@ def diffusion():
         up_block_types=("AttnUpBlock2D", "UpBlock2D"),
     )
     return Diffusion(
-        unet.eval().requires_grad_(False), road(scheduler(), 10), encode, decode, (16, 16), 2
+        unet.eval().requires_grad_(False),
+        ddim_schedule(scheduler(), 10),
+        encode,
+        decode,
+        (16, 16),
+        2,
     )
 
 

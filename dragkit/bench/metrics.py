@@ -19,7 +19,7 @@ from ..geometry import sample
 from ..models import Model
 from ..records import Edit, Step, View
 from ..tasks.edits import Task
-from ..trackers.search_window import look, similarity
+from ..trackers.search_window import read_window, similarity
 
 # two features are alike that differ by less than this share of their length; our choice
 ALIKE = 0.35
@@ -162,7 +162,7 @@ def has_lookalike(view: View, points: Tensor) -> Tensor:
     one of 12 px sees it at once.
     """
     least, most = NEARBY
-    pixels, features = look(view, points, most)
+    pixels, features = read_window(view, points, most)
     template = sample(view.features, points, view.size)
     difference = -similarity(features, template) / template.norm(dim=1)[:, None, None]
     away = (pixels - points[:, None, None]).norm(dim=-1)

@@ -78,11 +78,11 @@ case = Exercise(
 )
 
 
-def _share(end: float, expected: float) -> float:
+def _weight(end: float, expected: float) -> float:
     return 1 / (1 + math.exp(math.log(9) / (0.6 * expected) * (end - 0.2 * expected)))
 
 
-def _shares(function: Answer, case: tuple) -> Values:
+def _weights(function: Answer, case: tuple) -> Values:
     """The share of this case, and all those of its l, to be drawn."""
     value = function(*case)
     return (
@@ -107,11 +107,11 @@ def _wrong(slope: float = 1, centre: float = 0.2, log: float = math.log(9)) -> A
     return lambda end, l: 1 / (1 + math.exp(slope * log / (0.6 * l) * (end - centre * l)))
 
 
-share = Exercise(
-    "share",
-    "share(end, expected): how much of what is now at the goal the template takes, x = 1 / (1 +"
+blend_weight = Exercise(
+    "blend_weight",
+    "blend_weight(end, expected): how much of what is now at the goal the template takes, x = 1 / (1 +"
     " exp(a (L_end - b))), a = ln 9 / (0.6 l), b = 0.2 l.",
-    _share,
+    _weight,
     lambda: [(expected * loss, expected) for expected in (0.3, 1.0) for loss in LOSSES],
     {
         "The sign is turned, or that is the old template's share: the better the match (the smaller L), the more the template takes.": _wrong(
@@ -131,7 +131,7 @@ share = Exercise(
             lambda end, l: 1 / (1 + math.exp(math.log(9) / (0.6 * l) * (end - 0.2)))
         ),
         "a and b belong to l: with numbers of their own they would fit one model only.": (
-            lambda end, l: _share(end, 1.0)
+            lambda end, l: _weight(end, 1.0)
         ),
         "a is ln 9 / (0.6 l), so that the share is a tenth at 0.8 l; the logarithm is missing.": (
             _wrong(log=9)
@@ -153,7 +153,7 @@ share = Exercise(
         ),
     },
     draw=_curve,
-    run=_shares,
+    run=_weights,
     told=lambda case: f"L_end = {case[0]:.3g}, l = {case[1]:.3g}",
     whole=True,
 )

@@ -29,14 +29,14 @@ class Palette:
         mean: (c) of the frame's features.
         axes: (c 3) the directions in which they vary most: red, green, blue.
         low, high: (3) the range of the components that becomes 0..1.
-        share: of the variance that three numbers can show, 0..1.
+        explained: the fraction of the variance that three numbers can show, 0..1.
     """
 
     mean: np.ndarray
     axes: np.ndarray
     low: np.ndarray
     high: np.ndarray
-    share: float
+    explained: float
 
     @classmethod
     def of(cls, features: np.ndarray) -> Palette:

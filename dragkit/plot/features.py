@@ -68,9 +68,9 @@ def features(views: View | Sequence[View], names: Sequence[str] | None = None) -
         axes.imshow(palette.colours(cells), extent=(-0.5, width - 0.5, height - 0.5, -0.5))
         axes.set(xlabel="x (px)", title=name)
     figure.axes[0].set_ylabel("y (px)")
-    share = f"{100 * palette.share:.0f} % of the first view's variance"
+    explained = f"{100 * palette.explained:.0f} % of the first view's variance"
     figure.suptitle(
-        "features, PCA to RGB:" + ("\n" if len(views) == 1 else " ") + share, fontsize=10
+        "features, PCA to RGB:" + ("\n" if len(views) == 1 else " ") + explained, fontsize=10
     )
     return figure
 

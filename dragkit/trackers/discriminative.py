@@ -31,7 +31,7 @@ from torch import Tensor
 
 from ..geometry import REFERENCE, cells, inside, sample, window, window_size
 from ..records import Edit, Size, TrackResult, View
-from .search_window import best, look, similarity
+from .search_window import best, read_window, similarity
 
 SOLVERS = ("adam", "ridge")
 # a window whose features differ by less than this share of the template counts as constant; our
@@ -153,7 +153,7 @@ class Discriminative:
         "difference".
         """
         radius, stride = window_size(self.radius, self.stride, view.size)
-        pixels, features = look(view, search_centre, radius, stride)
+        pixels, features = read_window(view, search_centre, radius, stride)
         learned = torch.einsum("nklc,nc->nkl", features, memory.weights)
         difference = similarity(features, memory.patch[:, 0])
         scores = self.fusion * minmax_normalize(learned) + (1 - self.fusion) * minmax_normalize(
@@ -222,7 +222,7 @@ def _moments(features: Tensor, labels: Tensor, share: Tensor) -> tuple[Tensor, T
 
 def _warn_of_sameness(view: View, edit: Edit, patch: Tensor, radius: int, stride: float) -> None:
     """A search window of one and the same feature has no best pixel, whatever the filter."""
-    _, features = look(view, edit.handles, radius, stride)
+    _, features = read_window(view, edit.handles, radius, stride)
     spread = (features - patch[:, None]).norm(dim=-1).nan_to_num().flatten(1).amax(1)
     for i in (spread <= SAME * patch[:, 0].norm(dim=-1)).nonzero()[:, 0].tolist():
         x, y = edit.handles[i].tolist()

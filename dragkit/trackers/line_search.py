@@ -82,7 +82,7 @@ class LineSearch:
             `stride` pixels apart (3 and 2).
         hop: how far a goal may go in one sub-motion, for a 512-px image (12 to 16 and 10).
         expected: l in the features' own units. The official code has a table of them by model (0.3
-            and 0.4 for GANs, 1 for diffusion models); None measures it (our choice): `share` of
+            and 0.4 for GANs, 1 for diffusion models); None measures it (our choice): `fraction` of
             what the template differs from its surroundings, the mean of L on the first view at
             `hop` pixels from the handle in eight directions.
         enough: share of l that counts as done (0.25 and 0.5).
@@ -95,7 +95,7 @@ class LineSearch:
     stride: float = 2
     hop: float = 12
     expected: float | None = None
-    share: float = 0.5
+    fraction: float = 0.5
     enough: float = 0.25
 
     def __post_init__(self) -> None:
@@ -103,7 +103,7 @@ class LineSearch:
             raise ValueError(
                 f"radius is {self.radius!r}; give a whole number of places, 1 for a patch of 3 x 3"
             )
-        for name in ("stride", "hop", "share", "enough") + ("expected",) * (
+        for name in ("stride", "hop", "fraction", "enough") + ("expected",) * (
             self.expected is not None
         ):
             value = getattr(self, name)
@@ -169,7 +169,7 @@ class LineSearch:
         """l (n): what the template differs from the patches around it, on average."""
         angles = torch.arange(8).to(handles) * torch.pi / 4
         ring = handles[:, None] + self._hop(view) * torch.stack([angles.cos(), angles.sin()], 1)
-        return self.share * _loss(view, ring, patch, offsets).mean(1).clamp_min(1e-8)
+        return self.fraction * _loss(view, ring, patch, offsets).mean(1).clamp_min(1e-8)
 
     def _blended(self, view: View, memory: LineSearchState, goals: Tensor) -> LineSearchState:
         """After a sub-motion: who has arrived, and the templates with their share of what is now

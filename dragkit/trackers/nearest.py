@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ..geometry import sample, window_size
 from ..records import Edit, Size, TrackResult, View
-from .search_window import best, look, similarity
+from .search_window import best, read_window, similarity
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,7 +67,7 @@ class NearestNeighbor:
         """Look for the remembered features in the windows around `search_centre` (n 2)."""
         template = memory.patch[:, 0]
         radius, stride = window_size(self.radius, self.stride, view.size)
-        pixels, features = look(view, search_centre, radius - self.strict, stride)
+        pixels, features = read_window(view, search_centre, radius - self.strict, stride)
         scores = similarity(features, template, self.norm)
         points, place = best(scores, pixels)
         distance = -scores.flatten(1)[torch.arange(len(place)), place]

@@ -11,7 +11,7 @@ from ..geometry import inside, sample, window
 from ..records import View
 
 
-def look(
+def read_window(
     view: View, search_centre: Tensor, radius: int, stride: float = 1
 ) -> tuple[Tensor, Tensor]:
     """The pixels (n k k 2) of the windows around `search_centre` (n 2), k = 2 radius + 1, `stride` apart,

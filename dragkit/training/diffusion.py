@@ -39,7 +39,7 @@ from PIL import Image
 from torch import Tensor
 from tqdm.auto import tqdm
 
-from ..models.diffusion.ddim import Schedule, road
+from ..models.diffusion.ddim import Schedule, ddim_schedule
 from ..models.diffusion.pixel_unet import (
     SCHEDULE,
     decode,
@@ -149,7 +149,7 @@ def rate(done: float) -> float:
 @torch.no_grad()
 def sheet(unet: UNet2DModel, images: np.ndarray, count: int, steps: int = 25) -> Image.Image:
     """`count` samples, 16 a row, over as many renders."""
-    way, device = road(scheduler(), steps, unet.device), unet.device
+    way, device = ddim_schedule(scheduler(), steps, unet.device), unet.device
     z = torch.randn(
         count,
         unet.config.in_channels,

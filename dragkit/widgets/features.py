@@ -117,7 +117,7 @@ class Features(Shown):
         shape = self.trace[0].image.shape[:2]
         self.palette = Palette.of(self._look(0))
         self.coloured.tooltip = (
-            f"features, first 3 principal components: {100 * self.palette.share:.0f} % of the"
+            f"features, first 3 principal components: {100 * self.palette.explained:.0f} % of the"
             " variance"
         )
         self.templates = [

@@ -1,7 +1,7 @@
 r"""Does one setting of FreeDrag's line search serve three models? ``python -m
 dragkit.bench.studies.line_search --out runs/line_search``.
 
-The official code has its expected loss l by hand, model by model. Ours is measured: a `share` of
+The official code has its expected loss l by hand, model by model. Ours is measured: a `fraction` of
 what the template differs from its surroundings. Both drag the toy (whose latent is the truth),
 lions of the bundled GAN and rendered lions in the bundled diffusion model (landmarks are read by
 the landmark network), 1 and 5 points each, for at most 300 steps. ``--report`` prints the table
@@ -55,8 +55,8 @@ def settings(name: str) -> dict[str, dict[str, Any]]:
         # their table's line for lions
         theirs["tracker"] = replace(theirs["tracker"], hop=16, expected=0.4)
     shares = {
-        f"share {share:g}": ours | {"tracker": replace(ours["tracker"], share=share)}
-        for share in SHARES
+        f"share {fraction:g}": ours | {"tracker": replace(ours["tracker"], fraction=fraction)}
+        for fraction in SHARES
     }
     # the same stop, so that arrivals can be compared
     return shares | {"official l": theirs | {"arrive": ours["arrive"]}}

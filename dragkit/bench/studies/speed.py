@@ -244,11 +244,11 @@ def report_arrival(model: StyleGAN2, seeds: int) -> None:
             edit = Edit([(x, y)], [(x, y + model.size[0] / 10)])
             *_, last = drag(model, model.sample(seed), edit, **draggan(profile) | {"steps": 200})
             counts += [last.index] if last.arrived.all() else []
-        share = 100 * len(counts) / seeds
+        fraction = 100 * len(counts) / seeds
         steps = spread(counts, "steps", 1) if len(counts) > 1 else "too few to say"
         print(
             f"chin down by a tenth, {profile} profile: {len(counts)} of {seeds} arrive"
-            f" ({share:.0f} %), after {steps}"
+            f" ({fraction:.0f} %), after {steps}"
         )
 
 

@@ -68,7 +68,7 @@ def latents(model: Diffusion, images: torch.Tensor, noisy: bool) -> dict[int, to
         clean
     )
     if noisy:
-        return {level: model.road.add_noise(clean, noise, level) for level in LEVELS}
+        return {level: model.schedule.add_noise(clean, noise, level) for level in LEVELS}
     found = {}
     for below, level in zip((0, *LEVELS), LEVELS):
         z = found[level] = model.walk(z, below, level)
@@ -87,7 +87,7 @@ def measure(seed: int) -> list[dict[str, Any]]:
     for noisy in (False, True):
         for level, z in latents(model, images, noisy).items():
             for block in range(len(model.unet.up_blocks) + 1):
-                at = replace(model, strength=level / model.road.steps, feature_block=block)
+                at = replace(model, strength=level / model.schedule.steps, feature_block=block)
                 views = [at.view(latent) for latent in z]
                 for name, tracker in TRACKERS.items():
                     memory, search_centre, errors = (
@@ -119,12 +119,12 @@ def table(results: pd.DataFrame) -> str:
     parts = []
     for (noise, tracker), group in results.groupby(["noise", "tracker"], sort=False):
         means = group.groupby(["block", "level"])["error"].mean().unstack()
-        block, level = means.stack().idxmin()
+        block, timestep_index = means.stack().idxmin()
         low, high = bootstrap(
-            group[(group["block"] == block) & (group["level"] == level)]["error"]
+            group[(group["block"] == block) & (group["level"] == timestep_index)]["error"]
         )
         best = (
-            f"best: block {block}, level {level} of 50: {means.min().min():.2f} px ({low:.2f} to"
+            f"best: block {block}, timestep {timestep_index} of 50: {means.min().min():.2f} px ({low:.2f} to"
             f" {high:.2f})"
         )
         parts.append(f"### {tracker}, noise {noise}; {best}\n\n{means.round(2).to_markdown()}")

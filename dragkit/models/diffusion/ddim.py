@@ -49,14 +49,14 @@ class Schedule:
         return len(self.times) - 1
 
     def split(self, z: Tensor, predicted: Tensor, level: int) -> tuple[Tensor, Tensor]:
-        """x̂₀ and ε̂ of a latent at `level`, from what the network predicted."""
+        """x̂₀ and ε̂ of a latent at `timestep_index`, from what the network predicted."""
         signal, noise = self.alphas[level].sqrt(), (1 - self.alphas[level]).sqrt()
         if self.prediction == "v_prediction":
             return signal * z - noise * predicted, noise * z + signal * predicted
         return (z - noise * predicted) / signal, predicted
 
     def step(self, z: Tensor, predicted: Tensor, level: int, to: int) -> Tensor:
-        """The latent at the lower level `to`, from the one at `level` and what the network
+        """The latent at the lower level `to`, from the one at `timestep_index` and what the network
         predicted there.
         """
         x0, noise = self.split(z, predicted, level)
@@ -65,7 +65,7 @@ class Schedule:
     def inversion_step(
         self, z: Tensor, there: Tensor, predicted: Tensor, level: int, to: int
     ) -> Tensor:
-        """The latent at the higher level `to`, from the one at `level` and what the network
+        """The latent at the higher level `to`, from the one at `timestep_index` and what the network
         predicted for `there` at `to`.
 
         Where `there` is the answer itself, the step down leads back to z exactly. DDIM inversion
@@ -84,7 +84,7 @@ class Schedule:
         to: int,
         refine: int = 0,
     ) -> Iterator[tuple[int, Tensor]]:
-        """The levels on the way from `level` to `to`, up or down, each with its latents (b c h w);
+        """The levels on the way from `timestep_index` to `to`, up or down, each with its latents (b c h w);
         a bar appears after two seconds.
 
         Args:
@@ -112,7 +112,7 @@ class Schedule:
         self, predict: Callable[[Tensor, Tensor], Tensor], x0: Tensor, noise: Tensor, level: Tensor
     ) -> Tensor:
         """What training makes small: the mean squared error of the prediction for x₀ (b c h w),
-        with `noise`, at `level` (b).
+        with `noise`, at `timestep_index` (b).
         """
         a = self.alphas[level].view(-1, 1, 1, 1)
         wanted = (
@@ -125,11 +125,11 @@ class Schedule:
         )
 
     def add_noise(self, x0: Tensor, noise: Tensor, level: int) -> Tensor:
-        """z = √ᾱ x₀ + √(1 - ᾱ) ε at `level`."""
+        """z = √ᾱ x₀ + √(1 - ᾱ) ε at `timestep_index`."""
         return self.alphas[level].sqrt() * x0 + (1 - self.alphas[level]).sqrt() * noise
 
 
-def road(scheduler: Any, steps: int, device: torch.device | str = "cpu") -> Schedule:
+def ddim_schedule(scheduler: Any, steps: int, device: torch.device | str = "cpu") -> Schedule:
     """The road of a diffusers scheduler: its times, spaced as its configuration says, in `steps`
     steps.
 

@@ -17,7 +17,7 @@ def inverted(model: Diffusion, target: Tensor) -> Inversion:
     what denoising makes of it.
 
     The model it comes with takes the latent as its reference and remembers the PSNR. The latent at
-    level k of the road is an inversion to strength k / steps: if it is interrupted there, that is
+    timestep k of the schedule is an inversion to strength k / steps: if it is interrupted there, that is
     what is kept, and the PSNR is NaN, for nobody has measured it.
 
     Warns:
@@ -26,32 +26,36 @@ def inverted(model: Diffusion, target: Tensor) -> Inversion:
     Raises:
         KeyboardInterrupt: it was interrupted before the first level.
     """
-    target, level = target.to(model.device), 0
+    target, timestep_index = target.to(model.device), 0
     try:
-        for level, latent in model.inverting(target):
+        for timestep_index, latent in model.inverting(target):
             pass
         quality = psnr(replace(model, reference=None).finish(latent), target)
     except KeyboardInterrupt:
-        if not level:
+        if not timestep_index:
             raise
-        warnings.warn(_interrupted(model, level), stacklevel=3)
+        warnings.warn(_interrupted(model, timestep_index), stacklevel=3)
         partial = replace(
-            model, strength=level / model.road.steps, start_step=min(model.start_step, level)
+            model,
+            strength=timestep_index / model.schedule.steps,
+            start_step=min(model.start_step, timestep_index),
         )
         return Inversion(
-            (partial if level < model.level else model).with_reference(latent), latent, target
+            (partial if timestep_index < model.timestep_index else model).with_reference(latent),
+            latent,
+            target,
         )
     return Inversion(
         model.with_reference(latent, inversion_psnr=round(quality, 2)), latent, target, quality
     )
 
 
-def _interrupted(model: Diffusion, level: int) -> str:
-    if level == model.level:
+def _interrupted(model: Diffusion, timestep_index: int) -> str:
+    if timestep_index == model.timestep_index:
         return (
             "interrupted while the PSNR was measured: the latent is whole, its PSNR is not known"
         )
     return (
-        f"interrupted at level {level} of {model.level}: kept as an inversion to strength"
-        f" {level / model.road.steps:g}"
+        f"interrupted at timestep {timestep_index} of {model.timestep_index}: kept as an inversion to strength"
+        f" {timestep_index / model.schedule.steps:g}"
     )

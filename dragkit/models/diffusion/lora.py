@@ -75,12 +75,12 @@ class Lora:
         the prediction.
         """
         random = torch.Generator().manual_seed(self.steps)
-        level = torch.randint(1, self.base.road.steps + 1, (self.batch,), generator=random).to(
-            self.base.device
-        )
+        timestep_index = torch.randint(
+            1, self.base.schedule.steps + 1, (self.batch,), generator=random
+        ).to(self.base.device)
         noise = torch.randn(self.batch, *self.clean.shape[1:], generator=random).to(self.clean)
-        loss = self.base.road.error(
-            self.denoiser.predict, self.clean.expand_as(noise), noise, level
+        loss = self.base.schedule.error(
+            self.denoiser.predict, self.clean.expand_as(noise), noise, timestep_index
         )
         self.optimizer.zero_grad()
         loss.backward()

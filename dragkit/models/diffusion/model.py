@@ -39,11 +39,11 @@ START_LAYER = 10 / 16  # of the self-attention layers: DragDiffusion's tenth of 
 
 @dataclass(frozen=True, eq=False)
 class Diffusion:
-    r"""A diffusion model that can be dragged. Its latent is z (c h w) at `level` of the road.
+    r"""A diffusion model that can be dragged. Its latent is z (c h w) at `timestep_index` of the road.
 
     Args:
         unet: frozen, in evaluation mode.
-        road: the levels from image to noise; DragDiffusion takes 50.
+        schedule: the levels from image to noise; DragDiffusion takes 50.
         encode, decode: image (b 3 H W) in 0..1 ↔ clean latent (b c h w).
         size: (height, width) of the images, and
         cell: side of the square of pixels that is one cell of the latent.
@@ -71,7 +71,7 @@ class Diffusion:
     """
 
     unet: Any = field(repr=False)
-    road: Schedule = field(repr=False)
+    schedule: Schedule = field(repr=False)
     encode: Callable[[Tensor], Tensor] = field(repr=False)
     decode: Callable[[Tensor], Tensor] = field(repr=False)
     size: Size
@@ -95,10 +95,10 @@ class Diffusion:
                 f"strength is {self.strength!r}; it lies in (0, 1]: 1 is pure noise, DragDiffusion"
                 " takes 0.7"
             )
-        if not self.level:
+        if not self.timestep_index:
             raise ValueError(
-                f"strength {self.strength:g} of {self.road.steps} steps is no step at all; take at"
-                f" least {1 / self.road.steps:.2g}"
+                f"strength {self.strength:g} of {self.schedule.steps} steps is no step at all; take at"
+                f" least {1 / self.schedule.steps:.2g}"
             )
         grain = self.cell * 2 ** (most - 1)
         if not all(is_whole(side, 1) and side % grain == 0 for side in self.size):
@@ -116,10 +116,10 @@ class Diffusion:
                 f"start_layer is {self.start_layer!r}; this UNet has {layers} self-attention"
                 f" layers, so give 0 to {layers} (none)"
             )
-        if not is_whole(self.start_step, 0, self.level):
+        if not is_whole(self.start_step, 0, self.timestep_index):
             raise ValueError(
-                f"start_step is {self.start_step!r}; from level {self.level} there are"
-                f" {self.level} steps to the image, so give 0 to {self.level} (none)"
+                f"start_step is {self.start_step!r}; from level {self.timestep_index} there are"
+                f" {self.timestep_index} steps to the image, so give 0 to {self.timestep_index} (none)"
             )
         if not is_whole(self.refine, 0):
             raise ValueError(f"refine is {self.refine!r}; give a whole number from 0 on")
@@ -131,13 +131,13 @@ class Diffusion:
         return Denoiser(self.unet, self.name, self.text, self.guidance, self.autocast)
 
     @property
-    def level(self) -> int:
+    def timestep_index(self) -> int:
         """The level of the latents: round(strength · steps)."""
-        return round(self.strength * self.road.steps)
+        return round(self.strength * self.schedule.steps)
 
     @property
     def device(self) -> torch.device:
-        return self.road.alphas.device
+        return self.schedule.alphas.device
 
     @property
     def metadata(self) -> dict[str, Any]:
@@ -146,7 +146,7 @@ class Diffusion:
         shown = {"image": "the predicted x̂₀, a preview"}
         return shown | {
             "size": list(self.size),
-            "schedule steps": self.road.steps,
+            "schedule steps": self.schedule.steps,
             **{name: getattr(self, name) for name in SETTINGS},
             **self.notes,
         }
@@ -160,10 +160,10 @@ class Diffusion:
             dtype=torch.float32,
             device=self.device,
         )
-        return self.walk(noise, self.road.steps, self.level)[0]
+        return self.walk(noise, self.schedule.steps, self.timestep_index)[0]
 
     def invert(self, image: Tensor) -> Tensor:
-        """DDIM inversion: the latent (c h w) at `level` from which denoising leads back to `image`
+        """DDIM inversion: the latent (c h w) at `timestep_index` from which denoising leads back to `image`
         (3 H W) in 0..1.
 
         Raises:
@@ -184,8 +184,8 @@ class Diffusion:
             )
         with self.denoiser.told((1, *self._shape)):
             clean = self.encode(image[None].to(self.device))
-        for level, z in self.road.trajectory(
-            self.denoiser.predict, clean, 0, self.level, self.refine
+        for level, z in self.schedule.trajectory(
+            self.denoiser.predict, clean, 0, self.timestep_index, self.refine
         ):
             yield level, z[0]
 
@@ -222,15 +222,19 @@ class Diffusion:
         for.
         """
         latent = self._own(latent)
-        run = self.denoiser.stages(latent[None], self.road.times[self.level : self.level + 1])
+        run = self.denoiser.stages(
+            latent[None], self.schedule.times[self.timestep_index : self.timestep_index + 1]
+        )
         features = next(islice(run, self.feature_block, None))
         rest = Rest(self.denoiser, run, features.requires_grad)
 
         def anchor() -> Tensor:
-            return self.road.step(latent[None], rest(), self.level, self.level - 1)[0]
+            return self.schedule.step(
+                latent[None], rest(), self.timestep_index, self.timestep_index - 1
+            )[0]
 
         def image() -> Tensor:
-            return self._painted(self.road.split(latent[None], rest(), self.level)[0])
+            return self._painted(self.schedule.split(latent[None], rest(), self.timestep_index)[0])
 
         return View(self.denoiser.joined(features), self.size, image, anchor)
 
@@ -241,9 +245,9 @@ class Diffusion:
         """
         latent = self._own(latent)
         if self.reference is None:
-            return self._painted(self.walk(latent[None], self.level, 0))
-        pair, shared = torch.stack([self.reference, latent]), self.level - self.start_step
-        pair = self.walk(pair, self.level, shared)
+            return self._painted(self.walk(latent[None], self.timestep_index, 0))
+        pair, shared = torch.stack([self.reference, latent]), self.timestep_index - self.start_step
+        pair = self.walk(pair, self.timestep_index, shared)
         with shared_attention(self.unet, self._start_layer):
             return self._painted(self.walk(pair, shared, 0)[1:])
 
@@ -263,8 +267,8 @@ class Diffusion:
 
     @torch.no_grad()
     def walk(self, z: Tensor, level: int, to: int) -> Tensor:
-        """Latents (b c h w) from `level` to level `to`, 0 = clean."""
-        for _, z in self.road.trajectory(self.denoiser.predict, z, level, to, self.refine):
+        """Latents (b c h w) from `timestep_index` to level `to`, 0 = clean."""
+        for _, z in self.schedule.trajectory(self.denoiser.predict, z, level, to, self.refine):
             pass
         return z
 

@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from ..settings import check_settings
-from .ddim import road
+from .ddim import ddim_schedule
 from .model import SETTINGS, Diffusion
 
 if TYPE_CHECKING:
@@ -111,7 +111,7 @@ def open_diffusion(
     side = FOLD * unet.config.sample_size
     return Diffusion(
         unet,
-        road(scheduler(), steps, device),
+        ddim_schedule(scheduler(), steps, device),
         encode,
         decode,
         (side, side),

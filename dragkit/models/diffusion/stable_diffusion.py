@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from ..settings import check_settings, is_whole
-from .ddim import road
+from .ddim import ddim_schedule
 from .model import SETTINGS, Diffusion
 
 NEEDED = {  # part of the pipeline → its files
@@ -102,7 +102,7 @@ def open_stable_diffusion(
     settings = {"feature_block": 3, "notes": {"prompt": prompt}} | settings
     return Diffusion(
         unet,
-        road(scheduler, steps, device),
+        ddim_schedule(scheduler, steps, device),
         encode,
         decode,
         (side, side),
