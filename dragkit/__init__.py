@@ -1,5 +1,8 @@
 """See drag editing work: put a handle on an image, a target beside it, and watch each step."""
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from . import methods as methods
 from .gates import above as above
 from .gates import always as always
@@ -20,30 +23,36 @@ from .records import Frame as Frame
 from .records import Step as Step
 from .records import TrackResult as TrackResult
 from .records import View as View
-from .runs.session import Session as Session
-from .runs.trace import Trace as Trace
+from .runs import Session as Session
+from .runs import Trace as Trace
 from .trackers import Discriminative as Discriminative
 from .trackers import LineSearch as LineSearch
 from .trackers import NearestNeighbor as NearestNeighbor
 from .trackers import OpticalFlow as OpticalFlow
 
-# need the notebook's packages
-_LATER = dict.fromkeys(
-    ("Compare", "Features", "Picker", "Player", "Results", "Studio"), "widgets"
-) | {"plot": ""}
+if TYPE_CHECKING:  # imported when they are first used; editors see them here
+    from . import plot as plot
+    from .widgets import Compare as Compare
+    from .widgets import Features as Features
+    from .widgets import Picker as Picker
+    from .widgets import Player as Player
+    from .widgets import Results as Results
+    from .widgets import Studio as Studio
+
+WIDGETS = ("Compare", "Features", "Picker", "Player", "Results", "Studio")
 
 
-def __getattr__(name: str):
-    """Import the widgets and plots when they are first used, so that `import dragkit` costs torch
-    and little more.
+def __getattr__(name: str) -> Any:
+    """Import the widgets and plots when they are first used.
+
+    They need the notebook's packages, and so `import dragkit` costs torch and little more.
     """
-    from importlib import import_module
-
-    if name not in _LATER:
-        raise AttributeError(f"module 'dragkit' has no attribute {name!r}")
-    module = import_module(f".{_LATER[name] or name}", __name__)
-    return getattr(module, name) if _LATER[name] else module
+    if name == "plot":
+        return import_module(".plot", __name__)
+    if name in WIDGETS:
+        return getattr(import_module(".widgets", __name__), name)
+    raise AttributeError(f"module 'dragkit' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return sorted([*globals(), *_LATER])
+    return sorted([*globals(), *WIDGETS, "plot"])

@@ -55,6 +55,7 @@ class above:
             )
 
     def __call__(self, initial: Tensor) -> Tensor:
+        """The thresholds τ (n) for the confidence at step 1 (n)."""
         return initial - (1 - self.ratio) * initial.abs()
 
     def __repr__(self) -> str:

@@ -1,14 +1,15 @@
 """Points and pixels: the only place where a point (x, y) becomes an index [..., y, x].
 
-An image of H x W pixels has its pixel centres at integers. A feature map of h x w cells covers
-the same image, so pixel x lies at cell (x + 1/2) w / W - 1/2. Maps are never enlarged to the
-image: they are read between their cells.
+An image of H × W pixels has its pixel centres at integers. A feature map of h × w cells covers
+the same image, so pixel x is at cell (x + 1/2) w / W - 1/2. Maps are never enlarged to the size
+of the image: they are read between their cells.
 """
 
 from __future__ import annotations
 
 import math
 from functools import lru_cache
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -20,8 +21,8 @@ REFERENCE = 512  # radii are given for an image of this height
 def sample(features: Tensor, points: Tensor, size: tuple[int, int]) -> Tensor:
     """Read `features` (c h w) at `points` (… 2), in pixels of an image of `size`; returns (… c).
 
-    Bilinear between the cells; beyond the border the border's value goes on, so a patch that
-    leaves the image is safe. Sampling an image at its own pixel centres returns the image.
+    The reading is bilinear between the cells. Beyond the border the border's value continues, so a
+    patch may leave the image. Sampling an image at its own pixel centres returns the image.
     """
     height, width = size
     grid = (2 * points.reshape(1, -1, 1, 2) + 1) / points.new_tensor([width, height]) - 1
@@ -30,8 +31,9 @@ def sample(features: Tensor, points: Tensor, size: tuple[int, int]) -> Tensor:
 
 
 def square(radius: int) -> Tensor:
-    """Offsets (k k 2) of the square |x|, |y| ≤ radius, k = 2 radius + 1; offset [r, c] is (x, y) =
-    (c - radius, r - radius).
+    """Offsets (k k 2) of the square |x|, |y| ≤ radius, k = 2 radius + 1.
+
+    Offset [r, c] is (x, y) = (c - radius, r - radius).
     """
     steps = torch.arange(-radius, radius + 1, dtype=torch.float32)
     y, x = torch.meshgrid(steps, steps, indexing="ij")
@@ -40,24 +42,31 @@ def square(radius: int) -> Tensor:
 
 @lru_cache(maxsize=32)
 def disc(radius: int, strict: bool = False) -> Tensor:
-    """Offsets (q 2) of the whole pixels with ‖offset‖ ≤ radius; `strict` leaves out the rim
-    (‖offset‖ < radius).
+    """Offsets (q 2) of the whole pixels with ‖offset‖ ≤ radius.
+
+    Args:
+        radius: in pixels.
+        strict: leave out the rim, so that ‖offset‖ < radius.
     """
     offsets = square(radius).reshape(-1, 2)
     distance = offsets.norm(dim=1)
-    return offsets[distance < radius if strict else distance <= radius]
+    if strict:
+        return offsets[distance < radius]
+    return offsets[distance <= radius]
 
 
 def window(points: Tensor, radius: int, stride: float = 1) -> Tensor:
-    """The square of (2 radius + 1)² places around each of `points` (n 2), `stride` pixels apart:
-    (n k k 2).
+    """The square of k × k places around each of `points` (n 2): (n k k 2).
+
+    k = 2 radius + 1, and neighbours are `stride` pixels apart.
     """
     return points[:, None, None] + stride * square(radius).to(points)
 
 
 def cells(features: Tensor, size: tuple[int, int]) -> Tensor:
-    """Where the cells of `features` (c h w) lie: their centres in pixels of an image of `size`,
-    (h·w 2), row by row.
+    """The centres (h·w 2) of the cells of `features` (c h w), row by row.
+
+    They are in pixels of an image of `size`.
     """
     height, width = size
     rows, columns = features.shape[-2:]
@@ -68,58 +77,62 @@ def cells(features: Tensor, size: tuple[int, int]) -> Tensor:
 
 
 def inside(points: Tensor, size: tuple[int, int]) -> Tensor:
-    """Which of `points` (… 2) lie in the image: bool (…)."""
+    """Which of `points` (… 2) are inside an image of `size`: bool (…)."""
     height, width = size
     return (points >= 0).all(-1) & (points <= points.new_tensor([width - 1, height - 1])).all(-1)
 
 
-def scale_radius(radius: float, size: tuple[int, int]) -> int:
-    """`radius`, given for a 512-px image, in whole pixels of an image of `size`: round(radius /
-    512 · H).
+def clamp_inside(points: Tensor, size: tuple[int, int]) -> Tensor:
+    """`points` (… 2), with those outside an image of `size` moved to its border."""
+    height, width = size
+    return points.clamp(min=0).minimum(points.new_tensor([width - 1, height - 1]))
 
-    The official DragGAN code scales so, and finds no pixel at all in small images; here that is
-    an error.
+
+def scale_radius(radius: float, size: tuple[int, int]) -> int:
+    """A radius, given for a 512-px image, in whole pixels of an image of `size`.
+
+    .. math:: round(radius / 512 · H)
+
+    Source: the official DragGAN code, which finds no pixel at all in small images. Here that is an
+    error.
 
     Raises:
-        ValueError: the result is below one pixel, or the radius is no finite number.
+        ValueError: the result is below one pixel, or the radius is not a finite number.
     """
-    if not (isinstance(radius, int | float) and math.isfinite(radius)):
+    if not _is_finite(radius):
         raise ValueError(
             f"radius is {radius!r}; give a number of pixels of a {REFERENCE}-px image, such as"
             " radius=12"
         )
     pixels = int(radius * size[0] / REFERENCE + 0.5)
     if pixels < 1:
-        # rounded up, so that the advice holds
-        least = math.ceil(10 * REFERENCE / size[0] / 2) / 10
+        smallest = math.ceil(10 * REFERENCE / size[0] / 2) / 10  # rounded up: the advice must work
         raise ValueError(
             f"radius {radius:g} (for a {REFERENCE}-px image) is below one pixel in an image of"
-            f" {size[0]} px; use radius={least:g} or more"
+            f" {size[0]} px; use radius={smallest:g} or more"
         )
     return pixels
 
 
 def window_size(radius: float, stride: float | None, size: tuple[int, int]) -> tuple[int, float]:
-    """A window's radius in places and how many pixels lie between them.
+    """A window's radius in places, and how many pixels apart these are.
 
-    Without a stride the places are pixels, and the radius is :func:`scale_radius`. With one the radius
-    counts places, whatever the image's size: DragDiffusion reads features on a grid of half the
-    image's side, so there the stride is 2.
+    Without a stride the places are pixels, and the radius is scaled by :func:`scale_radius`. With
+    one the radius counts places, whatever the image's size: DragDiffusion reads features on a grid
+    of half the image's side, so its stride is 2.
 
     Raises:
-        ValueError: as :func:`scale_radius`; or a radius that is no whole number from 1 on, a stride that
-            is not above 0.
+        ValueError: as :func:`scale_radius`; or with a stride, the radius is not a whole number
+            from 1 on, or the stride is not above 0.
     """
     if stride is None:
         return scale_radius(radius, size), 1
-    if not (isinstance(stride, int | float) and 0 < stride < math.inf):
+    if not (_is_finite(stride) and stride > 0):
         raise ValueError(
             f"stride is {stride!r}; give the pixels between neighbours, such as 2, or None to"
             " scale the radius with the image"
         )
-    if not (
-        isinstance(radius, int | float) and math.isfinite(radius) and radius == int(radius) >= 1
-    ):
+    if not (_is_finite(radius) and radius == int(radius) >= 1):
         raise ValueError(
             f"radius is {radius!r}; with a stride it counts places, so give a whole number from"
             " 1 on"
@@ -127,8 +140,16 @@ def window_size(radius: float, stride: float | None, size: tuple[int, int]) -> t
     return int(radius), stride
 
 
-def to_grid(mask: Tensor, features: Tensor, how: str = "area") -> Tensor:
-    """`mask` (H W) on the grid of `features` (c h w): (h w) in 0..1; averaged ("area"), or one
-    pixel of each cell ("nearest").
+def to_grid(mask: Tensor, features: Tensor, mode: str = "area") -> Tensor:
+    """`mask` (H W) on the grid of `features` (c h w): (h w) in 0..1.
+
+    Args:
+        mask: 1 = may move.
+        features: only their shape counts.
+        mode: "area" averages over each cell, "nearest" takes one pixel of it.
     """
-    return F.interpolate(mask[None, None], size=features.shape[-2:], mode=how)[0, 0]
+    return F.interpolate(mask[None, None], size=features.shape[-2:], mode=mode)[0, 0]
+
+
+def _is_finite(value: Any) -> bool:
+    return isinstance(value, int | float) and math.isfinite(value)

@@ -1,5 +1,4 @@
-r"""The loss terms: motion supervision, which pulls the handles, and the mask term, which holds the
-rest.
+r"""The loss terms: motion supervision pulls the handles, the mask term holds everything else.
 
 A term is called as ``term(view, track, start, edit)`` and returns a scalar; `start` is the view of
 step 0. Notation: F the features now, F₀ those of step 0, p the tracked point, p⁰ the handle, t its
@@ -66,6 +65,7 @@ class ShiftedPatchLoss:
         window_size(self.radius, self.stride, size)
 
     def __call__(self, view: View, track: TrackResult, start: View, edit: Edit) -> Tensor:
+        """L, a scalar that is differentiable with respect to the latent."""
         offsets, stride = self._patch(view.size)
         offsets = offsets.to(track.points)
         patch = track.points[:, None] + offsets  # (n q 2)
@@ -118,6 +118,7 @@ class TemplatePatchLoss:
         _check_choice("reduction", self.reduction, ("mean", "sum", "area"))
 
     def __call__(self, view: View, track: TrackResult, start: View, edit: Edit) -> Tensor:
+        """L, a scalar that is differentiable with respect to the latent."""
         patch = track.points[:, None] + track.memory.offsets
         template = track.memory.patch.detach()
 
@@ -158,6 +159,7 @@ class MaskLoss:
         _check_choice("resize", self.resize, ("area", "nearest"))
 
     def __call__(self, view: View, track: TrackResult, start: View, edit: Edit) -> Tensor:
+        """L, a scalar that is differentiable with respect to the latent."""
         if edit.mask is None:
             return view.features.new_zeros(())
 

@@ -1,7 +1,7 @@
-r"""The published methods, each a dict of pieces for `drag`: ``drag(model, latent, edit, **draggan())``.
+r"""The published methods, each a dict of pieces for `drag`.
 
-To change a method, change its dict: ``draggan() | {"lr": 5e-3}``. Where a paper and its authors'
-code differ, `profile` chooses.
+``drag(model, latent, edit, **draggan())``. To change a method, change its dict:
+``draggan() | {"lr": 5e-3}``. Where a paper and its authors' code differ, `profile` chooses.
 
 DragGAN
 =======

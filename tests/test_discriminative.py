@@ -12,7 +12,7 @@ from dragkit.geometry import cells, inside, window
 from dragkit.models.toy import Toy
 from dragkit.records import Edit, View
 from dragkit.trackers import Discriminative, NearestNeighbor
-from dragkit.trackers.discriminative import minmax_normalize
+from dragkit.scores import minmax_normalize
 
 
 def view(features: torch.Tensor) -> View:
@@ -238,7 +238,7 @@ def test_a_constant_patch_is_warned_of_by_its_handle():
     features = random_map()
     features[:, :12, :12] = features[:, :1, :1]
     edit = Edit([(15, 15), (5, 5)], [(20, 20), (6, 6)])
-    with pytest.warns(UserWarning, match=r"handle 1 at \(5, 5\) lies on a constant patch"):
+    with pytest.warns(UserWarning, match=r"handle 1 at \(5, 5\) is on a constant patch"):
         tracker().start(view(features), edit)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -249,7 +249,7 @@ def test_a_constant_patch_is_warned_of_by_its_handle():
     ("settings", "words"),
     [
         ({"solver": "sgd"}, "unknown solver 'sgd'; choose from adam, ridge"),
-        ({"fusion": 1.5}, "fusion is 1.5; it must lie in 0..1"),
+        ({"fusion": 1.5}, "fusion is 1.5; it must be in 0..1"),
         ({"label": 0}, "label is 0; it must be above 0"),
         ({"ridge": -1}, "ridge is -1"),
         ({"iterations": 0}, "iterations is 0"),

@@ -377,7 +377,7 @@ def test_one_setting_drags_the_bundled_models():
         ({"hop": -1}, "hop is -1"),
         ({"hop": float("nan")}, "hop is nan"),
         ({"expected": 0}, "expected is 0"),
-        ({"share": "half"}, "fraction is 'half'"),
+        ({"fraction": "half"}, "fraction is 'half'"),
         ({"enough": 0.6}, "enough is 0.6; above 0.5 a handle could arrive"),
     ],
 )

@@ -63,7 +63,11 @@ class Edit:
             _check_arrive(self.arrive)
 
     def fit(self, size: Size) -> Edit:
-        """Return this edit if it fits an image of `size` (height, width); else raise ValueError."""
+        """Return this edit if it fits an image of `size` (height, width).
+
+        Raises:
+            ValueError: a point is outside the image, or the mask has another shape.
+        """
         for i, point in enumerate(self.handles.tolist()):
             _check_inside(f"handle {i}", point, size)
         for i, point in enumerate(self.targets.tolist()):

@@ -28,7 +28,7 @@ def draw_frame(
         frame.points.numpy(),
         frame.edit.targets.numpy(),
         path=path,
-        mask=frame.edit.mask,
+        mask=None if frame.edit.mask is None else frame.edit.mask.numpy(),
         **style,
     )
 

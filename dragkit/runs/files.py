@@ -41,7 +41,7 @@ def write_run(frames: Sequence[Frame], path: str | Path, extra: Mapping[str, Any
     text = {"dragkit": FORMAT, **extra, "edit": frames[0].edit.to_dict(), "steps": steps}
 
     path.parent.mkdir(parents=True, exist_ok=True)
-    np.savez_compressed(path.with_suffix(".npz"), **_stack(values))
+    np.savez_compressed(path.with_suffix(".npz"), allow_pickle=False, **_stack(values))
     path.write_text(json.dumps(text, indent=1) + "\n", encoding="utf-8")
     return path
 

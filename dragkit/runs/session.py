@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -80,11 +81,8 @@ class Session:
             steps: None: as many as the method has.
         """
         steps = self.steps if steps is None else steps
-        with tqdm(total=steps, unit="step") as bar:
-            try:
-                self._run_steps(steps, bar)
-            except KeyboardInterrupt:
-                pass
+        with tqdm(total=steps, unit="step") as bar, suppress(KeyboardInterrupt):
+            self._run_steps(steps, bar)
         return self.trace
 
     def _run_steps(self, steps: int, bar: tqdm) -> None:

@@ -1,14 +1,15 @@
-"""Point trackers, one method a file.
+"""Point trackers, one method per file.
 
-A tracker has ``start(view, edit) -> memory`` and ``find(view, memory, search_centre) -> TrackResult``: the
-memory says *what* to look for, `search_centre` (n 2) *where*.
+A tracker has ``start(view, edit) -> memory`` and
+``find(view, memory, search_centre) -> TrackResult``: the memory says *what* to search for,
+`search_centre` (n 2) *where*.
 """
 
 from .discriminative import Discriminative as Discriminative
 from .estimators import Raft as Raft
 from .estimators import dis as dis
 from .flow import OpticalFlow as OpticalFlow
-from .flow import Particles as Particles
 from .follow import follow as follow
 from .line_search import LineSearch as LineSearch
 from .nearest import NearestNeighbor as NearestNeighbor
+from .particles import Particles as Particles

@@ -1,24 +1,27 @@
-"""A tracker by itself, without a drag: what it says of images in a row."""
+"""A tracker by itself, without a drag: what it reports for a sequence of images."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
 
+from ..pieces import Tracker
 from ..records import Edit, TrackResult, View
 
 
-def follow(tracker: Any, views: Sequence[View], edit: Edit) -> Iterator[TrackResult]:
-    """What `tracker` says of each of the `views`: it learns on the first, each search is around
-    its last answer.
+def follow(tracker: Tracker, views: Sequence[View], edit: Edit) -> Iterator[TrackResult]:
+    """What `tracker` reports for each of the `views`.
+
+    It learns on the first view, and searches each view around its previous answer.
 
     Args:
-        tracker: has ``start(view, edit)`` and ``find(view, memory, search_centre)``.
-        edit: its handles (n 2) are where the search begins; of its targets only some trackers take
-            notice.
+        tracker: with ``start(view, edit)`` and ``find(view, memory, search_centre)``.
+        views: of one image sequence.
+        edit: the search begins at its handles (n 2); only some trackers use its targets.
     """
-    memory, search_centre = tracker.start(views[0], edit), edit.handles
+    memory = tracker.start(views[0], edit)
+    search_centre = edit.handles
     for view in views:
-        found = tracker.find(view, memory, search_centre)
-        memory, search_centre = found.memory, found.points
-        yield found
+        track = tracker.find(view, memory, search_centre)
+        yield track
+        memory = track.memory
+        search_centre = track.points

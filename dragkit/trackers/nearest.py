@@ -15,8 +15,11 @@ from .search_window import best, read_window, similarity
 
 @dataclass(frozen=True, eq=False)
 class Template:
-    """What nearest-neighbour tracking remembers: ``patch`` (n 1 c), each handle's feature, on
-    ``offsets`` (1 2) = (0, 0).
+    """What nearest-neighbour tracking remembers.
+
+    Attributes:
+        patch: (n 1 c) each handle's first feature, on the patch `offsets`.
+        offsets: (1 2) = (0, 0).
     """
 
     patch: Tensor
@@ -25,20 +28,26 @@ class Template:
 
 @dataclass(frozen=True)
 class NearestNeighbor:
-    r"""The point in the window whose feature is nearest to the handle's first one.
+    r"""Track the pixel in the window whose feature is closest to the handle's first one.
 
     .. math:: p_i = \arg\min_{q ∈ Ω_2(p_i, r)} ‖F(q) - f_i‖, \qquad f_i = F_0(p_i^0)
 
-    f_i is never refreshed. Source: DragGAN, eq. 2. The score is the distance with its sign turned,
-    so that the best is the highest; the confidence is our choice: 1 - ‖F(p) - f‖ / ‖f‖, 1 at the
-    start.
+    f_i is never updated. The score is the negative distance, so that the best is the highest. The
+    confidence is 1 - ‖F(p) - f‖ / ‖f‖, which is 1 at the start.
+
+    Source: DragGAN, eq. 2; the confidence is our choice.
 
     Args:
-        radius: of the square window, for a 512-px image (paper: 12); with a `stride`, in those.
+        radius: of the square window, for a 512-px image (paper: 12); in strides if `stride` is
+            set.
         norm: 1 as in the paper, 2 as in the official code.
         strict: the window ends before the radius, as in the paper; else it includes it, as in the
             code.
-        stride: pixels between the places looked at (DragDiffusion: 2); None for every pixel.
+        stride: pixels between the places that are compared (DragDiffusion: 2); None for every
+            pixel.
+
+    Raises:
+        ValueError: an unknown norm.
     """
 
     radius: float = 12
@@ -51,8 +60,9 @@ class NearestNeighbor:
             raise ValueError(f"unknown norm {self.norm!r}; choose 1 or 2")
 
     def check(self, size: Size) -> None:
-        """Raise ValueError where the radius is below one pixel in an image of `size`."""
-        if window_size(self.radius, self.stride, size)[0] - self.strict < 1:
+        """Raise ValueError if the window is a single pixel in an image of `size`."""
+        radius, _ = window_size(self.radius, self.stride, size)
+        if self.strict and radius == 1:
             raise ValueError(
                 f"radius {self.radius:g}, strict, leaves a window of one pixel in an image of"
                 f" {size[0]} px; use a larger one"
@@ -64,12 +74,14 @@ class NearestNeighbor:
         return Template(patch, torch.zeros_like(edit.handles[:1]))
 
     def find(self, view: View, memory: Template, search_centre: Tensor) -> TrackResult:
-        """Look for the remembered features in the windows around `search_centre` (n 2)."""
-        template = memory.patch[:, 0]
+        """Search for the remembered features in the windows around `search_centre` (n 2)."""
         radius, stride = window_size(self.radius, self.stride, view.size)
         pixels, features = read_window(view, search_centre, radius - self.strict, stride)
+
+        template = memory.patch[:, 0]
         scores = similarity(features, template, self.norm)
-        points, place = best(scores, pixels)
-        distance = -scores.flatten(1)[torch.arange(len(place)), place]
-        confidence = 1 - distance / template.norm(p=self.norm, dim=-1).clamp_min(1e-8)
-        return TrackResult(points, confidence, scores, memory, stride=stride)
+        points, index = best(scores, pixels)
+
+        distance = -scores.flatten(1)[torch.arange(len(index)), index]
+        length = template.norm(p=self.norm, dim=-1).clamp_min(1e-8)
+        return TrackResult(points, 1 - distance / length, scores, memory, stride=stride)

@@ -1,0 +1,98 @@
+"""How `python3 run.py docs` builds the API reference.
+
+A broken reference is an error, and so is a public name that has no entry.
+"""
+
+import importlib
+import inspect
+import re
+
+import dragkit
+
+project = "dragkit"
+author = "dragkit contributors"
+copyright = "dragkit contributors"
+
+extensions = ["sphinx.ext.autodoc", "sphinx.ext.mathjax", "sphinx.ext.napoleon"]
+html_theme = "furo"
+html_title = "dragkit"
+
+# Docstrings are in Google's style; types stand in the signatures.
+napoleon_google_docstring = True
+napoleon_numpy_docstring = False
+napoleon_use_ivar = True
+autodoc_member_order = "bysource"
+autodoc_typehints = "none"
+autodoc_default_options = {
+    "members": True,
+    "show-inheritance": True,
+    "exclude-members": "set",  # Matplotlib writes it for subclasses of Figure
+}
+autodoc_inherit_docstrings = False
+default_role = "code"  # `name` is code
+
+# Other packages' names are not in our reference.
+OTHERS = "torch|numpy|collections|matplotlib|PIL|pandas|ipywidgets|ipycanvas|argparse|nbformat"
+nitpick_ignore_regex = [(r"py:.*", rf"({OTHERS}|abc|typing|pathlib|concurrent|diffusers)\b.*")]
+
+
+def escape_bars(_app, _what, _name, _object, _options, lines: list[str]) -> None:
+    """Let |x| be an absolute value: reStructuredText would look for a substitution."""
+    in_math = False
+    for i, line in enumerate(lines):
+        if line.strip().startswith(".. math::"):
+            in_math = True
+        elif line.strip() and not line.startswith(" "):
+            in_math = False
+        if not in_math:
+            parts = re.split(r"(:math:`[^`]*`|``[^`]*``|`[^`]*`)", line)
+            parts[::2] = [part.replace("|", r"\|") for part in parts[::2]]
+            lines[i] = "".join(parts)
+
+
+def find_where_it_is_defined(app, env, node, contnode):
+    """Resolve names as Python does: ``dragkit.drag`` is ``dragkit.loop.drag``."""
+    found = _object(node.get("reftarget", ""), node.get("py:module"))
+    if found is None:
+        return None
+    name = found.__name__
+    if not inspect.ismodule(found):
+        name = f"{found.__module__}.{found.__qualname__}"
+    domain = env.get_domain("py")
+    return domain.resolve_xref(
+        env, node["refdoc"], app.builder, node["reftype"], name, node, contnode
+    )
+
+
+def _object(target: str, module: str | None):
+    """The object that `target` names, in `module` or from the top."""
+    for name in (f"{module}.{target}", target):
+        parts = name.split(".")
+        for i in range(len(parts), 0, -1):
+            try:
+                found = importlib.import_module(".".join(parts[:i]))
+                for part in parts[i:]:
+                    found = getattr(found, part)
+            except (ImportError, AttributeError, ValueError):
+                continue
+            if hasattr(found, "__qualname__") or inspect.ismodule(found):
+                return found
+    return None
+
+
+def check_public_names(app, _error) -> None:
+    """Every name of ``import dragkit`` has an entry."""
+    objects = app.env.get_domain("py").objects
+    for name in dir(dragkit):
+        found = getattr(dragkit, name)
+        if name.startswith("_") or not getattr(found, "__module__", "").startswith("dragkit"):
+            continue
+        if f"{found.__module__}.{found.__qualname__}" not in objects:
+            raise ValueError(f"dragkit.{name} has no entry in the API reference")
+
+
+def setup(app) -> None:
+    """Sphinx calls this."""
+    app.connect("autodoc-process-docstring", escape_bars)
+    app.connect("missing-reference", find_where_it_is_defined)
+    app.connect("build-finished", check_public_names)
