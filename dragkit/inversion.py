@@ -19,8 +19,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
-import torch
-from torch import Tensor
 from tqdm.auto import tqdm
 
 from .compose import draw_overlay, encode, hstack
@@ -42,6 +40,7 @@ from .models.gan.inversion import (
     tuning,
 )
 from .models.gan.model import StyleGAN2
+from .pixels import to_uint8
 
 PREVIEW_SECONDS = 0.5  # between two images of a live preview
 # PSNR (dB) and share of what varies in it, which a search reaches for an image like those learnt;
@@ -286,7 +285,7 @@ class _Preview:
 
         image = Image(
             encode(
-                hstack(*(draw_overlay(pixels(p), size=256) for p in (found.target, found.image)))
+                hstack(*(draw_overlay(to_uint8(p), size=256) for p in (found.target, found.image)))
             ),
             format="jpeg",
         )
@@ -295,11 +294,6 @@ class _Preview:
         else:
             self.handle = display(image, display_id=True)
         self.last = time.monotonic()
-
-
-def pixels(image: Tensor):
-    """An image (3 H W) in 0..1 as uint8 (H W 3)."""
-    return image.mul(255).round().to("cpu", torch.uint8).permute(1, 2, 0).numpy()
 
 
 def _in_notebook() -> bool:

@@ -1,14 +1,19 @@
 """The benchmark's plumbing: edits in files, numbers worked by hand, runs that survive a kill."""
 
+import contextlib
 import json
 import math
 import multiprocessing
+import os
+import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -17,12 +22,14 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+import dragkit
 from dragkit import Edit, NearestNeighbor, ShiftedPatchLoss
 from dragkit.bench import metrics, runner, tables
+from dragkit.bench.jobs import Job, read_results, run_jobs
+from dragkit.bench.settings import describe, shorten
 from dragkit.methods import draggan
 from dragkit.models.toy import Toy
-from dragkit.tasks import edits
-from dragkit.tasks.edits import Task
+from dragkit.tasks.edits import Task, read_tasks, write_tasks
 
 ROOT = Path(__file__).parent.parent
 TIMES = ("seconds", "start_seconds")
@@ -39,12 +46,25 @@ def toy_tasks(count: int = 4) -> list[Task]:
     ]
 
 
-def told(results: list[dict]) -> dict:
+def comparable(results: list[dict]) -> dict:
     """Results by task and method, without what the clock says; NaN as text, so that equal means
     equal.
     """
     kept = [{k: v for k, v in result.items() if k not in TIMES} for result in results]
     return {(result["task"], result["method"]): json.dumps(result) for result in kept}
+
+
+def start_python(code: str) -> subprocess.Popen:
+    """Python in a process of its own, with the dragkit that is tested, wherever that is."""
+    package = Path(dragkit.__file__).parent.parent
+    environment = os.environ | {"PYTHONPATH": str(package)}
+    return subprocess.Popen(
+        [sys.executable, "-c", code],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment,
+    )
 
 
 @pytest.fixture(scope="module")
@@ -85,7 +105,7 @@ def test_what_is_written_is_read_again(drawn):
         for i, (seed, p, mask, arrive, named) in enumerate(drawn)
     ]
     with tempfile.TemporaryDirectory() as folder:
-        again = edits.read(edits.write(Path(folder) / "new" / "edits.jsonl", tasks))
+        again = read_tasks(write_tasks(Path(folder) / "new" / "edits.jsonl", tasks))
     assert [t.to_dict() for t in again] == [t.to_dict() for t in tasks]
     for new, old in zip(again, tasks, strict=True):
         assert new.edit.to_dict() == old.edit.to_dict()
@@ -105,7 +125,7 @@ def test_a_mask_is_kept_as_runs_and_a_hundred_of_them_stay_small(tmp_path):
     y, x = torch.meshgrid(torch.arange(128), torch.arange(128), indexing="ij")
     disc = (x - 64) ** 2 + (y - 64) ** 2 < 40**2
     hundred = [Task(i, Edit([(1, 1)], [(0, 0)], disc), str(i)) for i in range(100)]
-    assert edits.write(tmp_path / "a.jsonl", hundred).stat().st_size < 100_000
+    assert write_tasks(tmp_path / "a.jsonl", hundred).stat().st_size < 100_000
 
 
 def test_numbers_in_the_file_are_as_short_as_they_were_given():
@@ -118,7 +138,7 @@ def test_freedragbench_lines_are_row_column_and_get_a_name(tmp_path):
         '\n{"seed": 7, "points": {"handle": [[10, 20], [30, 40]], "target": [[11, 22], [33,'
         " 44]]}}\n"
     )
-    (task,) = edits.read(path)
+    (task,) = read_tasks(path)
     assert (task.seed, task.name, task.landmarks) == (7, "faces-2", ())
     assert task.edit.handles.tolist() == [[20, 10], [40, 30]]
     assert task.edit.targets.tolist() == [[22, 11], [44, 33]]
@@ -155,17 +175,17 @@ def test_a_bad_line_is_named_with_its_number_and_reason(tmp_path, line, message)
     path = tmp_path / "edits.jsonl"
     path.write_text(f"{GOOD}\n\n{line}\n")
     with pytest.raises(ValueError, match=rf"edits\.jsonl, line 3: .*{message}"):
-        edits.read(path)
+        read_tasks(path)
 
 
 def test_two_tasks_of_one_name_are_not_written(tmp_path):
     with pytest.raises(ValueError, match="'blob 0' is taken"):
-        edits.write(tmp_path / "a.jsonl", toy_tasks(1) * 2)
+        write_tasks(tmp_path / "a.jsonl", toy_tasks(1) * 2)
 
 
 def test_the_sample_files_fit_the_lion():
     ours, theirs = (
-        edits.read(ROOT / "data" / "edits" / f"{name}.jsonl") for name in ("lion", "freedragbench")
+        read_tasks(ROOT / "data" / "edits" / f"{name}.jsonl") for name in ("lion", "freedragbench")
     )
     for task in ours + theirs:
         task.edit.fit((128, 128))
@@ -241,6 +261,118 @@ def test_bootstrap():
     assert metrics.bootstrap(values) == (low, high) != metrics.bootstrap(values, seed=1)
 
 
+@pytest.mark.parametrize("shape", [(3, 11, 11), (3, 24, 31), (3, 64, 64)])
+def test_ssim_is_scikit_images(shape):
+    metrics_of_images = pytest.importorskip("skimage.metrics")
+    random = np.random.default_rng(0)
+    a = random.random(shape)
+    b = (a + 0.3 * random.random(shape)).clip(0, 1)
+    expected = metrics_of_images.structural_similarity(
+        a,
+        b,
+        gaussian_weights=True,
+        sigma=1.5,
+        use_sample_covariance=False,
+        data_range=1,
+        channel_axis=0,
+    )
+    assert metrics.ssim(torch.tensor(a), torch.tensor(b)) == pytest.approx(expected, abs=1e-9)
+
+
+@pytest.mark.parametrize("count", [2, 7, 100])
+@pytest.mark.parametrize("level", [0.95, 0.5])
+def test_the_bootstrap_is_scipys_percentile_method(count, level):
+    stats = pytest.importorskip("scipy.stats")
+    values = np.random.default_rng(count).exponential(size=count)
+    expected = stats.bootstrap(
+        (values,),
+        np.mean,
+        n_resamples=2000,
+        confidence_level=level,
+        method="percentile",
+        rng=np.random.default_rng(3),
+    ).confidence_interval
+    assert metrics.bootstrap(values, seed=3, level=level) == pytest.approx(tuple(expected))
+
+
+# --- jobs of any kind
+# --------------------------------------------------------------------------------------------
+
+
+def square(number: int, calls: list) -> dict:
+    """A job's work; it breaks at 3, the first time."""
+    calls.append(number)
+    if calls.count(number) == 1 and number == 3:
+        raise ArithmeticError("three")
+    return {"rows": [{"square": number**2}]}
+
+
+def square_jobs(numbers, calls: list, power: str = "2") -> list[Job]:
+    return [Job({"number": n}, {"power": power}, square, (n, calls)) for n in numbers]
+
+
+def test_any_job_is_saved_when_it_is_finished_and_not_done_again(tmp_path):
+    out = tmp_path / "new" / "squares.jsonl"
+    calls = []
+    with pytest.raises(ArithmeticError) as caught:
+        run_jobs(square_jobs(range(5), calls), out)
+    assert caught.value.__notes__ == ["(number 3)"]
+    assert [r["number"] for r in read_results(out, ["number"])] == [0, 1, 2]
+    with out.open("a") as file:
+        file.write('{"number": 3, "rows"')  # torn by a kill
+    results = run_jobs(square_jobs([4, 3, 0], calls), out)
+    assert [r["rows"][0]["square"] for r in results] == [16, 9, 0]
+    assert calls == [0, 1, 2, 3, 4, 3]
+    assert len(out.read_text().splitlines()) == 5
+    assert run_jobs([], out) == []
+
+
+def test_a_job_of_other_settings_or_a_file_of_other_jobs_is_refused(tmp_path):
+    out = tmp_path / "squares.jsonl"
+    run_jobs(square_jobs([1], []), out)
+    with pytest.raises(ValueError, match="number 1 with other settings: power was 2, now it is 4"):
+        run_jobs(square_jobs([1], [], "4"), out)
+    with pytest.raises(ValueError, match="line 1 is not a result of a benchmark"):
+        read_results(out)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.name == "nt", reason="sends a signal to a group of processes")
+def test_an_interrupt_of_all_processes_ends_them_and_keeps_what_is_finished(tmp_path):
+    """As Ctrl-C in a terminal does: parent and workers hear it, the parent twice."""
+    script = tmp_path / "jobs.py"
+    script.write_text(
+        "import sys, time\n"
+        "from dragkit.bench.jobs import Job, run_jobs\n"
+        "from dragkit.bench.study import processes\n"
+        "def work(number):\n"
+        "    time.sleep(0 if number < 2 else 60)\n"
+        "    return {}\n"
+        "if __name__ == '__main__':\n"
+        "    with processes(2) as pool:\n"
+        "        jobs = [Job({'number': n}, {}, work, (n,)) for n in range(9)]\n"
+        "        run_jobs(jobs, sys.argv[1], pool)\n"
+    )
+    out = tmp_path / "out.jsonl"
+    environment = os.environ | {"PYTHONPATH": str(Path(dragkit.__file__).parent.parent)}
+    child = subprocess.Popen(
+        [sys.executable, str(script), str(out)],
+        stderr=subprocess.DEVNULL,
+        env=environment,
+        start_new_session=True,
+    )
+    while child.poll() is None and not (out.exists() and out.read_bytes().count(b"\n") == 2):
+        time.sleep(0.05)
+    os.killpg(child.pid, signal.SIGINT)
+    child.send_signal(signal.SIGINT)
+    try:
+        assert child.wait(30) != 0
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(child.pid, signal.SIGKILL)
+    assert [r["number"] for r in read_results(out, ["number"])] == [0, 1]
+
+
 # --- the runner
 # --------------------------------------------------------------------------------------------
 
@@ -270,17 +402,17 @@ def test_the_file_holds_what_is_returned_and_a_second_call_does_nothing(tmp_path
     out = tmp_path / "new" / "out.jsonl"
     results = runner.run(toy_tasks(2), METHODS, out, model=Toy())
     before = out.read_bytes()
-    monkeypatch.setattr(runner, "_one", None)
+    monkeypatch.setattr(runner, "drag_task", None)
     assert json.dumps(runner.run(toy_tasks(2), METHODS, out, model=Toy())) == json.dumps(results)
     assert out.read_bytes() == before
-    assert told(runner.read(out)) == told(results)
+    assert comparable(read_results(out)) == comparable(results)
 
 
 def test_one_file_takes_more_tasks_and_methods(tmp_path, unbroken):
     out = tmp_path / "out.jsonl"
     runner.run(toy_tasks(2), {"quick": QUICK}, out, model="toy")
     runner.run(toy_tasks(3), {"slow": METHODS["slow"]}, out, model="toy")
-    assert told(runner.run(toy_tasks(), METHODS, out, model="toy")) == told(unbroken)
+    assert comparable(runner.run(toy_tasks(), METHODS, out, model="toy")) == comparable(unbroken)
     assert len(out.read_text().splitlines()) == len(unbroken)
 
 
@@ -289,36 +421,40 @@ def test_a_torn_last_line_is_dropped_and_made_again(tmp_path, unbroken, cut):
     out = tmp_path / "out.jsonl"
     data = b"".join(json.dumps(r, ensure_ascii=False).encode() + b"\n" for r in unbroken[:5])
     out.write_bytes(data + b'{"task": "\xc3' if cut == "é" else data[:cut])
-    kept = told(runner.read(out))
+    kept = comparable(read_results(out))
     assert len(kept) == (5 if cut == "é" else 4 if cut else 0) if cut not in (1, 400) else not kept
-    assert told(runner.run(toy_tasks(), METHODS, out, model="toy")) == told(unbroken)
-    assert told(runner.read(out)) == told(unbroken)
+    assert comparable(runner.run(toy_tasks(), METHODS, out, model="toy")) == comparable(unbroken)
+    assert comparable(read_results(out)) == comparable(unbroken)
     assert len(out.read_text().splitlines()) == len(unbroken)
 
 
 def test_a_killed_run_goes_on_to_the_same_results(tmp_path):
-    out, file = tmp_path / "out.jsonl", edits.write(tmp_path / "edits.jsonl", toy_tasks(6))
+    out, file = tmp_path / "out.jsonl", write_tasks(tmp_path / "edits.jsonl", toy_tasks(6))
     methods = {name: pieces | {"steps": 25, "arrive": 1.0} for name, pieces in METHODS.items()}
-    code = (
-        "import torch; torch.set_num_threads(1)\nfrom dragkit import *; from dragkit.bench import"
-        " edits, runner\npieces = methods.draggan() | {'losses': (ShiftedPatchLoss(6),), 'lr':"
-        " 0.5, 'steps': 25, 'arrive': 1.0}\nmethods = {'quick': pieces, 'slow': pieces |"
-        f" {{'lr': 0.1}}}}\nrunner.run(edits.read({str(file)!r}), methods, {str(out)!r},"
-        " model='toy')"
-    )
-    child = subprocess.Popen(
-        [sys.executable, "-c", code], stderr=subprocess.PIPE, text=True, cwd=ROOT
-    )
+    code = f"""
+import torch
+torch.set_num_threads(1)
+from dragkit import ShiftedPatchLoss, methods
+from dragkit.bench import runner
+from dragkit.tasks.edits import read_tasks
+
+pieces = methods.draggan() | {{"losses": (ShiftedPatchLoss(6),), "lr": 0.5}}
+pieces |= {{"steps": 25, "arrive": 1.0}}
+both = {{"quick": pieces, "slow": pieces | {{"lr": 0.1}}}}
+runner.run(read_tasks({str(file)!r}), both, {str(out)!r}, model="toy")
+"""
+    child = start_python(code)
     while child.poll() is None and not (out.exists() and out.read_bytes().count(b"\n") >= 3):
         time.sleep(0.002)
+    assert child.poll() is None, child.communicate()[1]
     child.kill()
     child.communicate()
-    done = told(runner.read(out))
+    done = comparable(read_results(out))
     assert 3 <= len(done) < 12, "the run was not killed on its way"
     resumed = runner.run(toy_tasks(6), methods, out, model="toy")
     whole = runner.run(toy_tasks(6), methods, tmp_path / "whole.jsonl", model="toy")
-    assert told(resumed) == told(whole) == told(runner.read(out))
-    assert len(runner.read(out)) == 12
+    assert comparable(resumed) == comparable(whole) == comparable(read_results(out))
+    assert len(read_results(out)) == 12
     assert {r["why"] for r in whole} == {"arrived", "out of steps"}
 
 
@@ -334,7 +470,7 @@ def test_a_killed_run_goes_on_to_the_same_results(tmp_path):
             {"tasks": [Task(1, toy_tasks(1)[0].edit, "blob 0")]},
             'task was .*"seed": 0.* now it is .*"seed": 1',
         ),
-        ({"measure": lambda *_: {}}, "measure was images, now it is <lambda>"),
+        ({"measure": lambda *_: {}}, "measure was images .*, now it is <lambda>"),
     ],
 )
 def test_results_of_other_settings_are_not_taken_for_these(tmp_path, change, message):
@@ -351,28 +487,130 @@ def test_results_of_other_settings_are_not_taken_for_these(tmp_path, change, mes
     assert asked["out"].read_bytes() == before
 
 
-def test_settings_are_told_apart_by_what_they_say_not_by_where_they_lie():
-    def settings(gate, mask):
-        return runner.Job(
-            Task(0, Edit([(1, 1)], [(2, 2)], mask), "a"),
-            "m",
-            {"trust": gate},
-            "toy",
-            metrics.images,
-        ).settings()
+def settings_of(pieces: dict, task: Task, tmp_path: Path) -> dict:
+    """The settings that a job of the runner gets."""
+    (result,) = runner.run([task], {"m": pieces}, tmp_path / "out.jsonl", model="toy")
+    return result["settings"]
 
+
+def test_settings_are_told_apart_by_what_they_say_not_by_where_they_lie():
+    def gate():
+        return lambda c: c
+
+    assert describe(gate()) == describe(gate())
     board = torch.arange(128 * 128).reshape(128, 128) % 2
-    assert settings(lambda c: c, board) == settings(lambda c: c, board.clone())
     other = board.clone()
     other[0, 0] = 1
-    assert settings(None, board)["task"] != settings(None, other)["task"]
-    assert len(settings(None, board)["task"]) < 400
+
+    def asked(mask):
+        return shorten(json.dumps(Task(0, Edit([(1, 1)], [(2, 2)], mask), "a").to_dict()))
+
+    assert asked(board) == asked(board.clone()) != asked(other)
+    assert len(asked(board)) < 400
+
+
+class Mine:
+    """A tracker as a student writes it: a plain class."""
+
+    def __init__(self, radius, weights=None):
+        self.nearest = NearestNeighbor(radius)
+        self.weights = torch.zeros(2) if weights is None else weights
+
+    def start(self, view, edit):
+        return self.nearest.start(view, edit)
+
+    def find(self, view, memory, search_centre):
+        return self.nearest.find(view, memory, search_centre)
+
+
+def test_another_instance_of_a_plain_class_is_another_method(tmp_path):
+    out = tmp_path / "out.jsonl"
+    runner.run(toy_tasks(1), {"mine": QUICK | {"tracker": Mine(40)}}, out, model="toy")
+    before = out.read_bytes()
+    runner.run(toy_tasks(1), {"mine": QUICK | {"tracker": Mine(40)}}, out, model="toy")
+    assert out.read_bytes() == before
+    for other in (Mine(12), Mine(40, torch.ones(2))):
+        with pytest.raises(ValueError, match="method 'mine' with other settings: pieces was"):
+            runner.run(toy_tasks(1), {"mine": QUICK | {"tracker": other}}, out, model="toy")
+    assert out.read_bytes() == before
+    runner.run(toy_tasks(1), {"mine 12": QUICK | {"tracker": Mine(12)}}, out, model="toy")
+    assert len(read_results(out)) == 2
+
+
+def above_threshold(least):
+    return lambda confidence: confidence.clamp_max(least)
+
+
+@dataclass(frozen=True)
+class Holding:
+    """Settings that hold what does not print itself."""
+
+    inner: object
+
+
+class Slotted:
+    """A class without a dictionary of attributes."""
+
+    __slots__ = ("k",)
+
+    def __init__(self, k):
+        self.k = k
+
+
+@pytest.mark.parametrize(
+    ("one", "another"),
+    [
+        (Mine(40), Mine(12)),
+        (Holding(Mine(40)), Holding(Mine(12))),
+        (above_threshold(0.5), above_threshold(0.6)),
+        (lambda c: c.sin(), lambda c: c.cos()),
+        (partial(max, 1), partial(max, 2)),
+        (Mine(40).find, Mine(12).find),
+        (torch.nn.Linear(1, 1, bias=False), torch.nn.Linear(2, 1, bias=False)),
+        (np.zeros(3), np.ones(3)),
+        (type("Edited", (), {"f": lambda self: 1})(), type("Edited", (), {"f": lambda self: 2})()),
+        (Path("a"), "a"),
+        (np.random.default_rng(0), np.random.default_rng(1)),
+        (np.exp, np.sin),
+        (torch.relu, torch.sigmoid),
+        (Slotted(1), Slotted(2)),
+    ],
+)
+def test_what_works_differently_reads_differently(one, another):
+    assert describe(one) == describe(one) != describe(another)
+
+
+def test_the_same_state_reads_the_same_in_another_process(tmp_path):
+    written = tmp_path / "piece.py"
+    written.write_text(
+        "import torch\n"
+        "class Mine:\n"
+        "    def __init__(self, k):\n"
+        "        self.k, self.weights, self.me = k, torch.ones(3), self\n"
+        "    def __call__(self, c):\n"
+        "        return c * self.k if self.k in {'a', 'b', 'c', 40} else c\n"
+    )
+    code = (
+        f"import sys; sys.path.insert(0, {str(tmp_path)!r})\n"
+        "from piece import Mine; from dragkit.bench.settings import describe\n"
+        "print(describe({'trust': Mine(40)}))"
+    )
+    texts = [start_python(code).communicate() for _ in range(2)]
+    assert texts[0][0] == texts[1][0] != "", texts
+    assert "k=40" in texts[0][0]
+
+
+def test_a_piece_that_hides_its_state_is_refused(tmp_path):
+    tracker = Mine(40)
+    tracker.lock = threading.Lock()
+    with pytest.raises(TypeError, match=r"method 'm'.*tracker.*\.lock is a lock, whose state"):
+        settings_of(QUICK | {"tracker": tracker}, toy_tasks(1)[0], tmp_path)
 
 
 def test_a_damaged_line_before_the_last_is_an_error(tmp_path):
     out = tmp_path / "out.jsonl"
     out.write_text('{"task": "a"}\n{}\n')
-    with pytest.raises(ValueError, match=r"out\.jsonl, line 1 is no result"):
+    with pytest.raises(ValueError, match=r"out\.jsonl, line 1 is not a result"):
         runner.run(toy_tasks(1), METHODS, out, model="toy")
 
 
@@ -479,9 +717,9 @@ def test_an_interrupt_keeps_what_is_finished(tmp_path):
     measure = interrupting(calls)
     with pytest.raises(KeyboardInterrupt):
         runner.run(toy_tasks(), METHODS, out, model="toy", measure=measure)
-    assert [r["method"] for r in runner.read(out)] == ["quick", "slow"]
+    assert [r["method"] for r in read_results(out)] == ["quick", "slow"]
     results = runner.run(toy_tasks(), METHODS, out, model="toy", measure=measure)
-    assert len(results) == len(runner.read(out)) == 8 and len(calls) == 3 + 6
+    assert len(results) == len(read_results(out)) == 8 and len(calls) == 3 + 6
     assert all(r["truth"] > 0 for r in results)
 
 
@@ -490,14 +728,14 @@ def test_an_interrupt_keeps_what_a_pool_has_finished_and_cancels_the_rest(tmp_pa
     measure = interrupting(calls)
     with ThreadPoolExecutor(1) as pool, pytest.raises(KeyboardInterrupt):
         runner.run(toy_tasks(20), METHODS, out, model="toy", measure=measure, executor=pool)
-    done = told(runner.read(out))
-    assert 2 <= len(done) == len(runner.read(out)) and len(calls) < 40
+    done = comparable(read_results(out))
+    assert 2 <= len(done) == len(read_results(out)) and len(calls) < 40
     assert {("blob 0", "quick"), ("blob 0", "slow")} <= set(done)
     with ThreadPoolExecutor(2) as pool:
         results = runner.run(
             toy_tasks(20), METHODS, out, model="toy", measure=measure, executor=pool
         )
-    assert len(results) == len(told(runner.read(out))) == len(runner.read(out)) == 40
+    assert len(results) == len(comparable(read_results(out))) == len(read_results(out)) == 40
 
 
 def test_two_processes_give_the_same_results_with_one_thread_each(tmp_path, unbroken, monkeypatch):
@@ -507,7 +745,11 @@ def test_two_processes_give_the_same_results_with_one_thread_each(tmp_path, unbr
             toy_tasks(), METHODS, tmp_path / "out.jsonl", model="toy", executor=pool
         )
         assert pool.submit(torch.get_num_threads).result() == 1
-    assert told(results) == told(unbroken) == told(runner.read(tmp_path / "out.jsonl"))
+    assert (
+        comparable(results)
+        == comparable(unbroken)
+        == comparable(read_results(tmp_path / "out.jsonl"))
+    )
     assert [r["task"] for r in results] == [r["task"] for r in unbroken]
 
 
@@ -523,7 +765,11 @@ def test_dask_gives_the_same_results(tmp_path, unbroken):
             model="toy",
             executor=client.get_executor(),
         )
-    assert told(results) == told(unbroken) == told(runner.read(tmp_path / "out.jsonl"))
+    assert (
+        comparable(results)
+        == comparable(unbroken)
+        == comparable(read_results(tmp_path / "out.jsonl"))
+    )
 
 
 # --- tables, by hand
@@ -659,7 +905,7 @@ def test_two_gates_of_one_name_are_told_apart(tmp_path):
     run(lambda first: first - 0.1)
     with pytest.raises(ValueError, match="with other settings: pieces was"):
         run(lambda first: first - 0.9)
-    assert len(runner.read(out)) == 1
+    assert len(read_results(out)) == 1
 
 
 def task_of_toy():

@@ -1,8 +1,9 @@
 """The diffusion benchmarks: their truth is exact, their measures are the formulas, and a stopped
-run goes on.
+run is resumed.
 """
 
 import json
+from argparse import Namespace
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -11,10 +12,10 @@ import pytest
 import torch
 from torch.nn import functional as F
 
+from dragkit.bench.__main__ import main
+from dragkit.bench.jobs import read_results, run_jobs
 from dragkit.bench.metrics import ssim
-from dragkit.bench.studies import diffusion
-from dragkit.bench.studies import timesteps as levels
-from dragkit.models import load
+from dragkit.bench.studies import diffusion, diffusion_drags, timesteps
 from dragkit.models.zoo import DATA
 from dragkit.tasks import lions, renders
 
@@ -26,7 +27,7 @@ def test_a_pair_knows_where_its_landmarks_are_before_and_after():
         and len(pair.landmarks) == len(pair.edit.handles) == 5
     )
     for image, points in ((pair.before, pair.edit.handles), (pair.after, pair.edit.targets)):
-        error = (renders.read(image, pair.landmarks) - points).norm(dim=1)
+        error = (renders.read_landmarks(image, pair.landmarks) - points).norm(dim=1)
         # the network and the world agree, though it learnt at another size
         assert error.mean() < 0.5, error
     assert torch.equal(renders.pair(3, 1, 64).edit.handles, pair.edit.handles[:1])
@@ -36,7 +37,7 @@ def test_a_pair_knows_where_its_landmarks_are_before_and_after():
 
 def test_judging_the_answer_itself_finds_it_perfect():
     pair = renders.pair(3, 5, 64)
-    right, lazy = diffusion.judge(pair, pair.after), diffusion.judge(pair, pair.before)
+    right, lazy = diffusion_drags.judge(pair, pair.after), diffusion_drags.judge(pair, pair.before)
     assert right["mean_distance"] < 0.5 < 2 < lazy["mean_distance"]
     assert (
         right["ssim"] == pytest.approx(1) and right["psnr"] > 100 and lazy["change_outside"] == 0
@@ -71,25 +72,25 @@ def test_ssim_is_the_formula():
         ssim(a, b[:, 1:])
 
 
-def test_a_film_ends_where_the_pair_does():
-    images, points, visible = levels.sequence(4, 64)
+def test_a_walk_ends_where_the_pair_does():
+    images, points, visible = timesteps.rendered_walk(4, 64)
     assert (
-        images.shape == (levels.FRAMES, 3, 64, 64)
-        and points.shape[0] == levels.FRAMES
+        images.shape == (timesteps.FRAMES, 3, 64, 64)
+        and points.shape[0] == timesteps.FRAMES
         and visible[0].all()
     )
     torch.testing.assert_close(images[-1], renders.pair(4, 1, 64).after)
 
 
-def test_latents_at_a_level_are_noisy_images_or_inversions():
-    model = load("lion-diffusion", device="cpu")
-    images = levels.sequence(4, 64)[0][:3]
-    noisy = levels.latents(model, images, noisy=True)
+def test_latents_at_a_timestep_are_noisy_images_or_inversions():
+    model = diffusion_drags.painter()
+    images = timesteps.rendered_walk(4, 64)[0][:3]
+    noisy = timesteps.add_noise(model, images)
     clean = F.pixel_unshuffle(2 * images - 1, 2)
     a = model.schedule.alphas[35]
     noise = (noisy[35] - a.sqrt() * clean) / (1 - a).sqrt()
     torch.testing.assert_close(noise[0], noise[2], atol=1e-4, rtol=0)  # the same in every frame
-    inverted = levels.latents(model, images, noisy=False)
+    inverted = timesteps.invert_all(model, images)
     torch.testing.assert_close(
         inverted[10][1], model.walk(clean[1:2], 0, 10)[0], atol=1e-4, rtol=1e-4
     )
@@ -100,19 +101,15 @@ def test_the_lions_are_none_of_the_training_images(monkeypatch, tmp_path):
     # as a training image's first latent is drawn
     assert np.array_equal(lions.z_of(7), np.random.RandomState(7).randn(2, 22)[0])
     asked = []
-    monkeypatch.setattr(
-        diffusion, "run", lambda seeds, *_: asked.append(seeds) or pd.read_csv(diffusion.RESULTS)
-    )
-    diffusion.main(["--out", str(tmp_path), "--pairs", "3"])
+
+    def lion_jobs(seeds):
+        asked.append(seeds)
+        raise InterruptedError
+
+    monkeypatch.setattr(diffusion, "lion_jobs", lion_jobs)
+    with pytest.raises(InterruptedError):
+        main(["diffusion", "--out", str(tmp_path), "--pairs", "3"])
     assert asked == [range(renders.FIRST, renders.FIRST + 3)] and learnt < renders.FIRST
-
-
-@pytest.fixture
-def here(monkeypatch):
-    """The workers are threads of this process."""
-    monkeypatch.setattr(
-        diffusion, "ProcessPoolExecutor", lambda workers, mp_context: ThreadPoolExecutor(workers)
-    )
 
 
 def a_row(seed: int, method: str = "DragDiffusion", **more) -> dict:
@@ -129,27 +126,28 @@ def a_row(seed: int, method: str = "DragDiffusion", **more) -> dict:
     } | more
 
 
-def test_the_first_lions_get_one_landmark_and_lora_too(here, monkeypatch, tmp_path):
-    monkeypatch.setattr(diffusion, "ONE", 1), monkeypatch.setattr(diffusion, "LEARNT", 2)
+def test_the_first_lions_get_one_landmark_and_lora_too(monkeypatch, tmp_path):
+    monkeypatch.setattr(diffusion, "ONE_LANDMARK", 1)
+    monkeypatch.setattr(diffusion, "LORA", 2)
     made = {}
-    monkeypatch.setattr(
-        diffusion,
-        "measure",
-        lambda seed, counts, lora: made.update({seed: (counts, lora)}) or [a_row(seed)],
-    )
-    # there already, and another run's
-    (tmp_path / "drags.jsonl").write_text(
-        json.dumps([a_row(11)]) + "\n" + json.dumps([a_row(99)]) + "\n"
-    )
-    results = diffusion.run(range(10, 14), tmp_path / "drags.jsonl", workers=1)
-    assert made == {10: ((5, 1), True), 12: ((5,), False), 13: ((5,), False)} and sorted(
-        results["seed"]
-    ) == [10, 11, 12, 13]
+
+    def measure_lion(seed, counts, lora):
+        made[seed] = counts, lora
+        return {"rows": [a_row(seed)]}
+
+    monkeypatch.setattr(diffusion, "measure_lion", measure_lion)
+    out = tmp_path / "drags.jsonl"
+    jobs = diffusion.lion_jobs(range(10, 14))
+    run_jobs([jobs[1]], out)  # there already,
+    run_jobs(diffusion.lion_jobs(range(99, 100)), out)  # and another run's
+    made.clear()
+    with ThreadPoolExecutor(1) as pool:
+        results = diffusion.measure(Namespace(first=10, pairs=4), out, pool)
+    assert made == {10: ((5, 1), True), 12: ((5,), False), 13: ((5,), False)}
+    assert sorted(results["seed"]) == [10, 11, 12, 13]
 
 
-def test_a_lion_that_raises_is_kept_with_its_error_and_the_others_go_on(
-    here, monkeypatch, tmp_path
-):
+def test_a_lion_that_raises_is_kept_with_its_error_and_the_others_go_on(monkeypatch, tmp_path):
     def rows(seed, counts, lora):
         for method in diffusion.METHODS:
             yield a_row(
@@ -164,26 +162,28 @@ def test_a_lion_that_raises_is_kept_with_its_error_and_the_others_go_on(
         if seed == 11:
             raise FloatingPointError("the loss is nan")
 
-    threads = torch.get_num_threads()
-    monkeypatch.setattr(diffusion, "_rows", rows)
-    results = diffusion.run(range(10, 13), tmp_path / "drags.jsonl", workers=1)
-    torch.set_num_threads(threads)
-    assert sorted(results["seed"]) == [10, 10, 11, 11, 11, 12, 12]
-    failed = results[results["method"] == "failed"]
-    assert failed["error"].tolist() == ["FloatingPointError: the loss is nan"] and failed[
-        "seed"
-    ].tolist() == [11]
-    # it is not tried again
-    assert diffusion.run(range(10, 13), tmp_path / "drags.jsonl", workers=1)["error"].count() == 1
-    assert "failed |" in diffusion.report(results) and "failed |" not in diffusion.report(
-        results[results["seed"] != 11]
-    )
+    monkeypatch.setattr(diffusion_drags, "lion_rows", rows)
+    out = tmp_path / "drags.jsonl"
+    with ThreadPoolExecutor(1) as pool:
+        results = diffusion.measure(Namespace(first=10, pairs=3), out, pool)
+        assert sorted(results["seed"]) == [10, 10, 11, 11, 11, 12, 12]
+        failed = results[results["method"] == "failed"]
+        assert failed["error"].tolist() == ["FloatingPointError: the loss is nan"]
+        assert failed["seed"].tolist() == [11]
+        # it is not tried again
+        again = diffusion.measure(Namespace(first=10, pairs=3), out, pool)
+    assert again["error"].count() == 1
+    assert "failed |" in diffusion.report(results)
+    assert "failed |" not in diffusion.report(results[results["seed"] != 11])
 
 
 @pytest.mark.slow
 def test_a_lion_is_dragged_by_every_method_and_a_stopped_run_goes_on(monkeypatch, tmp_path):
-    monkeypatch.setattr(diffusion, "BUDGETS", (1, 2))
-    rows = diffusion.measure(3, lora=False)
+    for module in (diffusion, diffusion_drags):
+        monkeypatch.setattr(module, "BUDGETS", (1, 2))
+    monkeypatch.setattr(diffusion, "ONE_LANDMARK", 0)
+    monkeypatch.setattr(diffusion, "LORA", 0)
+    rows = diffusion_drags.measure_lion(3, (5,), lora=False)["rows"]
     results = pd.DataFrame(rows)
     assert set(results["method"]) == {
         "not dragged",
@@ -196,7 +196,11 @@ def test_a_lion_is_dragged_by_every_method_and_a_stopped_run_goes_on(monkeypatch
     )
     assert not results.duplicated(["task", "method"]).any()
     out = tmp_path / "drags.jsonl"
-    out.write_text(json.dumps(rows) + "\n" + json.dumps(rows)[:100])  # one lion, and a torn line
-    again = diffusion.run(range(3, 4), out, workers=1)
+    with ThreadPoolExecutor(1) as pool:
+        diffusion.measure(Namespace(first=3, pairs=1), out, pool)
+        whole = out.read_text()
+        out.write_text(whole + whole[:100])  # one lion, and a torn line
+        again = diffusion.measure(Namespace(first=3, pairs=1), out, pool)
     assert again["mean_distance"].tolist() == results["mean_distance"].tolist()
-    assert len(out.read_text().splitlines()) == 1 and "Five landmarks" in diffusion.report(again)
+    assert out.read_text() == whole and len(read_results(out, ["seed"])) == 1
+    assert "Five landmarks" in diffusion.report(again)

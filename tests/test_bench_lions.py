@@ -1,16 +1,22 @@
-"""The lions' protocol and the films: what they claim to know is checked against the world."""
+"""The lions and image sequences: what they claim to know is checked against the world."""
+
+from argparse import Namespace
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
 
-from dragkit.bench.metrics import has_lookalike
+from dragkit.bench import measures
+from dragkit.bench.__main__ import COMMANDS, main
 from dragkit.bench.studies import families, recorded, stabledrag, tracking
 from dragkit.models import load, zoo
+from dragkit.models.toy import Toy
 from dragkit.records import View
 from dragkit.runs.trace import Trace
-from dragkit.tasks import lions
+from dragkit.tasks import lions, sequences
+from dragkit.tasks.lookalikes import has_lookalike
 from dragkit.trackers import Discriminative, NearestNeighbor
 from dragkit.worlds.lion import Lion
 
@@ -51,14 +57,14 @@ def test_before_any_drag_the_measure_reads_the_start_and_after_it_the_target(mod
     (task,) = lions.pairs_of(1, (17,))
     step = lambda latent: type("Last", (), {"latent": latent, "points": task.edit.targets})
     start = model.sample(1)
-    away = lions.truth(model, task, start, step(start))
+    away = measures.landmarks(model, task, start, step(start))
     assert (
         away["mean_distance"] == pytest.approx(away["length"], abs=1e-4)
         and away["change_outside"] == 0
     )
     there = model.of_z(lions.in_pose_of(lions.z_of(1), lions.z_of(10_001)))
-    # points are kept to 0.01 px
-    assert lions.truth(model, task, start, step(there))["mean_distance"] < 0.02
+    # points are rounded to 0.01 px
+    assert measures.landmarks(model, task, start, step(there))["mean_distance"] < 0.02
 
 
 def test_a_lookalike_is_a_near_feature_neither_too_near_nor_too_far():
@@ -71,11 +77,15 @@ def test_a_lookalike_is_a_near_feature_neither_too_near_nor_too_far():
 
 
 def test_on_the_toy_the_twin_takes_the_nearest_neighbour_and_not_the_filter():
-    sequences = list(tracking.toy_sequences(6))
-    assert len(sequences) == 24 and {f.truth.shape for f in sequences} == {(tracking.FRAMES, 1, 2)}
+    scenes = sequences.toy_sequences(6)
+    assert len(scenes) == 24 and {s.truth.shape for s in scenes} == {(sequences.FRAMES, 1, 2)}
+    assert [s.scene for s in scenes if s.lookalike.any()] == 6 * ["toy: look-alike"]
     found = tracking.results(
-        sequences,
-        {"nearest": NearestNeighbor(tracking.REACH), "learned": Discriminative(tracking.REACH)},
+        scenes,
+        {
+            "nearest": NearestNeighbor(sequences.TOY_RADIUS),
+            "learned": Discriminative(sequences.TOY_RADIUS),
+        },
     )
     lost = found.groupby(["scene", "tracker"])["lost"].mean()
     assert lost["toy: look-alike", "nearest"] > 0.5 > lost["toy: look-alike", "learned"]
@@ -83,9 +93,9 @@ def test_on_the_toy_the_twin_takes_the_nearest_neighbour_and_not_the_filter():
 
 
 def test_a_walk_begins_at_the_lion_and_ends_in_its_pose(model):
-    (sequence,) = tracking.walks(model, 1)
+    sequence = sequences.lion_walk(model, 0)
     (task,) = lions.pairs_of(0, (17,))
-    assert len(sequence.views) == tracking.FRAMES
+    assert len(sequence.views) == sequences.FRAMES
     for seen, known in (
         (sequence.truth[0], task.edit.handles),
         (sequence.truth[-1], task.edit.targets),
@@ -114,13 +124,13 @@ def test_the_report_tells_every_method_and_subset():
             "dai": 0.1,
         }
         for method, distance in zip(
-            [*stabledrag.METHODS, *stabledrag.DIAL], (2, 1.8, 1.5, 1, *[1] * 7)
+            [*stabledrag.METHODS, *stabledrag.SWEEP], (2, 1.8, 1.5, 1, *[1] * 7)
         )
         for count in ("1", "5", "all")
         for i in range(4)
     ]
     results = pd.DataFrame(rows)
-    assert len(stabledrag.DIAL) == 7
+    assert len(stabledrag.SWEEP) == 7
     text = stabledrag.report(results)
     assert "0.535" in text  # (1 + 0.15) / (2 + 0.15)
     for words in (
@@ -134,7 +144,7 @@ def test_the_report_tells_every_method_and_subset():
     ):
         assert words in text
     assert len(stabledrag.threshold_sweep(results).axes) == 2
-    with pytest.raises(ValueError, match="no dial to draw"):
+    with pytest.raises(ValueError, match="no threshold sweep to draw"):
         stabledrag.threshold_sweep(results[results["method"].isin(stabledrag.METHODS)])
 
 
@@ -170,7 +180,7 @@ def test_the_families_share_a_protocol_and_are_reported():
     text = families.report(pd.DataFrame(rows))
     assert "1.40" in text  # (2 + 1.5) / (1 + 1.5)
     error = text.split("tracker's points")[1].split("###")[0]
-    assert "StableDrag" in error and "FreeDrag" not in error  # a goal is where it shall be
+    assert "StableDrag" in error and "FreeDrag" not in error  # a goal is where the point should be
     left, right = families.figure(pd.DataFrame(rows)).axes
     assert [t.get_text() for t in left.get_yticklabels()] == list(methods)
     assert len(left.containers) == 3 * 7 and len(right.containers) == 3 * 5
@@ -191,8 +201,77 @@ def test_every_recorded_run_is_bundled_small_and_opens():
 
 
 def test_a_recorded_run_can_be_made_again(tmp_path):
-    recorded.main(["twins", "hasty", "--out", str(tmp_path)])
+    main(["recorded", "twins", "hasty", "--out", str(tmp_path)])
     for name in ("twins", "hasty"):
         again, kept = Trace.load(tmp_path / f"{name}.json"), Trace.load(zoo.bundled(name))
         assert [f.index for f in again] == [f.index for f in kept]
         assert all(torch.allclose(a.points, b.points, atol=0.5) for a, b in zip(again, kept))
+
+
+STUDIES = {
+    "stabledrag": ["threshold_sweep.png"],
+    "families": ["families.png"],
+    "line_search": [],
+    "tracking": [],
+    "diffusion": [],
+    "timesteps": ["timesteps.png"],
+}
+
+
+@pytest.mark.parametrize(("name", "figures"), STUDIES.items())
+def test_every_study_reports_its_published_results(name, figures, tmp_path, capsys):
+    main([name, "--report", "--out", str(tmp_path / name)])
+    printed = capsys.readouterr().out
+    assert "|" in printed and all(figure in printed for figure in figures)
+    assert [path.name for path in (tmp_path / name).glob("*")] == figures
+    assert set(COMMANDS) == {*STUDIES, "speed", "recorded", "figures"}
+
+
+def test_the_command_line_lists_what_it_knows(capsys):
+    main([])
+    listed = capsys.readouterr().out
+    assert all(name in listed for name in COMMANDS)
+    with pytest.raises(SystemExit):
+        main(["stabledragg"])
+    assert "stabledrag" in capsys.readouterr().err
+
+
+def test_a_study_of_sequences_is_resumed(tmp_path, monkeypatch):
+    """The tracking study, on one seed with one tracker: its second run makes nothing."""
+    trackers = {"nearest": NearestNeighbor(sequences.TOY_RADIUS)}
+    monkeypatch.setattr(tracking, "TRACKERS", dict.fromkeys(("toy", "walk", "drag"), trackers))
+    monkeypatch.setattr(tracking, "TOYS", 1)
+    out = tmp_path / "results.jsonl"
+    with ThreadPoolExecutor(1) as pool:
+        found = tracking.measure(Namespace(count=1), out, pool)
+        before = out.read_bytes()
+        monkeypatch.setattr(tracking, "measure_seed", None)
+        again = tracking.measure(Namespace(count=1), out, pool)
+    assert out.read_bytes() == before and len(before.splitlines()) == 3
+    pd.testing.assert_frame_equal(found, again)
+    assert set(found["scene"]) == {s.scene for s in sequences.toy_scenes(0)} | {"walk", "drag"}
+    published = pd.read_csv(tracking.RESULTS)
+    assert list(found) == list(published)
+    same = published[(published["tracker"] == "nearest") & (published["scene"] == "toy: light")]
+    assert found.loc[found["scene"] == "toy: light", "end"].item() == pytest.approx(
+        same["end"].iloc[0], rel=1e-2, abs=1e-2
+    )
+
+
+def test_paths_of_blobs_by_hand():
+    start = torch.tensor([[0.0, 10.0], [4.0, 4.0]])
+    end = torch.tensor([[6.0, 10.0], [4.0, 1.0]])
+    path = sequences.line(start, end, 4)
+    assert path.shape == (4, 2, 2) and path[1].tolist() == [[2, 10], [4, 3]]
+    steady = sequences.steady(start, torch.tensor([1.0, -1.0]), 3)
+    assert steady[2].tolist() == [[2, 8], [6, 2]]
+    twins = Toy(blobs=3, width=4, lookalike=0.95)
+    first = torch.tensor([[40.0, 40], [60, 40], [40, 80]])
+    centres = sequences.line(first, first + 3, 5)
+    sequence = sequences.toy_sequence("mine", twins, centres, handles=3, gradients=True)
+    assert sequence.lookalike.tolist() == [True, True, False]
+    assert torch.equal(sequence.truth, centres) and len(sequence.views) == 5
+    assert torch.equal(sequence.edit.targets, centres[-1])
+    assert sequence.views[0].features.requires_grad
+    plain = sequences.toy_sequence("mine", twins, centres)
+    assert plain.truth.shape == (5, 1, 2) and not plain.views[0].features.requires_grad

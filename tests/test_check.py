@@ -189,9 +189,10 @@ def test_of_two_mistakes_the_first_is_named():
 
 def test_both_images_have_one_scale():
     short = check.distances(lambda *case: check.distances.answer(*case)[:-1, :-1]).image.axes[:2]
-    assert [axes.get_xlim() for axes in short] == [(-0.5, 6.5)] * 2 and [
-        axes.get_ylim() for axes in short
-    ] == [(6.5, -0.5)] * 2
+    *_, radius = check.distances.cases()[0]
+    edge = 2 * radius + 0.5
+    assert [axes.get_xlim() for axes in short] == [(-0.5, edge)] * 2
+    assert [axes.get_ylim() for axes in short] == [(edge, -0.5)] * 2
     loud = check.pull(lambda f, q, d, read: 99 * check.pull.answer(f, q, d, read)).image.axes[:2]
     assert len({axes.images[0].get_clim() for axes in loud}) == 1
     assert loud[1].images[0].get_array().max() > 90 * loud[0].images[0].get_array().max()
@@ -214,7 +215,7 @@ def test_who_draws_by_himself_is_told_to_take_what_is_given():
 
 def test_the_case_that_differs_is_told_in_words():
     assert (
-        "For x = 0, width = 128, cells = 64: what it returns is 7 where"
+        "For x = 1, width = 128, cells = 64: what it returns is 7, but"
         in check.cell(lambda x, w, c: 7).words
     )
     assert (
@@ -222,7 +223,7 @@ def test_the_case_that_differs_is_told_in_words():
         in check.blend_weight(lambda end, expected: 0.5).words
     )
     assert (
-        "For L_begin = 0, L_end = 0, l = 0.3: what it returns is 'jump' where it should be 'hop'"
+        "For L_begin = 0, L_end = 0, l = 0.3: what it returns is 'jump', but it should be 'hop'"
         in check.case(lambda b, e, l: "jump" if e < l / 2 else "stay" if e < b else "back").words
     )
 
@@ -356,11 +357,11 @@ BROKEN = {
     "cells of the feature map": Own(lambda f, v, n: replace(f, points=(f.points - 0.5) / 2)),
     "counted from `search_centre`": Own(lambda f, v, n: replace(f, points=f.points - n)),
     "it finds handle 0 at": Own(lambda f, v, n: replace(f, points=(f.points + 1).clamp_max(127))),
-    "it is a torch tensor of shape (3, 2)": Own(
+    "it should be a torch tensor of shape (3, 2)": Own(
         lambda f, v, n: replace(f, points=f.points.numpy())
     ),
     "it finds handle": Own(lambda f, v, n: replace(f, points=f.points + 5)),
-    "It stays where it was told": Own(lambda f, v, n: replace(f, points=n)),
+    "It stays where it was asked to search": Own(lambda f, v, n: replace(f, points=n)),
     "It loses handle": Own(lambda f, v, n: replace(f, points=n + (f.points - n).clamp(-0.3, 0.3))),
     "`self.template` changes": InItself(),
     "`self.speed` changes": Faster(),
@@ -371,14 +372,14 @@ BROKEN = {
     "`confidence` is 1 where the blobs are": Own(
         lambda f, v, n: replace(f, confidence=torch.ones(3))
     ),
-    "Off the image its `scores` are infinite": Own(
+    "Outside the image its `scores` are infinite": Own(
         lambda f, v, n: replace(f, scores=f.scores.nan_to_num(nan=-torch.inf))
     ),
     "`confidence` is lower where the blobs are": Own(
         lambda f, v, n: replace(f, confidence=-f.scores.nan_to_num(nan=-99).amax((1, 2)))
     ),
     "`scores` are transposed": Own(lambda f, v, n: replace(f, scores=f.scores.mT)),
-    "`scores` are turned around": Own(lambda f, v, n: replace(f, scores=-f.scores)),
+    "`scores` are reversed": Own(lambda f, v, n: replace(f, scores=-f.scores)),
     "`scores` and `points` do not fit": Own(
         lambda f, v, n: replace(f, scores=f.scores.flip(1, 2))
     ),
@@ -470,7 +471,7 @@ def test_a_trap_that_nobody_fell_into_tells_by_how_much():
     assert (
         "left to right: its outcome is 'followed to the end, with a twin in light that changes, "
         in words
-        and " px off' where it should be 'lost'" in words
+        and " px off', but it should be 'lost'" in words
     )
     assert "it returns no scene" in check.fool(lambda start, end: {"lookalike": 0.9}).words
     assert (
@@ -617,7 +618,7 @@ def test_the_line_is_that_of_the_function_not_of_its_helper():
     def mine(*given):
         return helper()
 
-    assert "raises OSError in line 3 of the function: no disc" in check.sample(mine).words
+    assert "raises OSError in line 2 of the function: no disc" in check.sample(mine).words
 
 
 def test_a_run_that_passes_only_points_on_or_never_ends_does_not_pass():

@@ -14,8 +14,14 @@ from dragkit.compose.marks import HANDLE, PATH, TARGET, UNIT
 GREY = np.full((64, 64, 3), 128, np.uint8)
 
 
-def compose(*arguments, **look):
-    return np.asarray(c.draw_overlay(*arguments, **look))
+def compose(*arguments, **settings):
+    return np.asarray(c.draw_overlay(*arguments, **settings))
+
+
+def curves(steps, distance, losses, at=-1, size=(384, 384), **more):
+    """A run's chart with the step at position `at` marked."""
+    marked = steps[at] if steps else None
+    return c.chart(c.run_panels(steps, distance, losses, **more), marked, size)
 
 
 def at(image, x, y, side=64):
@@ -43,7 +49,7 @@ def test_handle_and_target_lie_at_their_pixels_at_every_size(size):
     assert close(at(image, 5, 55), (128, 128, 128))
 
 
-def test_a_image_that_is_not_square_keeps_its_shape():
+def test_an_image_that_is_not_square_keeps_its_shape():
     assert compose(np.zeros((32, 64, 3), np.uint8), size=100).shape == (100, 200, 3)
 
 
@@ -57,7 +63,7 @@ def test_the_path_is_drawn_up_to_the_present():
     assert close(at(compose(GREY, path=path[:2]), 40, 10), (128, 128, 128))
 
 
-def test_the_mask_veils_what_must_stay():
+def test_what_must_stay_is_whitened_by_the_mask():
     mask = np.zeros((64, 64))
     mask[:, 32:] = 1
     image = compose(GREY, mask=mask)
@@ -67,22 +73,22 @@ def test_the_mask_veils_what_must_stay():
 
 def test_the_score_window_is_magnified_away_from_the_points():
     scores = np.linspace(0, 1, 49).reshape(7, 7)
-    image = compose(GREY, [(12, 12)], [(20, 12)], scores=scores, window_centre=(12, 12))
-    lens = image[-110:-5, -110:-5].reshape(-1, 3).astype(int)
-    assert len(np.unique(lens // 8, axis=0)) > 15, "many colours of viridis"
-    assert (np.ptp(lens, axis=1) > 60).mean() > 0.4
+    image = compose(GREY, [(12, 12)], [(20, 12)], window=c.ScoreWindow(scores, (12, 12)))
+    inset = image[-110:-5, -110:-5].reshape(-1, 3).astype(int)
+    assert len(np.unique(inset // 8, axis=0)) > 15, "many colours of viridis"
+    assert (np.ptp(inset, axis=1) > 60).mean() > 0.4
 
 
 def test_scores_off_the_image_are_transparent_and_the_best_is_brightest():
     scores = np.array([[np.nan, 0.0], [0.5, 1.0]])
-    rgba = c.colours(scores)
+    rgba = c.score_colours(scores)
     assert rgba[0, 0, 3] == 0
     assert rgba[1, 1, :3].sum() > rgba[1, 0, :3].sum() > rgba[0, 1, :3].sum()
-    assert c.colours(np.full((2, 2), np.nan)).max() == 0
+    assert c.score_colours(np.full((2, 2), np.nan)).max() == 0
 
 
 def test_a_window_without_any_score_can_be_drawn():
-    compose(GREY, scores=np.full((7, 7), np.nan), window_centre=(0, 0))
+    compose(GREY, window=c.ScoreWindow(np.full((7, 7), np.nan), (0, 0)))
 
 
 def test_snapshots_are_png_and_live_images_jpeg():
@@ -94,13 +100,13 @@ def test_snapshots_are_png_and_live_images_jpeg():
 def test_images_beside_and_below_each_other():
     a, b = Image.new("RGB", (10, 20)), Image.new("RGB", (30, 5))
     assert c.hstack(a, b, gap=2).size == (42, 20)
-    assert c.hstack(a, b, gap=2, stacked=True).size == (30, 27)
+    assert c.vstack(a, b, gap=2).size == (30, 27)
 
 
 @pytest.mark.parametrize(("size", "wide"), [((384, 384), False), ((800, 200), True)])
 def test_curves_mark_the_step_and_are_twice_as_fine(size, wide):
     steps, distance = [0, 1, 2, 3], np.array([[9.0, 4], [6, 3], [3, np.nan], [1, 1]])
-    draw = lambda at: c.curves(
+    draw = lambda at: curves(
         steps, distance, {"shift": [2, 2, 1, 0.5]}, at=at, arrive=1, size=size
     )
     assert draw(0).size == (2 * size[0], 2 * size[1])
@@ -113,7 +119,7 @@ def test_curves_mark_the_step_and_are_twice_as_fine(size, wide):
 @pytest.mark.parametrize("distance", [np.zeros((0, 1)), np.zeros((1, 1)), np.full((1, 2), np.nan)])
 def test_curves_of_nearly_nothing(distance):
     steps = list(range(len(distance)))
-    c.curves(steps, distance, {"shift": [0.0] * len(steps)})
+    curves(steps, distance, {"shift": [0.0] * len(steps)})
 
 
 def test_widths_grow_with_the_image():
@@ -128,7 +134,7 @@ def test_widths_grow_with_the_image():
     "values", [[-3.0, -1, -2], [0.0, 0, 0], [1.0, np.inf, np.nan], [-1.0, 2, 5]]
 )
 def test_curves_draw_any_loss(values):
-    image = c.curves([0, 1, 2], np.ones((3, 1)), {"mine": values})
+    image = curves([0, 1, 2], np.ones((3, 1)), {"mine": values})
     assert np.ptp(np.asarray(image)) > 100
 
 
@@ -150,18 +156,20 @@ def test_of_equal_scores_the_best_is_in_the_middle_and_there_is_no_runner_up():
 def test_what_lies_under_the_mouse_is_what_was_painted_there():
     scores = np.zeros((7, 7))
     scores[1, 5] = 1
-    window, targets = np.array([12.0, 20]), np.array([[20.0, 12]])
-    under = lambda x, y: c.under(x, y, scores, window, (64, 64), targets)
+    targets = np.array([[20.0, 12]])
+    window = c.ScoreWindow(scores, np.array([12.0, 20]))
+    under = lambda x, y: c.window_cell_at(x, y, window, (64, 64), targets)
     assert under(12, 20) == (3, 3)
     assert under(14, 18) == (1, 5)
     assert under(50, 5) is None
-    image = compose(GREY, targets=targets, scores=scores, window_centre=window, size=768)
+    image = compose(GREY, targets=targets, window=window, size=768)
     dark, bright = (
-        tuple(shade[:3]) for shade in (c.colours(scores)[0, 0], c.colours(scores)[1, 5])
+        tuple(shade[:3])
+        for shade in (c.score_colours(scores)[0, 0], c.score_colours(scores)[1, 5])
     )
-    lens = [(x, y) for x in range(44, 62) for y in range(44, 62) if under(x, y)]
-    assert len(lens) > 200
-    for x, y in lens:
+    inset = [(x, y) for x in range(44, 62) for y in range(44, 62) if under(x, y)]
+    assert len(inset) > 200
+    for x, y in inset:
         near_edge = any(
             under(x + a, y + b) != under(x, y) for a in (-0.6, 0.6) for b in (-0.6, 0.6)
         )
@@ -174,14 +182,15 @@ def test_what_lies_under_the_mouse_is_what_was_painted_there():
 
 @pytest.mark.parametrize("size", [300, 400, 600, 768])
 def test_every_cell_of_a_wide_window_is_read_where_it_was_painted_at_any_size(size):
-    """Lens cells are whole pixels, so their size depends on the image's."""
+    """The inset's cells are whole pixels, so their size depends on the image's."""
     scores = np.arange(33.0 * 33).reshape(33, 33)
-    window, targets = np.array([32.0, 32]), np.array([[60.0, 60]])
-    image = compose(GREY, targets=targets, scores=scores, window_centre=window, size=size)
-    shades, wrong, seen = c.colours(scores)[..., :3].astype(int), 0, 0
-    # in the lens
+    targets = np.array([[60.0, 60]])
+    window = c.ScoreWindow(scores, np.array([32.0, 32]))
+    image = compose(GREY, targets=targets, window=window, size=size)
+    shades, wrong, seen = c.score_colours(scores)[..., :3].astype(int), 0, 0
+    # in the inset
     for x, y in [(x, y) for x in np.arange(4, 14, 0.7) for y in np.arange(4, 14, 0.7)]:
-        cell = c.under(x, y, scores, window, (64, 64), targets, size)
+        cell = c.window_cell_at(x, y, window, (64, 64), targets, size)
         if cell:
             seen += 1
             wrong += np.abs(np.subtract(at(image, x, y), shades[cell])).max() > 24
@@ -190,22 +199,22 @@ def test_every_cell_of_a_wide_window_is_read_where_it_was_painted_at_any_size(si
 
 def test_large_maps_have_one_scale_and_know_what_lies_where():
     maps = {"fused": np.arange(9.0).reshape(3, 3), "learned": -10 * np.arange(9.0).reshape(3, 3)}
-    image = np.asarray(c.panels(maps, np.array([10.0, 20]), width=600))
+    image = np.asarray(c.score_panels(maps, np.array([10.0, 20]), width=600))
     found = {}
     for y in range(2, image.shape[0] // 2, 4):
         for x in range(2, 600, 4):
-            place = c.panel_at(x, y, maps, 600)
+            place = c.score_panel_at(x, y, maps, 600)
             if place:
                 found.setdefault(place, []).append(tuple(int(v) for v in image[2 * y, 2 * x]))
     assert len(found) == 18
     for name, scores in maps.items():
-        shades = c.colours(scores)
+        shades = c.score_colours(scores)
         for row, column in np.ndindex(3, 3):
             colour = tuple(int(v) for v in shades[row, column, :3])
             assert found[name, (row, column)].count(colour) > 0.4 * len(found[name, (row, column)])
 
 
-def test_a_click_on_any_panel_tells_its_step():
+def test_a_click_on_any_panel_finds_its_step():
     steps = list(range(41))
     distance = np.linspace(20, 0, 41)[:, None]
     panels = c.run_panels(steps, distance, {"shift": distance[:, 0]}, confidence=distance / 20)
@@ -228,13 +237,11 @@ def test_a_click_on_any_panel_tells_its_step():
 
 def test_spans_without_trust_and_the_steps_that_switch():
     trusted = np.array([True, False, False, True, False])
-    assert c.spans([0, 1, 2, 3, 4], trusted) == ([(0.5, 2.5), (3.5, 4.5)], [1, 3, 4])
-    assert c.spans([], np.zeros(0, bool)) == ([], [])
+    assert c.trust_spans([0, 1, 2, 3, 4], trusted) == ([(0.5, 2.5), (3.5, 4.5)], [1, 3, 4])
+    assert c.trust_spans([], np.zeros(0, bool)) == ([], [])
 
 
 def test_the_timeline_shades_what_was_not_trusted():
-    from dragkit.compose.axes import SHADE
-
     steps, ones = list(range(20)), np.ones((20, 1))
     trusted = (np.arange(20) < 10)[:, None]
     sure = {
@@ -242,8 +249,8 @@ def test_the_timeline_shades_what_was_not_trusted():
         "threshold": 0.5 * ones,
         "trusted": trusted,
     }
-    image = np.asarray(c.curves(steps, ones, {"shift": ones[:, 0]}, size=(900, 200), **sure))
-    shaded = np.argwhere((image == SHADE).all(-1) & (np.arange(image.shape[0]) > 60)[:, None])
+    image = np.asarray(curves(steps, ones, {"shift": ones[:, 0]}, size=(900, 200), **sure))
+    shaded = np.argwhere((image == c.SHADE).all(-1) & (np.arange(image.shape[0]) > 60)[:, None])
     panels = c.run_panels(steps, ones, {"shift": ones[:, 0]}, **sure)
     found = [
         c.step_at(x / 2, 100, panels, (900, 200)) for x in (shaded[:, 1].min(), shaded[:, 1].max())
@@ -258,7 +265,7 @@ def test_features_read_as_the_trackers_read_them():
 
     features = np.random.default_rng(0).normal(size=(5, 8, 12)).astype(np.float32)
     for point in ([0.0, 0], [17.3, 9.9], [23, 15], [5.5, 3.25]):
-        read = c.read(features, np.array(point), (16, 24))
+        read = c.read_feature(features, np.array(point), (16, 24))
         assert np.allclose(
             read, sample(torch.from_numpy(features), torch.tensor([point]), (16, 24))[0], atol=1e-6
         )
@@ -278,22 +285,24 @@ def test_a_palette_keeps_colours_and_finds_the_directions():
 
 def test_similarity_is_one_or_nought_where_it_is_the_same():
     features = np.random.default_rng(0).normal(size=(5, 4, 4))
-    assert c.alike(features, features[:, 1, 2])[1, 2] == pytest.approx(1)
-    assert c.alike(features, features[:, 1, 2], "distance")[1, 2] == 0
+    assert c.similarity_map(features, features[:, 1, 2])[1, 2] == pytest.approx(1)
+    assert c.similarity_map(features, features[:, 1, 2], "distance")[1, 2] == 0
     with pytest.raises(ValueError, match="cosine, distance"):
-        c.alike(features, features[:, 0, 0], "dot")
+        c.similarity_map(features, features[:, 0, 0], "dot")
 
 
 def test_a_window_with_a_stride_is_read_where_it_was_painted():
     scores = np.zeros((7, 7))
     scores[1, 5] = 1
-    window, targets = np.array([32.0, 30]), np.array([[60.0, 60]])
-    assert c.under(36, 26, scores, window, (64, 64), targets, stride=2) == (1, 5)
-    assert c.under(25.2, 30, scores, window, (64, 64), targets, stride=2) == (3, 0)
-    assert c.under(24.8, 30, scores, window, (64, 64), targets, stride=2) is None
-    image = compose(GREY, targets=targets, scores=scores, window_centre=window, stride=2, size=768)
+    targets = np.array([[60.0, 60]])
+    window = c.ScoreWindow(scores, np.array([32.0, 30]), stride=2)
+    assert c.window_cell_at(36, 26, window, (64, 64), targets) == (1, 5)
+    assert c.window_cell_at(25.2, 30, window, (64, 64), targets) == (3, 0)
+    assert c.window_cell_at(24.8, 30, window, (64, 64), targets) is None
+    image = compose(GREY, targets=targets, window=window, size=768)
     dark, bright = (
-        tuple(shade[:3]) for shade in (c.colours(scores)[0, 0], c.colours(scores)[1, 5])
+        tuple(shade[:3])
+        for shade in (c.score_colours(scores)[0, 0], c.score_colours(scores)[1, 5])
     )
     assert (
         close(at(image, 36, 26), bright)
@@ -309,9 +318,9 @@ def test_a_window_in_which_nothing_was_compared_is_not_drawn():
     assert np.array_equal(
         plain,
         c.draw_overlay(
-            image, point, point, scores=np.full((1, 1), np.nan), window_centre=point[0]
+            image, point, point, window=c.ScoreWindow(np.full((1, 1), np.nan), point[0])
         ),
     )
     assert not np.array_equal(
-        plain, c.draw_overlay(image, point, point, scores=np.ones((3, 3)), window_centre=point[0])
+        plain, c.draw_overlay(image, point, point, window=c.ScoreWindow(np.ones((3, 3)), point[0]))
     )

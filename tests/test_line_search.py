@@ -397,15 +397,15 @@ def test_the_mask_holds_too():
 
 
 def test_the_widgets_draw_candidates_and_the_templates_drift():
-    from dragkit.widgets import views
+    from dragkit.widgets import run_images
 
     toy, latent = Toy(), Toy().sample(0)
     trace = dk.Trace(
         drag(toy, latent, Edit(latent[:1], latent[:1] + 9), **freedrag() | {"lr": 0.5, "steps": 8})
     )
-    panel = views.panels(trace)[-1]
+    panel = run_images.panels_of_run(trace)[-1]
     assert panel.title.startswith("template's drift") and panel.lines[""][1].max() > 0
     step = trace[3].step
     plain = replace(trace[3], step=replace(step, track=replace(step.track, goals=None)))
-    drawn, without = views.image(trace, 3, handle=0), draw_frame(plain, trace.path(3), 0)
+    drawn, without = run_images.step_image(trace, 3, handle=0), draw_frame(plain, trace.path(3), 0)
     assert (np.asarray(drawn) != np.asarray(without)).any()

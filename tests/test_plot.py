@@ -1,4 +1,4 @@
-"""The matplotlib twins: they name their axes, show the trace's numbers and need no pyplot."""
+"""The figures name their axes, show the trace's numbers and need no pyplot."""
 
 import sys
 from dataclasses import replace
@@ -154,13 +154,13 @@ def test_the_new_figures_say_the_way_out(trace, call, message):
 
 
 @pytest.fixture(scope="module")
-def ways(trace):
+def shortened(trace):
     """The run of `trace` under three numbers of steps: all of it, half of it, only the start."""
     return {"all": trace, "half": dk.Trace(trace.frames[:5]), "none": dk.Trace(trace.frames[:1])}
 
 
-def test_an_ablation_shows_the_start_and_how_each_run_ended(ways, trace):
-    figure = dk.plot.ablation(ways)
+def test_an_ablation_shows_the_start_and_how_each_run_ended(shortened, trace):
+    figure = dk.plot.ablation(shortened)
     start, full, half, none = figure.axes
     far = trace[4].distance.max()
     assert start.get_title() == "start"
@@ -295,3 +295,12 @@ def test_curves_of_another_length_than_their_places_are_named():
         ValueError, match=r"at has 2 places, but there are curves of other lengths: {'b': 3}"
     ):
         dk.plot.curves({"a": [1, 2], "b": [1, 2, 3]}, x="step", y="px", at=[0, 5])
+
+
+def test_an_inversion_without_iterations_has_no_curves():
+    model = dk.load("toy")
+    target = model.finish(model.sample(1))
+    found = dk.Inversion(model, model.sample(0), target)
+    *images, difference = dk.plot.inversion(found).axes
+    assert [axes.get_title() for axes in images] == ["target", "found, PSNR not measured"]
+    assert difference.get_title() == "difference x 4"

@@ -30,7 +30,7 @@ def test_the_maps_are_the_filters_of_the_moments_above_them(solver, moments):
     np.testing.assert_allclose(curve.lines[0].get_ydata(), memory.losses[:, 1])
 
 
-def test_what_cannot_be_drawn_is_told():
+def test_what_cannot_be_drawn_is_reported():
     view = TOY.view(LATENT)
     memory = dk.Discriminative(iterations=2).start(view, EDIT)
     with pytest.raises(ValueError, match="no handle 2; this edit has handles 0 to 1"):
@@ -41,7 +41,7 @@ def test_what_cannot_be_drawn_is_told():
         dk.plot.learning(view, memory, EDIT, n=0)
 
 
-def test_the_recorded_run_can_be_looked_into_and_gone_on_from():
+def test_the_recorded_run_can_be_inspected_and_continued():
     path = zoo.bundled("eye")
     assert path.stat().st_size + path.with_suffix(".json").stat().st_size < 1_000_000
     trace = dk.Trace.load(path)
@@ -60,7 +60,7 @@ def test_the_recorded_run_can_be_looked_into_and_gone_on_from():
         },
     )
     steps = list(dk.drag(model, trace[0].latent, trace[0].edit, **method, resume=trace[2]))
-    # other processors round otherwise
+    # other processors round differently
     torch.testing.assert_close(steps[-1].points, trace[3].points, atol=1.5, rtol=0)
     with pytest.raises(ValueError, match="is a recorded run"):
         dk.load("eye")

@@ -1,4 +1,4 @@
-"""The button for an image of one's own, without a browser."""
+"""The button for an image of your own, without a browser."""
 
 import time
 from datetime import datetime
@@ -14,8 +14,8 @@ from dragkit.models.diffusion.model import Diffusion
 from dragkit.models.diffusion.pixel_unet import decode, encode, scheduler
 from dragkit.models.gan.model import from_state_dict
 from dragkit.models.gan.network import Generator
-from dragkit.widgets import upload as upload_module
-from dragkit.widgets.runner import stop_all
+from dragkit.widgets import image_upload as upload_module
+from dragkit.widgets.background import stop_all
 
 
 @pytest.fixture
@@ -65,14 +65,16 @@ def wait(picker, seconds: float = 20.0) -> None:
 
 
 def test_a_chosen_image_becomes_the_latent_that_is_dragged(model):
-    picker, told = dk.Picker(model, seed=1), []
-    picker.on_change(lambda: told.append(1))
-    target, before = model.finish(model.sample(7)), picker.latent
+    picker = dk.Picker(model, seed=1)
+    reported = []
+    picker.on_change(lambda: reported.append(1))
+    target = model.finish(model.sample(7))
+    before = picker.latent
     choose(picker, png(target))
     wait(picker)
-    error = lambda latent: (model.finish(latent) - target).square().mean()  # noqa: E731
+    error = lambda latent: (model.finish(latent) - target).square().mean()
     assert error(picker.latent) < error(before) / 2 and picker.last_error is None
-    assert told == [1] and picker.upload.file.value == () and "dB" in picker.notice.line.value
+    assert reported == [1] and picker.upload.file.value == () and "dB" in picker.status.line.value
     assert (
         picker.upload.enough.layout.display == "none" and picker.upload.file.layout.display == ""
     )
@@ -102,13 +104,13 @@ def test_another_seed_ends_the_search_and_is_shown(model, monkeypatch):
     torch.testing.assert_close(picker.latent, model.sample(3))
 
 
-def test_a_file_that_is_no_image_is_told_and_the_next_one_is_read(model):
+def test_a_file_that_is_not_an_image_is_reported_and_the_next_one_is_read(model):
     picker = dk.Picker(model, seed=1)
     choose(picker, b"hello")
-    assert "no image" in str(picker.last_error) and picker.notice.alarmed
+    assert "no image" in str(picker.last_error) and picker.status.shows_error
     choose(picker, png(torch.rand(3, 128, 160)))
     wait(picker)
-    assert "Probably not" in picker.notice.line.value  # noise is none of this model's images
+    assert "Probably not" in picker.status.line.value  # noise is none of this model's images
 
 
 def test_a_model_that_can_invert_nothing_has_no_such_button():
@@ -142,22 +144,25 @@ def diffusion():
 
 
 def test_a_diffusion_model_inverts_a_chosen_image_which_the_studio_drags(diffusion):
-    target, told = (
-        torch.rand(3, 16, 16, generator=torch.Generator().manual_seed(1)).mul(255).round() / 255,
-        [],
+    target = (
+        torch.rand(3, 16, 16, generator=torch.Generator().manual_seed(1)).mul(255).round() / 255
     )
+    reported = []
     studio = dk.Studio(diffusion, edit=dk.Edit([(4, 4)], [(12, 4)]), **dk.methods.dragdiffusion())
     assert studio.picker.upload.box.layout.display == ""
-    studio.picker.on_change(lambda: told.append(1))
+    studio.picker.on_change(lambda: reported.append(1))
     choose(studio.picker, png(target))
     assert (
         studio.picker.upload.enough.layout.display == "none"
         and studio.picker.upload.file.layout.display == "none"
     )
-    studio.picker.upload.runner._thread.join(20)
-    assert torch.equal(studio.picker.latent, diffusion.invert(target)) and told == [1]
+    end = time.monotonic() + 20
+    while studio.picker.upload.file.layout.display == "none":
+        assert time.monotonic() < end
+        time.sleep(0.02)
+    assert torch.equal(studio.picker.latent, diffusion.invert(target)) and reported == [1]
     assert (
-        "Found with" in studio.picker.notice.line.value
+        "Found with" in studio.picker.status.line.value
         and studio.picker.upload.file.layout.display == ""
     )
     trace = studio.run(2)
@@ -166,12 +171,12 @@ def test_a_diffusion_model_inverts_a_chosen_image_which_the_studio_drags(diffusi
     )
 
 
-def test_a_file_that_no_diffusion_model_can_read_is_told(diffusion):
+def test_a_file_that_no_diffusion_model_can_read_is_reported(diffusion):
     picker = dk.Picker(diffusion)
     choose(picker, b"hello")
     assert (
         "no image" in str(picker.last_error)
-        and picker.notice.alarmed
+        and picker.status.shows_error
         and not picker.upload.runner.busy
     )
 

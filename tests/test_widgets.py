@@ -15,7 +15,7 @@ import torch
 import dragkit as dk
 from dragkit.models.toy import Toy
 from dragkit.widgets import canvas as canvas_module
-from dragkit.widgets.runner import stop_all
+from dragkit.widgets.background import stop_all
 
 FAST = dk.methods.draggan("paper") | {"lr": 0.5, "steps": 60}
 PAIR = dk.Edit([(64, 85)], [(74, 80)])
@@ -42,8 +42,8 @@ def model():
 
 def touch(widget, event, x=0.0, y=0.0, **extra):
     """What the browser would send for the image's pixel (x, y)."""
-    canvas = widget.surface.canvas
-    scale = canvas.height / widget.surface.image[0]
+    canvas = widget.view.canvas.canvas
+    scale = canvas.height / widget.view.canvas.image[0]
     content = {"event": event, "x": (x + 0.5) * scale, "y": (y + 0.5) * scale} | extra
     canvas._handle_frontend_event(None, content, [])
 
@@ -72,7 +72,6 @@ def pairs(picker):
 
 
 # --- picker
-# ------------------------------------------------------------------------------------------
 
 
 def test_click_and_click_makes_a_pair(model):
@@ -80,7 +79,7 @@ def test_click_and_click_makes_a_pair(model):
     click(picker, 40, 50)
     with pytest.raises(ValueError, match="handle 0 has no target yet"):
         picker.edit  # noqa: B018
-    assert "where it should go" in picker.notice.line.value
+    assert "where it should go" in picker.status.line.value
     click(picker, 60, 55)
     assert pairs(picker) == [((40, 50), (60, 55))]
     assert picker.edit.fit(model.size).targets.tolist() == [[60, 55]]
@@ -127,10 +126,11 @@ def test_two_taps_make_a_pair_and_a_finger_moves_points_it_nearly_meets(model):
 
 
 def test_a_finger_that_swipes_over_the_image_picks_nothing(model):
-    picker, told = dk.Picker(model), []
-    picker.on_change(lambda: told.append(1))
+    picker = dk.Picker(model)
+    reported = []
+    picker.on_change(lambda: reported.append(1))
     swipe(picker, (20, 20), (20, 40), (20, 90))
-    assert not pairs(picker) and not told
+    assert not pairs(picker) and not reported
 
 
 def test_the_delete_key_and_the_buttons_remove(model):
@@ -151,7 +151,13 @@ def test_the_delete_key_and_the_buttons_remove(model):
 def test_all_of_it_by_numbers(model):
     picker = dk.Picker(model)
     picker.tools.add.click()
-    for box, value in zip(picker.pair.boxes, (10, 20, 30, 40)):
+    pair = picker.pair
+    for box, value in (
+        (pair.handle_x, 10),
+        (pair.handle_y, 20),
+        (pair.target_x, 30),
+        (pair.target_y, 40),
+    ):
         box.value = value
     assert pairs(picker) == [((10, 20), (30, 40))]
 
@@ -159,7 +165,8 @@ def test_all_of_it_by_numbers(model):
 def test_paint_and_erase(model):
     picker = dk.Picker(model)
     assert picker.mask is None
-    picker.tools.mode.value, picker.tools.brush.value = "Paint", 5
+    picker.tools.mode.value = "Paint"
+    picker.tools.brush.value = 5
     pull(picker, (20, 64), (100, 64))
     assert picker.mask[64, 20:101].all(), "a stroke has no gaps"
     assert picker.mask.mean() < 0.1
@@ -167,7 +174,7 @@ def test_paint_and_erase(model):
     pull(picker, (60, 64), (61, 64))
     assert not picker.mask[64, 60]
     assert picker.mask[64, 30]
-    picker.tools.unmask.click()
+    picker.tools.clear_mask.click()
     assert picker.mask is None
     pull(picker, (60, 64), (61, 64))
     assert picker.mask.mean() > 0.9, "erasing without a mask begins with all of it"
@@ -185,12 +192,12 @@ def test_a_mask_that_is_erased_completely_is_none(model):
 
 def test_seed_and_listeners(model):
     picker = dk.Picker(model, seed=3)
-    told = []
-    picker.on_change(lambda: told.append(picker.seed))
+    reported = []
+    picker.on_change(lambda: reported.append(picker.seed))
     picker.seed = 5
     assert torch.equal(picker.latent, model.sample(5))
     click(picker, 40, 50)
-    assert told == [5, 5]
+    assert reported == [5, 5]
 
 
 def test_a_wrong_edit_is_refused_at_once(model):
@@ -198,19 +205,18 @@ def test_a_wrong_edit_is_refused_at_once(model):
         dk.Picker(model, edit=dk.Edit([(500, 0)], [(0, 0)]))
 
 
-def test_an_error_in_a_callback_is_shown_and_kept_and_the_widget_lives(model):
+def test_an_error_in_a_callback_is_shown_and_remembered_and_the_widget_lives(model):
     picker = dk.Picker(model)
     picker.on_change(lambda: 1 / 0)
     click(picker, 40, 50)
     assert isinstance(picker.last_error, ZeroDivisionError)
-    assert "ZeroDivisionError" in picker.notice.line.value
+    assert "ZeroDivisionError" in picker.status.line.value
     picker._listeners.clear()
     click(picker, 60, 60)
     assert pairs(picker) == [((40, 50), (60, 60))]
 
 
 # --- canvas
-# ------------------------------------------------------------------------------------------
 
 
 def test_images_go_out_as_jpeg_and_again_for_every_new_page(model, sent):
@@ -222,7 +228,7 @@ def test_images_go_out_as_jpeg_and_again_for_every_new_page(model, sent):
 
 
 def test_batch_leaves_nothing_behind_after_an_error(model, sent):
-    canvas = dk.Picker(model).surface.canvas
+    canvas = dk.Picker(model).view.canvas.canvas
     count = len(sent)
     with pytest.raises(ZeroDivisionError), canvas_module.batch():
         canvas.fill_rect(0, 0, 5, 5)
@@ -234,50 +240,48 @@ def test_batch_leaves_nothing_behind_after_an_error(model, sent):
 
 
 def test_frames_that_come_too_fast_are_dropped_but_never_the_last(model, sent):
-    surface = dk.Picker(model).surface
+    canvas = dk.Picker(model).view.canvas
     drawn = []
     make = lambda size: (
-        drawn.append(size)
-        or dk.widgets.picker.draw_overlay(np.zeros((8, 8, 3), np.uint8), size=size)
+        drawn.append(size) or dk.compose.draw_overlay(np.zeros((8, 8, 3), np.uint8), size=size)
     )
-    shown = [surface.show(make, last=False) for _ in range(5)]
+    shown = [canvas.show(make, last=False) for _ in range(5)]
     assert sum(shown) <= 2
-    assert surface.show(make, last=True)
+    assert canvas.show(make, last=True)
     assert drawn[-1] == 768
 
 
 # --- player
-# ------------------------------------------------------------------------------------------
 
 
 def test_run_waits_and_shows_the_end(model):
     player = dk.Player(dk.Session(model, model.sample(0), PAIR, **FAST))
-    assert len(player.trace) == 1, "the first look is made at once"
+    assert len(player.trace) == 1, "the first step is made at once"
     trace = player.run(4)
     assert trace is player.session.trace
     assert len(trace) == 5
     assert player.frame is trace[-1]
-    assert player.transport.slider.value == player.transport.slider.max == 4
-    assert "step 4" in player.notice.line.value
+    assert player.controls.playback.slider.value == player.controls.playback.slider.max == 4
+    assert "step 4" in player.status.line.value
 
 
 def test_run_and_stop_in_the_background(model):
     slow = dk.Session(model, model.sample(0), PAIR, **FAST | {"lr": 1e-6, "steps": 10**6})
     player = dk.Player(slow)
-    player.run_button.click()
+    player.controls.run.run.click()
     assert player.running
-    assert player.run_button.disabled
-    assert not player.stop_button.disabled
+    assert player.controls.run.run.disabled
+    assert not player.controls.run.stop.disabled
     wait(lambda: len(player.trace) > 3)
-    player.stop_button.click()
+    player.controls.run.stop.click()
     wait(lambda: not player.running)
     player.stop()
     length = len(player.trace)
     time.sleep(0.05)
     assert len(player.trace) == length
-    assert player.stop_button.disabled
+    assert player.controls.run.stop.disabled
     assert player.last_error is None
-    player.step_button.click()
+    player.controls.run.step.click()
     player.stop()
     assert len(player.trace) in (length, length + 1)
 
@@ -286,7 +290,7 @@ def test_a_set_up_cell_that_is_run_again_ends_the_old_run(model):
     old = dk.Player(
         dk.Session(model, model.sample(0), PAIR, **FAST | {"lr": 1e-6, "steps": 10**6})
     )
-    old.run_button.click()
+    old.controls.run.run.click()
     dk.Player(dk.Session(model, model.sample(0), PAIR, **FAST))
     assert not old.running
     assert not [t for t in threading.enumerate() if t.name == "dragkit run"]
@@ -296,9 +300,14 @@ class Breaks:
     """The toy, until its views raise."""
 
     def __init__(self, error, after):
-        self.toy, self.error, self.left = dk.load("toy"), error, after
-        self.name, self.size, self.device = "breaks", self.toy.size, self.toy.device
-        self.sample, self.finish = self.toy.sample, self.toy.finish
+        self.toy = dk.load("toy")
+        self.error = error
+        self.left = after
+        self.name = "breaks"
+        self.size = self.toy.size
+        self.device = self.toy.device
+        self.sample = self.toy.sample
+        self.finish = self.toy.finish
 
     def view(self, latent):
         self.left -= 1
@@ -307,15 +316,15 @@ class Breaks:
         return self.toy.view(latent)
 
 
-def test_an_error_in_the_background_is_shown_and_the_next_step_goes_on():
+def test_an_error_in_the_background_is_shown_and_the_next_step_continues():
     model = Breaks(RuntimeError("out of <memory>"), after=5)
     player = dk.Player(dk.Session(model, model.sample(0), PAIR, **FAST))
-    player.run_button.click()
+    player.controls.run.run.click()
     wait(lambda: not player.running)
     player.stop()
     assert isinstance(player.last_error, RuntimeError)
-    assert "out of &lt;memory&gt;" in player.notice.line.value
-    assert "where it happened" in player.notice.line.value
+    assert "out of &lt;memory&gt;" in player.status.line.value
+    assert "where it happened" in player.status.line.value
     length = len(player.trace)
     player.run(2)
     assert len(player.trace) == length + 2
@@ -340,13 +349,13 @@ def test_scrub_branch_and_scores(model):
     player = dk.Player(dk.Session(model, model.sample(0), PAIR, **FAST))
     player.run(6)
     plain = player.image()
-    player.transport.slider.value = 2
+    player.controls.playback.slider.value = 2
     assert player.frame.index == 2
-    assert not player.branch_button.disabled
-    player.branch_button.click()
+    assert not player.controls.run.branch.disabled
+    player.controls.run.branch.click()
     assert len(player.trace) == 3
     assert [len(t) for t in player.session.past] == [7]
-    player.windows.handle.value = None
+    player.controls.score_maps.handle.value = None
     assert player.image().tobytes() != plain.tobytes()
     assert player.last_error is None
 
@@ -354,7 +363,7 @@ def test_scrub_branch_and_scores(model):
 def test_a_finished_trace_can_be_watched_but_not_run(model):
     trace = dk.Session(model, model.sample(0), PAIR, **FAST).run(3)
     player = dk.Player(trace)
-    assert player.run_button.disabled
+    assert player.controls.run.run.disabled
     player.seek(-2)
     assert player.frame is trace[2]
     with pytest.raises(ValueError, match="finished trace"):
@@ -367,27 +376,26 @@ def test_save_open_and_gif(model, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     player = dk.Player(dk.Session(model, model.sample(0), PAIR, **FAST))
     player.run(3)
-    player.files.name.value = "runs/mine"
-    player.files.save.click()
+    player.controls.files.name.value = "runs/mine"
+    player.controls.files.save.click()
     assert json.loads((tmp_path / "runs/mine.json").read_text())["model"] == "toy"
     player.run(2)
-    player.files.open.click()
+    player.controls.files.open.click()
     assert len(player.trace) == 4
     player.run(1)
-    player.files.gif.click()
+    player.controls.files.gif.click()
     wait(lambda: not player.running)
     player.stop()
     assert (tmp_path / "runs/mine.gif").read_bytes().startswith(b"GIF")
-    assert "Wrote runs/mine.gif" in player.notice.line.value
+    assert "Wrote runs/mine.gif" in player.status.line.value
     assert player.last_error is None
-    player.files.name.value = "runs/absent"
-    player.files.open.click()
+    player.controls.files.name.value = "runs/absent"
+    player.controls.files.open.click()
     assert "is missing" in str(player.last_error)
     assert len(player.trace) == 5
 
 
 # --- studio
-# ------------------------------------------------------------------------------------------
 
 
 def test_a_changed_edit_counts_from_the_next_run_and_the_past_is_kept(model):
@@ -395,7 +403,7 @@ def test_a_changed_edit_counts_from_the_next_run_and_the_past_is_kept(model):
     first = studio.run(3)
     pull(studio.picker, (74, 80), (70, 90))
     assert studio.trace is first, "what was done can still be watched"
-    assert not studio.player.run_button.disabled
+    assert not studio.player.controls.run.run.disabled
     studio.run(2)
     assert studio.session.past == [first]
     assert studio.trace[0].edit.targets.tolist() == [[70, 90]]
@@ -404,7 +412,7 @@ def test_a_changed_edit_counts_from_the_next_run_and_the_past_is_kept(model):
     assert torch.equal(studio.trace[0].latent, model.sample(4))
     assert len(studio.session.past) == 2
     studio.run(1)
-    assert len(studio.trace) == 3, "without a change it goes on"
+    assert len(studio.trace) == 3, "without a change it continues"
     assert studio.last_error is None
 
 
@@ -412,26 +420,26 @@ def test_a_studio_begins_with_nothing(model):
     studio = dk.Studio(model, **FAST)
     assert studio.session is None
     assert len(studio.trace) == 0
-    assert studio.player.run_button.disabled
+    assert studio.player.controls.run.run.disabled
     with pytest.raises(ValueError, match="no handle yet"):
         studio.run()
     pull(studio.picker, (64, 85), (74, 80))
-    assert not studio.player.run_button.disabled
-    studio.player.run_button.click()
+    assert not studio.player.controls.run.run.disabled
+    studio.player.controls.run.run.click()
     wait(lambda: not studio.player.running)
     studio.player.stop()
     assert studio.session.done
-    assert studio.player.run_button.disabled, "arrived: there is nothing left to do"
+    assert studio.player.controls.run.run.disabled, "arrived: there is nothing left to do"
 
 
 def test_open_shows_the_saved_start_and_edit(model, tmp_path):
     studio = dk.Studio(model, seed=2, edit=PAIR, **FAST)
     studio.run(2)
-    studio.player.files.name.value = str(tmp_path / "runs/a")
-    studio.player.files.save.click()
+    studio.player.controls.files.name.value = str(tmp_path / "runs/a")
+    studio.player.controls.files.save.click()
     studio.picker.seed = 7
     studio.picker.tools.clear.click()
-    studio.player.files.open.click()
+    studio.player.controls.files.open.click()
     assert torch.equal(studio.picker.latent, model.sample(2))
     assert studio.edit.to_dict() == PAIR.to_dict()
     assert len(studio.run(1)) == 4
@@ -444,7 +452,6 @@ def test_a_studio_needs_a_method(model):
 
 
 # --- stills
-# ------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("kind", ["picker", "player", "studio"])
@@ -482,15 +489,14 @@ def test_a_loss_below_zero_runs_and_a_second_press_of_run_changes_nothing():
     )
     player = dk.Player(session)
     for _ in range(3):
-        player.run_button.click()
-    player.runner._thread and player.runner._thread.join(5)
+        player.controls.run.run.click()
+    wait(lambda: not player.running, 30)
     player.stop()
     assert player.last_error is None
     assert [f.index for f in session.trace] == list(range(len(session.trace)))
 
 
 # --- looking closer
-# ------------------------------------------------------------------------------------
 
 
 STABLE = dk.methods.stabledrag("paper") | {"lr": 0.5, "steps": 12}
@@ -502,39 +508,36 @@ def stable(model):
     return dk.Trace(dk.drag(model, model.sample(0), edit, **STABLE))
 
 
-def poke(surface, event, x, y):
+def poke(canvas, event, x, y):
     """What the browser would send for CSS pixel (x, y) of a canvas."""
-    surface.canvas._handle_frontend_event(None, {"event": event, "x": 2 * x, "y": 2 * y}, [])
+    canvas.canvas._handle_frontend_event(None, {"event": event, "x": 2 * x, "y": 2 * y}, [])
 
 
-def step_place(player, step):
+def step_place(chart, step):
     """A CSS pixel of the curves where that step is."""
-    width, height = player.chart_size
-    panels = player._panels()
-    places = [
-        (x, height - 60)
-        for x in range(width)
-        if (s := dk.compose.step_at(x, height - 60, panels, (width, height))) is not None
-    ]
-    return min(places, key=lambda p: abs(dk.compose.step_at(*p, panels, (width, height)) - step))
+    width, height = chart.size
+    step_at = lambda x, y: dk.compose.step_at(x, y, chart.panels, chart.size)
+    places = [(x, height - 60) for x in range(width) if step_at(x, height - 60) is not None]
+    return min(places, key=lambda place: abs(step_at(*place) - step))
 
 
-def test_hover_tells_the_pixel_and_its_raw_values(stable):
+def test_hover_reports_the_pixel_and_its_raw_values(stable):
     player = dk.Player(stable)
     player.seek(5)
     frame = player.frame
     x, y = (frame.step.search_centre[0] + torch.tensor([1.0, -1])).tolist()
-    row, column = len(frame.scores[0]) // 2 - 1, len(frame.scores[0]) // 2 + 1
+    row = len(frame.scores[0]) // 2 - 1
+    column = len(frame.scores[0]) // 2 + 1
     touch(player, "mouse_move", x, y)
-    text = player.notice.line.value
+    text = player.status.line.value
     assert f"pixel ({x:g}, {y:g})" in text
     for name in ("learned", "difference"):
         assert f"{name} {frame.step.track.maps[name][0, row, column]:.3g}" in text
     assert f"fused {frame.scores[0, row, column]:.3g}" in text
     touch(player, "mouse_move", 3, 120)
-    assert "no score here" in player.notice.line.value
+    assert "no score here" in player.status.line.value
     touch(player, "mouse_out", 3, 120)
-    assert "step 5" in player.notice.line.value
+    assert "step 5" in player.status.line.value
     assert player.last_error is None
 
 
@@ -542,34 +545,35 @@ def test_a_finger_reads_values_too(stable):
     player = dk.Player(stable)
     x, y = player.frame.step.search_centre[0].tolist()
     touch(player, "touch_start", touches=[{"x": (x + 0.5) * 6, "y": (y + 0.5) * 6}])
-    assert f"pixel ({x:g}, {y:g}): learned" in player.notice.line.value
-    press(player.surface, "ArrowLeft")  # it has gone; a mouse would still be there
-    wait(lambda: f"step {player.frame.index}" in player.notice.line.value)
+    assert f"pixel ({x:g}, {y:g}): learned" in player.status.line.value
+    press(player.view.canvas, "ArrowLeft")  # it has gone; a mouse would still be there
+    wait(lambda: f"step {player.frame.index}" in player.status.line.value)
 
 
-def test_a_loop_of_ones_own_tells_no_loss_and_a_term_that_is_0_has_no_curve(stable):
+def test_a_loop_of_your_own_reports_no_loss_and_a_term_that_is_0_has_no_curve(stable):
     bare = dk.Trace.of(
         dk.load("toy"),
         [(stable[0].latent, [(40, 40)]), (stable[1].latent, [(41, 40)])],
         dk.Edit([(40, 40)], [(60, 40)]),
     )
-    assert "loss – · confidence –" in dk.Player(bare).notice.line.value
+    assert "loss – · confidence –" in dk.Player(bare).status.line.value
     assert all(not frame.losses["mask"] for frame in stable)
-    assert all("mask" not in panel.lines for panel in dk.Player(stable)._panels())
+    assert all("mask" not in panel.lines for panel in dk.Player(stable).view.chart.panels)
 
 
-def test_the_large_maps_tell_values_and_have_the_frames_maps(stable):
+def test_the_large_maps_report_values_and_have_the_frames_maps(stable):
     player = dk.Player(stable)
-    windows = player.windows
-    assert list(windows.map.options) == ["fused", "learned", "difference"]
-    assert windows.panel.layout.display == "none"
-    windows.beside.value = True
-    assert windows.panel.layout.display == "flex"
-    poke(windows.surface, "mouse_move", windows.width / 2, 150)
-    assert "learned" in windows.readout.value
-    assert "pixel" in player.notice.line.value
+    score_maps = player.controls.score_maps
+    panel = player.view.score_panel
+    assert list(score_maps.map.options) == ["fused", "learned", "difference"]
+    assert panel.box.layout.display == "none"
+    score_maps.large.value = True
+    assert panel.box.layout.display == "flex"
+    poke(panel.canvas, "mouse_move", panel.width / 2, 150)
+    assert "learned" in panel.readout.value
+    assert "pixel" in player.status.line.value
     fused = player.image().tobytes()
-    windows.map.value = "difference"
+    score_maps.map.value = "difference"
     assert player.image().tobytes() != fused
     assert player.still().height > 800
     assert player.last_error is None
@@ -577,47 +581,48 @@ def test_the_large_maps_tell_values_and_have_the_frames_maps(stable):
 
 def test_a_tracker_without_maps_offers_just_its_scores(model):
     player = dk.Player(dk.Session(model, model.sample(0), PAIR, **FAST))
-    assert list(player.windows.map.options) == ["scores"]
-    assert player.windows.map.disabled
-    player.windows.beside.value = True
+    assert list(player.controls.score_maps.map.options) == ["scores"]
+    assert player.controls.score_maps.map.disabled
+    player.controls.score_maps.large.value = True
     touch(player, "mouse_move", *player.frame.step.search_centre[0].tolist())
-    assert "scores 0" in player.notice.line.value or "scores -" in player.notice.line.value
+    assert "scores 0" in player.status.line.value or "scores -" in player.status.line.value
     assert player.last_error is None
 
 
 def test_a_click_on_the_curves_shows_that_step(stable):
     player = dk.Player(stable)
-    poke(player.chart, "mouse_down", *step_place(player, 3))
-    wait(lambda: player.transport.slider.value == 3)
-    poke(player.chart, "mouse_move", *step_place(player, 5))
-    poke(player.chart, "mouse_up", *step_place(player, 6))
-    poke(player.chart, "mouse_move", *step_place(player, 1))
-    wait(lambda: player.transport.slider.value == 5)
+    poke(player.view.chart.canvas, "mouse_down", *step_place(player.view.chart, 3))
+    wait(lambda: player.controls.playback.slider.value == 3)
+    poke(player.view.chart.canvas, "mouse_move", *step_place(player.view.chart, 5))
+    poke(player.view.chart.canvas, "mouse_up", *step_place(player.view.chart, 6))
+    poke(player.view.chart.canvas, "mouse_move", *step_place(player.view.chart, 1))
+    wait(lambda: player.controls.playback.slider.value == 5)
     assert player.frame is stable[5]
-    poke(player.chart, "mouse_down", 2, 2)
+    poke(player.view.chart.canvas, "mouse_down", 2, 2)
     assert player.frame is stable[5]
     assert player.last_error is None
 
 
 def test_a_thinned_run_shows_its_steps_own_numbers(stable):
     thin = dk.Trace(stable.frames[::2])
-    player, both = dk.Player(thin), dk.Compare(stable, thin)
-    assert player.transport.number.value == str(thin[-1].index)
-    both.seek(1)  # a step that the second run did not keep; it goes on nevertheless
-    assert both.transport.number.value == "1"
-    assert not any("ended" in line.line.value for line in both.lines.values())
+    player = dk.Player(thin)
+    both = dk.Compare(stable, thin)
+    assert player.controls.playback.number.value == str(thin[-1].index)
+    both.seek(1)  # a step that the second run did not keep; it continues nevertheless
+    assert both.playback.number.value == "1"
+    assert not any("ended" in run.status.line.value for run in both.runs.values())
 
 
 def test_step_back_and_on_and_slow_motion(stable):
     player = dk.Player(stable)
-    t = player.transport
+    t = player.controls.playback
     t.back.click()
     t.back.click()
     wait(lambda: t.slider.value == len(stable) - 3)
-    t.on.click()
+    t.forward.click()
     wait(lambda: t.slider.value == len(stable) - 2)
     for _ in range(5):
-        t.on.click()
+        t.forward.click()
     assert player.at == len(stable) - 1
     t.speed.label = "slow motion"
     assert t.timer.interval == 400
@@ -628,8 +633,8 @@ def within(box):
     return [box, *(part for child in getattr(box, "children", ()) for part in within(child))]
 
 
-def press(surface, key):
-    surface.canvas._handle_frontend_event(
+def press(canvas, key):
+    canvas.canvas._handle_frontend_event(
         None,
         {
             "event": "key_down",
@@ -644,17 +649,21 @@ def press(surface, key):
 
 def test_slides_show_all_twice_as_large_with_little_to_press(stable):
     player = dk.Player(stable, slides=True)
-    assert player.surface.size == 640
-    assert player.chart.size == 2 * player.chart_size[1]
-    parts, t, w = within(player.box), player.transport, player.windows
+    assert player.view.canvas.size == 640
+    assert player.view.chart.canvas.size == 2 * player.view.chart.size[1]
+    parts = within(player.box)
+    t = player.controls.playback
+    w = player.controls.score_maps
     assert "dk-slides" in player.box._dom_classes
-    assert all(part in parts for part in (t.play, t.back, t.on, t.slider))
+    assert all(part in parts for part in (t.play_button, t.back, t.forward, t.slider))
     assert not [
-        part for part in (t.speed, w.handle, w.map, w.beside, player.files.line) if part in parts
+        part
+        for part in (t.speed, w.handle, w.map, w.large, player.controls.files.row)
+        if part in parts
     ]
     assert player.still().height >= 640
-    x, y = step_place(player, 5)
-    poke(player.chart, "mouse_down", 2 * x, 2 * y)
+    x, y = step_place(player.view.chart, 5)
+    poke(player.view.chart.canvas, "mouse_down", 2 * x, 2 * y)
     wait(lambda: player.frame is stable[5])
     assert player.last_error is None
 
@@ -662,22 +671,23 @@ def test_slides_show_all_twice_as_large_with_little_to_press(stable):
 def test_slides_of_several_runs_stand_beside_their_curves(stable):
     both = dk.Compare(stable, dk.Trace(stable.frames[:4]), slides=True)
     assert "dk-slides" in both.box._dom_classes
-    assert both.transport.speed not in within(both.box)
+    assert both.playback.speed not in within(both.box)
     wide, high = both.still().size
-    assert wide > 2 * 480 + 2 * both.chart_size[0] and high < 700
-    poke(both.chart, "mouse_down", *(2 * v for v in step_place(both, 4)))
-    wait(lambda: both.transport.slider.value == 4)
+    assert wide > 2 * 480 + 2 * both.chart.size[0] and high < 700
+    poke(both.chart.canvas, "mouse_down", *(2 * v for v in step_place(both.chart, 4)))
+    wait(lambda: both.playback.slider.value == 4)
     assert both.last_error is None
 
 
 @pytest.mark.parametrize("slides", [False, True])
 def test_keys_on_the_images_step_and_play(stable, slides):
-    player, both = dk.Player(stable, slides=slides), dk.Compare(stable, stable, slides=slides)
-    for widget, surface in (
-        (player, player.surface),
-        (player, player.chart),
-        (both, both.surfaces["run 1"]),
-        (both, both.chart),
+    player = dk.Player(stable, slides=slides)
+    both = dk.Compare(stable, stable, slides=slides)
+    for widget, playback, canvas in (
+        (player, player.controls.playback, player.view.canvas),
+        (player, player.controls.playback, player.view.chart.canvas),
+        (both, both.playback, both.runs["run 1"].canvas),
+        (both, both.playback, both.chart.canvas),
     ):
         for key, at in (
             ("Home", 0),
@@ -687,92 +697,92 @@ def test_keys_on_the_images_step_and_play(stable, slides):
             ("x", 1),
             ("End", len(stable) - 1),
         ):
-            press(surface, key)
+            press(canvas, key)
             wait(lambda widget=widget, at=at: widget.at == at)
-        press(surface, " ")
-        assert widget.transport.timer.playing
-        press(surface, " ")
-        assert not widget.transport.timer.playing
+        press(canvas, " ")
+        assert playback.timer.playing
+        press(canvas, " ")
+        assert not playback.timer.playing
         assert widget.last_error is None
 
 
 def test_without_a_mouse_arrows_and_enter_pick_and_paint(model):
     picker = dk.Picker(model)
     middle = (model.size[1] / 2, model.size[0] / 2)
-    press(picker.surface, "Enter")  # no cross yet: nothing happens
+    press(picker.view.canvas, "Enter")  # no cross yet: nothing happens
     for key in ("ArrowRight", "Enter", *["ArrowDown"] * 8, "Enter"):
-        press(picker.surface, key)
+        press(picker.view.canvas, key)
     step = model.size[0] / 64
     assert picker.edit.handles.tolist() == [[middle[0] + step, middle[1]]]
     assert picker.edit.targets.tolist() == [[middle[0] + step, middle[1] + 8 * step]]
     picker.tools.mode.value = "Paint"
-    press(picker.surface, " ")
+    press(picker.view.canvas, " ")
     x, y = (int(v) for v in picker.edit.targets[0])
     assert picker.mask[y, x] and not picker.mask[0, 0]
-    assert picker.cursor is not None
+    assert picker.view.cross is not None
     touch(picker, "mouse_down", 5, 5)
-    assert picker.cursor is None and picker.last_error is None
+    assert picker.view.cross is None and picker.last_error is None
 
 
-def test_tab_gets_out_of_a_image(stable, monkeypatch):
-    player, left = dk.Player(stable), []
-    monkeypatch.setattr(player.surface.canvas, "blur", lambda: left.append(True))
-    press(player.surface, "Tab")
+def test_tab_gets_out_of_an_image(stable, monkeypatch):
+    player = dk.Player(stable)
+    left = []
+    monkeypatch.setattr(player.view.canvas.canvas, "blur", lambda: left.append(True))
+    press(player.view.canvas, "Tab")
     assert left == [True]
 
 
 def test_saving_never_overwrites_another_run(model, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     first, second = (dk.Player(dk.Session(model, model.sample(i), PAIR, **FAST)) for i in (0, 1))
-    first.files.save.click()
+    first.controls.files.save.click()
     first.run(2)
-    first.files.save.click()
-    second.files.save.click()
+    first.controls.files.save.click()
+    second.controls.files.save.click()
     assert sorted(p.name for p in (tmp_path / "runs").glob("*.json")) == [
         "session-2.json",
         "session.json",
     ]
-    assert "runs/session-2.json (runs/session.json is another run" in second.notice.line.value
+    assert "runs/session-2.json (runs/session.json is another run" in second.status.line.value
     assert len(dk.Trace.load("runs/session")) == 3
     third = dk.Player(dk.Session(model, model.sample(2), PAIR, **FAST))
-    third.files.open.click()
+    third.controls.files.open.click()
     third.run(1)
-    third.files.save.click()
+    third.controls.files.save.click()
     assert len(dk.Trace.load("runs/session")) == 4, "what was opened here may be written again"
 
 
-def test_two_handles_on_one_pixel_are_told_not_raised(model):
+def test_two_handles_on_one_pixel_are_reported_not_raised(model):
     studio = dk.Studio(model, **FAST)
     studio.picker.tools.add.click()
     studio.picker.tools.add.click()
-    assert "both on pixel (64, 64)" in studio.picker.notice.line.value
-    assert studio.player.run_button.disabled
+    assert "both on pixel (64, 64)" in studio.picker.status.line.value
+    assert studio.player.controls.run.run.disabled
     assert studio.last_error is None
     studio.picker.tools.remove.click()
-    assert not studio.player.run_button.disabled
+    assert not studio.player.controls.run.run.disabled
 
 
 # --- compare and features
-# ------------------------------------------------------------------------------
 
 
 def test_compare_moves_all_runs_and_holds_the_last_step(stable):
     short = dk.Trace(stable.frames[:4])
     both = dk.Compare(stable, short, names=["long", "short"])
     assert both.frames == {"long": stable[-1], "short": short[-1]}
-    assert "ended" in both.lines["short"].line.value
-    both.transport.slider.value = 2
-    wait(lambda: "step 2" in both.lines["short"].line.value)
+    assert "ended" in both.runs["short"].status.line.value
+    both.playback.slider.value = 2
+    wait(lambda: "step 2" in both.runs["short"].status.line.value)
     assert [f.index for f in both.frames.values()] == [2, 2]
     assert both.image("long").tobytes() == both.image("short").tobytes()
     x, y = stable[2].step.search_centre[0].tolist()
-    canvas = both.surfaces["short"].canvas
+    canvas = both.runs["short"].canvas.canvas
     scale = canvas.height / 128
     canvas._handle_frontend_event(
         None, {"event": "mouse_move", "x": (x + 0.5) * scale, "y": (y + 0.5) * scale}, []
     )
-    assert f"pixel ({x:g}, {y:g})" in both.lines["short"].line.value
-    assert "pixel" not in both.lines["long"].line.value
+    assert f"pixel ({x:g}, {y:g})" in both.runs["short"].status.line.value
+    assert "pixel" not in both.runs["long"].status.line.value
     assert both.snapshot().startswith(b"\x89PNG")
     assert both.last_error is None
 
@@ -783,8 +793,8 @@ def test_compare_trackers_on_the_same_frames(model, stable):
     )
     assert torch.equal(both.frames["learned"].points, stable[-1].points)
     assert both.frames["nearest"].image is stable[-1].image
-    poke(both.chart, "mouse_down", *step_place(both, 4))
-    wait(lambda: both.transport.slider.value == 4)
+    poke(both.chart.canvas, "mouse_down", *step_place(both.chart, 4))
+    wait(lambda: both.playback.slider.value == 4)
     assert both.last_error is None
 
 
@@ -804,25 +814,28 @@ def test_what_cannot_be_shown_is_refused(stable, make, message):
 
 def test_features_show_what_is_like_the_pixel_under_the_mouse(model, stable):
     look = dk.Features(model, stable)
-    poke(look.surfaces[1], "mouse_move", 129, 171)  # twice as large as the image
-    wait(lambda: "pixel (64, 85)" in look.notice.line.value)
+    poke(look.canvases[1], "mouse_move", 129, 171)  # twice as large as the image
+    wait(lambda: "pixel (64, 85)" in look.status.line.value)
     best = np.unravel_index(look.similarity.argmax(), look.similarity.shape)
     assert np.abs(np.subtract(best, (42.5, 32))).max() <= 1
-    look.query.value, look.measure.value = 1, "distance"
-    assert "handle 1" in look.notice.line.value
+    look.query.value = 1
+    look.measure.value = "distance"
+    assert "handle 1" in look.status.line.value
     look.seek(0)
     assert look.similarity.max() == pytest.approx(0, abs=0.3), "handle 1's own cell"
-    poke(look.surfaces[0], "mouse_down", 20, 20)
-    wait(lambda: "pixel (10, 10)" in look.notice.line.value)
-    poke(look.surfaces[0], "mouse_move", 200, 200)
-    assert "pixel (10, 10)" in look.notice.line.value
-    assert "held" in look.notice.line.value
-    press(look.surfaces[1], "ArrowRight")  # lets go, and moves on
+    poke(look.canvases[0], "mouse_down", 20, 20)
+    wait(lambda: "pixel (10, 10)" in look.status.line.value)
+    poke(look.canvases[0], "mouse_move", 200, 200)
+    assert "pixel (10, 10)" in look.status.line.value
+    assert "fixed" in look.status.line.value
+    press(look.canvases[1], "ArrowRight")  # lets go, and moves on
     wait(
-        lambda: "pixel (11, 10)" in look.notice.line.value and "held" not in look.notice.line.value
+        lambda: (
+            "pixel (11, 10)" in look.status.line.value and "fixed" not in look.status.line.value
+        )
     )
-    press(look.surfaces[1], "Enter")
-    wait(lambda: "held" in look.notice.line.value)
+    press(look.canvases[1], "Enter")
+    wait(lambda: "fixed" in look.status.line.value)
     assert look.snapshot().startswith(b"\x89PNG")
     assert look.last_error is None
 
@@ -837,15 +850,17 @@ def test_features_of_several_layers_have_a_slider(model, stable):
     assert look.similarity.shape == (fine.side // 2,) * 2 and (
         look.similarity.shape != first.shape or (look.similarity != first).any()
     )
-    assert [len(t) for t in look.templates] == [5] * len(stable[0].points)
+    assert [len(t) for t in look.state.templates] == [5] * len(stable[0].points)
     look.layer.value = "the run's"
     assert np.array_equal(look.similarity, first) and look.last_error is None
 
 
 def test_a_throttle_drops_what_comes_while_it_is_busy_and_never_overlaps():
-    from dragkit.widgets.canvas import Throttle
+    from dragkit.widgets.throttle import Throttle
 
-    busy, most, done = [], [], []
+    busy = []
+    most = []
+    done = []
 
     def slow() -> None:
         busy.append(1)
@@ -868,20 +883,21 @@ def test_a_throttle_drops_what_comes_while_it_is_busy_and_never_overlaps():
 
 def test_an_error_stays_while_the_mouse_moves(stable):
     player = dk.Player(stable)
-    player.notice.fail(ValueError("broken"))
-    player._pointed("move", 3, 3)
-    assert "broken" in player.notice.line.value
+    player.status.fail(ValueError("broken"))
+    touch(player, "mouse_move", 3, 3)
+    assert "broken" in player.status.line.value
 
 
 def test_compare_shows_runs_with_other_numbers_of_handles(model):
-    latent, method = model.sample(2), dk.methods.draggan() | {"steps": 1}
+    latent = model.sample(2)
+    method = dk.methods.draggan() | {"steps": 1}
     one = dk.Trace(dk.drag(model, latent, dk.Edit([(74, 74)], [(74, 87)]), **method))
     two = dk.Trace(
         dk.drag(model, latent, dk.Edit([(74, 74), (40, 40)], [(74, 87), (44, 44)]), **method)
     )
     both = dk.Compare(two, one)
-    both.windows.handle.value = 1
-    both.windows.at("image", "move", 40, 40)
+    both.score_maps.handle.value = 1
+    poke(both.runs["run 1"].canvas, "mouse_move", 94, 94)
     assert both.still() and both.last_error is None
 
 
@@ -891,7 +907,8 @@ def test_features_refuse_a_run_whose_first_frame_holds_no_templates(model, stabl
 
 
 def test_results_sort_and_open_the_chosen_rows_run_once():
-    toy, made = dk.load("toy"), []
+    toy = dk.load("toy")
+    made = []
     frame = pd.DataFrame({"seed": [0, 1, 2], "method": ["a", "b", "c"], "px": [2.5, 0.5, 9.0]})
 
     def open(row):
@@ -907,7 +924,7 @@ def test_results_sort_and_open_the_chosen_rows_run_once():
         )
 
     results = dk.Results(frame, open, size=128)
-    assert made == [0] and "method a" in results.notice.line.value
+    assert made == [0] and "method a" in results.status.line.value
     results.order.value = "px"
     # sorting opens nothing
     assert [i for _, i in results.rows.options] == [1, 0, 2] and made == [0]
@@ -921,14 +938,16 @@ def test_results_sort_and_open_the_chosen_rows_run_once():
     results.rows.value = 1
     assert (
         isinstance(results.last_error, ZeroDivisionError)
-        and "division" in results.notice.line.value
+        and "division" in results.status.line.value
     )
     with pytest.raises(ValueError, match="the table is empty"):
         dk.Results(frame[:0], open)
 
 
-def test_results_open_with_the_worst_if_told():
-    toy, edit, opened = dk.load("toy"), dk.Edit([[44, 60]], [[48, 60]]), []
+def test_results_open_with_the_worst_if_asked():
+    toy = dk.load("toy")
+    edit = dk.Edit([[44, 60]], [[48, 60]])
+    opened = []
     trace = dk.Trace(dk.drag(toy, toy.sample(0), edit, **dk.methods.draggan() | {"steps": 1}))
     results = dk.Results(
         pd.DataFrame({"px": [1.0, 3.0, 2.0]}),
@@ -937,36 +956,34 @@ def test_results_open_with_the_worst_if_told():
         falling=True,
     )
     assert [i for _, i in results.rows.options] == [1, 2, 0] and opened == [3.0]
-    above, below = (
-        part
-        for part in results.box.children[1].children
-        if getattr(part, "tooltip", None) in ("The row above", "The row below")
-    )
+    above = results.above
+    below = results.below
+    assert (above.tooltip, below.tooltip) == ("The row above", "The row below")
     for press, row in ((below, 2), (below, 0), (below, 0), (above, 2)):
         press.click()
         assert results.shown == row
     assert opened == [3.0, 2.0, 1.0]
 
 
-def test_what_is_no_run_is_told(stable):
+def test_what_is_not_a_run_is_reported(stable):
     toy = dk.load("toy")
     run = dk.drag(toy, toy.sample(0), dk.Edit([[44, 60]], [[48, 60]]), **dk.methods.draggan())
     with pytest.raises(TypeError, match="not a generator; dk.Trace"):
         dk.Player(run)
     results = dk.Results(pd.DataFrame({"px": [1.0]}), lambda row: stable.frames, size=128)
-    assert isinstance(results.last_error, TypeError) and "not a list" in results.notice.line.value
+    assert isinstance(results.last_error, TypeError) and "not a list" in results.status.line.value
 
 
-def test_a_loop_of_ones_own_has_no_empty_panels(stable):
+def test_a_loop_of_your_own_has_no_empty_panels(stable):
     toy = dk.load("toy")
     own = dk.Trace.of(toy, [(toy.sample(0), [(44, 60)])] * 3, dk.Edit([[44, 60]], [[48, 60]]))
     player = dk.Player(own)
-    assert [panel.title for panel in player._panels()] == [
+    assert [panel.title for panel in player.view.chart.panels] == [
         "distance to target (px)",
         "confidence: not measured",
     ]
     assert (
-        player.windows.handle.options == (("off", None),)
-        and player.windows.legend.layout.display == "none"
+        player.controls.score_maps.handle.options == (("off", None),)
+        and player.controls.score_maps.legend.layout.display == "none"
     )
-    assert len(dk.Player(stable)._panels()) == 3
+    assert len(dk.Player(stable).view.chart.panels) == 3

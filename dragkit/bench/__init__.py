@@ -1,1 +1,4 @@
-"""Measurements that print what they find: run them with ``python -m dragkit.bench.<name>``."""
+"""Benchmarks: metrics, a runner that can be resumed, tables, and the studies that use them.
+
+``python -m dragkit.bench --help`` lists the studies; dragkit/bench/README.md says what they found.
+"""

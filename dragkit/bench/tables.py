@@ -1,4 +1,4 @@
-"""From results to a table: one row a method and group, every mean with the interval it may lie in.
+"""From results to a table: a row for each method and group, each mean with its interval.
 
 Groups are made by any keys of the results: ``by=("handles",)`` tells drags of one point from drags
 of many. A drag that failed has no value: it is counted in its own column and belongs to no mean.
@@ -23,7 +23,7 @@ UNITS = {
     "start_seconds": "s",
     "psnr": "dB",
 }
-DIGITS = 3  # that a printed number keeps
+DIGITS = 3  # significant digits of a printed number
 
 
 def table(
@@ -34,18 +34,21 @@ def table(
     """How each method did, in the order in which the methods come.
 
     Columns: `pairs` with a value; their `mean`, `low` and `high` (95 % bootstrap interval of the
-    mean) and `median`; `arrived`, the share of handles of which the tracker says so; `steps` and
-    `seconds`, means of the drags that did not fail; `failed`, how many did.
+    mean) and `median`; `arrived`, the fraction of handles of which the tracker says so; `steps`
+    and `seconds`, means of the drags that did not fail; `failed`, how many did.
+
+    Args:
+        results: one per task and method.
+        by: names of the groups; ``("handles",)`` tells drags of one point from drags of many.
+        value: what is averaged.
 
     Raises:
         ValueError: no results, or a `value` or `by` that none of them has; those they have are
             listed.
     """
-    frame = _frame(results, [*by, value])
-    rows = [
-        dict(zip(("method", *by), key)) | _row(group, value) for key, group in _groups(frame, by)
-    ]
-    return _named(rows, by, value)
+    frame = _as_frame(results, [*by, value])
+    rows = {key: _statistics(group, value) for key, group in _groups(frame, by)}
+    return _labelled(rows, by, value)
 
 
 def compare(
@@ -60,73 +63,82 @@ def compare(
     its 95 % bootstrap interval. Both methods are resampled together, task by task, so what makes a
     task hard for both does not widen the interval.
 
+    Args:
+        results: one per task and method.
+        baseline: the method that the others are compared with.
+        by, value: as for :func:`table`.
+
     Raises:
-        ValueError: as :func:`table`, or a `baseline` that is no method of the results.
+        ValueError: as :func:`table`, or a `baseline` that is not a method of the results.
     """
-    frame = _frame(results, [*by, value])
+    frame = _as_frame(results, [*by, value])
     if baseline not in set(frame["method"]):
         raise ValueError(
             f"no method {baseline!r} in these results; they have"
             f" {', '.join(dict.fromkeys(frame['method']))}"
         )
-    base = frame[frame["method"] == baseline].set_index("task")[value]
-    others = _groups(frame[frame["method"] != baseline], by)
-    rows = [
-        dict(zip(("method", *by), key)) | _ratio(group.set_index("task")[value], base)
-        for key, group in others
-    ]
-    return _named(rows, by, value)
+    is_baseline = frame["method"] == baseline
+    base = frame[is_baseline].set_index("task")[value]
+    rows = {
+        key: _ratio(group.set_index("task")[value], base)
+        for key, group in _groups(frame[~is_baseline], by)
+    }
+    return _labelled(rows, by, value)
 
 
 def markdown(frame: pd.DataFrame) -> str:
     """The table for a README: three digits, units in its head."""
-    text = _printed(frame)
-    return text.to_markdown(
-        index=False, disable_numparse=True, colalign=_sides(frame, "left", "right")
-    )
+    sides = _alignment(frame, "left", "right")
+    return _printed(frame).to_markdown(index=False, disable_numparse=True, colalign=sides)
 
 
 def latex(frame: pd.DataFrame) -> str:
     """The table for a paper (needs the LaTeX package booktabs)."""
-    return _printed(frame).to_latex(
-        index=False, escape=True, column_format="".join(_sides(frame, "l", "r"))
-    )
+    sides = "".join(_alignment(frame, "l", "r"))
+    return _printed(frame).to_latex(index=False, escape=True, column_format=sides)
 
 
-def _frame(results: Iterable[Mapping[str, Any]], needed: Sequence[str]) -> pd.DataFrame:
+def _as_frame(results: Iterable[Mapping[str, Any]], needed: Sequence[str]) -> pd.DataFrame:
     frame = pd.DataFrame(list(results))
     if frame.empty:
-        raise ValueError("no results; run some first, or read their file: table(runner.read(out))")
+        raise ValueError(
+            "no results; run some first, or read their file: table(read_results(out))"
+        )
     for name in needed:
         if name not in frame:
             raise ValueError(
                 f"no result has {name!r}; they have {', '.join(map(str, frame.columns))}"
             )
-    if frame.duplicated(["task", "method"]).any():
-        task, method = frame.loc[frame.duplicated(["task", "method"]), ["task", "method"]].iloc[0]
+
+    twice = frame.duplicated(["task", "method"])
+    if twice.any():
+        task, method = frame.loc[twice, ["task", "method"]].iloc[0]
         raise ValueError(f"two results for task {task!r}, method {method!r}; a task counts once")
     return frame
 
 
-def _groups(frame: pd.DataFrame, by: Sequence[str]):
+def _groups(frame: pd.DataFrame, by: Sequence[str]) -> list[tuple[tuple[Any, ...], pd.DataFrame]]:
     """(key, rows) of each method and group: groups in order, within them methods as they come."""
     order = {method: i for i, method in enumerate(dict.fromkeys(frame["method"]))}
-    groups = list(frame.groupby(["method", *by], dropna=False))
-    return sorted(groups, key=lambda group: (*group[0][1:], order[group[0][0]]))
+
+    def position(item: tuple[tuple[Any, ...], pd.DataFrame]) -> tuple[Any, ...]:
+        method, *group = item[0]
+        return *group, order[method]
+
+    return sorted(frame.groupby(["method", *by], dropna=False), key=position)
 
 
-def _row(group: pd.DataFrame, value: str) -> dict[str, Any]:
-    values, ended = group[value].dropna(), group[group["error"].isna()]
+def _statistics(group: pd.DataFrame, value: str) -> dict[str, Any]:
+    values = group[value].dropna()
+    ended = group[group["error"].isna()]
     low, high = bootstrap(values)
-    row = {
+    return {
         "pairs": len(values),
         "mean": values.mean(),
         "low": low,
         "high": high,
         "median": values.median(),
-    }
-    row |= {"arrived": group["arrived"].sum() / group["handles"].sum()}
-    return row | {
+        "arrived": group["arrived"].sum() / group["handles"].sum(),
         "steps": ended["steps"].mean(),
         "seconds": ended["seconds"].mean(),
         "failed": len(group) - len(ended),
@@ -148,42 +160,50 @@ def _ratio(values: pd.Series, base: pd.Series) -> dict[str, Any]:
     }
 
 
-def _named(rows: list[dict[str, Any]], by: Sequence[str], value: str) -> pd.DataFrame:
+def _labelled(
+    rows: Mapping[tuple[Any, ...], Mapping[str, Any]], by: Sequence[str], value: str
+) -> pd.DataFrame:
     """Rows under their method and group; the columns' name says what was measured."""
-    frame = pd.DataFrame(rows).set_index(["method", *by])
-    return frame.rename_axis(columns=value)
+    names = ["method", *by]
+    frame = pd.DataFrame([{**dict(zip(names, key)), **row} for key, row in rows.items()])
+    return frame.set_index(names).rename_axis(columns=value)
 
 
 def _printed(frame: pd.DataFrame) -> pd.DataFrame:
     """All as text: rounded, with units."""
     text = frame.reset_index().map(_number)
-    # a ratio has no unit
-    like_value = ("mean", "low", "high", "median") if "mean" in frame else ()
-    return text.set_axis(
-        [_head(str(name), frame.columns.name, name in like_value) for name in text], axis=1
-    )
+    value = frame.columns.name
+    # these have the unit of what was measured; a ratio has none
+    measured = ("mean", "low", "high", "median") if "mean" in frame else ()
+    heads = [_head(str(name), value, name in measured) for name in text]
+    return text.set_axis(heads, axis=1)
 
 
-def _head(column: str, value: str, like_value: bool) -> str:
+def _head(column: str, value: str, measured: bool) -> str:
     """A column's name and unit, ``low [px]``; the first one says what was measured."""
-    name = f"{value} {column}" if column in ("mean", "ratio") else column
-    unit = UNITS.get(value if like_value else column)
-    return name.replace("_", " ") + (f" [{unit}]" if unit else "")
+    name = column
+    if column in ("mean", "ratio"):
+        name = f"{value} {column}"
+    name = name.replace("_", " ")
+    unit = UNITS.get(value if measured else column)
+    return name if unit is None else f"{name} [{unit}]"
 
 
 def _number(value: Any) -> str:
     """Three digits, never as a power of ten: 1234.5 → 1234, 0.01234 → 0.0123; not measured → –."""
     if not isinstance(value, float):
         return str(value)
-    if not math.isfinite(value):
-        return "–" if math.isnan(value) else str(value)
-    decimals = DIGITS - 1 - math.floor(math.log10(abs(value))) if value else DIGITS - 1
+    if math.isnan(value):
+        return "–"
+    if math.isinf(value):
+        return str(value)
+    decimals = DIGITS - 1
+    if value:
+        decimals -= math.floor(math.log10(abs(value)))
     return f"{value:.{max(0, decimals)}f}"
 
 
-def _sides(frame: pd.DataFrame, words: str, numbers: str) -> list[str]:
+def _alignment(frame: pd.DataFrame, words: str, numbers: str) -> list[str]:
     """How each printed column is aligned: words at the left, numbers at the right."""
-    return [
-        numbers if pd.api.types.is_numeric_dtype(dtype) else words
-        for dtype in frame.reset_index().dtypes
-    ]
+    is_number = map(pd.api.types.is_numeric_dtype, frame.reset_index().dtypes)
+    return [numbers if number else words for number in is_number]

@@ -1,7 +1,7 @@
-"""Answers to the course's exercises are checked here: ``check.sample(sample)`` draws the target
-beside yours and names the mistake.
+"""The checks of the course's exercises: ``check.sample(sample)``.
 
-Each is a question that says what it asks: ``check.sample?``
+Each draws the target beside your answer and names the mistake. Each is a question that says what
+it asks: ``check.sample?``
 """
 
 from .lesson01_points import cell as cell
@@ -18,17 +18,17 @@ from .lesson05_loop import drag as drag
 from .lesson05_patience import patient as patient
 from .lesson06_masking import hold as hold
 from .lesson06_masking import to_cells as to_cells
+from .lesson07_scene import fool as fool
 from .lesson07_truth import errors as errors
-from .lesson07_truth import fool as fool
 from .lesson08_learning import gradient_step as gradient_step
 from .lesson08_learning import label as label
 from .lesson08_learning import ridge as ridge
-from .lesson09_trust import gate as gate
+from .lesson09_gate import gate as gate
 from .lesson09_trust import reference as reference
 from .lesson09_trust import threshold as threshold
-from .lesson10_line_search import case as case
-from .lesson10_line_search import follow as follow
+from .lesson10_flow import follow as follow
 from .lesson10_line_search import blend_weight as blend_weight
+from .lesson10_line_search import case as case
 from .lesson11_diffusion import ddim_step as ddim_step
 from .lesson11_diffusion import predicted as predicted
 from .lesson12_measuring import interval as interval

@@ -1,5 +1,6 @@
-"""What is seen of a student's function while it runs: what it raises, which functions it calls,
-which arguments it changes.
+"""What is seen of a student's function while it runs.
+
+What it raises, which functions it calls, and which of its arguments it changes.
 """
 
 from __future__ import annotations
@@ -7,15 +8,16 @@ from __future__ import annotations
 import inspect
 import sys
 import traceback
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from copy import deepcopy
+from types import FrameType
 from typing import Any
 
 import numpy as np
 from torch import Tensor
 
-Answer = Callable[..., Any]
+from .mistakes import Answer
 
 
 class Unanswered(Exception):
@@ -23,91 +25,96 @@ class Unanswered(Exception):
 
 
 def noting(function: Answer, changed: list[str]) -> Answer:
-    """The same function; the names of arguments that it changes in place are put into `changed`.
-    Raises Unanswered where it returns nothing.
+    """The same function, which reports the arguments that it changes in place.
+
+    Their names are appended to `changed`. It raises Unanswered if it returns nothing.
     """
 
     def noted(*passed: Any) -> Any:
         before = copied(passed)
-        if (value := function(*passed)) is None:
+        value = function(*passed)
+        if value is None:
             raise Unanswered
-        changed.extend(
-            name
-            for name, old, now in zip(_names(function, len(passed)), before, copied(passed))
-            if not alike(old, now)
-        )
+        names = _names(function, len(passed))
+        for name, old, now in zip(names, before, copied(passed), strict=True):
+            if not alike(old, now):
+                changed.append(name)
         return value
 
     return noted
 
 
 def copied(value: Any, depth: int = 5) -> Any:
-    """A copy that later changes do not reach; of what cannot be copied, nothing."""
+    """A copy that later changes do not reach; None for what cannot be copied."""
     if isinstance(value, Tensor):
         return value.detach().cpu().double().numpy().copy()
     if isinstance(value, np.ndarray | int | float | str):
         return deepcopy(value)
-    if isinstance(value, list | tuple) and depth:
-        return [copied(v, depth - 1) for v in value]
-    if (isinstance(value, dict) or hasattr(value, "__dict__")) and depth:
-        return {
-            name: copied(v, depth - 1)
-            for name, v in (value if isinstance(value, dict) else vars(value)).items()
-        }
+    if depth == 0:
+        return None
+    if isinstance(value, list | tuple):
+        return [copied(part, depth - 1) for part in value]
+    if isinstance(value, dict) or hasattr(value, "__dict__"):
+        parts = value if isinstance(value, dict) else vars(value)
+        return {name: copied(part, depth - 1) for name, part in parts.items()}
     return None
 
 
 def alike(a: Any, b: Any) -> bool:
-    """Whether two copies are the same; NaN is NaN. An object may know more than before: what it
-    made when asked, and kept.
+    """Whether copy b is the same as the earlier copy a; NaN equals NaN.
+
+    An object may know more than before: what it made when asked, and cached.
     """
     if type(a) is not type(b):
         return False
     if isinstance(a, np.ndarray | float):
         return np.array_equal(a, b, equal_nan=True)
-    if isinstance(a, list | dict):
-        pairs = zip(a, b) if isinstance(a, list) else ((v, b.get(name)) for name, v in a.items())
-        return len(a) <= len(b) and all(alike(x, y) for x, y in pairs)
-    return a == b
+    if isinstance(a, list):
+        return len(a) <= len(b) and all(map(alike, a, b))
+    if isinstance(a, dict):
+        return all(name in b and alike(part, b[name]) for name, part in a.items())
+    return bool(a == b)
 
 
 def _names(function: Answer, count: int) -> list[str]:
     """What a function calls its arguments."""
-    try:
-        named = [
-            p.name
-            for p in inspect.signature(function).parameters.values()
-            if p.kind is not p.VAR_POSITIONAL
-        ]
-    except (TypeError, ValueError):
-        named = []
+    named: list[str] = []
+    with suppress(TypeError, ValueError):  # a function written in C may not say
+        parameters = inspect.signature(function).parameters.values()
+        named = [p.name for p in parameters if p.kind is not p.VAR_POSITIONAL]
     return named[:count] + [f"argument {k + 1}" for k in range(len(named), count)]
 
 
 def raised(error: Exception, function: Answer) -> str:
     """What a student's function raised, and in which of its lines."""
+    where = ""
     code = getattr(function, "__code__", None)
-    lines = [
-        line for frame, line in traceback.walk_tb(error.__traceback__) if frame.f_code is code
-    ]
-    where = f" in line {lines[-1] - code.co_firstlineno + 1} of the function" if lines else ""
+    if code is not None:
+        frames = traceback.walk_tb(error.__traceback__)
+        lines = [line for frame, line in frames if frame.f_code is code]
+        if lines:
+            where = f" in line {lines[-1] - code.co_firstlineno + 1} of the function"
     return f"It raises {type(error).__name__}{where}: {error}"
 
 
 @contextmanager
 def watched(codes: Mapping[Any, str], called: set[str]) -> Iterator[None]:
-    """Note in `called` which functions run meanwhile, by their code; those that are written in C
-    have none, and are named by themselves.
+    """Note which functions run meanwhile: their names are added to `called`.
+
+    Functions are known by their code; those that are written in C have none, and are known by
+    themselves.
+
+    Args:
+        codes: code or function → name.
+        called: the names of those that ran.
     """
 
-    def note(frame, event: str, function: Any) -> None:
-        running = (
-            frame.f_code
-            if event == "call"
-            else function
-            if event == "c_call" and type(function) is type(len)
-            else None
-        )
+    def note(frame: FrameType, event: str, function: Any) -> None:
+        running: Any = None
+        if event == "call":
+            running = frame.f_code
+        elif event == "c_call" and type(function) is type(len):
+            running = function
         if running in codes:
             called.add(codes[running])
 

@@ -1,10 +1,6 @@
-"""Lesson 1: from pixels to cells, reading a map between its cells, and cutting a patch
-out of it.
-"""
+"""Lesson 1: from pixels to cells, reading a map between its cells, and cutting out a patch."""
 
 from __future__ import annotations
-
-import math
 
 import torch
 from matplotlib.axes import Axes
@@ -14,107 +10,186 @@ from torch.nn import functional as F
 
 from ..geometry import sample as package_sample
 from ..plot.figures import ORANGE
+from .cases import Case, Cases, chance, integer, uniform
 from .drawings import bars_of, heat
 from .exercise import Exercise
+from .mistakes import mistakes_of
 
 
 def _sample(features: Tensor, x: float, y: float) -> Tensor:
-    i, j = int(y), int(x)
-    b, a = y - i, x - j
-    top = (1 - a) * features[:, i, j] + a * features[:, i, j + 1]
-    low = (1 - a) * features[:, i + 1, j] + a * features[:, i + 1, j + 1]
-    return (1 - b) * top + b * low
+    row = int(y)
+    column = int(x)
+    a = x - column
+    b = y - row
+
+    upper_left = features[:, row, column]
+    upper_right = features[:, row, column + 1]
+    lower_left = features[:, row + 1, column]
+    lower_right = features[:, row + 1, column + 1]
+
+    upper = (1 - a) * upper_left + a * upper_right
+    lower = (1 - a) * lower_left + a * lower_right
+    return (1 - b) * upper + b * lower
 
 
-def _points() -> list[tuple[Tensor, float, float]]:
-    """Maps (3 6 9), not square, and places between their cells; the first is no case of luck."""
-    generator = torch.Generator().manual_seed(1)
-    maps = torch.rand(12, 3, 6, 9, generator=generator)
-    # half a cell to either side is still on the map
-    places = 0.6 + 3.7 * torch.rand(12, 2, generator=generator)
-    return [(features, x, y) for features, (x, y) in zip(maps, places.tolist())]
+def _draw_place(random: torch.Generator) -> Case:
+    """A map that is seldom square, and a place between its cells.
+
+    One cell beside it, and with x and y swapped, it is still on the map: such mistakes are seen,
+    not raised.
+    """
+    height = integer(random, 6, 9)
+    width = integer(random, 6, 9)
+    features = torch.randn(3, height, width, generator=random)
+    last = min(height, width) - 1
+    x, y = uniform(random, 0.6, last - 1.6, 2).tolist()
+    if chance(random, 0.2):
+        x = round(x)
+    if chance(random, 0.2):
+        y = round(y)
+    return features, float(x), float(y)
 
 
-def _near(features: Tensor, x: float, y: float) -> Tensor:
-    return features[:, round(y), round(x)]
+def _properties_of_place(case: Case) -> dict[str, bool]:
+    features, x, y = case
+    height, width = features.shape[1:]
+    return {
+        "the map is wider than high": height < width,
+        "the map is higher than wide": width < height,
+        "x is nearer to the next column, y to its own row": x % 1 > 0.6 and 0 < y % 1 < 0.4,
+        "x is nearer to its own column, y to the next row": 0 < x % 1 < 0.4 and y % 1 > 0.6,
+        "x is the centre of a column": x % 1 == 0 != y % 1,
+        "y is the centre of a row": y % 1 == 0 != x % 1,
+    }
 
+
+def _place_in_words(case: Case) -> str:
+    return f"x = {case[1]:.2f}, y = {case[2]:.2f}"
+
+
+ROW = "row = int(y)"
+RIGHT_SHARE = "a = x - column"
+LOWER_SHARE = "b = y - row"
+BLEND = "return (1 - b) * upper + b * lower"
 
 sample = Exercise(
     "sample",
     "sample(features, x, y): features (c h w) read at the point (x, y), bilinear between the four"
     " cells around it; returns (c).",
     _sample,
-    _points,
-    {
-        "x and y are swapped: a map is indexed [row, column], which is [y, x].": (
-            lambda f, x, y: _sample(f, y, x)
-        ),
-        "That is the nearest cell alone; blend the four around the point.": _near,
-        "That is the nearest cell alone, and at (y, x): a map is indexed [row, column]; blend the four around the point.": lambda f, x, y: (
-            _near(f, y, x)
-        ),
-        "That is one cell alone (both numbers rounded down), at (y, x): a map is indexed [row, column]; blend four.": lambda f, x, y: (
-            f[:, int(x), int(y)]
-        ),
-        "That is the cell at the upper left alone (both numbers rounded down); blend four.": (
-            lambda f, x, y: f[:, int(y), int(x)]
-        ),
-        "The weights are turned around: the nearer cell counts more.": lambda f, x, y: _sample(
-            f, 2 * int(x) + 1 - x, 2 * int(y) + 1 - y
-        ),
-        "a and b are swapped, or the cells beside and below are: a goes with x and the next column, b with y and the next row.": lambda f, x, y: (
-            _sample(f, int(x) + y - int(y), int(y) + x - int(x))
-        ),
-        "That is the plain mean of the four cells; the nearer one counts more.": (
-            lambda f, x, y: _sample(f, int(x) + 0.5, int(y) + 0.5)
-        ),
-        "That blends along x alone; the row below has its share, too.": lambda f, x, y: _sample(
-            f, x, int(y)
-        ),
-        "That blends along y alone; the column beside has its share, too.": (
-            lambda f, x, y: _sample(f, int(x), y)
-        ),
-        "The weights along x are turned around: the nearer column counts more.": (
-            lambda f, x, y: _sample(f, 2 * int(x) + 1 - x, y)
-        ),
-        "The weights along y are turned around: the nearer row counts more.": (
-            lambda f, x, y: _sample(f, x, 2 * int(y) + 1 - y)
-        ),
-        "It reads half a cell too far up and left: here cell centres lie at whole numbers.": (
-            lambda f, x, y: _sample(f, x - 0.5, y - 0.5)
-        ),
-        "It reads half a cell too far down and right: here cell centres lie at whole numbers.": (
-            lambda f, x, y: _sample(f, x + 0.5, y + 0.5)
-        ),
-    },
+    Cases(_draw_place, _properties_of_place, count=12),
+    mistakes_of(
+        _sample,
+        {
+            "x and y are swapped: a map is indexed [row, column], which is [y, x].": (
+                ROW,
+                f"x, y = y, x\n{ROW}",
+            ),
+            "That is the nearest cell alone; blend the four around the point.": (
+                BLEND,
+                "return features[:, round(y), round(x)]",
+            ),
+            "That is the nearest cell alone, and at (y, x): a map is indexed [row, column]; blend"
+            " the four around the point.": (BLEND, "return features[:, round(x), round(y)]"),
+            "That is one cell alone (both numbers rounded down), at (y, x): a map is indexed"
+            " [row, column]; blend four.": (BLEND, "return features[:, column, row]"),
+            "That is the cell at the upper left alone (both numbers rounded down); blend four.": (
+                BLEND,
+                "return upper_left",
+            ),
+            "The weights are reversed: the nearer cell counts more.": (
+                (RIGHT_SHARE, "a = 1 - (x - column)"),
+                (LOWER_SHARE, "b = 1 - (y - row)"),
+            ),
+            "a and b are swapped, or the cells to the right and below are: a goes with x and the"
+            " next column, b with y and the next row.": (
+                (RIGHT_SHARE, "a = y - row"),
+                (LOWER_SHARE, "b = x - column"),
+            ),
+            "That is the plain mean of the four cells; the nearer one counts more.": (
+                BLEND,
+                "return (upper_left + upper_right + lower_left + lower_right) / 4",
+            ),
+            "That blends along x alone; the row below counts, too.": (BLEND, "return upper"),
+            "That blends along y alone; the next column counts, too.": (
+                BLEND,
+                "return (1 - b) * upper_left + b * lower_left",
+            ),
+            "The weights along x are reversed: the nearer column counts more.": (
+                RIGHT_SHARE,
+                "a = 1 - (x - column)",
+            ),
+            "The weights along y are reversed: the nearer row counts more.": (
+                LOWER_SHARE,
+                "b = 1 - (y - row)",
+            ),
+            "It reads half a cell too far up and left: here cell centres lie at whole numbers.": (
+                ROW,
+                f"x, y = x - 0.5, y - 0.5\n{ROW}",
+            ),
+            "It reads half a cell too far down and right: here cell centres lie at whole"
+            " numbers.": (ROW, f"x, y = x + 0.5, y + 0.5\n{ROW}"),
+        },
+    ),
     draw=bars_of("channel", "value"),
     forbidden=(package_sample, F.grid_sample, torch.grid_sampler),
-    told=lambda case: f"x = {case[1]:.2f}, y = {case[2]:.2f}",
+    told=_place_in_words,
 )
 
 
 def _cell(x: float, width: int, cells: int) -> float:
-    return (x + 0.5) * cells / width - 0.5
+    from_the_edge = x + 0.5
+    in_cells = from_the_edge * cells / width
+    return in_cells - 0.5
 
 
-def _two_grids(axes: Axes, case: tuple, value: float) -> None:
-    """Pixel x in a row of pixels (dot), and its place on the row of cells below (ring): they lie
-    above each other.
+def _draw_pixel(random: torch.Generator) -> Case:
+    """A pixel, whole or not, of an image with up to four pixels for each cell of its map."""
+    cells = integer(random, 8, 64)
+    width = integer(random, 1, 4) * cells
+    if chance(random, 0.2):
+        width += integer(random, 1, cells)
+    x = round(float(uniform(random, 0, width - 1, 1)), 2)
+    if chance(random, 0.5):
+        x = integer(random, 0, 3)
+    return x, width, cells
+
+
+def _properties_of_pixel(case: Case) -> dict[str, bool]:
+    x, width, cells = case
+    return {
+        "the pixel is the first": x == 0,
+        "it is between two pixels": x % 1 > 0,
+        "it lies before the centre of cell 0": (x + 0.5) * cells / width < 0.4,
+        "a cell is a pixel": width == cells,
+        "a cell is two pixels and a fraction wide": width > 2 * cells and width % cells > 0,
+    }
+
+
+def _draw_grids(axes: Axes, case: Case, value: float) -> None:
+    """Pixel x in a row of pixels (dot), and its place on the row of cells below (ring).
+
+    The right place lies below its pixel.
     """
     x, width, cells = case
-    size, around = width / cells, range(max(int(x) - 3, 0), int(x) + 5)
-    for k in around:
+    size = width / cells
+    first = max(int(x) - 3, 0)
+    last = int(x) + 4
+
+    for k in range(first, last + 1):
         axes.add_patch(Rectangle((k, 1), 1, 1, fc="white", ec="0.5"))
-        axes.text(k + 0.5, 1.75, k, ha="center", va="center", fontsize=8)
-    for k in range(int(around[0] / size), int(around[-1] / size) + 1):
+        axes.text(k + 0.5, 1.75, str(k), ha="center", va="center", fontsize=8)
+    for k in range(int(first / size), int(last / size) + 1):
         axes.add_patch(Rectangle((k * size, 0), size, 1, fc="0.92", ec="0.5"))
-        axes.text((k + 0.5) * size, 0.25, k, ha="center", va="center", fontsize=8, clip_on=True)
+        middle = (k + 0.5) * size
+        axes.text(middle, 0.25, str(k), ha="center", va="center", fontsize=8, clip_on=True)
+
     place = (float(value) + 0.5) * size
     axes.plot([x + 0.5, place], [1.4, 0.6], "-", color=ORANGE)
     axes.plot([x + 0.5], [1.4], "o", color=ORANGE)
     axes.plot([place], [0.6], "o", ms=9, mfc="none", mec=ORANGE, mew=2)
     axes.set(
-        xlim=(around[0] - 0.5, around[-1] + 1.5),
+        xlim=(first - 0.5, last + 1.5),
         ylim=(0, 2),
         yticks=(0.5, 1.5),
         yticklabels=("cells", "pixels"),
@@ -123,90 +198,142 @@ def _two_grids(axes: Axes, case: tuple, value: float) -> None:
     )
 
 
+def _pixel_in_words(case: Case) -> str:
+    x, width, cells = case
+    return f"x = {x:g}, width = {width}, cells = {cells}"
+
+
+FROM_THE_EDGE = "from_the_edge = x + 0.5"
+IN_CELLS = "in_cells = from_the_edge * cells / width"
+FROM_CELL_0 = "return in_cells - 0.5"
+
 cell = Exercise(
     "cell",
     "cell(x, width, cells): where pixel x of an image `width` px wide lies on a map of `cells`"
     " cells that covers the same image; whole numbers are centres.",
     _cell,
-    lambda: [
-        (x, width, cells)
-        for width, cells in ((128, 64), (512, 128), (60, 20), (32, 32))
-        for x in (0, 1, 7.25, 19.5, 31)
-    ],
-    {
-        "The halves are missing: pixel 0's centre lies half a pixel inside the image, cell 0's half a cell.": (
-            lambda x, w, c: x * c / w
-        ),
-        "The pixel's half is missing: from the image's left edge to the centre of pixel x it is x + 1/2.": (
-            lambda x, w, c: x * c / w - 0.5
-        ),
-        "The half cell is not taken off again: cell 0's centre is at 0, not at 1/2.": (
-            lambda x, w, c: (x + 0.5) * c / w
-        ),
-        "That maps the first centre to the first and the last to the last (align_corners); a map covers the image from edge to edge.": (
-            lambda x, w, c: x * (c - 1) / (w - 1)
-        ),
-        "The scale is upside down: an image has more pixels than its map has cells.": (
-            lambda x, w, c: (x + 0.5) * w / c - 0.5
-        ),
-        "Both halves have the wrong sign: + 1/2 before the scale, - 1/2 after it.": (
-            lambda x, w, c: (x - 0.5) * c / w + 0.5
-        ),
-        "The scale is upside down, and the halves are missing: (x + 1/2) cells / width - 1/2.": (
-            lambda x, w, c: x * w / c
-        ),
-        "Do not round: places lie between the cells, too.": lambda x, w, c: round(_cell(x, w, c)),
-        "Do not round down (floor): places lie between the cells, too.": (
-            lambda x, w, c: math.floor(_cell(x, w, c))
-        ),
-        "Do not cut off the decimals (int, //): places lie between the cells, too.": (
-            lambda x, w, c: int(_cell(x, w, c))
-        ),
-    },
-    draw=_two_grids,
-    told=lambda case: "x = {:g}, width = {}, cells = {}".format(*case),
+    Cases(_draw_pixel, _properties_of_pixel, count=16, seed=6),
+    mistakes_of(
+        _cell,
+        {
+            "The halves are missing: pixel 0's centre lies half a pixel inside the image, cell 0's"
+            " half a cell.": (FROM_CELL_0, "return x * cells / width"),
+            "The pixel's half is missing: from the image's left edge to the centre of pixel x it"
+            " is x + 1/2.": (FROM_THE_EDGE, "from_the_edge = x"),
+            "The half cell is not taken off again: cell 0's centre is at 0, not at 1/2.": (
+                FROM_CELL_0,
+                "return in_cells",
+            ),
+            "That maps the first centre to the first and the last to the last (align_corners); a"
+            " map covers the image from edge to edge.": (
+                FROM_CELL_0,
+                "return x * (cells - 1) / (width - 1)",
+            ),
+            "The scale is upside down: an image has more pixels than its map has cells.": (
+                IN_CELLS,
+                "in_cells = from_the_edge * width / cells",
+            ),
+            "Both halves have the wrong sign: + 1/2 before the scale, - 1/2 after it.": (
+                (FROM_THE_EDGE, "from_the_edge = x - 0.5"),
+                (FROM_CELL_0, "return in_cells + 0.5"),
+            ),
+            "The scale is upside down, and the halves are missing: (x + 1/2) cells / width - 1/2."
+            "": (FROM_CELL_0, "return x * width / cells"),
+            "Do not round the scale: a cell may be 2.5 pixels wide.": (
+                IN_CELLS,
+                "in_cells = from_the_edge / (width // cells)",
+            ),
+            "Do not round: places lie between the cells, too.": (
+                FROM_CELL_0,
+                "return round(in_cells - 0.5)",
+            ),
+            "Do not round down (floor): places lie between the cells, too.": (
+                FROM_CELL_0,
+                "return (in_cells - 0.5) // 1",
+            ),
+            "Do not cut off the decimals (int, //): places lie between the cells, too.": (
+                FROM_CELL_0,
+                "return int(in_cells - 0.5)",
+            ),
+        },
+    ),
+    draw=_draw_grids,
+    told=_pixel_in_words,
 )
 
 
 def _patch(features: Tensor, point: tuple[int, int], radius: int) -> Tensor:
     x, y = point
-    return features[:, y - radius : y + radius + 1, x - radius : x + radius + 1]
+    rows = slice(y - radius, y + radius + 1)
+    columns = slice(x - radius, x + radius + 1)
+    return features[:, rows, columns]
 
 
-def _corners() -> list[tuple[Tensor, tuple[int, int], int]]:
-    """Maps (2 20 30), and points that fit in either order, so that a swap is seen and
-    not raised.
-    """
-    generator = torch.Generator().manual_seed(2)
-    maps = torch.rand(8, 2, 20, 30, generator=generator)
-    return [(features, (5 + k, 14 - k), 2 + k % 3) for k, features in enumerate(maps)]
+def _draw_point(random: torch.Generator) -> Case:
+    """A map and a point whose patch is inside in either order: a swap is seen, not raised."""
+    height = integer(random, 16, 30)
+    width = integer(random, 16, 30)
+    features = torch.randn(2, height, width, generator=random)
+    radius = integer(random, 1, 4)
+    last = min(height, width) - 1 - 2 * radius
+    return features, (integer(random, radius, last), integer(random, radius, last)), radius
 
+
+def _properties_of_point(case: Case) -> dict[str, bool]:
+    _, (x, y), radius = case
+    return {
+        "the point is right of the diagonal": x > y + 2,
+        "the point is left of it": x < y - 2,
+        "the patch begins at the map's border": min(x, y) == radius,
+        "the radius is 1": radius == 1,
+    }
+
+
+def _draw_channel(axes: Axes, case: Case, value: Tensor) -> None:
+    heat(axes, case, value[0])
+
+
+POINT = "x, y = point"
+ROWS = "rows = slice(y - radius, y + radius + 1)"
+COLUMNS = "columns = slice(x - radius, x + radius + 1)"
+CUT = "return features[:, rows, columns]"
 
 patch = Exercise(
     "patch",
     "patch(features, point, radius): the square (c k k), k = 2 radius + 1, of features (c h w)"
     " around point = (x, y), whole numbers.",
     _patch,
-    _corners,
-    {
-        "x and y are swapped: the second index of a map is the row, y.": lambda f, p, r: _patch(
-            f, p[::-1], r
-        ),
-        "It is cut in the right place and then turned: rows are y, columns x.": (
-            lambda f, p, r: _patch(f, p, r).transpose(1, 2)
-        ),
-        "It is one too small: a slice ends before its last number.": lambda f, p, r: _patch(
-            f, p, r
-        )[:, :-1, :-1],
-        "x and y are swapped twice, in the slices and by turning the result; cut f[:, y, x] and turn nothing.": (
-            lambda f, p, r: _patch(f, p[::-1], r).transpose(1, 2)
-        ),
-        "x and y are swapped, and it is one too small: f[:, y, x], and a slice ends before its last number.": lambda f, p, r: (
-            _patch(f, p[::-1], r)[:, :-1, :-1]
-        ),
-        "It begins at the point; the point belongs into its middle.": lambda f, p, r: _patch(
-            f, (p[0] + r, p[1] + r), r
-        ),
-    },
-    draw=lambda axes, case, value: heat(axes, case, value[0]),
+    Cases(_draw_point, _properties_of_point),
+    mistakes_of(
+        _patch,
+        {
+            "x and y are swapped: the second index of a map is the row, y.": (
+                POINT,
+                "y, x = point",
+            ),
+            "It is cut in the right place and then transposed: rows are y, columns x.": (
+                CUT,
+                "return features[:, rows, columns].transpose(1, 2)",
+            ),
+            "It is one too small: a slice ends before its last number.": (
+                (ROWS, "rows = slice(y - radius, y + radius)"),
+                (COLUMNS, "columns = slice(x - radius, x + radius)"),
+            ),
+            "x and y are swapped twice, in the slices and by transposing the result; cut"
+            " f[:, y, x] and transpose nothing.": (
+                CUT,
+                "return features[:, columns, rows].transpose(1, 2)",
+            ),
+            "x and y are swapped, and it is one too small: f[:, y, x], and a slice ends before its"
+            " last number.": (
+                (ROWS, "rows = slice(x - radius, x + radius)"),
+                (COLUMNS, "columns = slice(y - radius, y + radius)"),
+            ),
+            "It begins at the point; the point belongs in its middle.": (
+                (ROWS, "rows = slice(y, y + 2 * radius + 1)"),
+                (COLUMNS, "columns = slice(x, x + 2 * radius + 1)"),
+            ),
+        },
+    ),
+    draw=_draw_channel,
 )

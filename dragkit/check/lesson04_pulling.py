@@ -1,7 +1,8 @@
-"""Lesson 4: the direction of a pull, and the shifted-patch loss with its stop-gradient."""
+"""Lesson 4: the direction of a pull, and motion supervision with its stop-gradient."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import torch
@@ -10,171 +11,243 @@ from torch import Tensor
 
 from ..geometry import disc, sample
 from ..plot.figures import ORANGE
+from .cases import Case, Cases, chance, integer, uniform
+from .comparison import Values
 from .drawings import heat
-from .exercise import Exercise, Values
+from .exercise import Exercise
+from .mistakes import Answer, mistakes_of
 
 Read = Callable[[Tensor, Tensor], Tensor]  # features (c h w), points (q 2) in cells → (q c)
 
 
 def _direction(point: Tensor, target: Tensor) -> Tensor:
-    way = target - point
-    return way / way.norm().clamp_min(1e-8)
+    displacement = target - point
+    length = displacement.norm()
+    return displacement / length.clamp_min(1e-8)
 
 
-def _pairs() -> list[tuple[Tensor, Tensor]]:
-    """Ways of many lengths, straight across, straight down, and none at all."""
-    generator = torch.Generator().manual_seed(6)
-    ways = torch.tensor([20.0] * 7 + [0.3] * 3)[:, None] * torch.randn(10, 2, generator=generator)
-    point = torch.tensor([30.0, 50.0])
-    straight = torch.tensor([[9.0, 0], [0, -9], [-0.5, 0]])
-    return [(point, point + way) for way in (*ways, *straight, torch.zeros(2))]
+def _draw_points(random: torch.Generator) -> Case:
+    """A point and its target: far away, closer than a pixel, on one row or column, or the same."""
+    point = uniform(random, 0, 100, 2)
+    displacement = uniform(random, -40, 40, 2)
+    if chance(random, 0.3):
+        displacement = 0.01 * displacement
+    if chance(random, 0.3):
+        displacement[integer(random, 0, 1)] = 0
+    if chance(random, 0.1):
+        displacement = torch.zeros(2)
+    return point, point + displacement
 
 
-def _arrow(axes: Axes, case: tuple, value: Tensor) -> None:
-    axes.plot([0, float(value[0])], [0, float(value[1])], "-o", color=ORANGE, markevery=[1])
-    reach = 1.3 * max(1, *(abs(float(v)) for v in value))
+def _properties_of_points(case: Case) -> dict[str, bool]:
+    x, y = (case[1] - case[0]).tolist()
+    distance = math.hypot(x, y)
+    return {
+        "the target is lower and to the left": x < -1 < 1 < y,
+        "they are on one row": y == 0 != x,
+        "they are on one column": x == 0 != y,
+        "they are closer than a pixel": 0 < distance < 0.8,
+        "they are the same": distance == 0,
+    }
+
+
+def _arrow(axes: Axes, case: Case, value: Tensor) -> None:
+    x, y = float(value[0]), float(value[1])
+    reach = 1.3 * max(1, abs(x), abs(y))
+    axes.plot([0, x], [0, y], "-o", color=ORANGE, markevery=[1])
     axes.set(
         xlabel="x", ylabel="y (down)", xlim=(-reach, reach), ylim=(reach, -reach), aspect="equal"
     )
 
 
+def _in_words(case: Case) -> str:
+    point, target = (f"({x:.1f}, {y:.1f})" for x, y in (place.tolist() for place in case))
+    return f"point {point}, target {target}"
+
+
+LENGTH = "length = displacement.norm()"
+RETURN = "return displacement / length.clamp_min(1e-8)"
+
 direction = Exercise(
     "direction",
-    "direction(point, target): the unit vector (2) from the point to the target; zeros where they"
-    " are the same.",
+    "direction(point, target): the unit vector (2) from the point to the target; zeros if they are"
+    " the same.",
     _direction,
-    _pairs,
-    {
-        "It is not of length 1: divide by its length.": lambda p, t: t - p,
-        "Only a point equal to the target in x and in y is there already (all, not any).": (
-            lambda p, t: _direction(p, t) * (p != t).all()
-        ),
-        "It is divided by the square of its length; the root is missing.": (
-            lambda p, t: (t - p) / (t - p).square().sum().clamp_min(1e-8)
-        ),
-        "That is the larger of |x| and |y|; a unit vector has the L2 length 1.": (
-            lambda p, t: (t - p) / (t - p).abs().max().clamp_min(1e-8)
-        ),
-        "Those are signs alone; a unit vector points straight to the target.": (
-            lambda p, t: (t - p).sign()
-        ),
-        "That is an angle; a direction is a vector (x, y) of length 1.": lambda p, t: torch.atan2(
-            *(t - p).flip(0)
-        ),
-        "It points away from the target.": lambda p, t: _direction(t, p),
-        "x and y are swapped.": lambda p, t: _direction(p, t).flip(0),
-        "Nearer than 1 px it is shorter than 1: only a length of 0 needs a guard.": (
-            lambda p, t: (t - p) / (t - p).norm().clamp_min(1)
-        ),
-        "Nearer than 1 px there is a direction, too: zeros only where point and target are the same.": lambda p, t: (
-            _direction(p, t) * ((t - p).norm() >= 1)
-        ),
-        "At the target there is no direction, and 0/0 is no number: guard the division.": (
-            lambda p, t: (t - p) / (t - p).norm()
-        ),
-        "That is the L1 length, |x| + |y|; a unit vector has the L2 length 1.": (
-            lambda p, t: (t - p) / (t - p).abs().sum().clamp_min(1e-8)
-        ),
-    },
-    draw=_arrow,
-    told=lambda case: "point ({:.1f}, {:.1f}), target ({:.1f}, {:.1f})".format(
-        *case[0].tolist(), *case[1].tolist()
+    Cases(
+        _draw_points,
+        _properties_of_points,
     ),
+    mistakes_of(
+        _direction,
+        {
+            "It is not of length 1: divide by its length.": (RETURN, "return displacement"),
+            "Only a point that equals the target in x and in y is there already (all, not any).": (
+                RETURN,
+                "return displacement / length.clamp_min(1e-8) * (point != target).all()",
+            ),
+            "It is divided by the square of its length; the root is missing.": (
+                LENGTH,
+                "length = displacement.square().sum()",
+            ),
+            "That is the larger of |x| and |y|; a unit vector has the L2 length 1.": (
+                LENGTH,
+                "length = displacement.abs().max()",
+            ),
+            "Those are signs alone; a unit vector points straight to the target.": (
+                RETURN,
+                "return displacement.sign()",
+            ),
+            "That is an angle; a direction is a vector (x, y) of length 1.": (
+                RETURN,
+                "return torch.atan2(displacement[1], displacement[0])",
+            ),
+            "It points away from the target.": (
+                "displacement = target - point",
+                "displacement = point - target",
+            ),
+            "x and y are swapped.": (
+                "displacement = target - point",
+                "displacement = (target - point).flip(0)",
+            ),
+            "Closer than 1 px it is shorter than 1: only a length of 0 needs a guard.": (
+                RETURN,
+                "return displacement / length.clamp_min(1)",
+            ),
+            "Closer than 1 px there is a direction, too: zeros only if point and target are the"
+            " same.": (RETURN, "return displacement / length.clamp_min(1e-8) * (length >= 1)"),
+            "At the target there is no direction, and 0/0 is not a number: guard the division.": (
+                RETURN,
+                "return displacement / length",
+            ),
+            "That is the L1 length, |x| + |y|; a unit vector has the L2 length 1.": (
+                LENGTH,
+                "length = displacement.abs().sum()",
+            ),
+        },
+    ),
+    draw=_arrow,
+    told=_in_words,
 )
 
 
 def _pull(features: Tensor, patch: Tensor, d: Tensor, read: Read) -> Tensor:
-    return (read(features, patch + d) - read(features, patch).detach()).abs().mean()
+    shifted = read(features, patch + d)
+    here = read(features, patch).detach()
+    difference = shifted - here
+    return difference.abs().mean()
 
 
 def _read(features: Tensor, points: Tensor) -> Tensor:
-    return sample(features, points, tuple(features.shape[1:]))
+    height, width = features.shape[1:]
+    return sample(features, points, (height, width))
 
 
-def _patches() -> list[tuple[Tensor, Tensor, Tensor, Read]]:
-    """Maps (3 16 20), a small disc around some cell, and a direction."""
-    generator = torch.Generator().manual_seed(7)
-    maps, angles = (
-        torch.rand(6, 3, 16, 20, generator=generator),
-        6.28 * torch.rand(6, generator=generator),
-    )
-    return [
-        (
-            features,
-            disc(2) + torch.tensor([8.0 + k, 7.0]),
-            torch.stack([angle.cos(), angle.sin()]),
-            _read,
-        )
-        for k, (features, angle) in enumerate(zip(maps, angles))
-    ]
+def _draw_patch(random: torch.Generator) -> Case:
+    """A map that is not square, a small disc around one of its cells, and a direction."""
+    channels, height, width = integer(random, 2, 4), 16, 20
+    features = uniform(random, 0, 1, channels, height, width)
+    centre = torch.tensor([integer(random, 5, width - 6), integer(random, 5, height - 6)])
+    angle = uniform(random, 0, 6.28, 1)
+    direction = torch.cat([angle.cos(), angle.sin()])
+    return features, disc(2) + centre, direction, _read
 
 
-def _graded(function: Callable[..., Tensor], case: tuple) -> Values:
+def _properties_of_patch(case: Case) -> dict[str, bool]:
+    features, _, direction, _ = case
+    x, y = direction.tolist()
+    return {
+        "d points to the upper left": x < -0.1 and y < -0.1,
+        "d is not along the diagonal": abs(x - y) > 0.3,
+        "there are two channels": len(features) == 2,
+    }
+
+
+def _value_and_gradient(function: Answer, case: Case) -> Values:
     """The loss, and its gradient with respect to the features (c h w)."""
     features = case[0].clone().requires_grad_()
     value = function(features, *case[1:])
     if not isinstance(value, Tensor) or not value.requires_grad or value.numel() != 1:
         return {"value": value, "gradient": torch.zeros_like(features)}
-    return {"value": value.detach(), "gradient": torch.autograd.grad(value, features)[0]}
+    (gradient,) = torch.autograd.grad(value, features)
+    return {"value": value.detach(), "gradient": gradient}
 
 
-def _blame(axes: Axes, case: tuple, values: Values) -> None:
+def _draw_gradient(axes: Axes, case: Case, values: Values) -> None:
     heat(axes, case, values["gradient"].abs().sum(0))
     axes.set(xlabel="x (cells), |gradient|", ylabel="y (cells)")
 
+
+SHIFTED = "shifted = read(features, patch + d)"
+HERE = "here = read(features, patch).detach()"
+MEAN = "return difference.abs().mean()"
 
 pull = Exercise(
     "pull",
     "pull(features, patch, d, read): the mean of |F(q + d) - sg F(q)| over the patch's points q (n"
     " 2) and the channels; read(features, points) gives (n c), sg is the stop-gradient.",
     _pull,
-    _patches,
-    {
-        "The stop-gradient is missing: F(q) is what the patch shall look like, so no gradient may reach it (detach).": (
-            lambda f, q, d, read: (read(f, q + d) - read(f, q)).abs().mean()
-        ),
-        "The stop-gradient is on the wrong side: the shifted patch must feel the pull.": (
-            lambda f, q, d, read: (read(f, q + d).detach() - read(f, q)).abs().mean()
-        ),
-        "No gradient reaches the features, so nothing is pulled: both sides are detached, or the loss is a plain number (item).": (
-            lambda f, q, d, read: (read(f, q + d) - read(f, q)).abs().mean().detach()
-        ),
-        "The patch is shifted away from the target: q + d.": lambda f, q, d, read: _pull(
-            f, q, -d, read
-        ),
-        "That is the official code's form, |F(q) - sg F(q - d)|; eq. 1 moves F(q + d) and holds F(q).": (
-            lambda f, q, d, read: (read(f, q) - read(f, q - d).detach()).abs().mean()
-        ),
-        "The value is always 0, for nothing is shifted: the loss compares the patch at q + d with that at q.": (
-            lambda f, q, d, read: _pull(f, q, 0 * d, read) + 0 * f.sum()
-        ),
-        "It is shifted by more than d.": lambda f, q, d, read: _pull(f, q, 2 * d, read),
-        "d is turned around: it is (x, y), like the points.": lambda f, q, d, read: _pull(
-            f, q, d.flip(0), read
-        ),
-        "That is the sum; the official code takes the mean over patch and channels.": (
-            lambda f, q, d, read: _pull(f, q, d, read) * len(q) * len(f)
-        ),
-        "That is the square; the loss is L1, the absolute value.": (
-            lambda f, q, d, read: (read(f, q + d) - read(f, q).detach()).square().mean()
-        ),
-        "That is each point's L2 length; the loss is L1, the absolute value of every channel.": (
-            lambda f, q, d, read: (read(f, q + d) - read(f, q).detach()).norm(dim=1).mean()
-        ),
-        "The channels are summed; the mean is over patch and channels.": (
-            lambda f, q, d, read: _pull(f, q, d, read) * len(f)
-        ),
-        "The sign is turned: the loss is to be made small, so it is no negative number.": (
-            lambda f, q, d, read: -_pull(f, q, d, read)
-        ),
-        "That is one number for each point and channel; a loss is one number, so take their mean.": lambda f, q, d, read: (
-            (read(f, q + d) - read(f, q).detach()).abs()
-        ),
-        "The absolute value is missing: differences of both signs cancel.": (
-            lambda f, q, d, read: (read(f, q + d) - read(f, q).detach()).mean()
-        ),
-    },
-    draw=_blame,
-    run=_graded,
+    Cases(
+        _draw_patch,
+        _properties_of_patch,
+        count=6,
+    ),
+    mistakes_of(
+        _pull,
+        {
+            "The stop-gradient is missing: F(q) is what the patch should look like, so no gradient"
+            " may reach it (detach).": (HERE, "here = read(features, patch)"),
+            "The stop-gradient is on the wrong side: the shifted patch must feel the pull.": (
+                (SHIFTED, "shifted = read(features, patch + d).detach()"),
+                (HERE, "here = read(features, patch)"),
+            ),
+            "No gradient reaches the features, so nothing is pulled: both sides are detached, or"
+            " the loss is a plain number (item).": (
+                MEAN,
+                "return difference.abs().mean().detach()",
+            ),
+            "The patch is shifted away from the target: it should be q + d.": (
+                SHIFTED,
+                "shifted = read(features, patch - d)",
+            ),
+            "That is the official code's form, |F(q) - sg F(q - d)|; eq. 1 moves F(q + d) and"
+            " holds F(q).": (
+                (SHIFTED, "shifted = read(features, patch)"),
+                (HERE, "here = read(features, patch - d).detach()"),
+            ),
+            "The value is always 0, because nothing is shifted: the loss compares the patch at"
+            " q + d with that at q.": (SHIFTED, "shifted = read(features, patch)"),
+            "It is shifted by more than d.": (SHIFTED, "shifted = read(features, patch + 2 * d)"),
+            "d is reversed: it is (x, y), like the points.": (
+                SHIFTED,
+                "shifted = read(features, patch + d.flip(0))",
+            ),
+            "That is the sum; the official code takes the mean over patch and channels.": (
+                MEAN,
+                "return difference.abs().sum()",
+            ),
+            "That is the square; the loss is L1, the absolute value.": (
+                MEAN,
+                "return difference.square().mean()",
+            ),
+            "That is each point's L2 length; the loss is L1, the absolute value of every"
+            " channel.": (MEAN, "return difference.norm(dim=1).mean()"),
+            "The channels are summed; the mean is over patch and channels.": (
+                MEAN,
+                "return difference.abs().sum(1).mean()",
+            ),
+            "The sign is reversed: the loss is to be made small, so it is not negative.": (
+                MEAN,
+                "return -difference.abs().mean()",
+            ),
+            "That is one number for each point and channel; a loss is one number, so take their"
+            " mean.": (MEAN, "return difference.abs()"),
+            "The absolute value is missing: differences of both signs cancel.": (
+                MEAN,
+                "return difference.mean()",
+            ),
+        },
+    ),
+    draw=_draw_gradient,
+    run=_value_and_gradient,
     whole=True,
 )

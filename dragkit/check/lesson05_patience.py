@@ -1,144 +1,113 @@
-"""Lesson 5: a loop that gives up on a run that stands still."""
+"""Lesson 5: a loop that gives up on a run that makes no progress."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
-from itertools import islice
+from collections.abc import Iterator
+from itertools import islice, pairwise
 from typing import Any
 
+import torch
 from matplotlib.axes import Axes
 
 from ..plot.figures import BLUE
-from .exercise import Exercise, Values
-from .lesson05_loop import SPARE, Pairs, Point
+from .cases import Case, Cases, chance, integer
+from .comparison import Values
+from .exercise import Exercise
+from .lesson05_loop import SPARE, Counted, Pairs
+from .mistakes import Answer, changed, mistakes_of
+
+Place = tuple[float, float]
+
+LISTED = (
+    "It collects the run and returns a list: pass each pair on with yield as soon as it comes."
+)
+GREEDY = "It reads more of the run than it has passed on: pass each pair on as soon as it comes."
 
 
-def _patient(run: Pairs, target: Point, patience: int) -> Pairs:
-    best, since = math.inf, 0
+def _patient(
+    run: Iterator[tuple[Any, Place]], target: Place, patience: int
+) -> Iterator[tuple[Any, Place]]:
+    best = math.inf
+    idle = 0
     for latent, point in run:
         yield latent, point
         distance = math.dist(point, target)
-        best, since = (distance, 0) if distance < best else (best, since + 1)
-        if since >= patience:
+        closer = distance < best
+        best = min(best, distance)
+        idle = 0 if closer else idle + 1
+        if idle >= patience:
             return
 
 
-def _patience(
-    better: Callable[[float, float], bool] = lambda now, best: now < best,
-    more: int = 0,
-    reset: bool = True,
-    before: bool = False,
-    last: bool = False,
-):
-    """The same with one thing changed."""
-
-    def wrong(run: Pairs, target: Point, patience: int) -> Pairs:
-        best, since = math.inf, 0
-        for latent, point in run:
-            if not before:
-                yield latent, point
-            distance = math.dist(point, target)
-            nearer = better(distance, best)
-            best, since = (
-                distance if nearer or last else best,
-                ((0 if reset else since) if nearer else since + 1),
-            )
-            if since >= patience + more:
-                return
-            if before:
-                yield latent, point
-
-    return wrong
+def _listed(run: Pairs, target: Place, patience: int) -> list[Any]:
+    return list(_patient(run, target, patience))
 
 
-def _measured(far: Callable[[Point, Point], float]) -> Callable[..., Pairs]:
-    """The same by another distance."""
-
-    def wrong(run: Pairs, target: Point, patience: int) -> Pairs:
-        best, since = math.inf, 0
-        for latent, point in run:
-            yield latent, point
-            best, since = (
-                (far(point, target), 0) if far(point, target) < best else (best, since + 1)
-            )
-            if since >= patience:
-                return
-
-    return wrong
-
-
-def _arrives(run: Pairs, target: Point, patience: int) -> Pairs:
-    for latent, point in _patient(run, target, patience):
+def _judged_first(run: Pairs, target: Place, patience: int) -> Pairs:
+    best = math.inf
+    idle = 0
+    for latent, point in run:
+        distance = math.dist(point, target)
+        closer = distance < best
+        best = min(best, distance)
+        idle = 0 if closer else idle + 1
+        if idle >= patience:
+            return
         yield latent, point
-        if math.dist(point, target) <= 1:
-            return
 
 
-def _pathways() -> list[tuple[list[tuple[int, Point]], Point, int]]:
-    """Runs by their points: to and fro, on and on, stuck from the start, past the target, and one
-    that comes by it and goes on; then all of them aslant.
-    """
-    x = [
-        [0, 2, 4, 3, 4, 3, 4, 5, 4, 4, 4, 4, 4, 9],
-        [0, 1, 1, 2, 2, 3, 3, 4, 4, 5],
-        [3, 3, 3, 3, 3, 3, 3, 3],
-        [2, 4, 6, 8, 10],
-        [1, 0, 2, 1, 3, 2, 4, 3, 3, 3, 3, 3, 5],
-    ]
-    straight = [
-        ([(k, (a, 7)) for k, a in enumerate(row)], (10, 7), 4 - i % 2) for i, row in enumerate(x)
-    ]
-    # of a target at (10, 4)
-    around = [
-        (15, 4),
-        (13, 9),
-        (12, 5),
-        (10, 4),
-        (9, 3),
-        (12, 6),
-        (10, 3),
-        (8, 8),
-        (7, 4),
-        (6, 3),
-        (14, 2),
-        (6, 6),
-        (5, 9),
-    ]
-    return [
-        *straight,
-        *(
-            ([(k, p) for k, p in enumerate(around)], target, 3)
-            for target in ((10, 4), (3, 12), (12, 1))
-        ),
-    ]
+def _draw_run(random: torch.Generator) -> Case:
+    """A run by its points, which wander toward a target or away from it, and a patience."""
+    target = (integer(random, 3, 12), integer(random, 3, 12))
+    x, y = integer(random, 0, 15), integer(random, 0, 15)
+    straight = chance(random, 0.4)
+    points = []
+    for number in range(integer(random, 6, 14)):
+        points.append((number, (x, y)))
+        x += integer(random, -1, 2)
+        y += 0 if straight else integer(random, -2, 2)
+    return points, target, integer(random, 2, 4)
 
 
-def _watched(function: Callable[..., Any], case: tuple) -> Values:
-    """Which pairs came through, and whether each came as soon as it was there."""
+def _properties_of_run(case: Case) -> dict[str, bool]:
+    points, target, patience = case
+    distances = [math.dist(point, target) for _, point in points]
+    l1_distances = [abs(x - target[0]) + abs(y - target[1]) for _, (x, y) in points]
+    passed = _length(distances, patience)
+    idle = [i > 0 and distance >= min(distances[:i]) for i, distance in enumerate(distances)]
+    return {
+        "it is given up": passed < len(points) - 1,
+        "it is given up late": 8 < passed < len(points),
+        "it is followed to its end": passed == len(points) > 8,
+        "it comes to its target, and continues": min(distances[:-2]) <= 1,
+        "the L1 distance would end it elsewhere": _length(l1_distances, patience) != passed,
+        "its idle steps are not in a row": passed == len(points) and sum(idle) > patience,
+        "it is as close as ever, and no closer": any(a == b for a, b in pairwise(distances)),
+    }
+
+
+def _length(distances: list[float], patience: int) -> int:
+    """How many pairs are passed on of a run with these distances."""
+    on_a_line: Iterator[tuple[int, Place]] = ((0, (distance, 0)) for distance in distances)
+    return len(list(_patient(on_a_line, (0, 0), patience)))
+
+
+def _run(function: Answer, case: Case) -> Values:
+    """Which pairs were passed on, and whether each was as soon as it came."""
     pairs, target, patience = case
-    made: list[int] = []
-    found = function((made.append(1) or pair for pair in pairs), target, patience)
+    read = Counted(next)
+    source = iter(pairs)
+    found = function(iter(lambda: read(source, None), None), target, patience)
     if not isinstance(found, Iterator):
-        return {
-            "result": (
-                LISTED
-                if isinstance(found, list)
-                else (
-                    f"It returns a {type(found).__name__}; pass pairs (latent, point) on with"
-                    " yield."
-                )
-            )
-        }
+        return {"result": _not_a_generator(found)}
+
     first = list(islice(found, 1))
-    lazy = len(made) <= 1
+    lazy = read.calls <= 1
     passed = [*first, *islice(found, len(pairs) + SPARE)]
-    # a run that was given up is not read on
-    lazy &= len(made) <= len(passed) or len(passed) == len(pairs)
-    if not all(
-        isinstance(pair, tuple | list) and len(pair) == 2 and isinstance(pair[1], tuple | list)
-        for pair in passed
-    ):
+    read_to_the_end = len(passed) == len(pairs)
+    lazy = lazy and (read.calls <= len(passed) or read_to_the_end)
+    if not all(map(_is_pair, passed)):
         return {"result": "Pass whole pairs (latent, point) on, as they came."}
     return {
         "list of pairs (latent, x, y)": [(latent, *point) for latent, point in passed],
@@ -146,63 +115,78 @@ def _watched(function: Callable[..., Any], case: tuple) -> Values:
     }
 
 
-def _distances(axes: Axes, case: tuple, value: Any) -> None:
-    """Distance to the target: the whole run in grey, what came through on it."""
-    for points, look in (
-        ([p for _, p in case[0]], {"color": "0.75"}),
-        ([p for _, *p in value], {"color": BLUE, "marker": "o"}),
-    ):
-        axes.plot([math.dist(p, case[1]) for p in points], **look)
+def _not_a_generator(found: Any) -> str:
+    if isinstance(found, list):
+        return LISTED
+    return f"It returns a {type(found).__name__}; pass pairs (latent, point) on with yield."
+
+
+def _is_pair(pair: Any) -> bool:
+    return isinstance(pair, tuple | list) and len(pair) == 2 and isinstance(pair[1], tuple | list)
+
+
+def _draw_distances(axes: Axes, case: Case, value: Any) -> None:
+    """Distance to the target: the whole run in grey, what was passed on in blue."""
+    pairs, target, _ = case
+    axes.plot([math.dist(point, target) for _, point in pairs], color="0.75")
+    axes.plot([math.dist(point, target) for _, *point in value], color=BLUE, marker="o")
     axes.set(xlabel="step", ylabel="distance to target (px)")
-    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.locator_params(axis="x", integer=True)
 
 
-LISTED = (
-    "It collects the run and returns a list: pass each pair on with yield as soon as it comes."
-)
-GREEDY = "It reads more of the run than it has passed on: pass each pair on as soon as it comes."
+DISTANCE = "distance = math.dist(point, target)"
+BEST = "best = min(best, distance)"
+IDLE = "idle = 0 if closer else idle + 1"
+GIVE_UP = "if idle >= patience:"
 
 patient = Exercise(
     "patient",
     "patient(run, target, patience): passes the pairs (latent, point) of a run on, and ends after"
-    " the pair with which the point has not been nearer to the target than ever before for"
+    " the pair with which the point has not been closer to the target than ever before for"
     " `patience` steps in a row.",
     _patient,
-    _pathways,
-    {
-        LISTED: lambda r, t, n: list(_patient(r, t, n)),
-        "It never gives up: end it once `patience` pairs in a row were no nearer.": (
-            lambda r, t, n: _patient(r, t, 10**6)
-        ),
-        "It ends one pair early: `patience` is counted one short, or the pair is judged before it is passed on.": _patience(
-            before=True
-        ),
-        "It judges a pair before it is passed on, and so reads one more than it hands out.": (
-            _patience(before=True, more=1)
-        ),
-        "It ends on arrival; that is the loop's own business: only idle pairs count here.": (
-            _arrives
-        ),
-        "Only x counts in it; a distance has both, math.dist(point, target).": _measured(
-            lambda p, t: abs(p[0] - t[0])
-        ),
-        "That is the L1 distance, |x| + |y|; a distance in the image is L2, math.dist.": (
-            _measured(lambda p, t: abs(p[0] - t[0]) + abs(p[1] - t[1]))
-        ),
-        "The target is turned around: points are (x, y).": _measured(
-            lambda p, t: math.dist(p, t[::-1])
-        ),
-        "It waits one step too long.": _patience(more=1),
-        "It compares with the step before; a point that goes to and fro gets nearer every other time. Compare with the least distance so far.": _patience(
-            last=True
-        ),
-        "It counts all idle steps of the run; only those in a row count: a step that is nearer sets the count to 0.": _patience(
-            reset=False
-        ),
-        "It takes standing still for progress: no nearer means that the distance is not less than the least so far.": _patience(
-            better=lambda now, best: now <= best
-        ),
-    },
-    draw=_distances,
-    run=_watched,
+    Cases(_draw_run, _properties_of_run, count=8),
+    mistakes_of(
+        _patient,
+        {
+            LISTED: _listed,
+            "It never gives up: end it once `patience` pairs in a row were no closer.": (
+                GIVE_UP,
+                "if idle >= 10**6:",
+            ),
+            "It ends one pair early: `patience` is counted one short, or the pair is judged before"
+            " it is passed on.": _judged_first,
+            "It judges a pair before it is passed on, and so reads one more than it hands out.": (
+                changed(_judged_first, (GIVE_UP, "if idle >= patience + 1:"))
+            ),
+            "It ends on arrival; that is the loop's own business: only idle pairs count here.": (
+                GIVE_UP,
+                "if idle >= patience or distance <= 1:",
+            ),
+            "Only x counts in it; a distance has both, math.dist(point, target).": (
+                DISTANCE,
+                "distance = abs(point[0] - target[0])",
+            ),
+            "That is the L1 distance, |x| + |y|; a distance in the image is L2, math.dist.": (
+                DISTANCE,
+                "distance = abs(point[0] - target[0]) + abs(point[1] - target[1])",
+            ),
+            "The target is reversed: points are (x, y).": (
+                DISTANCE,
+                "distance = math.dist(point, target[::-1])",
+            ),
+            "It waits one step too long.": (GIVE_UP, "if idle > patience:"),
+            "It compares with the step before; a point that goes to and fro gets closer every"
+            " other time. Compare with the smallest distance so far.": (BEST, "best = distance"),
+            "It counts all idle steps of the run; only those in a row count: a step that is closer"
+            " sets the count to 0.": (IDLE, "idle = idle if closer else idle + 1"),
+            "It takes standing still for progress: no closer means that the distance is not less"
+            " than the smallest so far.": (
+                "closer = distance < best",
+                "closer = distance <= best",
+            ),
+        },
+    ),
+    draw=_draw_distances,
+    run=_run,
 )

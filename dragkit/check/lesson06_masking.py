@@ -2,168 +2,240 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import torch
 from matplotlib.axes import Axes
 from torch import Tensor
-from torch.nn import functional as F
 
+from .cases import Case, Cases, integer, uniform
+from .comparison import Values
 from .drawings import heat
-from .exercise import Exercise, Values
+from .exercise import Exercise
+from .mistakes import Answer, mistakes_of
 
 
 def _to_cells(mask: Tensor, cells: int) -> Tensor:
     size = len(mask) // cells
-    return mask.reshape(cells, size, cells, size).mean((1, 3))
+    blocks = mask.reshape(cells, size, cells, size)
+    return blocks.mean((1, 3))
 
 
-def _masks() -> list[tuple[Tensor, int]]:
-    """Ellipses off the diagonal, in images of 24 px."""
-    y, x = torch.meshgrid(torch.arange(24.0), torch.arange(24.0), indexing="ij")
-    masks = [((x - 8 - k) ** 2 / 30 + (y - 14 + k) ** 2 / 12 <= 1).float() for k in range(4)]
-    return [(mask, cells) for mask, cells in zip(masks, (12, 8, 6, 12))]
+def _draw_mask(random: torch.Generator) -> Case:
+    """An ellipse anywhere in an image, whose cells are two to five pixels wide."""
+    size = integer(random, 2, 5)
+    cells = integer(random, 4, 10)
+    side = size * cells
+    y, x = torch.meshgrid(torch.arange(side), torch.arange(side), indexing="ij")
 
+    centre_x, centre_y = uniform(random, 0.2 * side, 0.8 * side, 2)
+    radius_x, radius_y = uniform(random, 0.1 * side, 0.5 * side, 2)
+    inside = ((x - centre_x) / radius_x) ** 2 + ((y - centre_y) / radius_y) ** 2 <= 1
+    return inside.float(), cells
+
+
+def _properties_of_mask(case: Case) -> dict[str, bool]:
+    mask, cells = case
+    fractions = _to_cells(mask, cells)
+    size = len(mask) // cells
+    return {
+        "a cell is two pixels wide": size == 2,
+        "a cell is three pixels wide": size == 3,
+        "a cell is an even number of pixels wide, and more than two": size == 4,
+        "a cell is wider than the map has cells": size >= cells,
+        "some cells are free, fixed, and on the mask's border": bool(
+            (fractions == 1).any()
+            and (fractions == 0).any()
+            and ((fractions > 0) & (fractions < 1)).any()
+        ),
+        "its mean is not 1/2": abs(float(mask.mean()) - 0.5) > 0.1,
+        "it is not symmetric": bool((fractions - fractions.T).abs().max() > 0.5),
+    }
+
+
+BLOCKS = "blocks = mask.reshape(cells, size, cells, size)"
+FRACTIONS = "return blocks.mean((1, 3))"
 
 to_cells = Exercise(
     "to_cells",
     "to_cells(mask, cells): the mask (H H) of 0 and 1 on a map of cells x cells: for each cell the"
-    " share of its pixels that may move.",
+    " fraction of its pixels that may move.",
     _to_cells,
-    _masks,
-    {
-        "That is one pixel of each cell; a cell that is half free is 0.5, so average its pixels.": lambda m, n: (
-            m[:: len(m) // n, :: len(m) // n]
-        ),
-        "Rows and columns are swapped.": lambda m, n: _to_cells(m, n).T,
-        "Do not round: a cell on the mask's border is neither 0 nor 1.": (
-            lambda m, n: (_to_cells(m, n) > 0.5).float()
-        ),
-        "A cell is not free because one of its pixels is: that is the maximum.": (
-            lambda m, n: F.max_pool2d(m[None], len(m) // n)[0]
-        ),
-        "That is one pixel of two in each direction; the cells are H / cells pixels wide, and every pixel of a cell counts.": lambda m, n: (
-            m[::2, ::2]
-        ),
-        "A cell is not held because one of its pixels is: that is the minimum.": (
-            lambda m, n: -F.max_pool2d(-m[None], len(m) // n)[0]
-        ),
-        "Bilinear reading takes a few pixels of each cell; average all of them.": (
-            lambda m, n: F.interpolate(m[None, None], size=(n, n), mode="bilinear")[0, 0]
-        ),
-        "That is the pixel in the middle of each cell; average all of them.": lambda m, n: m[
-            len(m) // n // 2 :: len(m) // n, len(m) // n // 2 :: len(m) // n
-        ],
-        "That is the last pixel of each cell; average all of them.": lambda m, n: m[
-            len(m) // n - 1 :: len(m) // n, len(m) // n - 1 :: len(m) // n
-        ],
-        "That is the number of free pixels; their share is at most 1.": (
-            lambda m, n: _to_cells(m, n) * (len(m) // n) ** 2
-        ),
-        "The reshape does not cut the mask into cells: a row of pixels goes through all cells of its row, (cells, size, cells, size).": (
-            lambda m, n: m.reshape(n, n, len(m) // n, len(m) // n).mean((2, 3))
-        ),
-        "It is turned around: 1 means that the cell may move.": lambda m, n: 1 - _to_cells(m, n),
-    },
+    Cases(_draw_mask, _properties_of_mask, count=8),
+    mistakes_of(
+        _to_cells,
+        {
+            "That is one pixel of each cell; a cell that is half free is 0.5, so average its"
+            " pixels.": (FRACTIONS, "return mask[::size, ::size]"),
+            "Rows and columns are swapped.": (FRACTIONS, "return blocks.mean((1, 3)).T"),
+            "Do not round: a cell on the mask's border is neither 0 nor 1.": (
+                FRACTIONS,
+                "return (blocks.mean((1, 3)) > 0.5).float()",
+            ),
+            "A cell is not free because one of its pixels is: that is the maximum.": (
+                FRACTIONS,
+                "return blocks.amax((1, 3))",
+            ),
+            "That is one pixel of two in each direction; the cells are H / cells pixels wide, and"
+            " every pixel of a cell counts.": (FRACTIONS, "return mask[::2, ::2]"),
+            "A cell is not fixed because one of its pixels is: that is the minimum.": (
+                FRACTIONS,
+                "return blocks.amin((1, 3))",
+            ),
+            "Bilinear reading takes a few pixels of each cell; average all of them.": (
+                FRACTIONS,
+                "interpolate = torch.nn.functional.interpolate\n"
+                "return interpolate(mask[None, None], (cells, cells), mode='bilinear')[0, 0]",
+            ),
+            "That is the pixel in the middle of each cell; average all of them.": (
+                FRACTIONS,
+                "return mask[size // 2 :: size, size // 2 :: size]",
+            ),
+            "That is the last pixel of each cell; average all of them.": (
+                FRACTIONS,
+                "return mask[size - 1 :: size, size - 1 :: size]",
+            ),
+            "That is the number of free pixels; their fraction is at most 1.": (
+                FRACTIONS,
+                "return blocks.sum((1, 3))",
+            ),
+            "The reshape does not cut the mask into cells: a row of pixels goes through all cells"
+            " of its row, (cells, size, cells, size).": (
+                (BLOCKS, "blocks = mask.reshape(cells, cells, size, size)"),
+                (FRACTIONS, "return blocks.mean((2, 3))"),
+            ),
+            "It is reversed: 1 means that the cell may move.": (
+                FRACTIONS,
+                "return 1 - blocks.mean((1, 3))",
+            ),
+        },
+    ),
     draw=heat,
 )
 
 
 def _hold(features: Tensor, first: Tensor, mask: Tensor) -> Tensor:
-    return ((features - first.detach()) * (1 - mask)).abs().mean()
+    change = features - first.detach()
+    fixed = 1 - mask
+    return (change * fixed).abs().mean()
 
 
-def _changes() -> list[tuple[Tensor, Tensor, Tensor]]:
-    """Maps (3 12 12) now and at the start, and masks with values between 0 and 1."""
-    generator = torch.Generator().manual_seed(8)
-    now, start = torch.randn(2, 4, 3, 12, 12, generator=generator)
-    return [(a, b, _to_cells(mask, 12)) for a, b, (mask, _) in zip(now, start, _masks())]
+def _draw_features(random: torch.Generator) -> Case:
+    """A map now and at the start, and a mask with values between 0 and 1."""
+    channels = integer(random, 2, 5)
+    height = integer(random, 6, 12)
+    width = integer(random, 6, 12)
+    features, first = torch.randn(2, channels, height, width, generator=random)
+
+    mask = uniform(random, 0, 1, height, width)
+    mask[: height // 3] = 1
+    mask[:, : width // 3] = 0
+    return features, first, mask
 
 
-def _held(function: Callable[..., Tensor], case: tuple) -> Values:
-    """The term, and its gradients with respect to the features of now and the first
-    ones (c h w).
-    """
-    features, first = (map_.clone().requires_grad_() for map_ in case[:2])
+def _properties_of_features(case: Case) -> dict[str, bool]:
+    features, first, mask = case
+    channels, height, width = features.shape
+    mean = float(((features - first) * (1 - mask)).mean())
+    return {
+        "the map is wider than high": height < width,
+        "the map is higher than wide": width < height,
+        "there are two channels": channels == 2,
+        "more grows than shrinks": mean > 0.01,
+        "more shrinks than grows": mean < -0.01,
+    }
+
+
+def _value_and_gradients(function: Answer, case: Case) -> Values:
+    """The term, and its gradients with respect to the current and the first features (c h w)."""
+    features = case[0].clone().requires_grad_()
+    first = case[1].clone().requires_grad_()
     value = function(features, first, *case[2:])
     if not isinstance(value, Tensor) or not value.requires_grad or value.numel() != 1:
         none = torch.zeros_like(features)
         return {"value": value, "gradient": none, "gradient on the first features": none}
+
     now, then = torch.autograd.grad(
         value, (features, first), allow_unused=True, materialize_grads=True
     )
     return {"value": value.detach(), "gradient": now, "gradient on the first features": then}
 
 
-def _blame(axes: Axes, case: tuple, values: Values) -> None:
-    heat(
-        axes,
-        case,
-        torch.cat(
-            [values[name].abs().sum(0) for name in ("gradient", "gradient on the first features")],
-            1,
-        ),
-    )
+def _draw_gradients(axes: Axes, case: Case, values: Values) -> None:
+    now = values["gradient"].abs().sum(0)
+    then = values["gradient on the first features"].abs().sum(0)
+    heat(axes, case, torch.cat([now, then], 1))
     axes.set(xlabel="|gradient| on F, and on F₀", ylabel="y (cells)", xticks=())
 
+
+CHANGE = "change = features - first.detach()"
+FIXED = "fixed = 1 - mask"
+TERM = "return (change * fixed).abs().mean()"
 
 hold = Exercise(
     "hold",
     "hold(features, first, mask): the mean over the whole map (c h w) of |(F - F_0)(1 - M)|; mask"
     " (h w), 1 = may move; F_0, the first features, is fixed.",
     _hold,
-    _changes,
-    {
-        "It holds what may move: M is 1 where the image is free.": lambda f, s, m: _hold(
-            f, s, 1 - m
-        ),
-        "The absolute value is missing or comes too late: what grows here and shrinks there cancels. Take it of every number, then the mean.": lambda f, s, m: (
-            ((f - s.detach()) * (1 - m)).mean()
-        ),
-        "That is the square; the term is L1, the absolute value.": lambda f, s, m: (
-            ((f - s.detach()) * (1 - m)).square().mean()
-        ),
-        "That is the mean over what is held alone (FreeDrag's choice); DragGAN's code takes it over the whole map.": lambda f, s, m: (
-            _hold(f, s, m) * m.numel() / (1 - m).sum()
-        ),
-        "The value is right, but no gradient reaches the features of now: detach the first ones alone.": lambda f, s, m: (
-            _hold(f.detach(), s, m)
-        ),
-        "The value is right, but the first features are not fixed: no gradient may reach them (detach).": (
-            lambda f, s, m: ((f - s) * (1 - m)).abs().mean()
-        ),
-        "The stop-gradient is on the wrong side: the features of now must feel the term, the first ones are fixed.": lambda f, s, m: (
-            _hold(s, f, m)
-        ),
-        "The value is always 0, so nothing is held: the features of now are compared with F_0, the first ones.": lambda f, s, m: (
-            _hold(f, f, m)
-        ),
-        "That is the sum over what is held alone, divided by the number of its cells (FreeDrag's choice, and the channels are summed); DragGAN's code takes the mean over the whole map.": (
-            lambda f, s, m: _hold(f, s, m) * f.numel() / (1 - m).sum()
-        ),
-        "That is the sum; the official code takes the mean over the map.": (
-            lambda f, s, m: _hold(f, s, m) * f.numel()
-        ),
-        "That is one number for each channel and cell; a term is one number, so take their mean.": (
-            lambda f, s, m: ((f - s.detach()) * (1 - m)).abs()
-        ),
-        "The channels are summed; the mean is over channels and cells.": (
-            lambda f, s, m: _hold(f, s, m) * len(f)
-        ),
-        "The mask is in none of it: what may move must not be held.": (
-            lambda f, s, m: (f - s.detach()).abs().mean()
-        ),
-        "The mask is on the features of now alone; it belongs to the difference.": (
-            lambda f, s, m: (f * (1 - m) - s.detach()).abs().mean()
-        ),
-        "λ = 20 is in it already; leave it out, it is multiplied later.": (
-            lambda f, s, m: 20 * _hold(f, s, m)
-        ),
-        "The channels are added before the absolute value, so they cancel.": (
-            lambda f, s, m: ((f - s.detach()).sum(0) * (1 - m)).abs().mean()
-        ),
-    },
-    draw=_blame,
-    run=_held,
+    Cases(_draw_features, _properties_of_features, count=6),
+    mistakes_of(
+        _hold,
+        {
+            "It holds what may move: M is 1 where the image is free.": (FIXED, "fixed = mask"),
+            "The absolute value is missing: what grows here and shrinks there cancels. Take it of"
+            " every number, then the mean.": (TERM, "return (change * fixed).mean()"),
+            "The absolute value comes too late: what grows here and shrinks there has cancelled."
+            " Take it of every number, then the mean.": (
+                TERM,
+                "return (change * fixed).mean().abs()",
+            ),
+            "That is the square; the term is L1, the absolute value.": (
+                TERM,
+                "return (change * fixed).square().mean()",
+            ),
+            "That is the mean over the fixed part alone (FreeDrag's choice); DragGAN's code takes"
+            " it over the whole map.": (
+                TERM,
+                "return (change * fixed).abs().mean() * mask.numel() / fixed.sum()",
+            ),
+            "The value is right, but no gradient reaches the current features: detach the first"
+            " ones alone.": (CHANGE, "change = features.detach() - first.detach()"),
+            "The value is right, but the first features are not fixed: no gradient may reach them"
+            " (detach).": (CHANGE, "change = features - first"),
+            "The stop-gradient is on the wrong side: the current features must feel the term, the"
+            " first ones are fixed.": (CHANGE, "change = features.detach() - first"),
+            "The value is always 0, so nothing is held: the current features are compared with"
+            " F_0, the first ones.": (CHANGE, "change = features - features.detach()"),
+            "That is the sum over the fixed part alone, divided by the number of its cells"
+            " (FreeDrag's choice, and the channels are summed); DragGAN's code takes the mean over"
+            " the whole map.": (TERM, "return (change * fixed).abs().sum() / fixed.sum()"),
+            "That is the sum; the official code takes the mean over the map.": (
+                TERM,
+                "return (change * fixed).abs().sum()",
+            ),
+            "That is one number for each channel and cell; a term is one number, so take their"
+            " mean.": (TERM, "return (change * fixed).abs()"),
+            "The channels are summed; the mean is over channels and cells.": (
+                TERM,
+                "return (change * fixed).abs().sum(0).mean()",
+            ),
+            "The mask is missing: what may move must not be held.": (
+                TERM,
+                "return change.abs().mean()",
+            ),
+            "The mask is on the current features alone; it belongs to the difference.": (
+                TERM,
+                "return (features * fixed - first.detach()).abs().mean()",
+            ),
+            "λ = 20 is in it already; leave it out, it is multiplied later.": (
+                TERM,
+                "return 20 * (change * fixed).abs().mean()",
+            ),
+            "The channels are added before the absolute value, so they cancel.": (
+                TERM,
+                "return (change.sum(0) * fixed).abs().mean()",
+            ),
+        },
+    ),
+    draw=_draw_gradients,
+    run=_value_and_gradients,
     whole=True,
 )

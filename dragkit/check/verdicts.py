@@ -1,11 +1,11 @@
-"""What a check says: whether an answer is right, in words and as an image."""
+"""What a check says about an answer: in words, and as an image."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any
 
-from ..plot.figures import Photo
+from matplotlib.figure import Figure
 
 
 class Words(str):
@@ -17,13 +17,17 @@ class Words(str):
 
 @dataclass(frozen=True, eq=False)
 class Verdict:
-    """What a check says: `passed`, in `words`, and as an `image` of the right answer beside the
-    student's.
+    """What a check says about an answer.
+
+    Attributes:
+        passed: whether it is right.
+        words: why, as Markdown.
+        image: the right answer beside the student's.
     """
 
     passed: bool
     words: str
-    image: Photo | None = None
+    image: Figure | None = None
 
     def __repr__(self) -> str:
         return self.words
@@ -36,12 +40,12 @@ class Verdict:
             display(self.image)
 
 
-def right(name: str, words: str, image: Photo | None = None) -> Verdict:
+def right(name: str, words: str, image: Figure | None = None) -> Verdict:
     """A verdict that passes."""
     return Verdict(True, f"**{name}**: right{words}", image)
 
 
-def not_yet(name: str, words: str, image: Photo | None = None) -> Verdict:
+def not_yet(name: str, words: str, image: Figure | None = None) -> Verdict:
     """A verdict that says what is missing, in a sentence."""
     return Verdict(False, f"**{name}**: not yet. {words}", image)
 

@@ -1,33 +1,38 @@
-"""One compositor for every image: widgets show what it returns, GIFs are made of it, saved
-notebooks keep it.
+"""One compositor for every image: widgets, GIFs and saved notebooks show what it returns.
 
-Numpy and Pillow only, safe in any thread. Colours are the colour-blind-safe ones of Okabe and Ito;
-handles and targets differ in shape too. Scores use matplotlib's "viridis".
+It needs Pillow and NumPy (and torch, to read features), and is safe in any thread. Colours are
+the colour-blind-safe ones of Okabe and Ito; handles and targets differ in shape too. Scores have
+Matplotlib's "viridis".
 """
 
-from .axes import Panel as Panel
-from .axes import chart as chart
-from .axes import marked as marked
 from .axes import step_at as step_at
-from .curves import comparison as comparison
-from .curves import curves as curves
-from .curves import run_panels as run_panels
-from .curves import spans as spans
+from .chart import chart as chart
+from .chart import marked as marked
+from .encoding import encode as encode
+from .encoding import png as png
 from .features import MEASURES as MEASURES
 from .features import Palette as Palette
-from .features import alike as alike
 from .features import map_image as map_image
-from .features import read as read
-from .features import scale_bar as scale_bar
+from .features import read_feature as read_feature
+from .features import similarity_map as similarity_map
+from .inset import ScoreWindow as ScoreWindow
+from .inset import window_cell_at as window_cell_at
 from .marks import font as font
 from .overlay import draw_overlay as draw_overlay
-from .overlay import encode as encode
-from .overlay import hstack as hstack
-from .overlay import png as png
-from .score_windows import colours as colours
-from .score_windows import legend as legend
-from .score_windows import minmax_normalize as minmax_normalize
-from .score_windows import panel_at as panel_at
-from .score_windows import panels as panels
-from .score_windows import peaks as peaks
-from .score_windows import under as under
+from .panels import SERIES as SERIES
+from .panels import SHADE as SHADE
+from .panels import Panel as Panel
+from .run_panels import RunCurves as RunCurves
+from .run_panels import comparison as comparison
+from .run_panels import run_panels as run_panels
+from .run_panels import trust_spans as trust_spans
+from .score_colours import normalize_window as normalize_window
+from .score_colours import peaks as peaks
+from .score_colours import score_colours as score_colours
+from .score_legend import scale_bar as scale_bar
+from .score_legend import score_legend as score_legend
+from .score_panels import score_panel_at as score_panel_at
+from .score_panels import score_panels as score_panels
+from .score_panels import score_range as score_range
+from .stacking import hstack as hstack
+from .stacking import vstack as vstack

@@ -1,8 +1,7 @@
-r"""Features as colours: their principal components as red, green and blue, and how alike every
-cell is to one feature.
+r"""Features as colours, and how similar every cell is to one feature.
 
-Features are (c h w), cells covering the image; they are read at points as
-:func:`dragkit.geometry.sample` reads them.
+The colours are their principal components as red, green and blue. Features are (c h w), cells
+that cover the image.
 """
 
 from __future__ import annotations
@@ -11,10 +10,12 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+import torch
 from PIL import Image, ImageDraw
 
-from .marks import BLACK, INK, WHITE, font
-from .score_windows import colours, viridis
+from ..geometry import sample
+from .marks import BLACK, WHITE
+from .score_colours import score_colours
 
 Measure = Literal["cosine", "distance"]
 MEASURES = ("cosine", "distance")
@@ -22,13 +23,13 @@ MEASURES = ("cosine", "distance")
 
 @dataclass(frozen=True, eq=False)
 class Palette:
-    """Three directions in feature space, made of one frame, so that the same content keeps its
-    colour along a run.
+    """Three directions in feature space, from one frame: content keeps its colour along a run.
 
     Attributes:
         mean: (c) of the frame's features.
         axes: (c 3) the directions in which they vary most: red, green, blue.
-        low, high: (3) the range of the components that becomes 0..1.
+        low: (3) the components that become 0.
+        high: (3) the components that become 1.
         explained: the fraction of the variance that three numbers can show, 0..1.
     """
 
@@ -40,51 +41,57 @@ class Palette:
 
     @classmethod
     def of(cls, features: np.ndarray) -> Palette:
-        r"""The principal components of `features` (c h w): eigenvectors of
-        :math:`\sum_q (F_q - μ)(F_q - μ)^T`, longest first.
+        r"""The principal components of `features` (c h w).
 
-        An axis has no sign of its own; the sign is chosen so that its largest number is positive.
+        They are the eigenvectors of :math:`\sum_q (F_q - μ)(F_q - μ)^T`, longest first. An axis
+        has no sign of its own; it is chosen so that its largest number is positive.
         """
         cells = features.reshape(len(features), -1).T.astype(np.float64)
         mean = cells.mean(0)
-        sizes, axes = np.linalg.eigh((cells - mean).T @ (cells - mean))
-        axes, sizes = (
-            np.pad(axes, ((0, 0), (max(0, 3 - len(mean)), 0)))[:, :-4:-1],
-            np.maximum(sizes[::-1], 0),
-        )
-        axes = axes * np.where(axes[abs(axes).argmax(0), range(3)] < 0, -1, 1)
+        centred = cells - mean
+        variances, vectors = np.linalg.eigh(centred.T @ centred)
+        variances = np.maximum(variances[::-1], 0)
+
+        missing = max(0, 3 - len(mean))  # with one or two channels some colours stay empty
+        axes = np.pad(vectors, ((0, 0), (missing, 0)))[:, :-4:-1]
+        largest = axes[abs(axes).argmax(0), range(3)]
+        axes = axes * np.where(largest < 0, -1, 1)
+
         # a few odd cells would make the rest grey
-        low, high = np.percentile((cells - mean) @ axes, (1, 99), axis=0)
-        return cls(mean, axes, low, high, float(sizes[:3].sum() / max(sizes.sum(), 1e-12)))
+        low, high = np.percentile(centred @ axes, (1, 99), axis=0)
+        explained = float(variances[:3].sum() / max(variances.sum(), 1e-12))
+        return cls(mean, axes, low, high, explained)
 
     def colours(self, features: np.ndarray) -> np.ndarray:
         """`features` (c h w) as uint8 (h w 3)."""
-        parts = (np.moveaxis(features, 0, -1) - self.mean) @ self.axes
-        return (
-            (np.clip((parts - self.low) / np.maximum(self.high - self.low, 1e-12), 0, 1) * 255)
-            .round()
-            .astype(np.uint8)
-        )
+        components = (np.moveaxis(features, 0, -1) - self.mean) @ self.axes
+        spread = np.maximum(self.high - self.low, 1e-12)
+        level = np.clip((components - self.low) / spread, 0, 1)
+        return (level * 255).round().astype(np.uint8)
 
 
-def read(features: np.ndarray, point: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """The feature (c) at `point` (x, y), in pixels of an image of `size` (height, width);
-    bilinear between the cells.
+def read_feature(features: np.ndarray, point: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """The feature (c) at `point` (x, y), in pixels of an image of `size` (height, width).
+
+    It is read as the trackers read it, see :func:`dragkit.geometry.sample`.
     """
-    h, w = features.shape[1:]
-    x = np.clip((point[0] + 0.5) * w / size[1] - 0.5, 0, w - 1)
-    y = np.clip((point[1] + 0.5) * h / size[0] - 0.5, 0, h - 1)
-    left, top = int(x), int(y)
-    right, bottom = min(left + 1, w - 1), min(top + 1, h - 1)
-    a, b = x - left, y - top
-    upper = (1 - a) * features[:, top, left] + a * features[:, top, right]
-    lower = (1 - a) * features[:, bottom, left] + a * features[:, bottom, right]
-    return (1 - b) * upper + b * lower
+    values = torch.from_numpy(features)
+    place = torch.as_tensor(point, dtype=values.dtype)
+    return sample(values, place, size).numpy()
 
 
-def alike(features: np.ndarray, feature: np.ndarray, measure: Measure = "cosine") -> np.ndarray:
-    """How alike each cell of `features` (c h w) is to `feature` (c): the cosine (1 at best), or
-    -‖F - f‖ (0 at best).
+def similarity_map(
+    features: np.ndarray, feature: np.ndarray, measure: Measure = "cosine"
+) -> np.ndarray:
+    """How similar each cell of `features` (c h w) is to `feature` (c).
+
+    Args:
+        features: of all cells.
+        feature: the one that they are compared with.
+        measure: "cosine" (1 at best), or "distance": -‖F - f‖ (0 at best).
+
+    Raises:
+        ValueError: an unknown measure.
     """
     if measure not in MEASURES:
         raise ValueError(f"unknown measure {measure!r}; choose from {', '.join(MEASURES)}")
@@ -97,38 +104,33 @@ def alike(features: np.ndarray, feature: np.ndarray, measure: Measure = "cosine"
 def map_image(
     cells: np.ndarray, size: int, point: np.ndarray | None = None, shape: tuple[int, int] = (1, 1)
 ) -> Image.Image:
-    """A map, uint8 (h w 3) or scores (h w), enlarged to `size` pixels high, with a cross at
-    `point` of an image of `shape`.
+    """A map, enlarged to `size` pixels high, with a cross at a point.
+
+    Args:
+        cells: colours, uint8 (h w 3), or scores (h w).
+        size: height in pixels.
+        point: (x, y) in pixels of an image of `shape`; None for no cross.
+        shape: (height, width) of the image that the map covers.
     """
     if cells.ndim == 2:
-        cells = colours(cells)[..., :3]
-    wide = round(size * shape[1] / shape[0])
-    image = Image.fromarray(cells).resize((wide, size), Image.Resampling.NEAREST)
+        cells = score_colours(cells)[..., :3]
+    width = round(size * shape[1] / shape[0])
+    image = Image.fromarray(cells).resize((width, size), Image.Resampling.NEAREST)
     if point is not None:
-        x, y = (np.asarray(point, float) + 0.5) * size / shape[0]
-        draw, unit = ImageDraw.Draw(image), size / 384
-        for colour, width in ((BLACK, 4.2), (WHITE, 2)):
-            r = 9 * unit
-            for a, b in ((r / 3, r), (-r / 3, -r)):  # open in the middle
-                draw.line([x + a, y, x + b, y], colour, max(round(width * unit), 1))
-                draw.line([x, y + a, x, y + b], colour, max(round(width * unit), 1))
+        centre = (np.asarray(point, float) + 0.5) * size / shape[0]
+        _draw_cross(ImageDraw.Draw(image), centre, size / 384)
     return image
 
 
-def scale_bar(scores: np.ndarray, name: str, width: int = 384) -> Image.Image:
-    """The colours of a map (h w) with its lowest and highest value; twice as fine as its `width`
-    in CSS pixels.
-    """
-    sheet = Image.new("RGB", (2 * width, 44), WHITE)
-    draw, x = ImageDraw.Draw(sheet), 4
-    for word in (f"{name}:  {np.nanmin(scores):.3g}", None, f"{np.nanmax(scores):.3g}"):
-        if word is None:
-            sheet.paste(
-                Image.fromarray(np.broadcast_to(viridis()[None, :, :3], (20, 256, 3)).copy()),
-                (x, 12),
-            )
-            x += 268
-        else:
-            draw.text((x, 22), word, INK, font(22), anchor="lm")
-            x += round(draw.textlength(word, font(22)) + 12)
-    return sheet
+def _draw_cross(draw: ImageDraw.ImageDraw, centre: np.ndarray, unit: float) -> None:
+    """A white cross with black rims, open in the middle."""
+    x, y = centre
+    outer = 9 * unit
+    inner = outer / 3
+    for colour, width in ((BLACK, 4.2), (WHITE, 2)):
+        thickness = max(round(width * unit), 1)
+        for sign in (1, -1):
+            near = sign * inner
+            far = sign * outer
+            draw.line([x + near, y, x + far, y], colour, thickness)
+            draw.line([x, y + near, x, y + far], colour, thickness)

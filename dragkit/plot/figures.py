@@ -1,4 +1,4 @@
-"""What every figure stands on: it shows itself, without pyplot."""
+"""What every figure stands on: it shows itself, without pyplot, and says what it cannot draw."""
 
 from __future__ import annotations
 
@@ -7,19 +7,14 @@ from io import BytesIO
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from ..compose import SERIES
 from ..records import Frame, Step
 from ..runs.trace import Trace
 
-# Okabe and Ito
-COLOURS = ORANGE, BLUE, GREEN, PINK, AMBER, SKY = (
-    "#d55e00",
-    "#0072b2",
-    "#009e73",
-    "#cc79a7",
-    "#e69f00",
-    "#56b4e9",
-)
-YELLOW, SHADE = "#f0e442", "#eee2d6"
+COLOURS = ["#{:02x}{:02x}{:02x}".format(*colour) for colour in SERIES]
+ORANGE, BLUE, GREEN, PINK, AMBER, SKY = COLOURS
+YELLOW = "#f0e442"
+SHADE = "#eee2d6"
 
 
 class Plot(Figure):
@@ -36,26 +31,39 @@ class Photo(Figure):
 
     def _repr_jpeg_(self) -> bytes:
         out = BytesIO()
-        self.savefig(out, format="jpeg", dpi=90, pil_kwargs={"quality": 90, "subsampling": 0})
+        settings = {"quality": 90, "subsampling": 0}
+        self.savefig(out, format="jpeg", dpi=90, pil_kwargs=settings)
         return out.getvalue()
 
 
-def light(step: Frame | Step) -> Frame:
-    """The light record of a step."""
-    return step if isinstance(step, Frame) else Frame.of(step)
+def colour_of(number: int) -> str:
+    """The colour of the handle, term or run with this number."""
+    return COLOURS[number % len(COLOURS)]
 
 
-def need(trace: Trace) -> None:
-    """Raise ValueError where there is nothing to draw."""
+def pixel_extent(size: tuple[int, int]) -> tuple[float, float, float, float]:
+    """Where ``imshow`` puts an image of `size` (height, width), so that axes count its pixels."""
+    height, width = size
+    return -0.5, width - 0.5, height - 0.5, -0.5
+
+
+def as_frame(step: Frame | Step) -> Frame:
+    """The frame of a step."""
+    if isinstance(step, Frame):
+        return step
+    return Frame.of(step)
+
+
+def check_not_empty(trace: Trace) -> None:
+    """Raise ValueError if there is nothing to draw."""
     if not len(trace):
         raise ValueError("the trace is empty; run a step first")
 
 
-def handle_of(frame: Frame, handle: int) -> int:
-    """`handle`, if the frame has it; else a ValueError."""
+def check_handle(frame: Frame, handle: int) -> None:
+    """Raise ValueError if the frame has no such handle."""
     if not 0 <= handle < len(frame.points):
         raise ValueError(f"no handle {handle}; this step has handles 0 to {len(frame.points) - 1}")
-    return handle
 
 
 def tidy(*many: Axes) -> None:
@@ -64,3 +72,8 @@ def tidy(*many: Axes) -> None:
         axes.spines[["top", "right"]].set_visible(False)
         axes.grid(alpha=0.3)
         axes.legend(frameon=False)
+
+
+def legend_beside(axes: Axes) -> None:
+    """Put the legend beside the curves, never over them."""
+    axes.legend(frameon=False, loc="upper left", bbox_to_anchor=(1, 1))

@@ -1,76 +1,77 @@
-"""An image of yours and what a model made of it, as a figure."""
+"""An image of yours and the one that a model found for it, as a figure."""
 
 from __future__ import annotations
 
 import numpy as np
 from matplotlib.axes import Axes
-from torch import Tensor
 
-from .figures import COLOURS, Photo
+from ..models.gan.inversion import Inversion
+from .figures import BLUE, ORANGE, Photo
 
-TIMES = 4  # how much the difference is magnified
+CONTRAST = 4  # how much the difference is magnified
 
 
-def inversion(found, before=None) -> Photo:
-    """The target, what was found, four times their difference, and the PSNR and the loss over the
-    iterations of both stages.
+def inversion(found: Inversion, before: Inversion | None = None) -> Photo:
+    """The target, what was found, four times their difference, and the PSNR over the iterations.
 
-    Grey in the difference is none; a colour is what the found image has too much of. Axes in
-    pixels; the PSNR is in dB, and its dots are the best of each stage.
+    In the difference grey means none; a colour is what the found image has too much of. The axes
+    are in pixels. The curves show both stages, the PSNR in dB and the loss; a dot marks the best
+    of each stage. A diffusion model is inverted without iterations, so it has no curves.
 
     Args:
         found: what ``dk.invert`` or ``dk.tune`` returned.
         before: what ``dk.invert`` had found, to be shown too beside the tuned image.
 
     Raises:
-        ValueError: `found` is no inversion, or one that has not begun.
+        ValueError: what is given is not an inversion.
     """
-    for one in [found] if before is None else [before, found]:
-        if not hasattr(one, "psnrs") or not (one.losses or hasattr(one.model, "road")):
+    shown = {"found": found} if before is None else {"found": before, "tuned": found}
+    for one in shown.values():
+        if not isinstance(one, Inversion):
             raise ValueError(
                 f"{one!r} holds no inversion; give what dragkit.invert or dragkit.tune returned"
             )
-    shown = {"found": found} if before is None else {"found": before, "tuned": found}
-    images = {"target": found.target} | {
-        f"{name}, {one.quality}": one.image for name, one in shown.items()
-    }
-    images[f"difference x {TIMES}"] = ((found.image - found.target) * TIMES + 0.5).clamp(0, 1)
-    curves = bool(found.losses)  # of a diffusion model there are none
-    figure = Photo(
-        figsize=(2.2 * len(images) + (3.9 if curves else 0.5), 2.7), layout="constrained"
-    )
-    many = figure.subplots(
-        1, len(images) + curves, width_ratios=[1] * len(images) + [1.3] * curves
-    )
+    difference = found.image - found.target
+    images = {"target": found.target}
+    images |= {f"{name}, {one.quality}": one.image for name, one in shown.items()}
+    images[f"difference x {CONTRAST}"] = (difference * CONTRAST + 0.5).clamp(0, 1)
+
+    ratios = [1.0] * len(images)
+    width = 2.2 * len(images) + 0.5
+    if found.losses:
+        ratios = [*ratios, 1.3]
+        width = 2.2 * len(images) + 3.9
+    figure = Photo(figsize=(width, 2.7), layout="constrained")
+    many = figure.subplots(1, len(ratios), width_ratios=ratios)
     for axes, (name, image) in zip(many, images.items()):
-        axes.imshow(_pixels(image))
+        axes.imshow(image.detach().cpu().movedim(0, -1).numpy())
         axes.set_title(name, fontsize=10)
-        axes.set(xlabel="x (px)", ylabel="y (px)" if axes is many[0] else "")
-    if curves:
-        _curves(many[-1], found)
+        axes.set_xlabel("x (px)")
+    many[0].set_ylabel("y (px)")
+    if found.losses:
+        _draw_curves(many[-1], found)
     return figure
 
 
-def _curves(left: Axes, found) -> None:
-    """PSNR at the left, the loss dashed at the right; a line stands where tuning begins."""
-    right, start = left.twinx(), 0
+def _draw_curves(left: Axes, found: Inversion) -> None:
+    """PSNR at the left, the loss dashed at the right; a line marks where tuning begins."""
+    right = left.twinx()
+    start = 0
     for stage, losses in found.losses.items():
-        quality, steps = np.array(found.psnrs[stage]), start + np.arange(len(losses))
+        psnrs = np.array(found.psnrs[stage])
+        steps = start + np.arange(len(losses))
         best = int(np.argmin(losses))
-        left.plot(steps, quality, color=COLOURS[1])
-        left.plot(steps[best], quality[best], "o", color=COLOURS[1], ms=5)
-        right.semilogy(steps, losses, "--", color=COLOURS[0], lw=1.2)
+        left.plot(steps, psnrs, color=BLUE)
+        left.plot(steps[best], psnrs[best], "o", color=BLUE, ms=5)
+        right.semilogy(steps, losses, "--", color=ORANGE, lw=1.2)
         left.text(start, 1.01, stage, transform=left.get_xaxis_transform(), fontsize=9)
         if start:
             left.axvline(start - 0.5, color="#80868b", lw=1)
         start += len(losses)
+
     left.set(xlabel="iteration")
-    left.set_ylabel("PSNR (dB)", color=COLOURS[1])
-    right.set_ylabel("loss (dashed)", color=COLOURS[0])
+    left.set_ylabel("PSNR (dB)", color=BLUE)
+    right.set_ylabel("loss (dashed)", color=ORANGE)
     left.grid(alpha=0.3)
     for axes in (left, right):
         axes.spines["top"].set_visible(False)
-
-
-def _pixels(image: Tensor) -> np.ndarray:
-    return image.detach().cpu().permute(1, 2, 0).numpy()

@@ -2,26 +2,69 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Protocol, runtime_checkable
+
 import numpy as np
 import torch
+from matplotlib.axes import Axes
+from torch import Tensor
 
 from ..records import Edit, View
-from .figures import BLUE, ORANGE, Photo
+from .figures import BLUE, ORANGE, Photo, pixel_extent
 
 
-def learning(view: View, memory, edit: Edit, handle: int = 0, n: int = 4) -> Photo:
-    """The learned score of every cell at `n` moments of the learning, and the loss over the
-    iterations.
+@runtime_checkable
+class LearnedFilters(Protocol):
+    """The memory of a tracker that kept its filters while it learned them."""
 
-    ``memory = Discriminative().start(view, edit)`` keeps the filter after each iteration. Its
-    label is 1 at the handle (the cross) and 0 elsewhere; each map is shown from 0 to its best,
-    which stands above it, for the best shrinks while the rest goes. The dots on the curve are the
-    moments shown.
+    @property
+    def history(self) -> Tensor:
+        """(iterations + 1, n, c) the filters from first to last."""
+
+    @property
+    def losses(self) -> Tensor:
+        """(iterations + 1, n) the loss of each of them."""
+
+
+def learning(view: View, memory: LearnedFilters, edit: Edit, handle: int = 0, n: int = 4) -> Photo:
+    """The learned score of every cell at `n` moments, and the loss over the iterations.
+
+    ``memory = Discriminative().start(view, edit)`` has the filter after each iteration. Its label
+    is 1 at the handle (the cross) and 0 elsewhere. Each map is shown from 0 to its best score,
+    which is written above it, because the best shrinks while the rest vanishes. The dots on the
+    curve are the moments shown.
 
     Raises:
         ValueError: the memory holds no learned filters, there is no such handle, or n is below 1.
     """
-    if not hasattr(memory, "history"):
+    _check(memory, edit, handle, n)
+    moments = _moments(len(memory.history) - 1, n)
+    losses = memory.losses[:, handle].cpu().numpy()
+
+    figure = Photo(figsize=(2.15 * len(moments) + 3.2, 2.9), layout="constrained")
+    ratios = [1] * len(moments) + [1.25]
+    *many, curve = figure.subplots(1, len(ratios), width_ratios=ratios)
+    for axes, moment in zip(many, moments):
+        weights = memory.history[moment, handle]
+        scores = torch.einsum("chw,c->hw", view.features.detach(), weights).cpu().numpy()
+        level = scores / max(scores.max(), 1e-12)
+        extent = pixel_extent(view.size)
+        image = axes.imshow(level, cmap="viridis", vmin=0, vmax=1, extent=extent)
+        axes.plot(*edit.handles[handle].tolist(), "+", color="white", ms=12, mew=1.5)
+        axes.set_title(f"iteration {moment}, best {scores.max():.2g}", fontsize=10)
+        axes.set_xlabel("x (px)")
+    many[0].set_ylabel("y (px)")
+
+    bar = figure.colorbar(image, ax=many, ticks=[0, 1], extend="min", fraction=0.05)
+    bar.ax.set_yticklabels(["0", "best"])
+    _draw_losses(curve, losses, moments)
+    return figure
+
+
+def _check(memory: LearnedFilters, edit: Edit, handle: int, n: int) -> None:
+    """Raise ValueError if there is nothing to draw."""
+    if not isinstance(memory, LearnedFilters):
         raise ValueError(
             f"{type(memory).__name__} holds no learned filters; give what"
             " Discriminative().start(view, edit) returns"
@@ -30,45 +73,22 @@ def learning(view: View, memory, edit: Edit, handle: int = 0, n: int = 4) -> Pho
         raise ValueError(f"no handle {handle}; this edit has handles 0 to {len(edit.handles) - 1}")
     if n < 1:
         raise ValueError(f"n is {n}; show at least one moment")
-    moments, losses = _moments(len(memory.history) - 1, n), memory.losses[:, handle].cpu().numpy()
-    figure = Photo(figsize=(2.15 * len(moments) + 3.2, 2.9), layout="constrained")
-    *many, curve = figure.subplots(1, len(moments) + 1, width_ratios=[1] * len(moments) + [1.25])
-    height, width = view.size
-    for axes, moment in zip(many, moments):
-        scores = (
-            torch.einsum("chw,c->hw", view.features.detach(), memory.history[moment, handle])
-            .cpu()
-            .numpy()
-        )
-        image = axes.imshow(
-            scores / max(scores.max(), 1e-12),
-            cmap="viridis",
-            vmin=0,
-            vmax=1,
-            extent=(-0.5, width - 0.5, height - 0.5, -0.5),
-        )
-        axes.plot(*edit.handles[handle].tolist(), "+", color="white", ms=12, mew=1.5)
-        axes.set_title(f"iteration {moment}, best {scores.max():.2g}", fontsize=10)
-        axes.set(xlabel="x (px)", ylabel="y (px)" if axes is many[0] else "")
-    bar = figure.colorbar(image, ax=many, ticks=[0, 1], extend="min", fraction=0.05)
-    bar.ax.set_yticklabels(["0", "best"])
-    curve.semilogy(losses, color=BLUE)
-    curve.plot(moments, losses[moments], "o", color=ORANGE)
-    curve.set_title("loss", fontsize=10)
-    curve.set(xlabel="iteration")
-    curve.spines[["top", "right"]].set_visible(False)
-    curve.grid(alpha=0.3)
-    return figure
 
 
 def _moments(last: int, n: int) -> np.ndarray:
-    """The first and the last iteration and some between, denser at the beginning, where more
-    happens.
-    """
-    return (
-        np.unique(np.r_[0, np.geomspace(max(last / 3 ** (n - 2), 1), last, n - 1).round()]).astype(
-            int
-        )
-        if n > 1
-        else np.array([last])
-    )
+    """The first iteration, the last, and some between, denser at the beginning."""
+    if n == 1:
+        return np.array([last])
+    second = max(last / 3 ** (n - 2), 1)
+    moments = [0, *np.geomspace(second, last, n - 1).round()]
+    return np.unique(moments).astype(int)
+
+
+def _draw_losses(axes: Axes, losses: np.ndarray, moments: Sequence[int] | np.ndarray) -> None:
+    """The loss over the iterations, with a dot at each of the moments."""
+    axes.semilogy(losses, color=BLUE)
+    axes.plot(moments, losses[moments], "o", color=ORANGE)
+    axes.set_title("loss", fontsize=10)
+    axes.set(xlabel="iteration")
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.grid(alpha=0.3)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from torch import Tensor
 
+from ..pixels import to_uint8
 from .device import to_device
 from .edit import Edit
 from .step import Step
@@ -38,8 +39,7 @@ class Frame:
             raise ValueError(
                 f"step {step.index} has no view to render; it comes from a frame, so use that"
             )
-        image = step.view.image.movedim(0, -1).mul(255).round().byte().cpu().numpy()
-        return cls(to_device(replace(step, view=None), "cpu"), image)
+        return cls(to_device(replace(step, view=None), "cpu"), to_uint8(step.view.image))
 
     @property
     def index(self) -> int:

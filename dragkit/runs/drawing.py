@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from ..compose import draw_overlay
+from ..compose import ScoreWindow, draw_overlay
 from ..records import Frame
 
 
@@ -22,7 +22,7 @@ def draw_frame(
         style: `size` in pixels and more, as in :func:`dragkit.compose.draw_overlay`.
     """
     if handle is not None:
-        style |= score_window(frame, handle)
+        style["window"] = score_window(frame, handle)
     return draw_overlay(
         frame.image,
         frame.points.numpy(),
@@ -33,14 +33,12 @@ def draw_frame(
     )
 
 
-def score_window(frame: Frame, handle: int) -> dict[str, Any]:
-    """The score window of a handle, as arguments for :func:`dragkit.compose.draw_overlay`."""
+def score_window(frame: Frame, handle: int) -> ScoreWindow:
+    """The score window of a handle, for :func:`dragkit.compose.draw_overlay`."""
     track = frame.step.track
-    window = {
-        "scores": track.scores[handle].numpy(),
-        "window_centre": frame.step.window_centre[handle].numpy(),
-        "stride": track.stride,
-    }
+    scores = track.scores[handle].numpy()
+    centre = frame.step.window_centre[handle].numpy()
+    candidates = None
     if track.goals is not None:
-        window["candidates"] = track.goals.candidates[handle].numpy()
-    return window
+        candidates = track.goals.candidates[handle].numpy()
+    return ScoreWindow(scores, centre, track.stride, candidates)

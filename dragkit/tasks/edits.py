@@ -2,12 +2,13 @@
 
 Ours says everything that a drag needs, so that a table can be made again from the file alone::
 
-    {"name": "chin-2", "seed": 2, "handles": [[74, 74]], "targets": [[74, 87]], "landmarks": ["chin"],
-     "arrive": null, "mask": {"size": [128, 128], "runs": [4128, 64, 64, 64, 12064]}}
+    {"name": "chin-2", "seed": 2, "handles": [[74, 74]], "targets": [[74, 87]],
+     "landmarks": ["chin"], "arrive": null,
+     "mask": {"size": [128, 128], "runs": [4128, 64, 64, 64, 12064]}}
 
-Points are (x, y) in pixels. The mask is kept as runs: read row by row, so many 0s, so many 1s, so
-many 0s and so on. Masks are few large areas, so this takes hundreds of bytes where rows take 16 KB
-at 128 px.
+(on one line). Points are (x, y) in pixels. The mask is stored as run lengths: read row by row, so
+many 0s, so many 1s, so many 0s and so on. Masks are a few large areas, so this takes hundreds of
+bytes where rows take 16 KB at 128 px.
 
 FreeDragBench's lines are read too, ``{"seed": 7, "points": {"handle": [[y, x]], "target": [[y,
 x]]}}``: theirs are (row, column), they have no names, and their points belong to the image they
@@ -45,8 +46,8 @@ class Task:
             they have none. A measurement that knows where a landmark is afterwards needs them.
 
     Raises:
-        ValueError: a seed that is no whole number from 0 on, no name, or another number of
-            landmarks than handles.
+        ValueError: a seed that is not a whole number from 0 on, no name, or a number of landmarks
+            that differs from the number of handles.
     """
 
     seed: int
@@ -59,6 +60,7 @@ class Task:
             raise ValueError(f"seed is {self.seed!r}; give a whole number from 0 on")
         if not (isinstance(self.name, str) and self.name):
             raise ValueError(f"name is {self.name!r}; give a word to file the results under")
+
         object.__setattr__(self, "landmarks", _names(self.landmarks))
         if len(self.landmarks) not in (0, len(self.edit.handles)):
             raise ValueError(
@@ -68,79 +70,96 @@ class Task:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
-        points = {name: _short(getattr(self.edit, name)) for name in ("handles", "targets")}
-        about = {
+        return {
+            "name": self.name,
+            "seed": self.seed,
+            "handles": _short_numbers(self.edit.handles),
+            "targets": _short_numbers(self.edit.targets),
             "landmarks": list(self.landmarks),
             "arrive": self.edit.arrive,
-            "mask": _runs(self.edit.mask),
+            "mask": _encode_mask(self.edit.mask),
         }
-        return {"name": self.name, "seed": self.seed} | points | about
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Task:
-        """The task that :meth:`to_dict` described."""
-        unknown, missing = sorted(set(data) - KEYS), [key for key in NEEDED if key not in data]
+        """The task that :meth:`to_dict` described.
+
+        Raises:
+            ValueError: a key that is missing or unknown, or a value that does not fit.
+        """
+        missing = [key for key in NEEDED if key not in data]
         if missing:
             raise ValueError(f"{missing[0]!r} is missing; a task has at least {', '.join(NEEDED)}")
+        unknown = sorted(set(data) - KEYS)
         if unknown:
             raise ValueError(f"unknown key {unknown[0]!r}; a task has {', '.join(sorted(KEYS))}")
-        edit = Edit(data["handles"], data["targets"], _mask(data.get("mask")), data.get("arrive"))
+
+        mask = _decode_mask(data.get("mask"))
+        edit = Edit(data["handles"], data["targets"], mask, data.get("arrive"))
         return cls(data["seed"], edit, data["name"], data.get("landmarks") or ())
 
 
-def write(path: str | Path, tasks: Iterable[Task]) -> Path:
-    """Write `tasks`, one a line; returns the path. Raises ValueError where two share a name."""
-    path, tasks = Path(path), list(tasks)
-    unique(tasks)
+def write_tasks(path: str | Path, tasks: Iterable[Task]) -> Path:
+    """Write `tasks`, one a line; returns the path.
+
+    Raises:
+        ValueError: two tasks share a name.
+    """
+    path = Path(path)
+    tasks = list(tasks)
+    check_names(tasks)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("".join(json.dumps(task.to_dict()) + "\n" for task in tasks), encoding="utf-8")
     return path
 
 
-def read(path: str | Path) -> list[Task]:
-    """The tasks of a file, ours or FreeDragBench's; a line's keys tell which it is.
+def read_tasks(path: str | Path) -> list[Task]:
+    """The tasks of a file, ours or FreeDragBench's; a line's keys say which it is.
 
     Raises:
-        ValueError: a line that holds no task, or a name for the second time; file, line and reason
-            are named.
+        ValueError: a line that is not a task, or one whose name is taken; the message names file,
+            line and reason.
     """
     path = Path(path)
     tasks: dict[str, Task] = {}
     for number, line in enumerate(path.read_text(encoding="utf-8").split("\n"), 1):
-        if line.strip():
-            try:
-                task = _task(json.loads(line), f"{path.stem}-{number}")
-                unique([task, *filter(None, [tasks.get(task.name)])])
-            except (ValueError, TypeError) as error:
-                raise ValueError(f"{path}, line {number}: {error}") from error
-            tasks[task.name] = task
+        if not line.strip():
+            continue
+        try:
+            task = _parse_line(json.loads(line), f"{path.stem}-{number}")
+            if task.name in tasks:
+                raise _name_is_taken(task.name)
+        except (ValueError, TypeError) as error:
+            raise ValueError(f"{path}, line {number}: {error}") from error
+        tasks[task.name] = task
     return list(tasks.values())
 
 
-def unique(tasks: Iterable[Task]) -> None:
-    """Raise ValueError where two tasks share a name: their results could not be told apart."""
+def check_names(tasks: Iterable[Task]) -> None:
+    """Raise ValueError if two tasks share a name: their results could not be told apart."""
     seen: set[str] = set()
     for task in tasks:
         if task.name in seen:
-            raise ValueError(
-                f"the name {task.name!r} is taken by an earlier task; results are filed by name,"
-                " choose another"
-            )
+            raise _name_is_taken(task.name)
         seen.add(task.name)
 
 
-def _task(data: Any, name: str) -> Task:
-    """One line's task; `name` is for lines that bring none."""
+def _name_is_taken(name: str) -> ValueError:
+    return ValueError(
+        f"the name {name!r} is taken by an earlier task; results are filed by name, choose another"
+    )
+
+
+def _parse_line(data: Any, name: str) -> Task:
+    """One line's task; `name` is for lines that have none."""
     if not isinstance(data, dict):
         raise ValueError(f'a task is an object, {{"name": …}}, not {data!r:.40}')
     if "points" not in data:
         return Task.from_dict(data)
+
     points = data["points"]
-    if (
-        "seed" not in data
-        or not isinstance(points, dict)
-        or not {"handle", "target"} <= set(points)
-    ):
+    has_points = isinstance(points, dict) and {"handle", "target"} <= set(points)
+    if "seed" not in data or not has_points:
         raise ValueError(
             'a line of FreeDragBench has a "seed", and "points" with "handle" and "target"'
         )
@@ -154,14 +173,12 @@ def _names(value: Any) -> tuple[str, ...]:
     return tuple(value)
 
 
-def _short(points: Tensor) -> list[list[float]]:
-    """As lists, each number the shortest that gives the same float32: 0.1 instead of
-    0.10000000149011612.
-    """
+def _short_numbers(points: Tensor) -> list[list[float]]:
+    """As lists, each number the shortest that gives the same float32: 0.1, not 0.10000000149."""
     return [[float(str(v)) for v in point] for point in points.cpu().numpy()]
 
 
-def _runs(mask: Tensor | None) -> dict[str, Any] | None:
+def _encode_mask(mask: Tensor | None) -> dict[str, Any] | None:
     """Run lengths of a mask, 0s first: [[0, 1], [1, 1]] has runs [1, 3]."""
     if mask is None:
         return None
@@ -170,7 +187,7 @@ def _runs(mask: Tensor | None) -> dict[str, Any] | None:
     return {"size": list(mask.shape), "runs": [0] * values[0] + runs}
 
 
-def _mask(data: Any) -> Tensor | None:
+def _decode_mask(data: Any) -> Tensor | None:
     """The mask of its run lengths; ``None`` stays None."""
     if data is None:
         return None

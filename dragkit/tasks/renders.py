@@ -1,8 +1,8 @@
-"""Rendered lions and where their landmarks are, exactly: what diffusion models are measured on,
-for they take any image.
+"""Rendered lions and exactly where their landmarks are: what diffusion models are measured on.
 
-A pair is that of :mod:`dragkit.tasks.lions`, a lion and the same lion in another one's pose, but
-both are rendered: the image to reach is known to the pixel.
+A diffusion model takes any image, so it needs no image of its own making. A pair is that of
+:mod:`dragkit.tasks.lions`, a lion and the same lion in another one's pose, but both are rendered:
+the image to reach is known to the pixel.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from ..records import Edit
-from ..worlds.lion import Lion
+from ..worlds.lion import Landmarks, Lion
 from . import lions
-from .landmarks import SIZE as READ
+from .landmarks import SIZE as NETWORK_SIZE
 from .landmarks import landmark_network
 
 TRUNCATION = 0.7  # as of the generator's seeds
-# seed of what is measured: the models' training images are made of the same numbers from 0 on
+# Seed of the first lion to measure on; the training images are made from the numbers 0, 1, ….
 FIRST = 100_001
 
 
@@ -31,7 +31,7 @@ class Pair:
 
     Attributes:
         before, after: its images (3 size size) in 0..1.
-        edit: some of its landmarks from where they are to where they shall be, with the mask of
+        edit: some of its landmarks, from where they are to where they should be, with the mask of
             what may move.
         landmarks: their names.
     """
@@ -43,9 +43,10 @@ class Pair:
 
 
 def posed(seed: int, t: float = 1.0) -> Lion:
-    """Lion `seed` the part `t` of the way to the pose of seed 10000 + `seed`."""
+    """Lion `seed` at the fraction `t` of the path to the pose of seed 10000 + `seed`."""
     z = lions.z_of(seed)
-    start, end = z / np.sqrt(np.square(z).mean()), lions.in_pose_of(z, lions.z_of(10_000 + seed))
+    start = lions.unit_mean_square(z)
+    end = lions.in_pose_of(z, lions.z_of(10_000 + seed))
     return Lion.from_normal(TRUNCATION * ((1 - t) * start + t * end))
 
 
@@ -56,39 +57,49 @@ def image(lion: Lion, size: int) -> Tensor:
 
 def pair(seed: int, count: int, size: int) -> Pair:
     """Lion `seed` and up to `count` landmarks that are visible in both poses."""
-    before, after = posed(seed, 0), posed(seed, 1)
-    start, end = before.landmarks(size), after.landmarks(size)
-    usable = [
-        i
-        for i in np.random.RandomState(seed).permutation(len(start.names))
-        if start.visible[i] and end.visible[i]
-    ]
-    chosen = _apart(usable, start.points)[:count]
-    mask = (
-        F.interpolate(lions.free(before, after)[None, None], size=(size, size), mode="area") > 0.5
-    ).float()[0, 0]
-    edit = Edit(start.points[chosen].clip(0, size - 1), end.points[chosen].clip(0, size - 1), mask)
+    before = posed(seed, 0)
+    after = posed(seed, 1)
+    start = before.landmarks(size)
+    end = after.landmarks(size)
+    chosen = _usable_landmarks(seed, start, end)[:count]
+
+    large_mask = lions.movable(before, after)[None, None]
+    mask = (F.interpolate(large_mask, size=(size, size), mode="area") > 0.5).float()[0, 0]
+    handles = start.points[chosen].clip(0, size - 1)
+    targets = end.points[chosen].clip(0, size - 1)
     return Pair(
-        image(before, size), image(after, size), edit, tuple(start.names[i] for i in chosen)
+        image(before, size),
+        image(after, size),
+        Edit(handles, targets, mask),
+        tuple(start.names[i] for i in chosen),
     )
 
 
-def _apart(order: list[int], points: np.ndarray) -> list[int]:
-    """The landmarks of `order` without those on the pixel of an earlier one."""
-    pixels = {i: tuple(np.round(points[i]).astype(int)) for i in order}
-    return [i for n, i in enumerate(order) if pixels[i] not in [pixels[j] for j in order[:n]]]
+def _usable_landmarks(seed: int, start: Landmarks, end: Landmarks) -> list[int]:
+    """The landmarks that are visible in both poses, in random order, one per pixel."""
+    order = np.random.RandomState(seed).permutation(len(start.names))
+    pixels = np.round(start.points).astype(int)
+
+    def overlap(i: int, j: int) -> bool:
+        return bool((pixels[i] == pixels[j]).all())
+
+    return lions.without_overlaps(
+        [i for i in order if start.visible[i] and end.visible[i]], overlap
+    )
 
 
 @torch.no_grad()
-def read(image: Tensor, names: tuple[str, ...]) -> Tensor:
-    """Where the landmark network sees `names` (n 2) in an image (3 h h), in its pixels; it is
-    enlarged to the network's 128 px.
+def read_landmarks(image: Tensor, names: tuple[str, ...]) -> Tensor:
+    """Where the landmark network sees `names` (n 2) in an image (3 h h), in its pixels.
+
+    The image is enlarged to the network's 128 px.
     """
-    network, side = landmark_network(), image.shape[-1]
+    network = landmark_network()
     large = F.interpolate(
-        image[None].cpu(), size=(READ, READ), mode="bicubic", align_corners=False
+        image[None].cpu(), size=(NETWORK_SIZE, NETWORK_SIZE), mode="bicubic", align_corners=False
     )[0].clamp(0, 1)
-    points = (
-        network(large)[[network.names.index(name) for name in names]] + 0.5
-    ) * side / READ - 0.5
+    rows = [network.names.index(name) for name in names]
+
+    side = image.shape[-1]
+    points = (network(large)[rows] + 0.5) * side / NETWORK_SIZE - 0.5
     return points.clamp(0, side - 1)

@@ -1,5 +1,7 @@
-"""Widgets for notebooks: pick an edit, watch a run, or both at once; compare runs; look at the
-features; open a benchmark's rows.
+"""Widgets for notebooks.
+
+Pick an edit, watch a run, or both at once; compare runs; look at the features; open the rows of
+a benchmark.
 """
 
 from .compare import Compare as Compare

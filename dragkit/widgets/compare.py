@@ -2,37 +2,51 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import ipywidgets as W
-from PIL import Image, ImageDraw
+from PIL import Image
 from PIL.ImageOps import contain
 
-from ..compose import chart, font, hstack, step_at
+from ..compose import hstack, vstack
+from ..models.protocols import Model
+from ..pieces import Tracker
 from ..records import Frame
 from ..runs.retrack import retrack
 from ..runs.trace import Trace
-from . import views
-from .base import Notice, Shown, card, guard, row
-from .canvas import Surface, Throttle
-from .score_maps import TIGHT, Windows
-from .transport import Transport
+from .compared_run import ComparedRun
+from .layout import card, row, side_by_side
+from .notebook_widget import NotebookWidget
+from .playback import PlaybackControls
+from .run_images import panels_of_runs
+from .score_maps import LEGEND_WIDTH, ScoreMapControls
+from .sizes import Sizes
+from .status import StatusLine, shows_errors
+from .step_chart import StepChart
+from .throttle import Throttle
 
 
-class Compare(Shown):
+class Compare(NotebookWidget):
     """Two or more runs on one time axis: ``Compare(a, b, names=("DragGAN", "StableDrag"))``.
 
-    One slider moves all of them; a run that is shorter holds its last step. The curves show each
-    run's distance and confidence; a click on them shows that step. :meth:`trackers` compares
+    One slider moves all of them; a run that is shorter stays at its last step. The curves show
+    each run's distance and confidence; a click on them shows that step. :meth:`trackers` compares
     trackers on the *same* images.
 
     Args:
         traces: the runs.
         names: one each; default: "run 0", "run 1", …
         size: height of each image on the page, in CSS pixels; default 300, and 480 on slides.
-        slides: for a lecture hall: all twice as large, and no more to press than play, step and
-            slider.
+        slides: for a lecture hall: everything twice as large, with only play, step and the slider
+            to press.
+
+    Attributes:
+        runs: the parts that show a run each, by name.
+        steps: the numbers of the steps that some run has.
+        chart: the curves.
+        playback: which step is shown.
+        score_maps: which score window is shown.
 
     Raises:
         ValueError: fewer than two runs, one without steps, or names that do not fit.
@@ -45,46 +59,49 @@ class Compare(Shown):
         size: int | None = None,
         slides: bool = False,
     ) -> None:
-        names = [f"run {i}" for i in range(len(traces))] if names is None else list(names)
-        if len(traces) < 2 or not all(len(t) for t in traces):
-            raise ValueError(
-                f"Compare needs two runs or more with at least one step each; got {len(traces)}"
-                f" with {[len(t) for t in traces]} steps"
+        names = _check_runs(traces, names)
+        self.traces = dict(zip(names, traces))
+        self.steps = sorted({frame.index for trace in traces for frame in trace})
+        self._at = 0
+        self._draw_soon = Throttle(self._draw)
+        self.sizes = _sizes(traces, size, slides)
+        times = self.sizes.times
+
+        self.status = StatusLine(self.sizes.image)
+        legend_width = 384
+        if slides:
+            legend_width = 2 * LEGEND_WIDTH
+        self.score_maps = ScoreMapControls(legend_width, self._choose_map, slides)
+        self.score_maps.fill(_frame_with_most_maps(traces))
+        self.chart = StepChart(self.sizes, self.status, self._choose_step, self._press_key)
+        self.playback = PlaybackControls(400 * times, self._seek_soon, self._position, times)
+        self.runs = {
+            name: ComparedRun(
+                name, trace, self.sizes, self.score_maps, self._leave_images, self._press_key
             )
-        if len(set(names)) != len(traces):
-            raise ValueError(
-                f"{len(traces)} runs but the names {names}; give each a name of its own"
-            )
-        self.slides, self.times, self.size = (
-            slides,
-            2 if slides else 1,
-            size or (480 if slides else 300),
-        )
-        self.runs, self._at = dict(zip(names, traces)), 0
-        self.steps = sorted({f.index for t in traces for f in t})
-        self.notice = Notice(self.size)
-        self._pulled, self._over, self._soon = False, "", Throttle(self._draw)
-        self._build()
+            for name, trace in self.traces.items()
+        }
+        self.box = self._layout()
+        self._update_curves()
         self.seek(-1)
 
     @classmethod
     def trackers(
         cls,
-        model,
+        model: Model,
         trace: Trace,
-        trackers: Mapping[str, Any],
+        trackers: Mapping[str, Tracker],
         *,
         size: int | None = None,
         slides: bool = False,
         **settings: Any,
     ) -> Compare:
-        """What would the other one have said here? Every tracker on the frames of one recorded
-        run.
+        """What would the other tracker have said? Every one on the images of a recorded run.
 
         ``Compare.trackers(model, trace, {"nearest": NearestNeighbor(), "learned":
         Discriminative()})``. The images are the same; each tracker follows its own points. See
         :func:`dragkit.runs.retrack`, which takes `settings` (`trust`, `arrive`) and shows a
-        progress bar where it takes longer than two seconds.
+        progress bar if it takes longer than two seconds.
         """
         runs = [retrack(model, trace, tracker, **settings) for tracker in trackers.values()]
         return cls(*runs, names=list(trackers), size=size, slides=slides)
@@ -97,11 +114,7 @@ class Compare(Shown):
     @property
     def frames(self) -> dict[str, Frame]:
         """What is shown: of every run the step of that number, or the last one before."""
-        step = self.steps[self._at]
-        return {
-            name: max((f for f in t if f.index <= step), key=lambda f: f.index, default=t[0])
-            for name, t in self.runs.items()
-        }
+        return {name: run.frame for name, run in self.runs.items()}
 
     def seek(self, position: int) -> None:
         """Show the step at `position`; negative ones count from the end."""
@@ -109,147 +122,117 @@ class Compare(Shown):
         self._draw()
 
     def image(self, name: str, size: int = 384) -> Image.Image:
-        """One run's step that is shown."""
-        trace, frame, handle = self.runs[name], self.frames[name], self.windows.handle.value
-        handle = handle if handle is not None and handle < len(frame.points) else None
-        return views.image(trace, trace.frames.index(frame), handle, self.windows.map.value, size)
+        """The step of one run that is shown."""
+        return self.runs[name].image(size)
 
     def chart_image(self) -> Image.Image:
         """The curves, twice as large as on the page, or as large as on a slide."""
-        return chart(self._panels(), self.steps[self._at], self.chart_size)
+        return self.chart.image(self.steps[self._at])
 
     def still(self) -> Image.Image:
-        """The images side by side with their names, over the curves."""
-        images = [
-            hstack(_title(name, p.width, self.times), p, gap=0, stacked=True)
-            for name, p in ((n, self.image(n, self.size)) for n in self.runs)
-        ]
-        column = hstack(*images)
-        if self.windows.handle.value is not None:
-            column = hstack(
-                column, contain(self.windows.key, (2 * TIGHT, 22 * self.times)), stacked=True
-            )
-        return hstack(column, self.chart_image().reduce(2 // self.times), stacked=not self.slides)
+        """The images side by side with their names, over the curves or beside them."""
+        times = self.sizes.times
+        images = hstack(*(run.titled_image() for run in self.runs.values()))
+        if self.score_maps.handle.value is not None:
+            legend = contain(self.score_maps.legend_image, (2 * LEGEND_WIDTH, 22 * times))
+            images = vstack(images, legend)
+        curves = self.chart_image().reduce(2 // times)
+        if self.sizes.slides:
+            return hstack(images, curves)
+        return vstack(images, curves)
 
     def __repr__(self) -> str:
-        return f"Compare({', '.join(f'{name}: {trace!r}' for name, trace in self.runs.items())})"
+        return f"Compare({', '.join(f'{name}: {t!r}' for name, t in self.traces.items())})"
 
-    def _build(self) -> None:
-        self.surfaces, self.lines, columns = {}, {}, []
-        for name, trace in self.runs.items():
-            shape = trace[0].image.shape[:2]
-            surface = Surface(
-                shape,
-                self.size,
-                lambda *mouse, name=name: self._pointed(name, *mouse),
-                self._pressed,
-                style="dk-look",
-            )
-            width = round(self.size * shape[1] / shape[0])
-            label = W.Label(
-                name, layout=W.Layout(width=f"{width}px"), style={"font_weight": "bold"}
-            )
-            self.surfaces[name], self.lines[name] = surface, Notice(width)
-            columns.append(W.VBox([label, surface.canvas, self.lines[name].line]))
-        wide = sum(int(c.children[0].layout.width[:-2]) for c in columns) + 12 * (len(columns) - 1)
-        # shown `times` as large
-        self.chart_size = (
-            (5 * self.size // 8, 5 * self.size // 8) if self.slides else (max(wide, 600), 210)
-        )
-        self.chart = Surface(
-            self.chart_size[::-1],
-            self.times * self.chart_size[1],
-            self._charted,
-            self._pressed,
-            style="dk-seek",
-        )
-        self.transport = Transport(400 * self.times, self._sought, lambda: self._at, self.times)
-        self.windows = Windows(
-            self.size, 384 if self.times == 1 else 2 * TIGHT, self._draw, self._say, self.slides
-        )
-        self.windows.fill(
-            max((t[0] for t in self.runs.values()), key=lambda f: len(f.step.track.maps))
-        )
-        t, w = self.transport, self.windows
-        images = W.HBox(columns, layout=W.Layout(flex_flow="row wrap", grid_gap="12px"))
-        line = lambda *parts: row(*parts, width=max(wide, 600) + 60)
-        lines = (
-            [line(t.play, t.back, t.on, t.bar)]
-            if self.slides
-            else [line(t.play, t.bar, t.back, t.on, t.speed), line(w.handle, w.map)]
-        )
-        parts = [images, w.legend, *lines]
-        if self.slides:  # the curves beside the images: a projector is wide and not high
-            parts = [
-                W.HBox(
-                    [W.VBox(parts), self.chart.canvas],
-                    layout=W.Layout(flex_flow="row wrap", grid_gap="24px"),
-                )
-            ]
-        else:
-            parts.append(self.chart.canvas)
-        self.box = card(*parts, self.notice.line, slides=self.slides)
+    def _layout(self) -> W.Widget:
+        images = side_by_side(*(run.box for run in self.runs.values()))
+        legend = self.score_maps.legend
+        chart = self.chart.canvas.canvas
+        width = max(_width_of_images(self.traces.values(), self.sizes.image), 600) + 60
+        playback = self.playback.one_row(width, self.sizes.slides)
+        if self.sizes.slides:  # the curves beside the images: a projector is wide and not high
+            left = W.VBox([images, legend, playback])
+            return card(side_by_side(left, chart, gap=24), self.status.line, slides=True)
+        maps = row(self.score_maps.handle, self.score_maps.map, width=width)
+        return card(images, legend, playback, maps, chart, self.status.line)
 
-    def _panels(self) -> list:
-        return views.side_by_side(
-            self.runs,
-            min(
-                self.windows.handle.value or 0, *(len(t[0].points) - 1 for t in self.runs.values())
-            ),
-        )
+    def _update_curves(self) -> None:
+        """Draw the curves of the chosen handle, or of the last one that all runs have."""
+        last = min(len(trace[0].points) - 1 for trace in self.traces.values())
+        handle = min(self.score_maps.handle.value or 0, last)
+        self.chart.update(panels_of_runs(self.traces, handle))
 
-    @guard
+    @shows_errors
     def _draw(self) -> None:
-        for name, surface in self.surfaces.items():
-            surface.show(lambda size, name=name: self.image(name, size))
-        self.chart.show(lambda _: self.chart_image())
-        self.transport.fill(self.steps, self._at)
-        self._say()
+        step = self.steps[self._at]
+        for run in self.runs.values():
+            run.show(step)
+        self.chart.canvas.show_image(self.chart_image())
+        self.playback.fill(self.steps, self._at)
 
-    @guard
-    def _say(self) -> None:
-        """Under each image the step it shows, or what lies under the mouse in all of them."""
-        mouse = self.windows.mouse
-        for name, frame in self.frames.items():
-            step, last = self.steps[self._at], self.runs[name][-1]
-            ended = (
-                " (ended)" if last.index < step else " (begins here)" if frame.index > step else ""
-            )
-            words = f"step {' · '.join(str(frame).split('  ')).strip(' ·')}{ended}"
-            self.lines[name].say(
-                (
-                    mouse
-                    and mouse[0] == "image"
-                    and self._over == name
-                    and self.windows.words(frame)
-                )
-                or words
-            )
+    def _position(self) -> int:
+        return self._at
 
-    @guard
-    def _pointed(self, name: str, kind: str, x: float, y: float) -> None:
-        self._over = name
-        self.windows.at("image", kind, x, y)
+    def _leave_images(self) -> None:
+        """The mouse is on one image at most: report the step under all of them."""
+        for run in self.runs.values():
+            run.leave()
 
-    @guard
-    def _pressed(self, key: str) -> None:
-        self.transport.key(key)
+    @shows_errors
+    def _choose_map(self) -> None:
+        self._update_curves()
+        self._draw()
 
-    @guard
-    def _charted(self, kind: str, x: float, y: float) -> None:
-        self._pulled = kind == "press" or (self._pulled and kind == "move")
-        step = step_at(x + 0.5, y + 0.5, self._panels(), self.chart_size) if self._pulled else None
-        if step is not None:
-            self._sought(min(range(len(self.steps)), key=lambda i: abs(self.steps[i] - step)))
+    @shows_errors
+    def _choose_step(self, step: float) -> None:
+        distances = [abs(number - step) for number in self.steps]
+        self._seek_soon(distances.index(min(distances)))
 
-    @guard
-    def _sought(self, position: int) -> None:
+    @shows_errors
+    def _seek_soon(self, position: int) -> None:
         self._at = position
-        self.windows.leave()
-        self._soon()
+        self._leave_images()
+        self._draw_soon()
+
+    @shows_errors
+    def _press_key(self, name: str) -> None:
+        self.playback.press_key(name)
 
 
-def _title(name: str, width: int, times: int) -> Image.Image:
-    sheet = Image.new("RGB", (width, 24 * times), "white")
-    ImageDraw.Draw(sheet).text((2, 3), name, (32, 33, 36), font(15 * times))
-    return sheet
+def _check_runs(traces: Sequence[Trace], names: Sequence[str] | None) -> list[str]:
+    """The runs' names, if they fit."""
+    if len(traces) < 2 or not all(len(trace) for trace in traces):
+        raise ValueError(
+            f"Compare needs two runs or more with at least one step each; got {len(traces)}"
+            f" with {[len(trace) for trace in traces]} steps"
+        )
+    if names is None:
+        return [f"run {i}" for i in range(len(traces))]
+    if len(set(names)) != len(traces):
+        raise ValueError(
+            f"{len(traces)} runs but the names {list(names)}; give each a name of its own"
+        )
+    return list(names)
+
+
+def _frame_with_most_maps(traces: Sequence[Trace]) -> Frame:
+    return max((trace[0] for trace in traces), key=lambda frame: len(frame.step.track.maps))
+
+
+def _sizes(traces: Sequence[Trace], size: int | None, slides: bool) -> Sizes:
+    if slides:
+        size = size or 480
+        chart = (5 * size // 8, 5 * size // 8)
+    else:
+        size = size or 300
+        chart = (max(_width_of_images(traces, size), 600), 210)
+    return Sizes(size, chart, slides)
+
+
+def _width_of_images(traces: Iterable[Trace], size: int) -> int:
+    """Of all images and the gaps between them, in CSS pixels."""
+    widths = []
+    for trace in traces:
+        height, width = trace[0].image.shape[:2]
+        widths.append(round(size * width / height))
+    return sum(widths) + 12 * (len(widths) - 1)

@@ -1,38 +1,54 @@
-"""The widget that shows a run: live while it goes on, and any of its steps afterwards."""
+"""The widget that shows a run: live while it continues, and any of its steps afterwards."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
+from typing import Literal
 
+import ipywidgets as W
 import numpy as np
+from PIL import Image
 
 from ..records import Frame
 from ..runs.session import Session
 from ..runs.trace import Trace
-from .base import Notice, guard
-from .canvas import Surface, Throttle
-from .runner import Runner, stop_all
-from .screen import SLOWLY, START, Screen
+from .background import stop_all
+from .layout import card, side_by_side
+from .notebook_widget import NotebookWidget
+from .playback import PlaybackControls
+from .player_controls import PlayerControls, RunButtons
+from .player_state import START, PlayerState
+from .player_view import PlayerView
+from .run_files import FileControls
+from .session_runner import SessionRunner
+from .sizes import player_sizes
+from .status import StatusLine, shows_errors
 
 
-class Player(Screen):
-    """Watch a run: ``Player(trace)`` plays it, ``Player(session)`` can also run, step, stop and
-    branch it.
+class Player(NotebookWidget):
+    """Watch a run: ``Player(trace)`` plays it; ``Player(session)`` can also run and branch it.
 
     The image shows handles (dots), targets (rings), paths and one handle's score window, best
-    pixel ringed, runner-up in a diamond; the line below tells the values under the mouse. The
+    pixel ringed, runner-up in a diamond; the line below reports the values under the mouse. The
     curves show distance, losses and confidence with the gate's threshold; a click on them shows
     that step. Run works in the background, so that other cells can be run meanwhile; the kernel's
     interrupt does not reach it, Stop does. :meth:`run` waits, and is ended by an interrupt.
 
     Args:
-        source: a `Trace` or a `Session`; the session makes its first look at once.
+        source: a `Trace` or a `Session`; a session makes its first step at once.
         size: height of the image on the page, in CSS pixels; default 384, and 640 on slides.
         chart: (width, height) of the curves in CSS pixels; default: as wide as the image and
             half as high again.
         blank: uint8 (H W 3), what to show before there is a step.
-        slides: for a lecture hall: all twice as large, and no more to press than play, step and
-            slider (for a session Run and Stop, too).
+        slides: for a lecture hall: everything twice as large, with only play, step and the slider
+            to press (and Run and Stop for a session).
+
+    Attributes:
+        state: which run is shown, and which of its steps.
+        view: the image, the curves and the score maps.
+        controls: what can be pressed.
+        runner: runs a session.
 
     Raises:
         TypeError: the source is neither.
@@ -47,174 +63,221 @@ class Player(Screen):
         blank: np.ndarray | None = None,
         slides: bool = False,
     ) -> None:
-        _check(source)
+        self.state = PlayerState(source, blank)
         stop_all()
-        if isinstance(source, Session) and not len(source.trace):
-            source.step()
-        self.slides, self.times = slides, 2 if slides else 1
-        self.size = size = size or (640 if slides else 384)
-        # shown `times` as large
-        self.chart_size = chart or (
-            (7 * size // 16, size // 2) if slides else (size, 3 * size // 2)
-        )
-        self.session: Session | None = None
-        self._trace, self._at, self.blank = (
-            Trace(),
-            0,
-            np.full((128, 128, 3), 240, np.uint8) if blank is None else blank,
-        )
-        self.runner = Runner(self._rest)
-        # an edit that Run will begin with: ready or not; None = go on
-        self.waiting: bool | None = None
-        self._hooks: dict[str, list[Callable[[], None]]] = {"start": [], "rest": [], "open": []}
-        self._slow, self._pulled, self._kept = 0.0, False, None
-        self.notice = Notice(size)
-        frames = source.trace if isinstance(source, Session) else source
-        shape = (frames[0].image if frames else self.blank).shape[:2]
-        self.surface = Surface(shape, size, self._pointed, self._pressed, style="dk-look")
-        self.chart = Surface(
-            self.chart_size[::-1],
-            self.times * self.chart_size[1],
-            self._charted,
-            self._pressed,
-            style="dk-seek",
-        )
-        self._soon, self._finely = Throttle(self._show_again), Throttle(self._show_finely, SLOWLY)
-        self._build(size)
-        self.show(source)
+        self.state.begin()
+        self._callbacks: dict[str, list[Callable[[], None]]] = {
+            "start": [],
+            "rest": [],
+            "open": [],
+        }
 
-    # --- what is shown
-    # -------------------------------------------------------------------------------
+        sizes = player_sizes(size, chart, slides)
+        width = sizes.image
+        self.status = StatusLine(width)
+        self.view = PlayerView(
+            self.state,
+            sizes,
+            self.status,
+            drawn=self._fill_controls,
+            chosen=self._choose_step,
+            key=self._press_key,
+        )
+        self.runner = SessionRunner(
+            self.state, self._prepare, self._fill_controls, self.view.follow, self._ended
+        )
+        run_one = partial(self._run, 1)
+        self.controls = PlayerControls(
+            sizes,
+            RunButtons(width, self._run, self.runner.ask_to_stop, run_one, self._branch),
+            PlaybackControls(width, self._seek_soon, self._position, sizes.times),
+            self.view.score_maps,
+            FileControls(width, self.state, self.status, self._opened, self.runner.write),
+        )
+        self.box = self._layout(slides)
+        self.view.draw()
+
+    @property
+    def session(self) -> Session | None:
+        """The session that is shown; None for a trace."""
+        return self.state.session
 
     @property
     def trace(self) -> Trace:
         """The run that is shown."""
-        return self.session.trace if self.session else self._trace
+        return self.state.trace
 
     @property
     def frame(self) -> Frame | None:
         """The step that is shown."""
-        return self.trace[self.at] if len(self.trace) else None
+        return self.state.frame
 
     @property
     def at(self) -> int:
         """The position of that step in the trace."""
-        return max(min(self._at, len(self.trace) - 1), 0)
+        return self.state.at
 
     @property
     def running(self) -> bool:
         """Whether a run is going on in the background."""
-        return self.runner.busy
+        return self.state.running
 
     def show(self, source: Trace | Session | None) -> None:
-        """Show another run, from its last step. Raises TypeError where it is none."""
-        _check(source)
+        """Show another run, from its last step.
+
+        Raises:
+            TypeError: it is neither.
+        """
         self.stop()
-        self.session = source if isinstance(source, Session) else None
-        self._trace = source if isinstance(source, Trace) else Trace()
-        # a trace cannot go on
-        self.runs.layout.display = "none" if isinstance(source, Trace) else "flex"
-        if self.session and not len(self.trace):
-            self.session.step()
-        self._follow(last=True)
+        self.state.show(source)
+        self.state.begin()
+        self.view.draw()
 
     def seek(self, position: int) -> None:
         """Show the step at `position` of the trace; negative ones count from the end."""
-        self._at = range(len(self.trace))[position]
-        self._refresh()
-
-    def __repr__(self) -> str:
-        return f"Player({self.trace!r})"
-
-    # --- runs
-    # ------------------------------------------------------------------------------------------
+        self.state.seek(position)
+        self.view.draw()
 
     def run(self, steps: int | None = None) -> Trace:
-        """Run up to `steps` updates (default: the method's) and wait for them; an interrupt ends
-        it early.
+        """Run up to `steps` updates and wait for them; an interrupt ends it early.
+
+        Args:
+            steps: as many as the method has if None.
 
         Raises:
             ValueError: there is nothing to run.
             Exception: what the run raised; it is shown in the widget too, and the steps made so
                 far are kept.
         """
-        self.stop()
-        self._prepare()
-        self.runner.wait(lambda: self._loop(steps))
+        self.runner.run(steps)
         return self.trace
 
     def branch(self, position: int) -> None:
-        """Go back to the step at `position`; a run goes on from there, and the one before is kept
-        in grey.
+        """Go back to the step at `position`; the next run continues from there.
+
+        The run so far is kept, and drawn in grey.
         """
         self.stop()
-        self.session.rewind(position)
-        self._follow(last=True)
+        self.state.branch(position)
+        self.view.draw()
 
     def stop(self) -> None:
         """End the run in the background after its present step, and wait for that."""
         self.runner.stop()
 
-    def on(self, event: str, callback: Callable[[], None]) -> None:
-        """Call `callback()` at an event: "start" before a run, "rest" after it, "open" after a
-        file was opened.
+    def on(self, event: Literal["start", "rest", "open"], callback: Callable[[], None]) -> None:
+        """Call `callback()` at an event.
+
+        Args:
+            event: "start", before a run; "rest", after it; "open", after a file was opened.
+            callback: what is called.
         """
-        self._hooks[event].append(callback)
+        self._callbacks[event].append(callback)
 
     def wait_for(self, ready: bool) -> None:
-        """Say that Run will begin anew with another edit, `ready` or not yet."""
-        self.waiting = ready
+        """Say that Run will start again with another edit, which is `ready` or not yet."""
+        self.state.waiting = ready
         if not len(self.trace):
-            self._refresh()
-        self._buttons()
-        if not self.running:
-            ready_words = (
-                "Run begins anew with the changed edit." if len(self.trace) > 1 else START
-            )
-            self.notice.say(ready_words if ready else "Waiting for a handle and a target.")
+            self.view.draw()
+        self._fill_controls()
+        if self.running:
+            return
+        if not ready:
+            self.status.say("Waiting for a handle and a target.")
+        elif len(self.trace) > 1:
+            self.status.say("Run starts again with the changed edit.")
+        else:
+            self.status.say(START)
+
+    def still(self) -> Image.Image:
+        """The image beside the curves, with the legend and the large maps if they are shown."""
+        return self.view.still()
+
+    def image(self, size: int = 384) -> Image.Image:
+        """The step that is shown, `size` pixels high."""
+        return self.view.image(size)
+
+    def chart_image(self) -> Image.Image:
+        """The curves, twice as large as on the page, or as large as on a slide."""
+        return self.view.chart_image()
+
+    def __repr__(self) -> str:
+        return f"Player({self.trace!r})"
+
+    def _layout(self, slides: bool) -> W.Widget:
+        view, controls = self.view, self.controls
+        left = W.VBox(
+            [
+                controls.run.row,
+                view.canvas.canvas,
+                controls.score_maps.legend,
+                self.status.line,
+                *controls.rows,
+            ]
+        )
+        whole = side_by_side(left, view.chart.canvas.canvas, view.score_panel.box)
+        return card(whole, slides=slides)
+
+    def _fill_controls(self) -> None:
+        self.controls.fill(self.state)
+
+    def _position(self) -> int:
+        return self.state.at
+
+    @shows_errors
+    def _seek_soon(self, position: int) -> None:
+        """Show a step soon; of many in a row, as many as can be drawn, and the last."""
+        if position != self.state.at:
+            self.state.seek(position)
+            self.view.forget_mouse()
+            self.view.draw_soon()
+
+    @shows_errors
+    def _choose_step(self, step: float) -> None:
+        if not self.running and len(self.trace):
+            self._seek_soon(self.state.nearest(step))
+
+    @shows_errors
+    def _press_key(self, name: str) -> None:
+        self.controls.playback.press_key(name)
+
+    @shows_errors
+    def _run(self, steps: int | None = None) -> None:
+        self.runner.start(steps)
+
+    @shows_errors
+    def _branch(self) -> None:
+        self.branch(self.at)
+        index = self.trace[self.at].index
+        self.status.say(
+            f"Back at step {index}: Run continues from here. The run before is grey in the curves."
+        )
 
     def _prepare(self) -> None:
-        self.notice.last_error = None
-        for callback in self._hooks["start"]:
-            callback()
-        if self.session is None:
-            raise ValueError(
-                "nothing to run: this shows a finished trace; use Player(Session(model, latent,"
-                " edit, **method))"
-            )
+        self.status.last_error = None
+        self._call("start")
 
-    def _loop(self, steps: int | None = None) -> None:
-        session = self.session
-        self._buttons()
-        if not len(session.trace):
-            session.step()
-        for _ in range(session.steps if steps is None else steps):
-            if self.runner.stopping or session.done:
-                break
-            session.step()
-            self._follow()
-
-    @guard
-    def _rest(self, error: BaseException | None, words: str | None) -> None:
-        """A run has ended: show where it stands, and why."""
+    @shows_errors
+    def _ended(self, error: BaseException | None, message: str | None) -> None:
+        """Show where the run stands, and why."""
         try:
-            self._follow(last=True)
+            self.view.draw()
         except Exception:
             if error is None:
                 raise  # else the run's own error is what people must see
-        self._buttons()
+        self._fill_controls()
         if error:
-            self.notice.fail(error)
-        elif words:
-            self.notice.say(words)
-        for callback in self._hooks["rest"]:
-            callback()
+            self.status.fail(error)
+        elif message:
+            self.status.say(message)
+        self._call("rest")
         self.refresh_still()
 
+    def _opened(self, source: Session | Trace) -> None:
+        self.show(source)
+        self._call("open")
+        self._fill_controls()
 
-def _check(source: Trace | Session | None) -> None:
-    if not isinstance(source, Trace | Session | None):
-        raise TypeError(
-            f"a Player shows a Trace or a Session, not a {type(source).__name__};"
-            " dk.Trace(dk.drag(…)) makes one of a run"
-        )
+    def _call(self, event: str) -> None:
+        for callback in self._callbacks[event]:
+            callback()

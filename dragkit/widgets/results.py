@@ -1,32 +1,47 @@
-"""The widget that opens a benchmark's rows: from a number to the run that it stands for."""
+"""The widget that opens the rows of a benchmark: from a number to the run behind it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import ipywidgets as W
 from PIL import Image
 
 from ..runs.trace import Trace
-from .base import Notice, Shown, button, card, guard, row
+from .layout import button, card, on_change, row
+from .markup import element
+from .notebook_widget import NotebookWidget
 from .player import Player
+from .status import StatusLine, shows_errors
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
 
 
-class Results(Shown):
-    """A table of drags, sorted by any column, whose rows open their runs:
-    ``Results(table, open)``.
+class Results(NotebookWidget):
+    """A table of drags, sorted by any column; a row opens its run: ``Results(table, open)``.
 
-    By mouse, or by the buttons of the row above and below: in a list JupyterLab takes the arrow
-    keys for itself. A run is made when its row is first chosen, and kept.
+    Rows are chosen by mouse, or by the buttons for the row above and below: in a list JupyterLab
+    takes the arrow keys for itself. A run is made when its row is first chosen, and cached.
 
     Args:
-        table: a pandas DataFrame, one drag a row.
-        open: ``open(row)`` → the row's `Trace`, recorded or dragged anew; `row` is a dict, column
+        table: one drag a row.
+        open: ``open(row)`` → the row's `Trace`, recorded or dragged again; `row` is a dict, column
             → value.
-        size: height of the player's picture, in CSS pixels.
-        falling: the largest of the first column comes first, and is opened; else the least.
+        size: height of the player's image, in CSS pixels.
+        falling: whether the largest of the first column comes first, and is opened; else the
+            smallest.
+
+    Attributes:
+        runs: the traces that were opened, by the number of their row.
+        shown: the number of the row that is open.
+        rows: the list of rows.
+        order: the column that sorts them.
+        above: the button for the row above.
+        below: the button for the row below.
+        player: shows the run.
 
     Raises:
         ValueError: there are no rows.
@@ -34,15 +49,22 @@ class Results(Shown):
 
     def __init__(
         self,
-        table: Any,
+        table: DataFrame,
         open: Callable[[dict[str, Any]], Trace],
         size: int = 320,
         falling: bool = False,
     ) -> None:
         if not len(table):
             raise ValueError("the table is empty; run some drags first")
-        self.table, self.open, self.runs, self.shown = table.reset_index(drop=True), open, {}, None
-        self.notice, wide = Notice(2 * size), f"{2 * size}px"
+        self.table = table.reset_index(drop=True)
+        self.open = open
+        self.runs: dict[int, Trace] = {}
+        self.shown: int | None = None
+        self._sorting = False
+        width = 2 * size
+        self.status = StatusLine(width)
+        self.player = Player(None, size)
+
         self.order = W.Dropdown(
             options=list(self.table),
             description="Sort by",
@@ -52,83 +74,78 @@ class Results(Shown):
         self.falling = W.Checkbox(
             falling, description="largest first", indent=False, layout=W.Layout(width="130px")
         )
+        self.above = button("", "chevron-up", "The row above", partial(self._move, -1))
+        self.below = button("", "chevron-down", "The row below", partial(self._move, 1))
         self.head = W.HTML()
-        self.rows = W.Select(
-            rows=min(len(table), 9),
-            tooltip="Choose a row: its run opens below",
-            layout=W.Layout(width=wide),
-        )
-        for part in (self.head, self.rows):
-            part.add_class("dk-rows")
-        above, below = (
-            button("", f"chevron-{way}", f"The row {name}", partial(self._by, by))
-            for way, name, by in (("up", "above", -1), ("down", "below", 1))
-        )
-        self.player = Player(None, size)
+        self.head.add_class("dk-rows")
+        self.rows = _list_of_rows(len(table), width)
         self._sort()
-        for part, callback in (
-            (self.order, self._sort),
-            (self.falling, self._sort),
-            (self.rows, self._chosen),
-        ):
-            part.observe(lambda _, callback=callback: callback(), "value")
-        self.box = card(
-            row(self.order, self.falling, above, below, width=2 * size),
-            self.head,
-            self.rows,
-            self.notice.line,
-            self.player.box,
-        )
-        self._chosen()
+
+        on_change(self.order, self._sort)
+        on_change(self.falling, self._sort)
+        on_change(self.rows, self._choose)
+        sorting = row(self.order, self.falling, self.above, self.below, width=width)
+        self.box = card(sorting, self.head, self.rows, self.status.line, self.player.box)
+        self._choose()
 
     @property
     def last_error(self) -> BaseException | None:
-        """The last error of a callback; ``None`` while all is well."""
-        return self.notice.last_error or self.player.last_error
+        """The last error of a callback; None if all is well."""
+        return self.status.last_error or self.player.last_error
 
     def still(self) -> Image.Image:
-        """The player's picture."""
+        """What the player shows."""
         return self.player.still()
 
     def __repr__(self) -> str:
         return f"Results({len(self.table)} drags by {', '.join(map(str, self.table))})"
 
-    @guard
+    @shows_errors
     def _sort(self) -> None:
-        ordered = self.table.sort_values(
-            self.order.value, ascending=not self.falling.value, kind="stable"
-        )
-        head, *lines = ordered.to_string(
-            index=False, float_format="{:.2f}".format, justify="right"
-        ).splitlines()
-        spaced = lambda text: text.replace(" ", "\u00a0")  # a list swallows plain spaces
-        self.head.value = f"<pre>{spaced(head)}</pre>"
-        chosen, self._sorting = self.rows.value, True
-        self.rows.options = [(spaced(line), i) for line, i in zip(lines, ordered.index.tolist())]
+        ascending = not self.falling.value
+        ordered = self.table.sort_values(self.order.value, ascending=ascending, kind="stable")
+        text = ordered.to_string(index=False, float_format="{:.2f}".format, justify="right")
+        head, *lines = text.replace(" ", "\u00a0").splitlines()  # a list swallows plain spaces
+        self.head.value = element("pre", head)
+
+        chosen = self.rows.value
+        self._sorting = True
+        order = ordered.index.tolist()
+        self.rows.options = list(zip(lines, order))
         self._sorting = False  # the list chose its first row by itself meanwhile
-        self.rows.value = self.rows.options[0][1] if chosen is None else chosen
+        if chosen is None:
+            chosen = order[0]
+        self.rows.value = chosen
 
-    @guard
-    def _by(self, rows: int) -> None:
+    @shows_errors
+    def _move(self, rows: int) -> None:
         order = [i for _, i in self.rows.options]
-        self.rows.value = order[min(max(order.index(self.rows.value) + rows, 0), len(order) - 1)]
+        place = order.index(self.rows.value) + rows
+        self.rows.value = order[min(max(place, 0), len(order) - 1)]
 
-    @guard
-    def _chosen(self) -> None:
+    @shows_errors
+    def _choose(self) -> None:
         i = self.rows.value
         if self._sorting or i is None or i == self.shown:
             return
+        drag = self.table.to_dict("records")[i]  # plain numbers, as models take them
         if i not in self.runs:
-            self.notice.say("Dragging …")
-            self.runs[i] = self.open(self._row(i))
+            self.status.say("Dragging …")
+            self.runs[i] = self.open(drag)
         self.player.show(self.runs[i])
         self.shown = i
-        self.notice.say(
-            " · ".join(
-                f"{name} {value:.2f}" if isinstance(value, float) else f"{name} {value}"
-                for name, value in self._row(i).items()
-            )
-        )
+        self.status.say(" · ".join(f"{name} {_text(value)}" for name, value in drag.items()))
 
-    def _row(self, i: int) -> dict[str, Any]:
-        return self.table.to_dict("records")[i]  # plain numbers, as models take them
+
+def _list_of_rows(count: int, width: int) -> W.Select:
+    rows = W.Select(
+        rows=min(count, 9),
+        tooltip="Choose a row: its run opens below",
+        layout=W.Layout(width=f"{width}px"),
+    )
+    rows.add_class("dk-rows")
+    return rows
+
+
+def _text(value: object) -> str:
+    return f"{value:.2f}" if isinstance(value, float) else str(value)

@@ -1,4 +1,4 @@
-"""The whole of it in one widget: pick an edit on the left, watch it happen on the right."""
+"""Everything in one widget: pick an edit on the left, watch it happen on the right."""
 
 from __future__ import annotations
 
@@ -9,38 +9,45 @@ import numpy as np
 from PIL import Image
 from torch import Tensor
 
-from ..compose import hstack
+from ..compose import hstack, vstack
+from ..models.protocols import Model
 from ..records import Edit
 from ..runs.session import Session
 from ..runs.trace import Trace
-from .base import Shown, card
+from .layout import card, side_by_side
+from .notebook_widget import NotebookWidget
 from .picker import Picker
 from .player import Player
 
 GAP = 24  # CSS pixels between the two images
 
 
-class Studio(Shown):
+class Studio(NotebookWidget):
     """Pick an edit and watch it happen: ``Studio(model, edit=edit, **dragkit.methods.draggan())``.
 
-    A changed seed, point or mask counts from the next Run on, which begins anew; what was done
+    A changed seed, point or mask counts from the next Run on, which starts again; what was done
     before is kept in ``session.past``.
 
     Args:
         model: what to drag, as :func:`dragkit.load` returns.
-        seed, edit: what to begin with.
+        seed: of the first image.
+        edit: what to begin with.
         size: height of each image on the page, in CSS pixels.
         latent: to begin with, in place of a seed: such as ``dragkit.invert`` finds.
         method: the pieces of a method, such as ``**dragkit.methods.draggan()``.
 
+    Attributes:
+        picker: the left half.
+        player: the right half, and the curves below both.
+
     Raises:
-        TypeError: without a method.
+        TypeError: there is no method.
         ValueError: at once, if `edit` does not fit the model's image.
     """
 
     def __init__(
         self,
-        model,
+        model: Model,
         seed: int = 0,
         edit: Edit | None = None,
         size: int = 384,
@@ -49,46 +56,36 @@ class Studio(Shown):
     ) -> None:
         if not method:
             raise TypeError("Studio needs a method: Studio(model, **dragkit.methods.draggan())")
-        self.model, self.method = model, method
+        self.model = model
+        self.method = method
+        self.size = size
         self.picker = Picker(model, seed, edit, size, latent)
-        start = self._begin() if edit else None
-        self.player = Player(start, size, chart=(2 * size + GAP, size // 2), blank=self._pale())
-        self.player.files.name.value = f"runs/{getattr(model, 'name', 'session')}"
-        self.picker.on_change(self._changed)
-        for event, callback in (
-            ("start", self._start),
-            ("rest", self.refresh_still),
-            ("open", self._opened),
-        ):
-            self.player.on(event, callback)
+        start = self._new_session() if edit else None
+        chart = (2 * size + GAP, size // 2)
+        self.player = Player(start, size, chart=chart, blank=self._pale_image())
+        self.status = self.player.status
+        self.player.controls.files.name.value = f"runs/{model.name}"
+
+        self.picker.on_change(self._edit_changed)
+        self.player.on("start", self._start_run)
+        self.player.on("rest", self.refresh_still)
+        self.player.on("open", self._load_opened)
         if not edit:
-            self._changed()
-        player, picker = self.player, self.picker
-        style, seed, *rest = picker.box.children
-        words = player.notice.line
-        picker.box.children, player.column.children = (
-            [style, *rest],
-            [part for part in player.below if part is not words],
-        )
-        line = lambda *parts: W.HBox(
-            parts, layout=W.Layout(flex_flow="row wrap", grid_gap=f"{GAP}px")
-        )
-        # above both images: narrow pages stack them, and what Run does stays in sight
-        top = line(seed, W.VBox([player.runs, words]))
-        self.box = card(
-            top, line(picker.box, player.column), player.chart.canvas, player.windows.panel
-        )
+            self._edit_changed()
+        self.box = self._layout()
 
     @property
     def edit(self) -> Edit:
-        """What has been picked. Raises ValueError while a handle or a target is missing."""
+        """What has been picked.
+
+        Raises:
+            ValueError: a handle or a target is missing.
+        """
         return self.picker.edit
 
     @property
     def session(self) -> Session | None:
-        """What Run, Step and Branch work on; ``None`` before the first run of a studio without an
-        edit.
-        """
+        """What Run, Step and Branch work on; None before the first run without an edit."""
         return self.player.session
 
     @property
@@ -98,58 +95,61 @@ class Studio(Shown):
 
     @property
     def last_error(self) -> BaseException | None:
-        """The last error of a callback or a run; ``None`` while all is well."""
+        """The last error of a callback or a run; None if all is well."""
         return self.player.last_error or self.picker.last_error
 
     def run(self, steps: int | None = None) -> Trace:
-        """Run up to `steps` updates (default: the method's), wait for them and return
-        the trace.
-        """
+        """Run up to `steps` updates (default: the method's) and wait; returns the trace."""
         return self.player.run(steps)
 
     def branch(self, position: int) -> None:
-        """Go back to the step at `position` of the trace; the next run goes on from there."""
+        """Go back to the step at `position` of the trace; the next run continues from there."""
         self.player.branch(position)
 
     def still(self) -> Image.Image:
         """Both images over the curves."""
-        small = self.player.chart_image().reduce(2)
-        images = hstack(
-            self.picker.still(self.player.size), self.player.image(self.player.size), gap=GAP
-        )
-        return hstack(images, small, stacked=True)
+        images = hstack(self.picker.still(self.size), self.player.image(self.size), gap=GAP)
+        return vstack(images, self.player.chart_image().reduce(2))
 
     def __repr__(self) -> str:
         return f"Studio({self.picker!r}, {self.trace!r})"
 
-    def _begin(self) -> Session:
+    def _layout(self) -> W.Widget:
+        view, controls = self.player.view, self.player.controls
+        # Above both images: narrow pages stack them, and what Run does should stay in sight.
+        run = W.VBox([controls.run.row, self.player.status.line])
+        watch = W.VBox([view.canvas.canvas, controls.score_maps.legend, *controls.rows])
+        return card(
+            side_by_side(self.picker.start_row, run, gap=GAP),
+            side_by_side(self.picker.column, watch, gap=GAP),
+            view.chart.canvas.canvas,
+            view.score_panel.box,
+        )
+
+    def _new_session(self) -> Session:
         return Session(self.model, self.picker.latent, self.picker.edit, **self.method)
 
-    def _pale(self) -> np.ndarray:
-        return self.picker.image // 2 + np.uint8(127)
+    def _pale_image(self) -> np.ndarray:
+        return self.picker.view.image // 2 + np.uint8(127)
 
-    def _changed(self) -> None:
-        """The picker's edit is no longer the session's: Run will begin anew."""
-        try:
-            ready = bool(self.edit)
-        except ValueError:
-            ready = False
-        self.player.blank = self._pale()
-        self.player.wait_for(ready)
+    def _edit_changed(self) -> None:
+        """The picker's edit is no longer the session's: Run will start again."""
+        self.player.state.blank = self._pale_image()
+        self.player.wait_for(ready=not self.picker.draft.problem())
 
-    def _start(self) -> None:
-        """Before a run: begin anew where the picker has changed."""
+    def _start_run(self) -> None:
+        """Before a run: start again if the picker has changed."""
         self.picker.settle()
-        if self.player.waiting is None:
+        if self.player.state.waiting is None:
             return
         if self.session:
             self.session.swap(**self.method).restart(self.picker.latent, self.edit)
         else:
-            self.player.show(self._begin())
-        self.player.waiting = None
+            self.player.show(self._new_session())
+        self.player.state.waiting = None
 
-    def _opened(self) -> None:
+    def _load_opened(self) -> None:
         """After a file was opened: show its start and edit in the picker."""
         start = self.trace[0]
         self.picker.load(start.latent.to(self.model.device), start.edit)
-        self.player.waiting = None
+        self.player.state.waiting = None

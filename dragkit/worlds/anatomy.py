@@ -11,6 +11,7 @@ import math
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 if TYPE_CHECKING:
     from .lion import Lion
@@ -21,8 +22,8 @@ CREAM = np.array([1.0, 0.95, 0.85])
 class Part(NamedTuple):
     """One ellipsoid of the creature, before the head is turned and placed."""
 
-    centre: tuple[float, float, float]  # in the head's frame, in skull half widths
-    axes: tuple[float, float, float]
+    centre: ArrayLike  # (3,) in the head's frame, in skull half widths
+    axes: ArrayLike  # (3,)
     colour: np.ndarray
     rotation: np.ndarray = np.eye(3)
     gloss: float = 0.0
@@ -30,7 +31,9 @@ class Part(NamedTuple):
 
 def turning(yaw: float, pitch: float, roll: float) -> np.ndarray:
     """The rotation (3, 3) that looks up by pitch, right by yaw, clockwise by roll; in degrees."""
-    (cy, cp, cr), (sy, sp, sr) = (f(np.radians([yaw, pitch, roll])) for f in (np.cos, np.sin))
+    angles = np.radians([yaw, pitch, roll])
+    cy, cp, cr = np.cos(angles)
+    sy, sp, sr = np.sin(angles)
     about_y = np.array([[cy, 0, sy], [0, 1, 0], [-sy, 0, cy]])
     about_x = np.array([[1, 0, 0], [0, cp, -sp], [0, sp, cp]])
     about_z = np.array([[cr, -sr, 0], [sr, cr, 0], [0, 0, 1]])
@@ -75,31 +78,43 @@ def _mane(lion: Lion) -> dict[str, Part]:
 def _ear(lion: Lion, side: int, name: str, fur: np.ndarray) -> dict[str, Part]:
     outward = np.array([0.55 * side, -0.83, 0.0])
     centre = np.array([0.62 * side, -0.62, 0.12]) + 0.75 * lion.ears * outward
-    pink, inner = 0.3 * fur + 0.7 * np.array([0.86, 0.45, 0.45]), (0.17, 0.72 * lion.ears, 0.1)
+    turn = _along(outward)
+    pink = 0.3 * fur + 0.7 * np.array([0.86, 0.45, 0.45])
+    inner = (0.17, 0.72 * lion.ears, 0.1)
     return {
-        f"ear_{name}": Part(centre, (0.27, lion.ears, 0.16), fur, _along(outward)),
-        f"inner_ear_{name}": Part(centre + [0, 0.01, 0.09], inner, pink, _along(outward)),
+        f"ear_{name}": Part(centre, (0.27, lion.ears, 0.16), fur, turn),
+        f"inner_ear_{name}": Part(centre + np.array([0, 0.01, 0.09]), inner, pink, turn),
     }
 
 
 def _eye(lion: Lion, side: int, name: str, fur: np.ndarray) -> dict[str, Part]:
     """Two spheres meet in a plane circle, so a sphere that slides off the eyeball is a lid."""
-    at, radius = np.array([0.37 * side, -0.2, 0.72]), 0.26
-    lift, up = radius * (0.1 + 1.4 * lion.eyes), np.array([-0.2 * side, -0.77, -0.6])
-    white, black = np.array([0.97, 0.96, 0.93]), np.array([0.07, 0.05, 0.05])
+    at = np.array([0.37 * side, -0.2, 0.72])
+    radius = 0.26
+    lift = radius * (0.1 + 1.4 * lion.eyes)
+    up = np.array([-0.2 * side, -0.77, -0.6])
+    white = np.array([0.97, 0.96, 0.93])
+    black = np.array([0.07, 0.05, 0.05])
+    pupil = at + np.array([-0.01 * side, 0.01, 0.18])
+    catchlight = at + np.array([-0.05, -0.05, 0.238])
     return {
         f"eye_{name}": Part(at, (radius,) * 3, white, gloss=0.1),
-        f"pupil_{name}": Part(at + [-0.01 * side, 0.01, 0.18], (0.14, 0.15, 0.09), black),
-        f"catchlight_{name}": Part(at + [-0.05, -0.05, 0.238], (0.05, 0.05, 0.03), np.ones(3)),
+        f"pupil_{name}": Part(pupil, (0.14, 0.15, 0.09), black),
+        f"catchlight_{name}": Part(catchlight, (0.05, 0.05, 0.03), np.ones(3)),
         f"lid_{name}": Part(at + lift * up, (1.12 * radius,) * 3, 0.92 * fur),
     }
 
 
 def _muzzle(lion: Lion, fur: np.ndarray, cream: np.ndarray) -> dict[str, Part]:
     """Bridge, nose and cheeks stay; the jaw, with the tongue, turns about a hinge."""
-    front, half, gape = 0.72 + lion.muzzle, 0.5 * lion.muzzle, lion.mouth
-    hinge, drop = np.array([0, 0.3, 0.15]), turning(0, -30 * gape, 0)
-    black, dark, pink = np.array([(0.16, 0.09, 0.09), (0.2, 0.05, 0.06), (0.85, 0.38, 0.4)])
+    front = 0.72 + lion.muzzle
+    half = 0.5 * lion.muzzle
+    gape = lion.mouth
+    hinge = np.array([0, 0.3, 0.15])
+    drop = turning(0, -30 * gape, 0)
+    black = np.array([0.16, 0.09, 0.09])
+    dark = np.array([0.2, 0.05, 0.06])
+    pink = np.array([0.85, 0.38, 0.4])
     parts = {
         "bridge": Part((0, 0.1, 0.5 + half), (0.26, 0.28, 0.42 + half), 0.5 * (fur + cream)),
         "nose": Part((0, 0.14, front + 0.16), (0.18, 0.12, 0.13), black, gloss=0.5),

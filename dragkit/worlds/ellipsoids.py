@@ -1,4 +1,4 @@
-"""A renderer for ellipsoids: one quadratic per ellipsoid and pixel, and a z-buffer.
+"""A renderer for ellipsoids: one quadratic for each ellipsoid and pixel, and a z-buffer.
 
 World coordinates: the image spans [-1, 1] in x (right) and y (down), z points at the viewer,
 and the camera is orthographic, so a point (X, Y, Z) is seen at pixel x = (X + 1) / 2 * size - 0.5,
@@ -12,7 +12,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-AMBIENT, DIFFUSE, SHININESS = 0.46, 0.64, 24
+AMBIENT = 0.46  # light from everywhere
+DIFFUSE = 0.64  # light from the lamp
+SHININESS = 24  # exponent of the highlight
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,7 @@ class Meadow:
     stripes: float = 0.06
 
     def __call__(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+        """Colours (*shape, 3) at world coordinates."""
         haze = 0.16 * (1 + y)[..., None]  # the sky pales toward the horizon
         sky = self.sky + (1 - self.sky) * haze
         wave = 1 + self.stripes * np.sin(14 * (x + y)) - 0.1 * (y - self.horizon)
@@ -65,8 +68,15 @@ class Scene:
 
     def __post_init__(self) -> None:
         n = len(self.centre)
-        wanted = dict(centre=(n, 3), axes=(n, 3), rotation=(n, 3, 3), colour=(n, 3), gloss=(n,))
-        for name, shape in {**wanted, "light": (3,)}.items():
+        wanted = {
+            "centre": (n, 3),
+            "axes": (n, 3),
+            "rotation": (n, 3, 3),
+            "colour": (n, 3),
+            "gloss": (n,),
+            "light": (3,),
+        }
+        for name, shape in wanted.items():
             got = np.shape(getattr(self, name))
             if got != shape:
                 raise ValueError(f"{name} has shape {got}; {n} ellipsoids need {shape}")
@@ -111,8 +121,11 @@ def render(scene: Scene, size: int = 128, supersample: int = 2) -> Render:
     if size < 1 or supersample < 1:
         raise ValueError(f"size {size} and supersample {supersample} must be at least 1")
     fine_index, fine_depth = _zbuffer(scene, size * supersample)
-    index, depth = (fine_index, fine_depth) if supersample == 1 else _zbuffer(scene, size)
+    index, depth = fine_index, fine_depth
+    if supersample > 1:
+        index, depth = _zbuffer(scene, size)
     colour, cover = _average(_shade(scene, fine_index, fine_depth), supersample)
+
     # The background is smooth, so one ray a pixel is enough for it.
     ray = pixel_to_world(np.arange(size), size)
     behind = scene.background(ray[None, :], ray[:, None])
@@ -129,7 +142,8 @@ def nearest(scene: Scene, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.
     for row, quadric, centre in zip(z, scene.quadric(), scene.centre):
         front = _front(quadric, x - centre[0], y - centre[1]) + centre[2]
         np.copyto(row, front, where=~np.isnan(front))
-    index, depth = z.argmax(0), z.max(0)
+    index = z.argmax(0)
+    depth = z.max(0)
     return np.where(np.isfinite(depth), index, -1), depth
 
 
@@ -146,7 +160,9 @@ def pixel_to_world(pixel: np.ndarray, size: int) -> np.ndarray:
 def _front(quadric: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """The larger root z of (x y z) M (x y z)^T = 1; nan where the ray misses."""
     (xx, xy, xz), (_, yy, yz), (_, _, zz) = quadric.tolist()
-    across, mixed, down = xz * xz - zz * xx, 2 * (xz * yz - zz * xy), yz * yz - zz * yy
+    across = xz * xz - zz * xx
+    mixed = 2 * (xz * yz - zz * xy)
+    down = yz * yz - zz * yy
     inside = across * x * x + zz + y * (mixed * x + down * y)  # a quarter of the discriminant
     with np.errstate(invalid="ignore"):
         return (np.sqrt(inside) - (xz * x + yz * y)) / zz
@@ -154,11 +170,14 @@ def _front(quadric: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 def _zbuffer(scene: Scene, size: int) -> tuple[np.ndarray, np.ndarray]:
     """The ellipsoid and depth at each pixel's centre; each writes into its bounding box only."""
-    index, depth = np.full((size, size), -1, np.int32), np.full((size, size), -np.inf, np.float32)
+    index = np.full((size, size), -1, np.int32)
+    depth = np.full((size, size), -np.inf, np.float32)
     ray = pixel_to_world(np.arange(size), size).astype(np.float32)
-    centre, extent = scene.centre[:, :2], scene.extent()
+    centre = scene.centre[:, :2]
+    extent = scene.extent()
     low = np.ceil(world_to_pixel(centre - extent, size)).astype(int).clip(0, size)
     high = (np.floor(world_to_pixel(centre + extent, size)).astype(int) + 1).clip(0, size)
+
     for k, (quadric, (cx, cy, cz)) in enumerate(zip(scene.quadric(), scene.centre.tolist())):
         box = slice(low[k, 1], high[k, 1]), slice(low[k, 0], high[k, 0])
         z = _front(quadric, ray[None, box[1]] - cx, ray[box[0], None] - cy) + cz
@@ -176,10 +195,14 @@ def _shade(scene: Scene, index: np.ndarray, depth: np.ndarray) -> np.ndarray:
     seen = index.ravel()[pixel]
     ray = pixel_to_world(np.arange(size), size).astype(np.float32)
     normal = _normals(scene, seen, ray[pixel % size], ray[pixel // size], depth.ravel()[pixel])
-    colour, gloss = scene.colour.astype(np.float32)[seen], scene.gloss.astype(np.float32)[seen]
+    colour = scene.colour.astype(np.float32)[seen]
+    gloss = scene.gloss.astype(np.float32)[seen]
+
     light = _unit(scene.light)
-    halfway = _unit(light + [0, 0, 1])  # between the light and the viewer: Blinn's highlight
+    viewer = np.array([0, 0, 1])
+    halfway = _unit(light + viewer)  # Blinn's highlight
     shine = gloss * np.maximum(halfway @ normal, 0) ** SHININESS
+
     # A little more ambient light comes from above than from below.
     brightness = AMBIENT - 0.1 * normal[1] + DIFFUSE * np.maximum(light @ normal, 0)
     canvas[pixel, :3] = np.minimum(colour * brightness[:, None] + shine[:, None], 1)
@@ -209,5 +232,7 @@ def _unit(vector: np.ndarray) -> np.ndarray:
 def _average(canvas: np.ndarray, factor: int) -> tuple[np.ndarray, np.ndarray]:
     """The mean over factor x factor blocks: colour, already weighted by cover, and cover."""
     steps = range(factor)
-    mean = sum(canvas[i::factor, j::factor] for i in steps for j in steps) / factor**2
+    first = np.zeros_like(canvas[::factor, ::factor])
+    total = sum((canvas[i::factor, j::factor] for i in steps for j in steps), first)
+    mean = total / factor**2
     return mean[..., :3], mean[..., 3]

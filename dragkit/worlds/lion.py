@@ -163,7 +163,8 @@ class Lion:
 
     def scene(self) -> Scene:
         """The ellipsoids of this lion in its meadow; ellipsoid k is ``lion.parts()[k]``."""
-        face, trunk = head(self), body(self)
+        face = head(self)
+        trunk = body(self)
         turn = turning(self.yaw, self.pitch, self.roll)
         place = np.array([self.x, self.y - 0.12, 0.0])
         # The body leans after the head, but does not turn with it.
@@ -196,7 +197,8 @@ class Lion:
 
         p = centre + rotation (axes * direction), then world to pixel.
         """
-        scene, parts = self.scene(), self.parts()
+        scene = self.scene()
+        parts = self.parts()
         part = np.array([parts.index(name) for name, _ in LANDMARKS.values()])
         unit = np.array([direction for _, direction in LANDMARKS.values()])
         world = _surface(scene, part, unit / np.linalg.norm(unit, axis=1, keepdims=True))
@@ -211,16 +213,20 @@ def motion(a: Lion, b: Lion, size: int = 128) -> Motion:
     u = R_a^T (p - c_a) / axes_a is the point in its ellipsoid's own frame, which a and b share;
     p' = c_b + R_b (axes_b * u) is where b has it;  flow = p' - p, in pixels.
     """
-    before, after = a.scene(), b.scene()
+    before = a.scene()
+    after = b.scene()
     y, x = np.indices((size, size)).reshape(2, -1)
     index, z = nearest(before, pixel_to_world(x, size), pixel_to_world(y, size))
     behind, _ = nearest(after, pixel_to_world(x, size), pixel_to_world(y, size))
+
     on = index >= 0
     k = index[on]
     point = np.stack([pixel_to_world(x[on], size), pixel_to_world(y[on], size), z[on]], 1)
     unit = np.einsum("kji,kj->ki", before.rotation[k], point - before.centre[k]) / before.axes[k]
     moved = _surface(after, k, unit)
-    flow, visible = np.zeros((size * size, 2)), ~on & (behind < 0)
+
+    flow = np.zeros((size * size, 2))
+    visible = ~on & (behind < 0)
     flow[on] = (moved - point)[:, :2] * size / 2
     visible[on] = _visible(after, moved)
     return Motion(flow.reshape(size, size, 2), visible.reshape(size, size))

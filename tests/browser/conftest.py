@@ -44,9 +44,7 @@ FOLDERS = {
 
 @pytest.fixture
 def lab(tmp_path):
-    """Start JupyterLab on a folder of its own; gives the folder and the address of a
-    file in it.
-    """
+    """A JupyterLab on a folder of its own: gives the folder, and a file's address by its name."""
     home, work = tmp_path / "jupyter", tmp_path / "work"
     work.mkdir()
     (home / "config/labconfig").mkdir(parents=True)

@@ -76,9 +76,7 @@ class Lab:
         ).astype(int)
 
     def pull(self, *places):
-        """Press at the first of `places` (in 128ths of the image), move along, let go at the
-        last.
-        """
+        """Press at the first of `places` (in 128ths of the image), and let go at the last."""
         box = self.canvas(0).bounding_box()
         spots = [
             (box["x"] + (x + 0.5) * box["width"] / 128, box["y"] + (y + 0.5) * box["height"] / 128)

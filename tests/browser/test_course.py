@@ -1,7 +1,7 @@
-"""Every lesson as a new student meets it: run all, answer wrong and then right, use its widget by
-keyboard and mouse.
+"""Every lesson as a new student meets it.
 
-The screenshots are kept as runs/course_*.png.
+Run all, answer wrong and then right, use its widget by keyboard and mouse. The screenshots are
+saved as runs/course_*.png.
 """
 
 import re
@@ -31,7 +31,8 @@ class Lesson(Lab):
         """Write another source into cell `i` and run it."""
         self.page.evaluate(
             "([i, s]) =>"
-            " {window.jupyterapp.shell.currentWidget.content.widgets[i].model.sharedModel.setSource(s)}",
+            " {const notebook = window.jupyterapp.shell.currentWidget.content;"
+            " notebook.widgets[i].model.sharedModel.setSource(s)}",
             [i, source],
         )
         self.run_cell(i)
@@ -47,9 +48,7 @@ class Lesson(Lab):
 
 
 def step_by_key(page, widget):
-    """Some slider of the widget shows another step by the arrow keys; a run may stand at its first
-    or at its last.
-    """
+    """The arrow keys show another step on some slider; a run may stand at its first or last."""
     status = lambda: " ".join(widget.locator("[role=status]").all_inner_texts())
     before, handles = status(), widget.locator(".noUi-handle")
     for i in range(handles.count()):

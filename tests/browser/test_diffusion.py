@@ -1,6 +1,6 @@
 """The lesson on diffusion in a real JupyterLab: run all of it, drag on, scrub the recorded run.
 
-The screenshots are kept as runs/diffusion_*.png.
+The screenshots are saved as runs/diffusion_*.png.
 """
 
 from pathlib import Path

@@ -1,6 +1,6 @@
 """Player and Compare in a real JupyterLab: scrub, hover, click on the curves, play two at once.
 
-And slides without a mouse. The screenshots are kept as runs/player.png, runs/compare.png,
+And slides without a mouse. The screenshots are saved as runs/player.png, runs/compare.png,
 runs/features.png and runs/slides.png.
 """
 
@@ -20,7 +20,8 @@ torch.set_num_threads(1)
 import dragkit as dk
 model = dk.load("lion")
 edit = dk.Edit([(74, 74), (50, 44)], [(74, 87), (50, 40)])
-trace = dk.Trace(dk.drag(model, model.sample(2), edit, **dk.methods.stabledrag() | {"steps": 40}))""",
+method = dk.methods.stabledrag() | {"steps": 40}
+trace = dk.Trace(dk.drag(model, model.sample(2), edit, **method))""",
     "player = dk.Player(trace)\nplayer",
     (
         'compare = dk.Compare.trackers(model, trace, {"nearest": dk.NearestNeighbor(), "learned":'
@@ -30,9 +31,17 @@ trace = dk.Trace(dk.drag(model, model.sample(2), edit, **dk.methods.stabledrag()
     "other = dk.Player(trace)\nother",
     "slides = dk.Player(trace, slides=True)\nslides",
     """import json
-f = player.frame
-print("PROBE", json.dumps({"at": player.at, "near": f.near.tolist(), "learned": f.maps["learned"][0].tolist(), "compare": compare.at,
-    "rates": [player.surface.rate, other.surface.rate], "errors": [repr(w.last_error) for w in (player, compare, features, other, slides)]}))""",
+step = player.frame.step
+widgets = (player, compare, features, other, slides)
+known = {
+    "at": player.at,
+    "search_centre": step.search_centre.tolist(),
+    "learned": step.track.maps["learned"][0].tolist(),
+    "compare": compare.at,
+    "rates": [player.view.canvas.rate, other.view.canvas.rate],
+    "errors": [repr(widget.last_error) for widget in widgets],
+}
+print("PROBE", json.dumps(known))""",
 ]
 
 
@@ -66,7 +75,7 @@ class Cell:
         return self.root.locator("[role=status]").first.inner_text()
 
     def mouse(self, i, x, y, press=False):
-        """Move to (x, y), shares of the canvas's width and height, and press there."""
+        """Move to (x, y), fractions of the canvas's width and height, and press there."""
         self.canvas(i).scroll_into_view_if_needed()
         box = self.canvas(i).bounding_box()
         self.lab.page.mouse.move(
@@ -82,7 +91,7 @@ class Cell:
 
 
 def shows(read, pattern):
-    """Wait until what `read` tells matches; returns the match."""
+    """Wait until what `read` returns matches; returns the match."""
     found = []
     wait(lambda: found.append(re.search(pattern, read())) or found[-1])
     return found[-1]
@@ -105,7 +114,7 @@ def scrub_hover_click_compare(lab):
     known = lab.probe()
     assert known["at"] == 37
 
-    x, y = known["near"][0]
+    x, y = known["search_centre"][0]
     player.mouse(0, (x + 0.5) / 128, (y + 0.5) / 128)
     text = shows(player.status, r"pixel \((\d+), (\d+)\): learned (\S+)")
     assert (float(text[1]), float(text[2])) == (x, y)
@@ -154,15 +163,15 @@ def slides_need_no_mouse(lab):
     slides.screenshot("slides")
 
     keys.press("Tab")
-    wait(lambda: focus()[0] == "BODY")  # out of the image; the next one goes on
+    wait(lambda: focus()[0] == "BODY")  # out of the image; the next one moves on
     found = []
     for _ in range(4):
         keys.press("Tab")
         found.append(focus())
-    assert found == [["BUTTON", None]] * 3 + [["DIV", "slider"]]  # play, back, on; the slider
+    assert found == [["BUTTON", None]] * 3 + [["DIV", "slider"]]  # play, back, forward; the slider
     keys.press("Home")
     shows(slides.status, "step 0 ")
-    slides.root.get_by_title("One step on").focus()
+    slides.root.get_by_title("One step forward").focus()
     keys.press("Space")
     shows(slides.status, "step 1 ")
     assert set(lab.probe()["errors"]) == {"None"}

@@ -1,7 +1,6 @@
-"""Everything can be reached and has a name without a mouse; the images answer to keys and to a
-finger.
+"""Everything can be reached without a mouse and has a name.
 
-The screenshot is kept as runs/reach.png.
+The images answer to keys and to a finger. The screenshot is saved as runs/reach.png.
 """
 
 from pathlib import Path
@@ -27,20 +26,30 @@ studio""",
     "compare = dk.Compare(studio.trace, studio.trace)\ncompare",
     "features = dk.Features(model, studio.trace)\nfeatures",
     """import json
-print("PROBE", json.dumps({"handles": studio.edit.handles.tolist(), "targets": studio.edit.targets.tolist(), "at": studio.player.at, "row": results.shown,
-    "masked": studio.edit.mask is not None, "errors": [repr(w.last_error) for w in (studio, results, compare, features)]}))""",
+edit = studio.edit
+known = {
+    "handles": edit.handles.tolist(),
+    "targets": edit.targets.tolist(),
+    "masked": edit.mask is not None,
+    "at": studio.player.at,
+    "row": results.shown,
+    "errors": [repr(widget.last_error) for widget in (studio, results, compare, features)],
+}
+print("PROBE", json.dumps(known))""",
 ]
 CONTROLS = "button, select, input, canvas, [role=slider]"
 USABLE = (
     "es => es.filter(e => e.offsetParent && !e.disabled && e.type !== 'file' &&"
     " e.getBoundingClientRect().width).length"
 )
-NAMELESS = """es => es.filter(e => e.offsetParent && !(e.innerText?.trim() && e.tagName === 'BUTTON') && !e.title
-    && !e.labels?.[0]?.innerText && !e.placeholder && !e.ariaLabel).map(e => e.outerHTML.slice(0, 120))"""
-VISITED = (
-    "() => {const e = document.activeElement; if (e.matches('.dk :is(%s)')) e.dataset.visited = 1;"
-    " return !!e.closest('.dk')}" % CONTROLS
-)
+NAMELESS = """es => es.filter(e =>
+    e.offsetParent && !(e.innerText?.trim() && e.tagName === 'BUTTON') && !e.title
+    && !e.labels?.[0]?.innerText && !e.placeholder && !e.ariaLabel
+).map(e => e.outerHTML.slice(0, 120))"""
+VISITED = """() => {
+    const e = document.activeElement;
+    if (e.matches('.dk :is(CONTROLS)')) e.dataset.visited = 1;
+}""".replace("CONTROLS", CONTROLS)
 
 
 @pytest.fixture
@@ -119,7 +128,7 @@ def a_finger_taps_a_pair_drags_its_target_and_taps_the_curves(lab):
     finger = lab.page.context.new_cdp_session(lab.page)
 
     def swipe(canvas, *places):
-        """From the first place to the last; places are shares of the canvas."""
+        """From the first place to the last; places are fractions of the canvas."""
         canvas.scroll_into_view_if_needed()
         box = canvas.bounding_box()
         spots = [

@@ -1,6 +1,6 @@
 """The tour in a real JupyterLab: drag with the mouse, Run, Stop, save, reload.
 
-The screenshots are kept as runs/tour.png and runs/own_image.png.
+The screenshots are saved as runs/tour.png and runs/own_image.png.
 """
 
 import time
@@ -15,9 +15,15 @@ pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[2]
 NOTEBOOK = ROOT / "notebooks/00_tour.ipynb"
 PROBE = """import json
-s = studio.session
-print("PROBE", json.dumps({"edit": studio.edit.to_dict(), "steps": len(studio.trace), "past": len(s.past),
-      "running": studio.player.running, "error": repr(studio.last_error), "rate": studio.player.surface.rate}))"""
+known = {
+    "edit": studio.edit.to_dict(),
+    "steps": len(studio.trace),
+    "past": len(studio.session.past),
+    "running": studio.player.running,
+    "error": repr(studio.last_error),
+    "rate": studio.player.view.canvas.rate,
+}
+print("PROBE", json.dumps(known))"""
 
 
 @pytest.fixture
@@ -82,7 +88,7 @@ def _folder():
     return ROOT / "runs"
 
 
-def test_a_image_of_ones_own(tour):
+def test_an_image_of_your_own(tour):
     # after that of the player
     lab, text = tour, lambda: tour.page.locator(".dk [role=status]").nth(1).inner_text()
     wait(lambda: np.ptp(lab.pixels(0)) > 50)

@@ -1,1 +1,1 @@
-"""The studies behind the published tables, one module each."""
+"""The studies behind the published tables, one module each: ``python -m dragkit.bench NAME``."""

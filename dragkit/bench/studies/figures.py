@@ -1,28 +1,31 @@
-"""The README's images, from the bundled models: ``python -m dragkit.bench.studies.figures``."""
+"""The READMEs' images, from the bundled models: ``python -m dragkit.bench figures``."""
 
 from __future__ import annotations
 
-import argparse
+from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
 import numpy as np
+import torch
 from PIL import Image
 
 from ...compose import hstack
 from ...loop import drag
 from ...methods import draggan
-from ...models import load, zoo
+from ...models import zoo
+from ...models.gan.model import StyleGAN2
+from ...models.protocols import Model
+from ...pixels import to_uint8
 from ...records import Edit
 from ...runs.drawing import draw_frame
 from ...runs.trace import Trace
+from ...tasks import lions
 from ...worlds.lion import Lion
+from ..study import Script
+from .diffusion_drags import painter
 
-SEED, CHIN_DOWN = 5, 13  # the README's drag: which lion, and how far its chin goes, in pixels
-
-
-def uint8(image) -> np.ndarray:
-    """An image (3 H W) in 0..1 as uint8 (H W 3)."""
-    return (np.moveaxis(np.asarray(image), 0, -1) * 255).round().clip(0, 255).astype(np.uint8)
+SEED = 5  # the README's lion,
+CHIN_DOWN = 13  # and how far its chin is dragged, in pixels
 
 
 def grid(images: list[np.ndarray], columns: int) -> np.ndarray:
@@ -31,46 +34,51 @@ def grid(images: list[np.ndarray], columns: int) -> np.ndarray:
     return np.concatenate(rows)
 
 
-def page(model, count: int = 64, columns: int = 8, gap: int = 12) -> np.ndarray:
-    """`count` seeds (a GAN's at truncation 0.7) on the left, as many renders of the world on the
-    right.
-    """
-    seeds = grid([uint8(model.finish(model.sample(s)).cpu()) for s in range(count)], columns)
-    renders = grid(
-        [uint8(Lion.sample(s).render(model.size[0]).image) for s in range(count)], columns
-    )
-    return np.concatenate([seeds, np.full((len(seeds), gap, 3), 255, np.uint8), renders], 1)
+def samples_and_renders(
+    model: Model, count: int = 64, columns: int = 8, gap: int = 12
+) -> np.ndarray:
+    """`count` seeds (a GAN's at truncation 0.7) and, to their right, as many renders."""
+    samples = [to_uint8(model.finish(model.sample(seed))) for seed in range(count)]
+    scenes = [Lion.sample(seed).render(model.size[0]) for seed in range(count)]
+    renders = [to_uint8(torch.from_numpy(scene.image)) for scene in scenes]
+    left = grid(samples, columns)
+    right = grid(renders, columns)
+    white = np.full((len(left), gap, 3), 255, np.uint8)
+    return np.concatenate([left, white, right], 1)
 
 
-def before_during_after(model, seed: int = SEED, size: int = 320, gap: int = 8) -> np.ndarray:
+def before_during_after(
+    model: StyleGAN2, seed: int = SEED, size: int = 320, gap: int = 8
+) -> np.ndarray:
     """The start with its handle and target, halfway with the score window, and the end."""
-    x, y = Lion.of_latent(model.sample_z(seed), model.truncation).landmarks(model.size[0])["chin"]
-    trace = Trace(
-        drag(model, model.sample(seed), Edit([(x, y)], [(x, y + CHIN_DOWN)]), **draggan())
-    )
-    middle, last = len(trace) // 2, len(trace) - 1
-    images = [
-        draw_frame(trace[i], trace.path(i), 0 if i == middle else None, size=size)
-        for i in (0, middle, last)
-    ]
-    return np.asarray(hstack(*images, gap=gap))
+    marks = Lion.of_latent(model.sample_z(seed), model.truncation).landmarks(model.size[0])
+    x, y = marks["chin"]
+    edit = Edit([(x, y)], [(x, y + CHIN_DOWN)])
+    trace = Trace(drag(model, model.sample(seed), edit, **draggan()))
+
+    middle = len(trace) // 2
+    last = len(trace) - 1
+    start = draw_frame(trace[0], trace.path(0), None, size=size)
+    halfway = draw_frame(trace[middle], trace.path(middle), 0, size=size)
+    end = draw_frame(trace[last], trace.path(last), None, size=size)
+    return np.asarray(hstack(start, halfway, end, gap=gap))
 
 
-def main(arguments: list[str] | None = None) -> None:
-    """The command line."""
-    parser = argparse.ArgumentParser(
-        prog="python -m dragkit.bench.studies.figures", description=__doc__
+def add_options(parser: ArgumentParser) -> None:
+    """Where to."""
+    parser.add_argument(
+        "--out", type=Path, default=zoo.DATA / "images", help="folder for the images"
     )
-    parser.add_argument("--out", type=Path, default=zoo.DATA / "images")
-    out = parser.parse_args(arguments).out
+
+
+def draw(options: Namespace) -> None:
+    """Write the images."""
+    out = options.out
     out.mkdir(parents=True, exist_ok=True)
-    lion = load("lion", device="cpu")
+    lion = lions.generator()
     Image.fromarray(before_during_after(lion)).save(out / "drag.png", optimize=True)
-    Image.fromarray(page(lion)).save(out / "lions.jpg", quality=90)
-    Image.fromarray(page(load("lion-diffusion", device="cpu"))).save(
-        out / "diffusion.jpg", quality=90
-    )
+    Image.fromarray(samples_and_renders(lion)).save(out / "lions.jpg", quality=90)
+    Image.fromarray(samples_and_renders(painter())).save(out / "diffusion.jpg", quality=90)
 
 
-if __name__ == "__main__":
-    main()
+SCRIPT = Script("the READMEs' images, from the bundled models", add_options, draw)

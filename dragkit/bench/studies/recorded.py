@@ -1,15 +1,14 @@
-"""The recorded runs of ``data/traces``, made again:
-``python -m dragkit.bench.studies.recorded --out runs/recorded``.
+"""The recorded runs of ``data/traces``, made again: ``python -m dragkit.bench recorded``.
 
-A lecture opens them at once, without computing: ``Trace.load(zoo.bundled("twins"))``. Each keeps
+A lecture opens them at once, without computing: ``Trace.load(zoo.bundled("twins"))``. Each has
 some of its steps and no moments of Adam, to stay below 1 MB.
 """
 
 from __future__ import annotations
 
-import argparse
+from argparse import ArgumentParser, Namespace
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,105 +18,122 @@ from tqdm.auto import tqdm
 from ...images import read_image
 from ...loop import drag
 from ...methods import dragdiffusion, draggan, stabledrag
-from ...models import load
 from ...models.diffusion.inversion import inverted
+from ...models.toy import Toy
+from ...pieces import Tracker
 from ...records import Edit
 from ...runs.retrack import retrack
 from ...runs.trace import Trace
 from ...tasks import lions
 from ...trackers import Discriminative, NearestNeighbor
+from ..study import Script
 from . import families
+from .diffusion_drags import painter
 
 CHIN = Edit([(74, 74)], [(74, 87)])  # of seed 2, down
-# of seed 205: its right eye's outer corner, turned out of sight
-EYE = Edit([(83, 55)], [(60, 50)])
+EYE = Edit([(83, 55)], [(60, 50)])  # of seed 205: its right eye's outer corner, out of sight
 PACE = {"lr": 2e-3}
 
 
-def lion(seed: int, edit: Edit, **method: Any) -> Trace:
+def lion_run(seed: int, edit: Edit, **method: Any) -> Trace:
     """A drag of the bundled lion."""
-    model = load("lion", device="cpu")
+    model = lions.generator()
     return Trace(drag(model, model.sample(seed), edit, **method))
 
 
-def landmark(seed: int, method: str) -> Trace:
+def landmark_run(seed: int, method: str) -> Trace:
     """One landmark of lion `seed`, as :mod:`dragkit.bench.studies.families` drags it."""
     (task,) = lions.pairs_of(seed, (1,))
-    return lion(seed, task.edit, **families.methods()[method])
+    return lion_run(seed, task.edit, **families.methods()[method])
+
+
+def tour() -> Trace:
+    """The chin of a lion, down."""
+    return lion_run(2, CHIN, **draggan() | PACE)
 
 
 def held() -> Trace:
     """The chin with a mask around the face."""
     y, x = torch.meshgrid(torch.arange(128), torch.arange(128), indexing="ij")
     face = ((x - 72) ** 2 + (y - 62) ** 2 <= 32**2).float()
-    return lion(2, replace(CHIN, mask=face), **draggan() | PACE | {"steps": 80})
+    return lion_run(2, replace(CHIN, mask=face), **draggan() | PACE | {"steps": 80})
 
 
-def twins(tracker: Any) -> Trace:
-    """Two blobs, 95 % alike, walk to the right while the light fades; what `tracker`
-    says of it.
-    """
-    toy, start = (
-        load("toy", lookalike=0.95, light=-0.6, blobs=2, width=4),
-        torch.tensor([[50.0, 64], [38, 64]]),
-    )
-    sequence = Trace(
-        drag(toy, start, Edit(start, start + torch.tensor([24.0, 0])), **draggan() | {"lr": 1.0})
-    )
+def twins(tracker: Tracker) -> Trace:
+    """What `tracker` reports of two blobs, 95 % alike, that move right while the light fades."""
+    toy = Toy(lookalike=0.95, light=-0.6, blobs=2, width=4)
+    start = torch.tensor([[50.0, 64], [38, 64]])
+    edit = Edit(start, start + torch.tensor([24.0, 0]))
+    sequence = Trace(drag(toy, start, edit, **draggan() | {"lr": 1.0}))
     return retrack(toy, sequence, tracker)
 
 
-def diffusion() -> Trace:
+def hidden() -> Trace:
+    """An eye's corner that DragGAN turns out of sight."""
+    return lion_run(205, EYE, **families.METHODS["DragGAN"])
+
+
+def eye() -> Trace:
+    """The same with StableDrag."""
+    return lion_run(205, EYE, **stabledrag() | {"lr": 3e-3, "arrive": 1.0})
+
+
+def chin() -> Trace:
     """StableDrag-Diff on an image of the GAN."""
-    gan, model = load("lion", device="cpu"), load("lion-diffusion", device="cpu")
+    gan = lions.generator()
+    model = painter()
     found = inverted(model, read_image(gan.finish(gan.sample(5)), model.size[0]))
-    return Trace(
-        drag(
-            found.model,
-            found.latent,
-            Edit([(30, 40)], [(30, 46)]),
-            **stabledrag(base=dragdiffusion),
-        )
-    )
+    edit = Edit([(30, 40)], [(30, 46)])
+    return Trace(drag(found.model, found.latent, edit, **stabledrag(base=dragdiffusion)))
 
 
-# and of which steps every how many-th is kept
-RUNS: dict[str, tuple[Callable[[], Trace], int]] = {
-    "tour": (lambda: lion(2, CHIN, **draggan() | PACE), 4),
-    "held": (held, 5),
-    "twins": (lambda: twins(NearestNeighbor(64)), 1),
-    "twins-learned": (lambda: twins(Discriminative(64)), 1),
-    "hidden": (lambda: lion(205, EYE, **families.METHODS["DragGAN"]), 4),
-    "drift": (lambda: landmark(11, "DIS, frame"), 4),
-    "hasty": (lambda: landmark(0, "FreeDrag, official l"), 1),
-    "eye": (lambda: lion(205, EYE, **stabledrag() | {"lr": 3e-3, "arrive": 1.0}), 3),
-    "claimed": (lambda: landmark(0, "StableDrag"), 4),
-    "chin": (diffusion, 5),
+@dataclass(frozen=True)
+class Recording:
+    """How a run is made, and of which steps every how many-th is saved."""
+
+    make: Callable[..., Trace]
+    every: int = 1
+    arguments: tuple[Any, ...] = ()
+
+
+RUNS = {
+    "tour": Recording(tour, 4),
+    "held": Recording(held, 5),
+    "twins": Recording(twins, 1, (NearestNeighbor(64),)),
+    "twins-learned": Recording(twins, 1, (Discriminative(64),)),
+    "hidden": Recording(hidden, 4),
+    "drift": Recording(landmark_run, 4, (11, "DIS, frame")),
+    "hasty": Recording(landmark_run, 1, (0, "FreeDrag, official l")),
+    "eye": Recording(eye, 3),
+    "claimed": Recording(landmark_run, 4, (0, "StableDrag")),
+    "chin": Recording(chin, 5),
 }
 
 
-def main(arguments: list[str] | None = None) -> None:
-    """The command line; `--help` lists the parts."""
-    parser = argparse.ArgumentParser(
-        prog="python -m dragkit.bench.studies.recorded", description=__doc__.split("\n\n")[0]
-    )
+def add_options(parser: ArgumentParser) -> None:
+    """Which runs, and where to."""
     parser.add_argument(
         "--out", type=Path, default=Path("runs/recorded"), help="folder for the runs"
     )
-    parser.add_argument(
-        "names", nargs="*", metavar="NAME", help=f"only these of {', '.join(RUNS)}"
-    )
-    options = parser.parse_args(arguments)
+    parser.add_argument("names", nargs="*", metavar="RUN", help=f"only these of {', '.join(RUNS)}")
+
+
+def record(options: Namespace) -> None:
+    """Make the runs and save them."""
     for name in tqdm(options.names or RUNS, unit="run"):
-        make, every = RUNS[name]
-        trace = make()
-        last = len(trace) - 1
-        trace.frames = [
-            replace(trace[i], step=replace(trace[i].step, optimizer_state={}))
-            for i in sorted({*range(0, last, every), last})
-        ]
-        trace.save(options.out / f"{name}.json")
+        recording = RUNS[name]
+        trace = recording.make(*recording.arguments)
+        thin(trace, recording.every).save(options.out / f"{name}.json")
 
 
-if __name__ == "__main__":
-    main()
+def thin(trace: Trace, every: int) -> Trace:
+    """The trace with every `every`-th step and the last, without the moments of Adam."""
+    last = len(trace) - 1
+    chosen = sorted({*range(0, last, every), last})
+    trace.frames = [
+        replace(trace[i], step=replace(trace[i].step, optimizer_state={})) for i in chosen
+    ]
+    return trace
+
+
+SCRIPT = Script("the recorded runs of data/traces, made again", add_options, record)

@@ -1,0 +1,57 @@
+"""The command line of all benchmarks: ``python -m dragkit.bench NAME``.
+
+OpenMP's threads should wait asleep (OMP_WAIT_POLICY=PASSIVE): spinning, they make torch three
+times slower on few cores. That is read when torch is loaded, which in this process has happened
+already, so it is set here for the worker processes, which do all the measuring.
+"""
+
+from __future__ import annotations
+
+import os
+from argparse import ArgumentParser
+from collections.abc import Sequence
+
+from .studies import (
+    diffusion,
+    families,
+    figures,
+    line_search,
+    recorded,
+    speed,
+    stabledrag,
+    timesteps,
+    tracking,
+)
+from .study import Command
+
+COMMANDS: dict[str, Command] = {
+    "stabledrag": stabledrag.STUDY,
+    "families": families.STUDY,
+    "line_search": line_search.STUDY,
+    "tracking": tracking.STUDY,
+    "diffusion": diffusion.STUDY,
+    "timesteps": timesteps.STUDY,
+    "speed": speed.SCRIPT,
+    "recorded": recorded.SCRIPT,
+    "figures": figures.SCRIPT,
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command that `arguments` name (those of this process by default)."""
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    parser = ArgumentParser(prog="python -m dragkit.bench", description="Measure dragkit.")
+    names = parser.add_subparsers(dest="name", metavar="NAME")
+    for name, command in COMMANDS.items():
+        added = names.add_parser(name, help=command.title, description=command.title)
+        command.add_arguments(added, name)
+
+    options = parser.parse_args(arguments)
+    if options.name is None:
+        parser.print_help()
+        return
+    COMMANDS[options.name].run(options)
+
+
+if __name__ == "__main__":
+    main()

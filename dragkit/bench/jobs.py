@@ -1,0 +1,162 @@
+"""Many jobs, each result on disk the moment it is known, so that a killed run can be resumed.
+
+A job is a function with its arguments, a key that tells it from the others, and settings that say
+what its result depends on. The file of results (.jsonl) holds one JSON object per finished job:
+its key, what the function returned, and ``settings``.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Executor, as_completed
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from tqdm.auto import tqdm
+
+Result = dict[str, Any]
+
+
+@dataclass(frozen=True, eq=False)
+class Job:
+    """One piece of work, as it travels to a worker: ``work(*arguments)`` returns its results.
+
+    Attributes:
+        key: what it is filed under, plain values: ``{"task": "lion 3", "method": "DragGAN"}``.
+        settings: what the results depend on, as texts (:func:`dragkit.bench.settings.describe`).
+        work: a function of a module, so that it can be pickled; it returns plain values by name.
+        arguments: what it is called with.
+    """
+
+    key: Mapping[str, Any]
+    settings: Mapping[str, str]
+    work: Callable[..., Mapping[str, Any]]
+    arguments: tuple[Any, ...]
+    parent: int = field(default_factory=os.getpid)
+
+    def __str__(self) -> str:
+        return ", ".join(f"{name} {value!r}" for name, value in self.key.items())
+
+    def run(self) -> Result:
+        """Do the work, here or in a worker process; what it raises names the job."""
+        if os.getpid() != self.parent:
+            torch.set_num_threads(1)  # the workers share the cores already
+        try:
+            found = self.work(*self.arguments)
+        except Exception as error:
+            error.add_note(f"({self})")
+            raise
+        return {**self.key, **found, "settings": self.settings}
+
+
+def run_jobs(
+    jobs: Sequence[Job], out: str | Path, executor: Executor | None = None, unit: str = "job"
+) -> list[Result]:
+    """The results of `jobs`, in their order: those in `out`, and the others made and added to it.
+
+    Each result is written when it is finished, so nothing is lost when the run is killed, and
+    nothing is there twice. Ctrl-C saves what is finished and cancels the rest.
+
+    Args:
+        jobs: no two with the same key.
+        out: the file of results (.jsonl); it may hold those of other jobs too.
+        executor: who does the work; ``None`` = this process, one by one.
+        unit: what the progress bar counts.
+
+    Raises:
+        ValueError: `out` is damaged, or holds a result of a job that had other settings.
+    """
+    out = Path(out)
+    names = list(jobs[0].key) if jobs else []
+    done = _open_results(out, names)
+    asked = {_key(job.key, names): job for job in jobs}
+    for key in asked.keys() & done.keys():
+        _check_settings(out, done[key], asked[key])
+    missing = [job for key, job in asked.items() if key not in done]
+
+    bar = tqdm(total=len(jobs), initial=len(jobs) - len(missing), desc=out.name, unit=unit)
+    with out.open("ab", buffering=0) as file, bar:
+
+        def save(result: Result) -> None:
+            key = _key(result, names)
+            if key in done:
+                return
+            done[key] = result
+            # in one call, so that Ctrl-C cannot halve it
+            file.write(json.dumps(result).encode() + b"\n")
+            bar.update()
+
+        _work(missing, executor, save)
+    return [done[key] for key in asked]
+
+
+def read_results(out: str | Path, key: Sequence[str] = ("task", "method")) -> list[Result]:
+    """The results in `out`, in the order in which they were finished, without a torn last line.
+
+    Args:
+        out: a file of results (.jsonl).
+        key: the names that a job of this file is filed under.
+
+    Raises:
+        ValueError: a line that is not a result; the message names file, line and reason.
+    """
+    results = []
+    for number, line in enumerate(Path(out).read_bytes().split(b"\n")[:-1], 1):
+        try:
+            result = json.loads(line)
+            for name in (*key, "settings"):
+                result[name]
+        except (ValueError, KeyError, TypeError) as error:
+            raise ValueError(
+                f"{out}, line {number} is not a result of a benchmark ({error}); mend or remove"
+                " the line"
+            ) from error
+        results.append(result)
+    return results
+
+
+def _open_results(out: Path, names: Sequence[str]) -> dict[str, Result]:
+    """The results in `out` by key; a torn last line, left by a kill, is cut off the file."""
+    out.parent.mkdir(parents=True, exist_ok=True)
+    out.touch()
+    results = read_results(out, names)
+    os.truncate(out, out.read_bytes().rfind(b"\n") + 1)
+    return {_key(result, names): result for result in results}
+
+
+def _key(values: Mapping[str, Any], names: Sequence[str]) -> str:
+    return json.dumps([values[name] for name in names])
+
+
+def _check_settings(out: Path, result: Result, job: Job) -> None:
+    """Raise ValueError if the result in `out` was made with other settings."""
+    then = result["settings"]
+    for name, now in job.settings.items():
+        if then.get(name) != now:
+            raise ValueError(
+                f"{out} holds a result of {job} with other settings: {name} was"
+                f" {then.get(name)}, now it is {now}; choose another file, or another name for"
+                " what has changed"
+            )
+
+
+def _work(jobs: list[Job], executor: Executor | None, save: Callable[[Result], None]) -> None:
+    """Do the jobs here or elsewhere; when interrupted, save what is finished, cancel the rest."""
+    if executor is None:
+        for job in jobs:
+            save(job.run())
+        return
+
+    futures = [executor.submit(job.run) for job in jobs]
+    try:
+        for future in as_completed(futures):
+            save(future.result())
+    except BaseException:
+        for future in futures:
+            if not future.cancel() and future.done() and not future.exception():
+                save(future.result())
+        raise

@@ -1,0 +1,150 @@
+"""What every study has in common: options, a run that can be resumed, tables and figures."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+from argparse import ArgumentParser, Namespace
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Executor, ProcessPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from ..models.zoo import DATA
+
+Measure = Callable[[Namespace, Path, Executor], pd.DataFrame]
+
+
+class Command(Protocol):
+    """Something that ``python -m dragkit.bench NAME`` can do."""
+
+    @property
+    def title(self) -> str:
+        """What it does, in one line."""
+        ...
+
+    def add_arguments(self, parser: ArgumentParser, name: str) -> None:
+        """Add its options to the command line; `name` is what it is called there."""
+        ...
+
+    def run(self, options: Namespace) -> None:
+        """Do it, and print what was found."""
+        ...
+
+
+@dataclass(frozen=True)
+class Script:
+    """A command that prints or writes something and has no tables to report."""
+
+    title: str
+    options: Callable[[ArgumentParser], None]
+    work: Callable[[Namespace], None]
+
+    def add_arguments(self, parser: ArgumentParser, name: str) -> None:
+        """Add its own options."""
+        self.options(parser)
+
+    def run(self, options: Namespace) -> None:
+        """Do the work."""
+        self.work(options)
+
+
+@dataclass(frozen=True)
+class Study:
+    """A measurement with published tables.
+
+    Attributes:
+        title: what it asks, in one line.
+        options: adds the study's own options to the command line.
+        measure: ``measure(options, out, executor)`` → the results, one a row, made by the workers
+            of `executor` and saved in the file `out` (.jsonl), in which a run is resumed.
+        report: the tables of the results, as Markdown.
+        results: the published results (.csv).
+        types: of the columns that pandas would read otherwise.
+        figures: by file name, what draws the results.
+    """
+
+    title: str
+    options: Callable[[ArgumentParser], None]
+    measure: Measure
+    report: Callable[[pd.DataFrame], str]
+    results: Path
+    types: Mapping[str, type] = field(default_factory=dict)
+    figures: Mapping[str, Callable[[pd.DataFrame], Figure]] = field(default_factory=dict)
+
+    def add_arguments(self, parser: ArgumentParser, name: str) -> None:
+        """Add the options of every study and its own."""
+        parser.add_argument(
+            "--out",
+            type=Path,
+            default=Path("runs") / name,
+            help="folder for results and figures; a run that was stopped is resumed in it",
+        )
+        parser.add_argument(
+            "--report",
+            action="store_true",
+            help="print the tables of the published results, without measuring",
+        )
+        parser.add_argument("--workers", type=int, default=os.cpu_count(), help="processes")
+        self.options(parser)
+
+    def run(self, options: Namespace) -> None:
+        """Measure what is missing, or take the published results; print tables, draw figures."""
+        results = self.published() if options.report else self._measured(options)
+        print(self.report(results))
+
+        for name, draw in self.figures.items():
+            options.out.mkdir(parents=True, exist_ok=True)
+            path = options.out / f"{name}.png"
+            draw(results).savefig(path, dpi=110)
+            print(f"\nThe figure: {path}")
+
+    def published(self) -> pd.DataFrame:
+        """The results behind the published tables, one a row."""
+        return pd.read_csv(self.results, dtype=dict(self.types))
+
+    def _measured(self, options: Namespace) -> pd.DataFrame:
+        options.out.mkdir(parents=True, exist_ok=True)
+        with processes(options.workers) as pool:
+            results = self.measure(options, options.out / "results.jsonl", pool)
+        results.to_csv(options.out / self.results.name, index=False, float_format="%.4g")
+        return results
+
+
+@contextmanager
+def processes(count: int) -> Iterator[Executor]:
+    """Worker processes, started afresh: torch's threads do not survive a fork.
+
+    Ctrl-C ends them. They do not hear it themselves, because a worker that is interrupted while it
+    waits for work leaves the others waiting for ever.
+    """
+    others = multiprocessing.active_children()
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(count, context, initializer=_ignore_interrupts) as pool:
+        try:
+            yield pool
+        except KeyboardInterrupt:
+            for worker in multiprocessing.active_children():
+                if worker not in others:
+                    worker.terminate()
+            raise
+
+
+def _ignore_interrupts() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def published_file(name: str) -> Path:
+    """Where the published results of study `name` are."""
+    return DATA / "results" / f"{name}.csv"
+
+
+def sections(parts: Mapping[str, str]) -> str:
+    """Tables under their titles, as Markdown; an empty one is left out."""
+    return "\n\n".join(f"### {title}\n\n{text}" for title, text in parts.items() if text)

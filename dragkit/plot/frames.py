@@ -1,0 +1,46 @@
+"""A run's images as figures: one step, or several side by side."""
+
+from __future__ import annotations
+
+import numpy as np
+from matplotlib.axes import Axes
+
+from ..records import Frame, Step
+from ..runs.drawing import draw_frame
+from ..runs.trace import Trace
+from .figures import Photo, as_frame, check_not_empty, pixel_extent
+
+
+def step(frame: Frame | Step) -> Photo:
+    """One step: the image with handles (dots), targets (rings) and mask; axes in its pixels."""
+    frame = as_frame(frame)
+    figure = Photo(figsize=(4, 4), layout="constrained")
+    axes = figure.add_subplot()
+    show_frame(axes, frame)
+    axes.set(title=f"step {frame.index}", xlabel="x (px)", ylabel="y (px)")
+    return figure
+
+
+def filmstrip(trace: Trace, n: int = 6) -> Photo:
+    """`n` steps of a trace side by side, evenly spaced from the first to the last.
+
+    Raises:
+        ValueError: the trace is empty, or n is below 1.
+    """
+    check_not_empty(trace)
+    if n < 1:
+        raise ValueError(f"n is {n}; a filmstrip needs at least one image")
+    positions = np.unique(np.linspace(0, len(trace) - 1, n).round().astype(int))
+    figure = Photo(figsize=(1.7 * len(positions), 1.95), layout="constrained")
+    many = figure.subplots(1, len(positions), squeeze=False)[0]
+    for axes, position in zip(many, positions):
+        show_frame(axes, trace[position], trace.path(position), bold=1.8)
+        axes.set_title(f"step {trace[position].index}", fontsize=9)
+        axes.set_axis_off()
+    return figure
+
+
+def show_frame(axes: Axes, frame: Frame, path: np.ndarray | None = None, bold: float = 1) -> None:
+    """A frame on axes that count its pixels; `bold` as in :func:`dragkit.compose.draw_overlay`."""
+    image = draw_frame(frame, path, bold=bold)
+    axes.imshow(np.asarray(image), extent=pixel_extent(frame.image.shape[:2]))

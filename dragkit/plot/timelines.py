@@ -1,0 +1,143 @@
+"""Runs as curves over the steps: distance, losses and confidence."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+
+from ..compose import trust_spans
+from ..runs.trace import Trace
+from .figures import SHADE, Plot, check_handle, check_not_empty, colour_of, legend_beside, tidy
+
+
+def losses(trace: Trace) -> Plot:
+    """Distance to target (px) and every loss term over the steps of a trace.
+
+    Raises:
+        ValueError: the trace is empty.
+    """
+    check_not_empty(trace)
+    figure = Plot(figsize=(8, 3), layout="constrained")
+    distance_axes, loss_axes = figure.subplots(1, 2)
+    steps = _steps(trace)
+    for i in range(len(trace[0].points)):
+        distance_axes.plot(steps, _distance(trace, i), color=colour_of(i), label=f"handle {i}")
+    for i, name in enumerate(trace[-1].losses):
+        values = [frame.losses.get(name, np.nan) for frame in trace]
+        loss_axes.plot(steps, values, color=colour_of(i + 1), label=name)
+
+    distance_axes.set(xlabel="step", ylabel="distance to target (px)", ylim=(0, None))
+    loss_axes.set(xlabel="step", ylabel="loss", ylim=(0, None))
+    tidy(distance_axes, loss_axes)
+    return figure
+
+
+def confidence(trace: Trace, handle: int = 0) -> Plot:
+    """Confidence of every handle over the steps, with the gate's threshold (dashed).
+
+    Where `handle` was not trusted is shaded, and a triangle marks where its trust switched.
+    Without a gate there is no threshold.
+
+    Raises:
+        ValueError: the trace is empty, or there is no such handle.
+    """
+    check_not_empty(trace)
+    check_handle(trace[0], handle)
+    figure = Plot(figsize=(8, 3), layout="constrained")
+    axes = figure.add_subplot()
+    steps = _steps(trace)
+    for i in range(len(trace[0].points)):
+        axes.plot(steps, _confidence(trace, i), color=colour_of(i), label=f"handle {i}")
+        _draw_threshold(axes, trace, i, colour_of(i), "threshold" if i == handle else None)
+    _draw_trust(axes, trace, handle)
+
+    axes.set(xlabel="step", ylabel="confidence", xlim=(steps[0] - 0.5, steps[-1] + 0.5))
+    tidy(axes)
+    legend_beside(axes)
+    return figure
+
+
+def compare(traces: Sequence[Trace], names: Sequence[str] | None = None, handle: int = 0) -> Plot:
+    """Distance to target (px) and confidence of one handle in several runs, on one time axis.
+
+    Raises:
+        ValueError: there is no run, one is empty or without such a handle, or the names do not
+            fit.
+    """
+    if names is None:
+        names = [f"run {i}" for i in range(len(traces))]
+    if not traces or len(names) != len(traces):
+        raise ValueError(
+            f"{len(traces)} runs and {len(names)} names; give at least one run, and a name for"
+            " each"
+        )
+    figure = Plot(figsize=(8, 3), layout="constrained")
+    distance_axes, confidence_axes = figure.subplots(1, 2)
+    for i, (trace, name) in enumerate(zip(traces, names)):
+        check_not_empty(trace)
+        check_handle(trace[0], handle)
+        steps = _steps(trace)
+        colour = colour_of(i)
+        distance_axes.plot(steps, _distance(trace, handle), color=colour, label=name)
+        confidence_axes.plot(steps, _confidence(trace, handle), color=colour, label=name)
+        _draw_threshold(confidence_axes, trace, handle, colour, None)
+
+    for axes, label in (
+        (distance_axes, "distance to target (px)"),
+        (confidence_axes, "confidence (dashed: threshold)"),
+    ):
+        axes.set(xlabel="step", ylabel=label, title=f"handle {handle}")
+    distance_axes.set_ylim(0, None)
+    tidy(distance_axes, confidence_axes)
+    confidence_axes.get_legend().remove()  # the same names
+    return figure
+
+
+def _steps(trace: Trace) -> list[int]:
+    """(s) the steps' numbers."""
+    return [frame.index for frame in trace]
+
+
+def _distance(trace: Trace, handle: int) -> np.ndarray:
+    """(s) from a handle to its target, in pixels."""
+    return np.array([frame.distance[handle].item() for frame in trace])
+
+
+def _confidence(trace: Trace, handle: int) -> np.ndarray:
+    """(s) of a handle."""
+    return np.array([frame.confidence[handle].item() for frame in trace])
+
+
+def _draw_threshold(axes: Axes, trace: Trace, handle: int, colour: str, name: str | None) -> None:
+    """The gate's threshold of a handle, dashed, at the steps where it had a finite one."""
+    steps = []
+    values = []
+    for frame in trace:
+        threshold = frame.step.track.threshold
+        if threshold is not None and threshold[handle].isfinite():
+            steps.append(frame.index)
+            values.append(threshold[handle].item())
+    if steps:
+        axes.plot(steps, values, "--", color=colour, lw=1.2, label=name)
+
+
+def _draw_trust(axes: Axes, trace: Trace, handle: int) -> None:
+    """Shade where a handle was not trusted, and mark where its trust switched."""
+    trusted = np.array([bool(frame.trusted[handle]) for frame in trace])
+    spans, switched = trust_spans(_steps(trace), trusted)
+    for i, span in enumerate(spans):
+        label = f"handle {handle} not trusted" if i == 0 else None  # once in the legend
+        axes.axvspan(*span, color=SHADE, label=label, zorder=0)
+    if switched:
+        axes.plot(
+            switched,
+            np.ones(len(switched)),
+            "v",
+            color="#202124",
+            ms=6,
+            transform=axes.get_xaxis_transform(),
+            clip_on=False,
+            label="switch",
+        )

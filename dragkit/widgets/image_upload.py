@@ -1,0 +1,135 @@
+"""A button for an image of your own: its latent is searched for in the background."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any
+
+import ipywidgets as W
+
+from ..inversion import STEPS, domain_warning, iter_inversion
+from ..models.diffusion.model import Diffusion
+from ..models.gan.inversion import Inversion
+from ..models.gan.model import StyleGAN2
+from ..models.protocols import Model
+from .background import BackgroundRunner
+from .layout import button, set_visible
+from .status import StatusLine, shows_errors
+
+PAUSE = 0.3  # seconds between two images of the search
+
+
+class ImageUpload:
+    """Lets a person choose an image, and finds its latent.
+
+    A StyleGAN2 is searched in, and Enough ends the search with the best so far. A diffusion model
+    inverts an image in one pass, which cannot be ended: half an inversion is one to another
+    strength.
+
+    Args:
+        model: what the image should be an image of; it is not changed. If it cannot invert an
+            image, nothing is shown.
+        status: where progress, warnings and errors are shown.
+        show: called with the best so far, now and then.
+        found: called with the last one, once; also after Enough.
+
+    Attributes:
+        box: the button, how to fit an image that is not square, and Enough.
+        best: the best that was found so far.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        status: StatusLine,
+        show: Callable[[Inversion], None],
+        found: Callable[[Inversion], None],
+    ) -> None:
+        self.model, self.searches = _invertible(model)
+        self.status = status
+        self.show = show
+        self.found = found
+        self.runner = BackgroundRunner(self._ended)
+        self.best: Inversion | None = None
+        self.file = W.FileUpload(
+            accept="image/*",
+            description="Your image",
+            tooltip="Find the latent of your image (a file of at most 8 MB or so), to drag it",
+            layout=W.Layout(width="auto", flex="1 1 auto"),
+        )
+        self.file.observe(self._choose, "value")
+        self.fit = W.Dropdown(
+            options=["crop", "pad"],
+            tooltip="An image that is not square: crop it to its middle, or pad it with borders",
+            layout=W.Layout(width="68px"),
+        )
+        self.enough = button(
+            "Enough", "stop", "End the search with the best so far", self.runner.ask_to_stop
+        )
+        set_visible(self.enough, False)
+        layout = W.Layout(flex="1 1 auto", margin="0 0 6px")
+        self.box = W.HBox([self.file, self.fit, self.enough], layout=layout)
+        set_visible(self.box, self.model is not None)
+
+    @shows_errors
+    def _choose(self, change: dict[str, Any]) -> None:
+        if not change["new"] or self.model is None:
+            return
+        (file,) = change["new"]
+        self.file.value = ()  # so that the same file can be chosen again
+        settings = {}
+        if self.searches:
+            settings["steps"] = STEPS
+        content = bytes(file["content"])
+        iterations = iter_inversion(self.model, content, fit=self.fit.value, **settings)
+        self._switch(searching=True)
+        self.status.say("Looking for your image …")
+        self.runner.start(partial(self._search, iterations))
+
+    def _search(self, iterations: Iterator[Inversion]) -> None:
+        self.best = None
+        last = 0.0
+        for i, best in enumerate(iterations):
+            self.best = best
+            if self.searches and time.monotonic() - last > PAUSE:
+                self.show(best)
+                progress = f"{i + 1} of {STEPS}, {best.psnr:.1f} dB"
+                self.status.say(f"Looking for your image: {progress}")
+                last = time.monotonic()
+            if self.runner.stopping:
+                break
+
+    @shows_errors
+    def _ended(self, error: BaseException | None, _: str | None) -> None:
+        try:
+            if self.best:
+                self.found(self.best)
+                self.status.say(_summary(self.best))
+            if error:
+                raise error
+        finally:
+            self._switch(searching=False)
+
+    def _switch(self, searching: bool) -> None:
+        set_visible(self.file, not searching)
+        set_visible(self.fit, not searching)
+        set_visible(self.enough, searching and self.searches)
+
+
+def _summary(best: Inversion) -> str:
+    ended_by_itself = len(best.losses.get("search", ())) == STEPS
+    warning = ended_by_itself and domain_warning(best)
+    if warning:
+        return warning
+    return f"Found with {best.psnr:.1f} dB. Check the points: they stay where they were."
+
+
+def _invertible(model: Model) -> tuple[StyleGAN2 | Diffusion | None, bool]:
+    """The model, if an image's latent can be found, and whether that is a search."""
+    if isinstance(model, StyleGAN2):
+        return model, True
+    if isinstance(model, Diffusion):
+        return model, False
+    return None, False

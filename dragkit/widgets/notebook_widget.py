@@ -1,0 +1,75 @@
+"""How a widget appears in a notebook: live, and as a still image that is saved with it."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from base64 import b64encode
+from typing import TYPE_CHECKING, Any
+
+import ipywidgets as W
+from PIL import Image
+
+from ..compose import encode, png
+from .status import StatusLine
+
+if TYPE_CHECKING:
+    from IPython.display import DisplayHandle
+
+
+class NotebookWidget(ABC):
+    """The display protocol of a notebook, for an object that has a box and a still image.
+
+    A cell gets two outputs: the live one, and the still image behind an empty widget, so that a
+    page without a kernel shows the image and a live page does not. Only the second is updated:
+    updating the live one would build its view again and lose the focus and the place on the page.
+
+    Attributes:
+        box: what is shown live.
+        status: where messages and errors are shown.
+    """
+
+    box: W.Widget
+    status: StatusLine
+    _still_output: DisplayHandle | None = None
+    _empty: W.Widget | None = None
+
+    @abstractmethod
+    def still(self) -> Image.Image:
+        """What the widget shows now, as an image."""
+
+    @property
+    def last_error(self) -> BaseException | None:
+        """The last error of a callback or of a run; None if all is well."""
+        return self.status.last_error
+
+    def snapshot(self) -> bytes:
+        """What the widget shows now, as PNG bytes."""
+        return png(self.still())
+
+    def refresh_still(self) -> None:
+        """Put the present image into the notebook, so that it is what gets saved."""
+        if self._still_output is not None:
+            self._still_output.update(self._still_bundle(), raw=True)
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
+        return _bundle(self.box, repr(self)) | self._image()
+
+    def _ipython_display_(self) -> None:
+        from IPython.display import display
+
+        name = type(self).__name__
+        text = f"{name}: live where a kernel runs; here its last image."
+        display(_bundle(self.box, text), raw=True)
+        self._still_output = display(self._still_bundle(), raw=True, display_id=True)
+
+    def _still_bundle(self) -> dict[str, Any]:
+        if self._empty is None:
+            self._empty = W.Box(layout=W.Layout(display="none"))
+        return _bundle(self._empty, repr(self)) | self._image()
+
+    def _image(self) -> dict[str, str]:
+        return {"image/jpeg": b64encode(encode(self.still(), fine=True)).decode()}
+
+
+def _bundle(widget: W.Widget, text: str) -> dict[str, Any]:
+    return dict(widget._repr_mimebundle_() or {}) | {"text/plain": text}

@@ -1,0 +1,89 @@
+"""What is pressed in a player: run, play the steps, choose a score map, save and open."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import ipywidgets as W
+
+from .layout import button, row, set_visible
+from .playback import PlaybackControls
+from .player_state import PlayerState
+from .run_files import FileControls
+from .score_maps import ScoreMapControls
+from .sizes import Sizes
+
+
+class RunButtons:
+    """Run, Stop, Step and Branch; each calls the function of its name.
+
+    Args:
+        width: of the row in CSS pixels.
+        run: runs in the background.
+        stop: ends that.
+        step: makes a single step.
+        branch: goes back to the step that is shown.
+    """
+
+    def __init__(
+        self,
+        width: int,
+        run: Callable[[], None],
+        stop: Callable[[], None],
+        step: Callable[[], None],
+        branch: Callable[[], None],
+    ) -> None:
+        tip = "Run until all handles have arrived, or the steps are used up"
+        self.run = button("Run", "play", tip, run, button_style="primary")
+        self.stop = button("Stop", "stop", "Stop after the present step; nothing is lost", stop)
+        self.step = button("Step", "plus", "Make a single step", step)
+        tip = "Continue from the step that is shown; the run so far is kept"
+        self.branch = button("Branch here", "code-fork", tip, branch)
+        self.row = row(self.run, self.stop, self.step, self.branch, width=width)
+
+    def fill(self, state: PlayerState) -> None:
+        """Enable what makes sense; a trace has no such buttons."""
+        set_visible(self.row, not state.recorded, "flex")
+        self.run.disabled = self.step.disabled = not state.can_run
+        self.stop.disabled = state.task != "run"
+        self.branch.disabled = not state.can_branch
+
+
+class PlayerControls:
+    """The controls of a player, as rows.
+
+    Attributes:
+        run: the buttons of a session.
+        playback: which step is shown.
+        score_maps: which score window is shown.
+        files: save, open, export.
+        rows: all but the buttons of a session; on slides only the playback.
+    """
+
+    def __init__(
+        self,
+        sizes: Sizes,
+        run: RunButtons,
+        playback: PlaybackControls,
+        score_maps: ScoreMapControls,
+        files: FileControls,
+    ) -> None:
+        self.run = run
+        self.playback = playback
+        self.score_maps = score_maps
+        self.files = files
+
+        width = sizes.image
+        self.rows: list[W.Widget] = []
+        if sizes.slides:
+            self.rows.append(playback.one_row(width, slides=True))
+        else:
+            maps = row(score_maps.handle, score_maps.map, score_maps.large, width=width)
+            self.rows += [*playback.two_rows(width), maps, files.row]
+
+    def fill(self, state: PlayerState) -> None:
+        """Show the position, and enable what makes sense."""
+        self.playback.fill([frame.index for frame in state.trace], state.at)
+        self.playback.lock(state.running or len(state.trace) < 2)
+        self.run.fill(state)
+        self.files.fill()

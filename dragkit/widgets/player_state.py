@@ -1,0 +1,186 @@
+"""What a player shows: which run, and which of its steps. It knows no widgets."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from ..compose import Panel
+from ..records import Frame, Size
+from ..runs.session import Session
+from ..runs.trace import Trace
+from .run_images import panels_of_run, step_text
+
+START = "Press Run and watch."
+
+
+class PlayerState:
+    """A trace or a session, a position in its run, and what is being done with it.
+
+    Args:
+        source: what is shown, from its last step; None for nothing yet.
+        blank: uint8 (H W 3), what to show before there is a step; grey if None.
+
+    Attributes:
+        session: what can be run; None if a trace is shown, or nothing.
+        recorded: whether a trace is shown, which cannot continue.
+        blank: as above.
+        waiting: whether an edit that the next run will begin with is ready or not; None if there
+            is no such edit, so the next run continues.
+        task: what is being done in the background: the run, or writing a file; or nothing.
+
+    Raises:
+        TypeError: the source is something else.
+    """
+
+    def __init__(self, source: Trace | Session | None, blank: np.ndarray | None = None) -> None:
+        self.blank = np.full((128, 128, 3), 240, np.uint8) if blank is None else blank
+        self.waiting: bool | None = None
+        self.task: Literal["run", "file"] | None = None
+        self.show(source)
+
+    def show(self, source: Trace | Session | None) -> None:
+        """Show another run, from its last step.
+
+        Raises:
+            TypeError: the source is something else.
+        """
+        if not isinstance(source, Trace | Session | None):
+            raise TypeError(
+                f"a Player shows a Trace or a Session, not a {type(source).__name__};"
+                " dk.Trace(dk.drag(…)) makes one of a run"
+            )
+        self.session = source if isinstance(source, Session) else None
+        self._trace = source if isinstance(source, Trace) else Trace()
+        self.recorded = isinstance(source, Trace)
+        self.seek_end()
+
+    @property
+    def trace(self) -> Trace:
+        """The run that is shown; empty before there is one."""
+        return self.session.trace if self.session else self._trace
+
+    @property
+    def at(self) -> int:
+        """The position of the step that is shown."""
+        return max(min(self._at, len(self.trace) - 1), 0)
+
+    @property
+    def frame(self) -> Frame | None:
+        """The step that is shown, if there is one."""
+        return self.trace[self.at] if len(self.trace) else None
+
+    @property
+    def image_size(self) -> Size:
+        """(height, width) of the images in pixels."""
+        image = self.trace[0].image if len(self.trace) else self.blank
+        height, width = image.shape[:2]
+        return height, width
+
+    @property
+    def running(self) -> bool:
+        """Whether something is being done in the background."""
+        return self.task is not None
+
+    @property
+    def can_run(self) -> bool:
+        """Whether a run can begin or continue."""
+        if self.running:
+            return False
+        if self.waiting is not None:
+            return self.waiting
+        return self.session is not None and not self.session.done
+
+    @property
+    def can_branch(self) -> bool:
+        """Whether a run can go back to the step that is shown."""
+        if self.running or self.waiting is not None or self.session is None:
+            return False
+        return self.at < len(self.trace) - 1
+
+    def seek(self, position: int) -> None:
+        """Show the step at a position; negative ones count from the end.
+
+        Raises:
+            IndexError: there is no such step.
+        """
+        self._at = range(len(self.trace))[position]
+
+    def seek_end(self) -> None:
+        """Show the newest step."""
+        self._at = max(len(self.trace) - 1, 0)
+
+    def nearest(self, step: float) -> int:
+        """The position of the step whose number is nearest to `step`."""
+        distances = [abs(frame.index - step) for frame in self.trace]
+        return distances.index(min(distances))
+
+    def begin(self) -> None:
+        """Make the first step of a session that has none: it shows the start."""
+        if self.session and not len(self.session.trace):
+            self.session.step()
+
+    def advance(self, steps: int | None = None) -> Iterator[Frame]:
+        """Run up to `steps` updates, or as many as the method has; yields after each."""
+        session = self.require_session()
+        for _ in range(session.steps if steps is None else steps):
+            if session.done:
+                return
+            yield session.step()
+
+    def branch(self, position: int) -> None:
+        """Go back to the step at a position; the run so far is kept in the session's past."""
+        self.require_session().rewind(position)
+        self.seek_end()
+
+    def require_session(self) -> Session:
+        """The session.
+
+        Raises:
+            ValueError: there is none.
+        """
+        if self.session is None:
+            raise ValueError(
+                "nothing to run: this shows a finished trace; use Player(Session(model, latent,"
+                " edit, **method))"
+            )
+        return self.session
+
+    def save(self, path: Path) -> Path:
+        """Write the session or the trace; returns the path."""
+        return (self.session or self._trace).save(path)
+
+    def load(self, path: Path) -> Session | Trace:
+        """Read a saved run, as what is shown now: a session with the same model, or a trace."""
+        if self.session:
+            return Session.load(path, self.session.model, **self.session.method)
+        return Trace.load(path)
+
+    def panels(self, handle: int) -> list[Panel]:
+        """The curves of the run, with one handle's trust."""
+        if self.session is None:
+            return panels_of_run(self.trace, handle=handle)
+        arrive = self.session.method.get("arrive", 1.0)
+        return panels_of_run(self.trace, self.session.past, handle, arrive)
+
+    def summary(self, rate: float = 0) -> str:
+        """How the step went, and at the end of the run why it ended.
+
+        Args:
+            rate: images shown per second, reported while a run continues.
+        """
+        frame = self.frame
+        if frame is None or len(self.trace) < 2:
+            return START if self.session else ""
+        text = step_text(frame)
+        preview = self.trace.metadata.get("image")  # of a diffusion model
+        if preview:
+            text += f" · shown: {preview}"
+        if self.running:
+            return f"{text} · {rate:.0f} shown/s"
+        if self.at == len(self.trace) - 1:
+            text += f" — {self.trace.why()}"
+        return text

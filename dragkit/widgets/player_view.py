@@ -1,0 +1,182 @@
+"""What a player shows: the step, its curves, its score maps and a line of text."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any, Literal, NamedTuple
+
+from PIL import Image
+from PIL.ImageOps import contain
+
+from ..compose import draw_overlay, hstack, vstack
+from .canvas import ImageCanvas, Touch
+from .player_state import PlayerState
+from .run_images import step_image
+from .score_maps import ScoreMapControls
+from .score_panel import ScoreMapPanel
+from .score_readings import reading_on_image
+from .sizes import Sizes
+from .status import StatusLine, shows_errors
+from .step_chart import StepChart
+from .throttle import Throttle
+
+SLOWLY = 0.4  # s between updates of curves, slider and text while a run continues
+STILL = 384  # height of the image in a still, except on slides
+
+
+class Mouse(NamedTuple):
+    """Where the mouse is: on the image, in its pixels, or on the large maps, in CSS pixels."""
+
+    on: Literal["image", "maps"]
+    x: float
+    y: float
+
+
+class PlayerView:
+    """Draws a `PlayerState`.
+
+    Args:
+        state: what is drawn.
+        sizes: of the parts.
+        status: where the text goes.
+        drawn: called when all but the image has been drawn.
+        chosen: called with the step that was pressed on the curves.
+        key: called with the name of a key that was pressed on the image or the curves.
+
+    Attributes:
+        canvas: the image.
+        chart: the curves.
+        score_maps: which score window is drawn.
+        score_panel: the large score maps.
+        draw_soon: call it to draw a step among many in a row, which need not all be drawn.
+    """
+
+    def __init__(
+        self,
+        state: PlayerState,
+        sizes: Sizes,
+        status: StatusLine,
+        *,
+        drawn: Callable[[], None],
+        chosen: Callable[[float], None],
+        key: Callable[[str], None],
+    ) -> None:
+        self.state = state
+        self.sizes = sizes
+        self.status = status
+        self.drawn = drawn
+        self.draw_soon = Throttle(self._draw_quickly)
+        self._draw_finely = Throttle(self._redraw, SLOWLY)
+        self.canvas = ImageCanvas(state.image_size, sizes.image, self._touch_image, key)
+        self.chart = StepChart(sizes, status, chosen, key)
+        self.score_maps = ScoreMapControls(sizes.image, self._redraw, sizes.slides)
+        self.score_panel = ScoreMapPanel(2 * sizes.image + 12, self.score_maps, self._touch_maps)
+        self._mouse: Mouse | None = None
+        self._drawn_curves: Any = None  # what the curves on the chart were made of
+        self._drawn_at = 0.0  # when all but the image was drawn
+
+    def still(self) -> Image.Image:
+        """The image beside the curves, with the legend and the large maps if they are shown."""
+        frame = self.state.frame
+        times = self.sizes.times
+        image = self.image(self.sizes.image if self.sizes.slides else STILL)
+        curves = self.chart_image().reduce(2 // times)
+        if frame is None or self.score_maps.handle.value is None:
+            return hstack(image, curves)
+
+        legend = contain(self.score_maps.legend_image, (image.width, 22 * times))
+        top = hstack(vstack(image, legend), curves)
+        if self.score_maps.large.value:
+            return vstack(top, self.score_panel.image(frame).reduce(2))
+        return top
+
+    def image(self, size: int = STILL) -> Image.Image:
+        """The step that is shown, `size` pixels high."""
+        state = self.state
+        if state.frame is None:
+            return draw_overlay(state.blank, size=size)
+        handle = self.score_maps.handle.value
+        return step_image(state.trace, state.at, handle, self.score_maps.map.value, size)
+
+    def chart_image(self) -> Image.Image:
+        """The curves, twice as large as on the page, or as large as on a slide."""
+        self._update_curves()
+        if self.state.frame is None:
+            return self.chart.sheet
+        return self.chart.image(self.state.frame.index)
+
+    def draw(self) -> None:
+        """Draw everything."""
+        self.score_maps.fill(self.state.frame)
+        self.canvas.show(self.image)
+        self._draw_rest()
+
+    def follow(self) -> None:
+        """Draw the newest step while a run continues; not each one, and the rest less often."""
+        self.canvas.show(self.image, last=False)
+        if time.monotonic() - self._drawn_at > SLOWLY:
+            self._draw_rest()
+
+    @shows_errors
+    def say(self) -> None:
+        """Report the values under the mouse, or else how the step went."""
+        reading = self._reading()
+        self.score_panel.say(reading)
+        self.status.say(reading or self.state.summary(self.canvas.rate))
+
+    def forget_mouse(self) -> None:
+        """Report the step until the mouse moves again."""
+        self._mouse = None
+
+    @shows_errors
+    def _draw_quickly(self) -> None:
+        """Draw the image less finely; everything follows less often, and at rest."""
+        self.canvas.show(self.image, last=False)
+        self._draw_finely()
+
+    @shows_errors
+    def _redraw(self) -> None:
+        self.draw()
+
+    def _draw_rest(self) -> None:
+        """Draw the curves, the large maps and the text."""
+        self._drawn_at = time.monotonic()
+        self.chart.canvas.show_image(self.chart_image())
+        self.score_panel.draw(self.state.frame)
+        self.say()
+        self.drawn()
+
+    def _update_curves(self) -> None:
+        """Draw the curves again, unless only the step has changed."""
+        trace = self.state.trace
+        handle = self.score_maps.handle.value
+        made_of = (trace, len(trace), handle)  # a trace only grows
+        if made_of != self._drawn_curves:
+            self.chart.update(self.state.panels(handle or 0))
+            self._drawn_curves = made_of
+
+    def _reading(self) -> str:
+        """The values under the mouse; empty if it is elsewhere."""
+        frame = self.state.frame
+        if frame is None or self._mouse is None:
+            return ""
+        on, x, y = self._mouse
+        if on == "maps":
+            return self.score_panel.reading(frame, x, y)
+        handle = self.score_maps.handle.value
+        return reading_on_image(frame, handle, x, y, 2 * self.sizes.image)
+
+    def _touch_image(self, kind: Touch, x: float, y: float) -> None:
+        self._touch(kind, Mouse("image", x, y))
+
+    def _touch_maps(self, kind: Touch, x: float, y: float) -> None:
+        self._touch(kind, Mouse("maps", x, y))
+
+    def _touch(self, kind: Touch, mouse: Mouse) -> None:
+        if self.status.shows_error:
+            return  # an error stays until the next step or press
+        self._mouse = mouse
+        if kind == "out":
+            self._mouse = None
+        self.say()

@@ -1,0 +1,117 @@
+"""Where runs are saved: save, open, export; never over another run's file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import ipywidgets as W
+
+from ..runs.session import Session
+from ..runs.trace import Trace
+from .background import Task
+from .layout import button, row
+from .player_state import PlayerState
+from .status import StatusLine, shows_errors
+
+DEFAULT = "runs/session"
+
+
+class FileControls:
+    """A name and three buttons.
+
+    A file that is there already belongs to this run if it was saved or opened here, as this run;
+    any other is left alone, and the next free name is taken: ``session``, ``session-2``,
+    ``session-3``.
+
+    Args:
+        width: of the row in CSS pixels.
+        state: the run.
+        status: where results and errors are reported.
+        opened: called with the run that was opened.
+        write: does a task in the background that writes a file.
+    """
+
+    def __init__(
+        self,
+        width: int,
+        state: PlayerState,
+        status: StatusLine,
+        opened: Callable[[Session | Trace], None],
+        write: Callable[[Task], None],
+    ) -> None:
+        self.state = state
+        self.status = status
+        self.opened = opened
+        self.write = write
+        self._owners: dict[Path, object] = {}
+        self.name = W.Text(
+            DEFAULT,
+            tooltip="Name of the file, without its ending",
+            layout=W.Layout(width=f"{width - 218}px"),
+        )
+        self.save = button(
+            "Save", "save", "Write the session: .json to read, .npz beside it", self._save
+        )
+        self.open = button(
+            "Open", "folder-open", "Open a saved session and continue from there", self._open
+        )
+        self.gif = button("GIF", "film", "Write the run as an animated GIF", self._write_gif)
+        self.row = row(self.name, self.save, self.open, self.gif, width=width)
+
+    def fill(self) -> None:
+        """Enable what makes sense."""
+        busy = self.state.running
+        self.save.disabled = self.gif.disabled = busy or not len(self.state.trace)
+        self.open.disabled = self.name.disabled = busy
+
+    @shows_errors
+    def _save(self) -> None:
+        path, why = self._free_path(".json")
+        self.status.say(f"Saved {self.state.save(path)}{why}")
+
+    @shows_errors
+    def _open(self) -> None:
+        path = self._path(".json")
+        self.opened(self.state.load(path))
+        self._claim(path)
+        self.status.say(f"Opened {path}. {self.state.summary()}")
+
+    @shows_errors
+    def _write_gif(self) -> None:
+        path, why = self._free_path(".gif")
+        self.status.say(f"Writing {path} …")
+        self.write(partial(_write_gif, self.state.trace, path, why))
+
+    def _path(self, ending: str) -> Path:
+        """The file that is named, with its `ending`."""
+        return Path((self.name.value.strip().removesuffix(".json") or DEFAULT) + ending)
+
+    def _free_path(self, ending: str) -> tuple[Path, str]:
+        """Where to write the run, and why there.
+
+        That is the named file, or else the next free one, whose name is then shown.
+        """
+        wanted = self._path(ending)
+        stem = self._path("")
+        number = 1
+        while self._is_taken(self._path(ending)):
+            number += 1
+            self.name.value = f"{stem}-{number}"
+        path = self._path(ending)
+        self._claim(path)
+        if path == wanted:
+            return path, ""
+        return path, f" ({wanted} is another run's)"
+
+    def _is_taken(self, path: Path) -> bool:
+        return path.exists() and self._owners.get(path) is not self.state.trace[0]
+
+    def _claim(self, path: Path) -> None:
+        """The file belongs to this run from now on; a run is known by its first step."""
+        self._owners[path] = self.state.trace[0]
+
+
+def _write_gif(trace: Trace, path: Path, why: str) -> str:
+    return f"Wrote {trace.to_gif(path)}{why}"

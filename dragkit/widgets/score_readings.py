@@ -1,0 +1,53 @@
+"""What a score window says about a pixel, in words."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..compose import window_cell_at
+from ..records import Frame
+from ..runs.drawing import score_window
+
+Cell = tuple[int, int]  # row and column
+
+
+def cell_on_image(frame: Frame, handle: int, x: float, y: float, size: int) -> Cell | None:
+    """The cell of the score window under (x, y), in image pixels, of an image `size` high."""
+    window = score_window(frame, handle)
+    shape = frame.image.shape[:2]
+    return window_cell_at(x, y, window, shape, frame.edit.targets.numpy(), size)
+
+
+def reading_on_image(frame: Frame, handle: int | None, x: float, y: float, size: int) -> str:
+    """The values under (x, y), in image pixels, of an image `size` high; or that there are none.
+
+    Args:
+        frame: the step that the image shows.
+        handle: whose score window it shows; None for none.
+        x: in pixels of the model's image.
+        y: in the same.
+        size: height of the image that was drawn.
+    """
+    if handle is not None and handle < len(frame.points):
+        cell = cell_on_image(frame, handle, x, y, size)
+        if cell is not None:
+            return reading(frame, handle, cell)
+    return f"pixel ({x:.0f}, {y:.0f}): no score here"
+
+
+def reading(frame: Frame, handle: int, cell: Cell) -> str:
+    """The pixel of a cell, and its value in every score map of a handle; the fused one last."""
+    maps = frame.score_maps(handle)
+    (first, scores), *others = maps.items()
+    values = [f"{name} {_number(scores_of[cell])}" for name, scores_of in others]
+    values.append(f"{first} {_number(scores[cell])}")
+
+    row, column = cell
+    offset = np.array([column, row]) - len(scores) // 2
+    centre = frame.step.window_centre[handle].numpy()
+    x, y = (centre + frame.step.track.stride * offset).tolist()
+    return f"pixel ({x:g}, {y:g}): {' · '.join(values)}"
+
+
+def _number(value: np.floating) -> str:
+    return f"{value:.3g}" if np.isfinite(value) else "off the image"
