@@ -33,7 +33,10 @@ COMMANDS = {  # each runs these modules of .venv, one after the other; the last 
     "test": [["pytest", "-n", "auto", "--maxprocesses", "4", "--dist", "worksteal"]],
     "check": [["ruff", "check"], ["ruff", "format", "--check"], ["mypy"]],
     "docs": [
-        ["sphinx.ext.apidoc", "--force", "--separate", "--tocfile", "index", "-o", "build/api", "dragkit"],
+        [
+            *("sphinx.ext.apidoc", "--force", "--separate", "--tocfile", "index"),
+            *("-o", "build/api", "dragkit"),
+        ],
         ["sphinx", "-n", "-W", "--keep-going", "-c", ".ci/docs", "build/api", "build/docs"],
     ],
     "setup": [["pip", "check"]],

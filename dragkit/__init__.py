@@ -17,7 +17,7 @@ from .losses import TemplatePatchLoss as TemplatePatchLoss
 from .models import convert as convert
 from .models import load as load
 from .models import save as save
-from .models.gan.inversion import Inversion as Inversion
+from .models.inversion import Inversion as Inversion
 from .records import Edit as Edit
 from .records import Frame as Frame
 from .records import Step as Step

@@ -92,7 +92,7 @@ def test_latents_at_a_timestep_are_noisy_images_or_inversions():
     torch.testing.assert_close(noise[0], noise[2], atol=1e-4, rtol=0)  # the same in every frame
     inverted = timesteps.invert_all(model, images)
     torch.testing.assert_close(
-        inverted[10][1], model.walk(clean[1:2], 0, 10)[0], atol=1e-4, rtol=1e-4
+        inverted[10][1], model.follow_trajectory(clean[1:2], 0, 10)[0], atol=1e-4, rtol=1e-4
     )
 
 

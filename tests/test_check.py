@@ -210,7 +210,7 @@ def test_who_draws_by_himself_is_told_to_take_what_is_given():
         np.random.default_rng(3).choice(v, r.shape).mean(1), [2.5, 97.5]
     )
     assert "does not go by the resamplings that are given" in check.interval(mine).words
-    assert "Three numbers are asked for" in check.ratio(lambda a, b, r: (1.0, (0.9, 1.1))).words
+    assert "It should return three numbers" in check.ratio(lambda a, b, r: (1.0, (0.9, 1.1))).words
 
 
 def test_the_case_that_differs_is_told_in_words():
@@ -219,12 +219,13 @@ def test_the_case_that_differs_is_told_in_words():
         in check.cell(lambda x, w, c: 7).words
     )
     assert (
-        "For L_end = 0, l = 0.3: what it returns is 0.5 where"
+        "For L_end = 0, l = 0.796: what it returns is 0.5, but it should be 0.6753"
         in check.blend_weight(lambda end, expected: 0.5).words
     )
     assert (
-        "For L_begin = 0, L_end = 0, l = 0.3: what it returns is 'jump', but it should be 'hop'"
-        in check.case(lambda b, e, l: "jump" if e < l / 2 else "stay" if e < b else "back").words
+        "For L_begin = 0.211, L_end = 0.332, l = 0.732: what it returns is 'jump', but it should"
+        " be 'hop'"
+        in check.case(lambda b, e, x: "jump" if e < x / 2 else "stay" if e < b else "back").words
     )
 
 
@@ -534,7 +535,7 @@ STYLES = [  # right answers that are written another way
     ("reference", lambda a, b, c, t: [a[i] if c[i] >= t[i] else b[i] for i in range(len(a))]),
     (
         "blend_weight",
-        lambda e, l: torch.sigmoid(torch.tensor(-np.log(9) / 0.6 / l * (e - 0.2 * l))),
+        lambda e, x: torch.sigmoid(torch.tensor(-np.log(9) / 0.6 / x * (e - 0.2 * x))),
     ),
     (
         "ddim_step",
@@ -543,7 +544,7 @@ STYLES = [  # right answers that are written another way
     ("interval", lambda v, r: np.quantile(v[r].mean(axis=1), [0.025, 0.975])),
     ("interval", counted),
     ("follow", lambda f, x, y: tuple(np.array(v) for v in renamed(check.follow.answer)(f, x, y))),
-    ("blend_weight", lambda e, l: np.array([renamed(check.blend_weight.answer)(e, l)])),
+    ("blend_weight", lambda e, x: np.array([renamed(check.blend_weight.answer)(e, x)])),
     (
         "ratio",
         lambda a, b, r: (
@@ -569,18 +570,21 @@ def test_a_right_answer_in_another_style_passes(name, answer):
         ("It returns 0.3", lambda first: 0.3),
         ("in another order", lambda first: torch.tensor([0.3, 0.3, 0.1])),
         ("For a negative confidence", lambda first: 0.6 * first),
-        ("At most half as many", lambda first: first - 0.5 * first.abs()),
+        ("at most half as many", lambda first: first - 0.5 * first.abs()),
         ("It returns tensor([True", lambda first: first > 0.1),
         ("It raises ZeroDivisionError", lambda first: first / 0 + 1 // 0),
         ("It changes `first`", lambda first: first.sub_(0.1)),
         ("It shuts at step 1", lambda first: torch.full_like(first, 0.3)),
         ("it asks for inf", dk.never),
-        ("At most half as many mistakes as these are asked for. It trusts 0 of", dk.above(0.8)),
         (
-            "At most half as many mistakes as these are asked for. It trusts 0 of",
+            "It should make at most half as many mistakes as these two. It trusts 0 of",
+            dk.above(0.8),
+        ),
+        (
+            "It should make at most half as many mistakes as these two. It trusts 0 of",
             lambda first: first,
         ),
-        ("At most half as many mistakes as these are asked for. It trusts 5 of 5", dk.always),
+        ("It should make at most half as many mistakes as these two. It trusts 5 of 5", dk.always),
         ("For a negative confidence", lambda first: 0 * first),
     ],
 )

@@ -368,7 +368,7 @@ def test_w_cannot_be_made_wide_without_the_numbers_for_it(tmp_path):
         refused(tmp_path / f"{k}.pt", message)
 
 
-TEXT = lambda text: b"X" + struct.pack("<I", len(text)) + text  # noqa: E731
+TEXT = lambda text: b"X" + struct.pack("<I", len(text)) + text
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,8 @@ import dragkit as dk
 from dragkit.geometry import cells, inside, window
 from dragkit.models.toy import Toy
 from dragkit.records import Edit, View
-from dragkit.trackers import Discriminative, NearestNeighbor
 from dragkit.scores import minmax_normalize
+from dragkit.trackers import Discriminative, NearestNeighbor
 
 
 def view(features: torch.Tensor) -> View:

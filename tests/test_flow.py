@@ -123,7 +123,10 @@ def test_a_good_estimator_passes():
         ),
         (lambda a, b: dis(a, b).numpy(), r"a flow is a tensor"),
         (lambda a, b: None, "returned NoneType"),
-        (lambda a, b: -dis(a, b), r"moved by \(3.0, 0.0\) px .* move by \(-3.*its sign is reversed"),
+        (
+            lambda a, b: -dis(a, b),
+            r"moved by \(3.0, 0.0\) px .* move by \(-3.*its sign is reversed",
+        ),
         (lambda a, b: dis(b, a), "its sign is reversed"),
         (lambda a, b: dis(a, b).flip(0), "dx and dy are swapped"),
         (lambda a, b: dis(a, b) / 32, "as grid_sample has it, not in pixels"),
@@ -182,7 +185,7 @@ def test_raft_gets_large_padded_images_and_its_flow_is_brought_back(torchvision,
     raft = Raft(tmp_path / "raft.pth", "small", updates=3)
     a, b = torch.rand(2, 3, 60, 90)
     flow = raft(a, b)
-    first, second, updates = raft._network.given
+    first, _, updates = raft._network.given
     assert (
         first.shape == (1, 3, 128, 192)
         and updates == 3
@@ -241,7 +244,10 @@ def test_places_of_another_shape_are_told():
     tracker = Particles(lambda images, points: points)
     with pytest.raises(
         ValueError,
-        match=r"the follower returned places \(2, 2\); for 2 images and 2 points they are \(2, 2, 2\)",
+        match=(
+            r"the follower returned places \(2, 2\); for 2 images and 2 points they are"
+            r" \(2, 2, 2\)"
+        ),
     ):
         tracker.find(pan((0, 0)), tracker.start(pan((0, 0)), EDIT), EDIT.handles)
 

@@ -11,15 +11,18 @@ from PIL import Image
 from torch.nn import functional as F
 
 import dragkit as dk
-from dragkit import inversion as own_image
+from dragkit import inversion, preview
 from dragkit.models import image_metrics
-from dragkit.models.gan import inversion
-from dragkit.models.gan.inversion import covariance_root, lr_schedule, search, tuning
-from dragkit.models.gan.model import from_state_dict
+from dragkit.models.gan import inversion as gan_inversion
+from dragkit.models.gan import tuning as gan_tuning
+from dragkit.models.gan.descent import lr_schedule
+from dragkit.models.gan.inversion import covariance_root, search
 from dragkit.models.gan.network import Generator
+from dragkit.models.gan.state_dict import from_state_dict
+from dragkit.models.gan.tuning import tuning
 from dragkit.models.image_metrics import multiscale_l1, psnr
 
-quiet = lambda _: None  # noqa: E731
+quiet = lambda _: None
 
 
 def model(scale: float = 1.0, **settings):
@@ -105,7 +108,7 @@ def test_tuning_gets_nearer_and_leaves_the_given_model_alone():
     target = gan.finish(gan.sample(1)).flip(1)  # upside down: nothing that it paints
     before = {name: value.clone() for name, value in gan.generator.state_dict().items()}
     found = last(search(gan, target, steps=40))
-    tuned = last(tuning(found, steps=40, lr=1e-2))
+    tuned = last(tuning(gan, found, steps=40, lr=1e-2))
     assert tuned.psnr > found.psnr + 3 and torch.equal(tuned.latent, found.latent)
     assert tuned.psnr == pytest.approx(psnr(tuned.image, target), abs=0.01)
     after = gan.generator.state_dict()
@@ -121,7 +124,7 @@ def test_tuning_gets_nearer_and_leaves_the_given_model_alone():
 
 def test_an_inversion_stays_what_it_was_when_the_tuning_goes_on():
     found = last(search(GAN, torch.rand(3, 16, 16), steps=5))
-    run = tuning(found, steps=9)
+    run = tuning(GAN, found, steps=9)
     first = next(run)
     image = first.image
     assert torch.equal(image, found.image)  # the first iteration is the pivot itself
@@ -129,7 +132,8 @@ def test_an_inversion_stays_what_it_was_when_the_tuning_goes_on():
 
 
 def test_what_was_found_can_be_dragged():
-    found = last(tuning(last(search(GAN, GAN.finish(GAN.sample(1)), steps=5)), steps=3))
+    searched = last(search(GAN, GAN.finish(GAN.sample(1)), steps=5))
+    found = last(tuning(GAN, searched, steps=3))
     pieces = {"tracker": dk.NearestNeighbor(96), "losses": [dk.ShiftedPatchLoss(48)]}
     *_, step = dk.drag(
         found.model, found.latent, dk.Edit([(5, 6)], [(9, 6)]), **pieces, lr=1e-2, steps=2
@@ -154,7 +158,7 @@ def test_the_pyramid_is_its_equation():
 
 def test_the_pyramid_feels_a_spot_that_is_out_of_reach():
     """Two squares that do not overlap: plain pixels do not care how far apart they are."""
-    spot = lambda x: F.pad(torch.ones(3, 8, 4), (x + 1, 27 - x, 12, 12))  # noqa: E731
+    spot = lambda x: F.pad(torch.ones(3, 8, 4), (x + 1, 27 - x, 12, 12))
     near, far = (multiscale_l1(spot(4), spot(x)) for x in (8, 24))
     assert (spot(4) - spot(8)).abs().mean() == (spot(4) - spot(24)).abs().mean()
     assert near < far
@@ -230,8 +234,8 @@ def test_a_file_is_inverted_and_tuned_with_bars(tmp_path, capsys):
     with pytest.warns(
         UserWarning,
         match=(
-            r"image that stylegan2 could paint: found with \d+\.\d dB and \d+ % .* 24 dB and"
-            r" 90 %"
+            r"image that stylegan2 can make: its inversion reached \d+\.\d dB and \d+ % .* 24"
+            r" dB and 90 %"
         ),
     ):
         found = dk.invert(GAN, tmp_path / "p.png", fit="pad", steps=6)
@@ -244,13 +248,13 @@ def test_a_file_is_inverted_and_tuned_with_bars(tmp_path, capsys):
 def test_a_familiar_image_gets_no_warning():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        assert dk.invert(GAN, GAN.finish(GAN.sample(1)), steps=40).psnr > own_image.FAMILIAR[0]
+        assert dk.invert(GAN, GAN.finish(GAN.sample(1)), steps=40).psnr > inversion.FAMILIAR_PSNR
 
 
 def test_a_flat_image_is_unfamiliar_whatever_its_psnr():
     image = torch.full((3, 16, 16), 0.45)
     with pytest.warns(UserWarning, match="dB and 0 % of its variance"):
-        assert dk.invert(GAN, image, steps=60).psnr > own_image.FAMILIAR[0]
+        assert dk.invert(GAN, image, steps=60).psnr > inversion.FAMILIAR_PSNR
 
 
 @pytest.mark.parametrize("after", [1, 7])
@@ -275,11 +279,11 @@ def test_an_interrupt_before_anything_is_found_is_an_interrupt(monkeypatch):
         raise KeyboardInterrupt
         yield
 
-    monkeypatch.setattr(own_image, "search", broken)
-    monkeypatch.setattr(own_image, "tuning", broken)
+    monkeypatch.setattr(gan_inversion, "search", broken)
+    monkeypatch.setattr(gan_tuning, "tuning", broken)
     with pytest.raises(KeyboardInterrupt):
         dk.invert(GAN, torch.rand(3, 16, 16))
-    found = inversion.Inversion(GAN, GAN.sample(0), torch.rand(3, 16, 16))
+    found = dk.Inversion(GAN, GAN.sample(0), torch.rand(3, 16, 16))
     assert (
         dk.tune(found) is found
         and repr(found) == "Inversion(stylegan2, PSNR not measured: not begun)"
@@ -294,19 +298,19 @@ def test_a_notebook_gets_a_live_image(monkeypatch):
     monkeypatch.setattr(
         shown, "display", lambda image, display_id: updates.append(image) or handle
     )
-    monkeypatch.setattr(own_image, "_in_notebook", lambda: True)
-    monkeypatch.setattr(own_image, "PREVIEW_SECONDS", 1e9)
+    monkeypatch.setattr(preview, "_in_notebook", lambda: True)
+    monkeypatch.setattr(preview, "PREVIEW_SECONDS", 1e9)
     dk.invert(GAN, GAN.finish(GAN.sample(0)), steps=100)
     # the first and the last, as JPEG
     assert len(updates) == 2 and all(u.data[:2] == b"\xff\xd8" for u in updates)
 
 
 def test_what_cannot_be_inverted_is_told():
-    with pytest.raises(ValueError, match="'toy' has no w to search in; give a StyleGAN2"):
+    with pytest.raises(ValueError, match="'toy' cannot invert an image; give a StyleGAN2"):
         dk.invert(dk.load("toy"), np.zeros((8, 8, 3), np.uint8))
     image = torch.rand(3, 16, 16)
     with pytest.raises(
-        ValueError, match=r"the target has shape \(3, 8, 8\); stylegan2 paints \(3, 16, 16\)"
+        ValueError, match=r"the target has shape \(3, 8, 8\); stylegan2 makes \(3, 16, 16\)"
     ):
         search(GAN, image[:, :8, :8])
     with pytest.raises(ValueError, match="steps is 0"):
@@ -325,7 +329,7 @@ def test_what_cannot_be_inverted_is_told():
 
 def test_the_figure_shows_what_was_found():
     found = last(search(GAN, GAN.finish(GAN.sample(0)), steps=8))
-    tuned = last(tuning(found, steps=4))
+    tuned = last(tuning(GAN, found, steps=4))
     figure = dk.plot.inversion(tuned, found)
     target, first, second, difference, curves, _ = figure.axes
     np.testing.assert_allclose(target.images[0].get_array(), found.target.permute(1, 2, 0))

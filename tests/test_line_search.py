@@ -177,7 +177,7 @@ def test_it_is_safe_at_the_border(handle, target):
 
 
 def transcription(
-    toy: Toy, latent, edit: Edit, l: float, lr: float, d: float = 3.0, steps: int = 55
+    toy: Toy, latent, edit: Edit, threshold: float, lr: float, d: float = 3.0, steps: int = 55
 ):
     """FreeDrag's official loop as ALGORITHMS tells it, point by point: the goals of
     every update.
@@ -217,10 +217,12 @@ def transcription(
             if arrived[i]:
                 continue
             left = (t - h).norm()
-            if end[i] < 0.5 * l:
+            if end[i] < 0.5 * threshold:
                 there = h + min(d / (left + 1e-8), 1) * (t - h)
                 places = [h + k / 10 * (there - h) for k in range(1, 11)]
-                goals[i] = min(places, key=lambda q: abs(loss(features, q, templates[i]) - l))
+                goals[i] = min(
+                    places, key=lambda q: abs(loss(features, q, templates[i]) - threshold)
+                )
             elif end[i] >= begin[i]:
                 h = h - min(d / (left + 1e-8), 1) * (t - h)
                 there = h + min(2 * d / ((t - h).norm() + 1e-8), 1) * (t - h)
@@ -235,40 +237,41 @@ def transcription(
             adam.step()
             if update == 0:
                 begin = [v.item() for v in values]
-            if max(values) < 0.25 * l:
+            if max(values) < 0.25 * threshold:
                 break
         features = look(w).detach()
         for i, h in enumerate(goals):
             end[i] = loss(features, h, templates[i]).item()
-            arrived[i] = bool((h - edit.targets[i]).norm() < 1 and end[i] <= 0.25 * l)
+            arrived[i] = bool((h - edit.targets[i]).norm() < 1 and end[i] <= 0.25 * threshold)
             x = (
                 1
                 if arrived[i]
-                else 1 / (1 + math.exp(math.log(9) / (0.6 * l) * (end[i] - 0.2 * l)))
+                else 1
+                / (1 + math.exp(math.log(9) / (0.6 * threshold) * (end[i] - 0.2 * threshold)))
             )
             templates[i] = x * read(features, h + ring) + (1 - x) * templates[i]
     return said
 
 
 @pytest.mark.parametrize(
-    "seed, l, lr, cases",
+    "seed, threshold, lr, cases",
     [
         (0, 0.25, 0.1, {"hop", "stay"}),
         (3, 0.15, 0.3, {"hop", "stay", "back"}),
         (3, 0.25, 1.0, {"hop", "back", "done"}),
     ],
 )
-def test_it_does_what_a_plain_transcription_of_the_official_loop_does(seed, l, lr, cases):
+def test_it_does_what_a_plain_transcription_of_the_official_loop_does(seed, threshold, lr, cases):
     toy = Toy(seed=seed)
     latent = toy.sample(seed)
     edit = Edit(latent[:2], latent[:2] + torch.tensor([[14.0, 9.0], [-8.0, 6.0]]), arrive=1.0)
-    goals = torch.stack(transcription(toy, latent, edit, l, lr))
+    goals = torch.stack(transcription(toy, latent, edit, threshold, lr))
     steps = list(
         drag(
             toy,
             latent,
             edit,
-            tracker=LineSearch(1, 2, 12, expected=l),
+            tracker=LineSearch(1, 2, 12, expected=threshold),
             losses=[TemplatePatchLoss()],
             lr=lr,
             steps=len(goals),

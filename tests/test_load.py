@@ -88,7 +88,7 @@ def test_an_unknown_name_is_told_the_known_ones(data, name):
 
 def test_a_missing_bundled_file_names_the_way_out(data):
     (data / "tiny.safetensors").unlink()
-    way_out = "`git checkout -- data/tiny.safetensors` or install dragkit anew"
+    way_out = "`git checkout -- data/tiny.safetensors` or install dragkit again"
     with pytest.raises(FileNotFoundError, match=f"'tiny' is missing: .*{way_out}"):
         dk.load("tiny")
     assert dk.load("wee").name == "wee"
@@ -158,7 +158,7 @@ def test_a_setting_that_there_is_not_is_told_those_there_are(name, settings):
 
 def test_a_file_of_the_training_is_told_from_a_stylegan2s_by_its_names():
     model = dk.load(zoo.bundled("lion-diffusion"), device="cpu", strength=0.5)
-    assert (model.name, model.size, model.level) == ("lion-diffusion", (64, 64), 25)
+    assert (model.name, model.size, model.timestep_index) == ("lion-diffusion", (64, 64), 25)
 
 
 def test_a_device_that_there_is_not_is_told(monkeypatch):

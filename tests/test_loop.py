@@ -5,6 +5,7 @@ opinion.
 import copy
 import math
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import pytest
 import torch
@@ -114,7 +115,7 @@ def test_a_cap_of_n_steps_makes_n_updates_and_tracks_the_last_one():
     steps = list(run(steps=7))
     assert [s.index for s in steps] == list(range(8))
     assert not steps[-1].arrived.any()
-    pairs = zip(steps, steps[1:], strict=False)
+    pairs = pairwise(steps)
     assert all(not torch.equal(a.latent, b.latent) for a, b in pairs)
 
 

@@ -261,7 +261,7 @@ def test_the_originals_keys_and_values_reach_each_prompts_own_copy(model, guidan
             for linear in (layer.to_k, layer.to_v)
         ]
         hooks = [
-            linear.register_forward_hook(lambda _m, _i, out: seen.append(out))
+            linear.register_forward_hook(lambda _m, _i, out, seen=seen: seen.append(out))
             for linear in linears
         ]
         with torch.no_grad():
@@ -278,7 +278,7 @@ def test_the_originals_keys_and_values_reach_each_prompts_own_copy(model, guidan
     noise = (
         predicted[0] if guidance == 1 else predicted[0] + guidance * (predicted[1] - predicted[0])
     )
-    expected = model.decode(model.schedule.step(edited[None], noise, 1, 0))[0]
+    expected = model.decode(model.schedule.denoise_step(edited[None], noise, 1, 0))[0]
     torch.testing.assert_close(
         model.with_reference(original).finish(edited), expected, atol=1e-4, rtol=0
     )
@@ -420,7 +420,7 @@ def test_a_folder_that_is_no_pipeline_is_told(tmp_path):
     with pytest.raises(
         ValueError,
         match=(
-            r"is no diffusers pipeline: it has no model_index.json; give the folder that holds"
+            r"is not a diffusers pipeline: it has no model_index.json; give the folder that holds"
             r" unet/"
         ),
     ):
@@ -443,7 +443,7 @@ WEIGHTS = "diffusion_pytorch_model.safetensors"
 )
 def test_every_part_that_is_missing_is_named(broken, gone):
     (broken / gone).unlink()
-    with pytest.raises(ValueError, match=f"is not a whole pipeline; missing: .*{gone}"):
+    with pytest.raises(ValueError, match=f"is not a complete pipeline; missing: .*{gone}"):
         dk.load(broken, device="cpu")
 
 
@@ -472,7 +472,7 @@ def test_half_precision_alone_is_told_what_to_do(broken):
         broken / "unet" / "diffusion_pytorch_model.fp16.safetensors"
     )
     with pytest.raises(
-        ValueError, match=f"in half precision alone: unet/{WEIGHTS} missing. They will do: copy"
+        ValueError, match=f"in half precision only: unet/{WEIGHTS} missing. They are good enough: copy"
     ):
         dk.load(broken, device="cpu")
 
@@ -482,7 +482,7 @@ def test_half_precision_alone_is_told_what_to_do(broken):
 )
 def test_json_that_is_none_is_named(broken, name):
     (broken / name).write_text('{"sample_size": ')
-    with pytest.raises(ValueError, match=f"{name} is no JSON"):
+    with pytest.raises(ValueError, match=f"{name} is not JSON"):
         dk.load(broken, device="cpu")
 
 
@@ -507,7 +507,7 @@ def test_weights_that_are_missing_in_a_file_are_named(broken, part, name):
         {"format": "pt"},
     )
     with pytest.raises(
-        ValueError, match=f"{part} does not hold a whole .*: 1 weights are missing, such as "
+        ValueError, match=f"{part} does not hold a complete .*: 1 weights are missing, such as "
     ):
         dk.load(broken, device="cpu")
 
@@ -517,7 +517,7 @@ def test_weights_of_other_shapes_are_told(broken):
     save_file(
         weights | {"conv_in.bias": torch.zeros(3)}, broken / "unet" / WEIGHTS, {"format": "pt"}
     )
-    with pytest.raises(ValueError, match="unet does not hold a whole UNet2DConditionModel"):
+    with pytest.raises(ValueError, match="unet does not hold a complete UNet2DConditionModel"):
         dk.load(broken, device="cpu")
 
 
@@ -584,7 +584,7 @@ def test_xl_and_later_ones_are_told(broken, change, kind):
     write(config, json.loads(config.read_text()) | change)
     with pytest.raises(
         ValueError,
-        match=f"its UNet is a {kind}.*dragkit knows Stable Diffusion 1 and 2, not XL or later",
+        match=f"its UNet is a {kind}.*dragkit opens Stable Diffusion 1 and 2, but not XL or later",
     ):
         dk.load(broken, device="cpu")
 

@@ -12,8 +12,8 @@ from safetensors.torch import save_file
 from torch.nn import functional as F
 
 from dragkit import Edit, NearestNeighbor, ShiftedPatchLoss, drag, load
-from dragkit.models.gan.model import from_state_dict
 from dragkit.models.gan.network import Generator
+from dragkit.models.gan.state_dict import from_state_dict
 
 CHANNELS = {4: 12, 8: 10, 16: 6, 32: 5}
 Z, W, LAYERS = 7, 9, 3
@@ -241,7 +241,9 @@ def test_a_missing_tensor_is_refused(name):
     del state[name]
     # a missing weight may show by the orphans around it, or by the gap it leaves
     part = ".".join(name.split(".")[:2])
-    with pytest.raises(ValueError, match=rf"StyleGAN2.*{part}|blocks of \[8\] px; a StyleGAN2"):
+    with pytest.raises(
+        ValueError, match=rf"StyleGAN2.*{part}|blocks of \[8\] px; those of a StyleGAN2"
+    ):
         from_state_dict(state)
 
 

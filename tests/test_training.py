@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 
 import dragkit as dk
-from dragkit.models.gan.model import from_state_dict
+from dragkit.models.gan.state_dict import from_state_dict
 from dragkit.training import pairs, stylegan2, trainer
 from dragkit.worlds.lion import FACTORS, GEOMETRY, Lion
 

@@ -12,9 +12,9 @@ import dragkit as dk
 from dragkit.models.diffusion.ddim import ddim_schedule
 from dragkit.models.diffusion.model import Diffusion
 from dragkit.models.diffusion.pixel_unet import decode, encode, scheduler
-from dragkit.models.gan.model import from_state_dict
+from dragkit.models.gan import inversion as gan_inversion
 from dragkit.models.gan.network import Generator
-from dragkit.widgets import image_upload as upload_module
+from dragkit.models.gan.state_dict import from_state_dict
 from dragkit.widgets.background import stop_all
 
 
@@ -34,7 +34,7 @@ def model():
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch):
-    monkeypatch.setattr(upload_module, "STEPS", 60)
+    monkeypatch.setattr(gan_inversion, "STEPS", 60)
     yield
     stop_all()
 
@@ -81,7 +81,7 @@ def test_a_chosen_image_becomes_the_latent_that_is_dragged(model):
 
 
 def test_enough_keeps_the_best_so_far(model, monkeypatch):
-    monkeypatch.setattr(upload_module, "STEPS", 100_000)
+    monkeypatch.setattr(gan_inversion, "STEPS", 100_000)
     picker = dk.Picker(model, seed=1)
     before = picker.latent
     choose(picker, png(model.finish(model.sample(7))))
@@ -96,7 +96,7 @@ def test_enough_keeps_the_best_so_far(model, monkeypatch):
 
 
 def test_another_seed_ends_the_search_and_is_shown(model, monkeypatch):
-    monkeypatch.setattr(upload_module, "STEPS", 100_000)
+    monkeypatch.setattr(gan_inversion, "STEPS", 100_000)
     picker = dk.Picker(model, seed=1)
     choose(picker, png(model.finish(model.sample(7))))
     picker.seed = 3
@@ -110,7 +110,7 @@ def test_a_file_that_is_not_an_image_is_reported_and_the_next_one_is_read(model)
     assert "no image" in str(picker.last_error) and picker.status.shows_error
     choose(picker, png(torch.rand(3, 128, 160)))
     wait(picker)
-    assert "Probably not" in picker.status.line.value  # noise is none of this model's images
+    assert "probably not" in picker.status.line.value  # noise is none of this model's images
 
 
 def test_a_model_that_can_invert_nothing_has_no_such_button():
@@ -195,7 +195,7 @@ def test_a_studio_drags_what_was_found(model):
 
 
 def test_a_run_ends_the_search_and_begins_where_it_came_to(model, monkeypatch):
-    monkeypatch.setattr(upload_module, "STEPS", 100_000)
+    monkeypatch.setattr(gan_inversion, "STEPS", 100_000)
     studio = dk.Studio(
         model, seed=1, edit=dk.Edit([(50, 50)], [(60, 50)]), **dk.methods.draggan("paper")
     )
@@ -207,7 +207,7 @@ def test_a_run_ends_the_search_and_begins_where_it_came_to(model, monkeypatch):
 
 
 def test_what_is_loaded_ends_the_search(model, monkeypatch):
-    monkeypatch.setattr(upload_module, "STEPS", 100_000)
+    monkeypatch.setattr(gan_inversion, "STEPS", 100_000)
     picker = dk.Picker(model, seed=1)
     choose(picker, png(model.finish(model.sample(7))))
     picker.load(model.sample(4), dk.Edit([(50, 50)], [(60, 50)]))

@@ -4,8 +4,8 @@ Each draws the target beside your answer and names the mistake. Each is a questi
 it asks: ``check.sample?``
 """
 
+from .lesson01_patch import patch as patch
 from .lesson01_points import cell as cell
-from .lesson01_points import patch as patch
 from .lesson01_points import sample as sample
 from .lesson02_generators import mix as mix
 from .lesson02_generators import truncate as truncate

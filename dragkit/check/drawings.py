@@ -52,7 +52,9 @@ def _share_colours(drawn: Sequence[Axes]) -> None:
     images = [image for axes in drawn for image in axes.images]
     if not images:
         return
-    arrays = [np.ma.masked_invalid(np.ma.asarray(image.get_array())).compressed() for image in images]
+    arrays: list[np.ndarray] = [
+        np.ma.masked_invalid(np.ma.asarray(image.get_array())).compressed() for image in images
+    ]
     values = np.concatenate(arrays)
     if len(values):
         for image in images:

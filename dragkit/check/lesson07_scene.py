@@ -147,6 +147,7 @@ def _outcome(function: Answer, case: Case) -> Values:
 
 
 def _error_over_frames(axes: Axes, case: Case, outcome: Outcome) -> None:
+    assert outcome.error is not None  # else there is nothing to draw
     axes.plot(outcome.error.numpy(), color=BLUE)
     axes.axhline(LOST, color="0.6", ls="--")
     axes.set(xlabel="frame (dashed: lost)", ylabel="tracker's error (px)")

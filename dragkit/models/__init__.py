@@ -3,69 +3,50 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Protocol
+from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from torch import Tensor
 
-from ..records import Size, View
 from . import zoo
 from .diffusion.pixel_unet import open_diffusion
 from .diffusion.stable_diffusion import open_stable_diffusion
 from .gan import checkpoint
 from .gan.checkpoint.convert import convert as convert
 from .gan.checkpoint.convert import save as save
-from .gan.model import from_state_dict
+from .gan.state_dict import from_state_dict
+from .protocols import Model as Model
 from .settings import check_settings
 from .toy import Toy
 
 CONVERT = "diffusers.StableDiffusionPipeline.from_single_file(file).save_pretrained(folder)"
 
 
-class Model(Protocol):
-    """What a generator must offer to be dragged."""
+def load(name_or_path: str | Path, device: str = "auto", **settings: Any) -> Model:
+    """Build a model: a bundled or public one by its name, a checkpoint, or Stable Diffusion.
 
-    name: str
-    size: Size  # (height, width) of the images
-    device: torch.device
-
-    def sample(self, seed: int) -> Tensor:
-        """A latent; the same for the same seed."""
-
-    def view(self, latent: Tensor) -> View:
-        """Features, differentiable in the latent; the image only when asked for."""
-
-    def finish(self, latent: Tensor) -> Tensor:
-        """The final image (3 H W) in 0..1."""
-
-
-def load(name_or_path: str | Path, device: str = "auto", **settings) -> Model:
-    """Build a model: a bundled one such as "lion", "lion-diffusion" or "toy", a public one such as
-    "lions-512", a checkpoint of a StyleGAN2, or a folder with Stable Diffusion.
-
-    A checkpoint is NVIDIA's pickle (PyTorch or TensorFlow), a torch file with NVIDIA's or
-    rosinality's names, or safetensors; which of them is told by its content. Nothing in a file is
-    run (:mod:`dragkit.models.gan.checkpoint`).
+    A checkpoint is NVIDIA's pickle of a StyleGAN2 (PyTorch or TensorFlow), a torch file with
+    NVIDIA's or rosinality's names, or safetensors; its content decides, not its ending. No code in
+    a file is ever run (:mod:`dragkit.models.gan.checkpoint`).
 
     Args:
-        name_or_path: a bundled model, one of ``dragkit.models.zoo.public()`` whose file you have,
-            or the path of a file; a card (.json) beside it is read too: its "feature_block",
-            "rows" and other settings. Or the folder of a diffusers pipeline (Stable Diffusion 1 or
-            2) with safetensors.
-        device: "cuda", "mps", "cpu", or "auto" for the first of these that is there.
-        settings: passed on to the model. Of a generator: ``feature_block=64`` or ``(32, 64)``,
-            what is read; ``rows=4``, how many rows of w+ move; ``space="w"``; ``truncation=0.5``;
-            they go before the card's. Of a diffusion model: ``strength=0.7``, ``steps=50``,
-            ``feature_block=2`` and others (:class:`dragkit.models.diffusion.model.Diffusion`); of Stable
-            Diffusion also ``prompt="a lion"`` and ``size=512``. Of the toy: ``lookalike=1.0`` and
-            others.
+        name_or_path: a bundled model ("lion", "lion-diffusion" or "toy"), one of
+            ``dragkit.models.zoo.public()`` whose file you have, or the path of a file. A card
+            (.json) beside the file is read too: its "feature_block", "rows" and other settings. Or
+            the folder of a diffusers pipeline (Stable Diffusion 1 or 2) with safetensors.
+        device: "cuda", "mps", "cpu", or "auto" for the first of these that is available.
+        settings: passed on to the model. For a generator: ``feature_block=64`` or ``(32, 64)``,
+            the features that are read; ``rows=4``, how many rows of w+ move; ``space="w"``;
+            ``truncation=0.5``. They override the card's. For a diffusion model: ``strength=0.7``,
+            ``steps=50``, ``feature_block=2`` and others
+            (:class:`dragkit.models.diffusion.model.Diffusion`); for Stable Diffusion also
+            ``prompt="a lion"`` and ``size=512``. For the toy: ``lookalike=1.0`` and others.
 
     Raises:
         ValueError: an unknown name or setting (the known ones are listed), or the name of a
-            network that paints no images.
-        CheckpointError: a ValueError, too: a file that is damaged, dangerous or no StyleGAN2.
-        FileNotFoundError: a bundled file is gone, or a public one is not here; the message says
+            network that makes no images.
+        CheckpointError: a ValueError, too: a file that is damaged, dangerous or not a StyleGAN2.
+        FileNotFoundError: a bundled file is missing, or a public one is not here; the message says
             where to get it.
     """
     if str(name_or_path) == "toy":
@@ -77,9 +58,11 @@ def load(name_or_path: str | Path, device: str = "auto", **settings) -> Model:
 
 def _find(name_or_path: str | Path) -> tuple[Path, str]:
     """The file that is meant, and the model's name."""
-    path, name, known = Path(name_or_path).expanduser(), str(name_or_path), zoo.index()
+    path = Path(name_or_path).expanduser()
+    name = str(name_or_path)
+    known = zoo.index()
     if kind := known.get(name, {}).get("kind"):
-        raise ValueError(f"{name!r} {zoo.NO_GENERATOR[kind]}; to drag there are: {_generators()}")
+        raise ValueError(f"{name!r} {zoo.NO_GENERATOR[kind]}; models to drag are: {_generators()}")
     if name in known:
         return zoo.bundled(name), name
     if path.is_file():
@@ -96,39 +79,42 @@ def _find(name_or_path: str | Path) -> tuple[Path, str]:
 
 
 def _generators() -> str:
-    return ", ".join(
-        sorted([*(name for name, entry in zoo.index().items() if "kind" not in entry), "toy"])
-    )
+    """The names of the bundled models that can be dragged."""
+    names = [name for name, entry in zoo.index().items() if "kind" not in entry]
+    return ", ".join(sorted([*names, "toy"]))
 
 
-def _open(path: Path, name: str, device: str, settings: dict) -> Model:
+def _open(path: Path, name: str, device: str, settings: dict[str, Any]) -> Model:
     kind = "pipeline" if path.is_dir() else _kind(path)
     if kind == "single file":
         raise ValueError(
             f"{path} is Stable Diffusion in a single file; make a folder of it, once: {CONVERT}"
             " (diffusers may fetch the small configuration files for it)"
         )
-    if kind:
-        try:
-            return (open_stable_diffusion if kind == "pipeline" else open_diffusion)(
-                path, device, **{"name": name} | settings
-            )
-        except ModuleNotFoundError as error:
-            raise ModuleNotFoundError(
-                f"{name!r} is a diffusion model and needs the package {error.name!r}: pip install"
-                ' "dragkit[diffusion]"'
-            ) from error
+    try:
+        if kind == "pipeline":
+            return open_stable_diffusion(path, device, **{"name": name} | settings)
+        if kind == "pixels":
+            return open_diffusion(path, device, **{"name": name} | settings)
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError(
+            f"{name!r} is a diffusion model and needs the package {error.name!r}: pip"
+            ' install "dragkit[diffusion]"'
+        ) from error
+    return _open_generator(path, name, device, settings)
+
+
+def _open_generator(path: Path, name: str, device: str, settings: dict[str, Any]) -> Model:
     check_settings(name, settings, zoo.SETTINGS)
     state, clamp = checkpoint.generator(checkpoint.read(path))
     card = zoo.card(path)
-    chosen = {key: card[key] for key in zoo.SETTINGS if key in card}
-    return from_state_dict(state, clamp=clamp, device=device, **{"name": name} | chosen | settings)
+    from_card = {key: card[key] for key in zoo.SETTINGS if key in card}
+    chosen = {"name": name} | from_card | settings
+    return from_state_dict(state, clamp=clamp, device=device, **chosen)
 
 
 def _kind(path: Path) -> str:
-    """Which diffusion model a file of safetensors holds, by its names; empty for none, and for
-    other files.
-    """
+    """Which diffusion model a file of safetensors holds, by its names; empty for other files."""
     try:
         with safe_open(path, "pt") as file:
             names = set(file.keys())
@@ -136,23 +122,25 @@ def _kind(path: Path) -> str:
         return ""
     if any(name.startswith("model.diffusion_model.") for name in names):
         return "single file"
-    return "pixels" if {"conv_in.weight", "time_embedding.linear_1.weight"} <= names else ""
+    if {"conv_in.weight", "time_embedding.linear_1.weight"} <= names:
+        return "pixels"
+    return ""
 
 
 def _device(device: str) -> str:
-    if device != "auto":
-        kind = str(device).partition(":")[0]
-        if kind not in ("cuda", "mps", "cpu"):
-            raise ValueError(f'device is {device!r}; choose "cuda", "mps", "cpu" or "auto"')
-        if (
-            kind != "cpu"
-            and not (torch.cuda if kind == "cuda" else torch.backends.mps).is_available()
-        ):
-            raise ValueError(
-                f"device is {device!r}, which this machine or this build of torch does not have;"
-                ' choose "cpu" or "auto"'
-            )
-        return device
-    if torch.cuda.is_available():
-        return "cuda"
-    return "mps" if torch.backends.mps.is_available() else "cpu"
+    available = {
+        "cuda": torch.cuda.is_available(),
+        "mps": torch.backends.mps.is_available(),
+        "cpu": True,
+    }
+    if device == "auto":
+        return next(kind for kind in available if available[kind])
+    kind = str(device).partition(":")[0]
+    if kind not in available:
+        raise ValueError(f'device is {device!r}; choose "cuda", "mps", "cpu" or "auto"')
+    if not available[kind]:
+        raise ValueError(
+            f"device is {device!r}, which this machine or this build of torch does not have;"
+            ' choose "cpu" or "auto"'
+        )
+    return device

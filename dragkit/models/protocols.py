@@ -6,13 +6,15 @@ else it can do, it says by having the members of another protocol.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
 
 from ..records import Size, View
+from .inversion import Inversion
 
 
 class Model(Protocol):
@@ -56,4 +58,65 @@ class Restorable(Protocol):
         Raises:
             ValueError: the run was made with other settings, which `metadata` names.
         """
+        ...
+
+
+@runtime_checkable
+class Invertible(Protocol):
+    """A model that can find the latent of an image."""
+
+    @property
+    def inversion_settings(self) -> Mapping[str, Any]:
+        """The settings of :meth:`iter_inversion` and their defaults.
+
+        If "steps" is among them, the inversion is a search of that many iterations; otherwise it
+        is a single pass.
+        """
+        ...
+
+    def iter_inversion(self, target: Tensor, **settings: Any) -> Iterator[Inversion]:
+        """The best latent so far of the image `target` (3 H W) in 0..1, after each iteration."""
+        ...
+
+
+@runtime_checkable
+class Tunable(Protocol):
+    """A model whose weights can be fitted to an image around its latent."""
+
+    def iter_tuning(self, found: Inversion, **settings: Any) -> Iterator[Inversion]:
+        """The best copy of the model so far, after each iteration."""
+        ...
+
+
+class LoraLearner(Protocol):
+    """A LoRA that is being learnt for one model and one image."""
+
+    @property
+    def steps(self) -> int:
+        """How many steps it has learnt."""
+        ...
+
+    def step(self) -> float:
+        """Learn from one batch; returns its loss."""
+        ...
+
+    def model(self) -> Model:
+        """A copy of the model, corrected by what was learnt so far."""
+        ...
+
+    def save(self, path: Path) -> None:
+        """Write it to a file."""
+        ...
+
+    def load(self, path: Path) -> None:
+        """Continue from a file that :meth:`save` wrote."""
+        ...
+
+
+@runtime_checkable
+class Adaptable(Protocol):
+    """A model that can learn one image by a LoRA."""
+
+    def lora(self, target: Tensor, rank: int, lr: float, batch: int) -> LoraLearner:
+        """A LoRA for the image `target` (3 H W) in 0..1, which has not learnt anything yet."""
         ...

@@ -1,14 +1,14 @@
 r"""Scenes whose latent *is* the answer: the first oracle for trackers, losses and the loop.
 
 A scene is a handful of soft blobs. The latent (n 2) holds their centres in pixels, so where a blob
-is after a drag is not a matter of opinion. Blob i has a feature signature s_i, and the feature map
+is after a drag is known exactly. Blob i has a feature signature s_i, and the feature map
 is
 
 .. math:: F(q) = (1 + g\,x_q) \Big( s_0 + \sum_i e^{-‖q - c_i‖² / 2σ²}\, s_i \Big)
 
 with the background's signature s₀ and the light's slope g: with g ≠ 0 a blob changes as it
-travels. Blobs shine through each other; opaque ones hide what lies behind, a later blob any
-earlier one.
+moves. Blobs shine through each other; opaque ones hide what is behind them, and a later blob is
+in front of the earlier ones.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class Toy:
 
     Args:
         side: of the image in pixels; features have half as many cells.
-        blobs: how many, at least 1.
+        blobs: their number, at least 1.
         lookalike: 0..1; how much the second blob's signature is that of the first (1 = twins).
         light: the light's slope, relative change over half the image's width. It multiplies all
             features: where it fades the image pales to grey.
@@ -49,16 +49,16 @@ class Toy:
 
     @property
     def size(self) -> Size:
+        """(height, width) of the image in pixels."""
         return self.side, self.side
 
     @property
     def device(self) -> torch.device:
+        """Always the CPU."""
         return torch.device("cpu")
 
     def sample(self, seed: int) -> Tensor:
-        """A latent (blobs 2): centres (x, y), well inside the image and apart from
-        each other.
-        """
+        """A latent (blobs 2): centres (x, y), well inside the image and apart from each other."""
         random = torch.Generator().manual_seed(seed)
         centres = torch.empty(0, 2)
         for _ in range(1000):
@@ -74,31 +74,34 @@ class Toy:
 
     def view(self, latent: Tensor) -> View:
         """Features (channels side/2 side/2) of the blobs at `latent`, differentiable."""
-        features, now = self._paint(latent, self.side // 2), latent.detach().clone()
-        return View(features, self.size, lambda: self.finish(now))
+        features = self._field(latent, self.side // 2)
+        fixed = latent.detach().clone()
+        return View(features, self.size, lambda: self.finish(fixed))
 
     def finish(self, latent: Tensor) -> Tensor:
         """The image (3 side side) in 0..1."""
-        return torch.sigmoid(2 * self._paint(latent.detach(), self.side)[:3])
+        return torch.sigmoid(2 * self._field(latent.detach(), self.side)[:3])
 
     def signatures(self) -> Tensor:
         """(1 + blobs, channels): the background's signature, then each blob's."""
         random = torch.Generator().manual_seed(self.seed)
-        s = torch.randn(1 + self.blobs, self.channels, generator=random)
-        s[0] *= 0.3
+        signatures = torch.randn(1 + self.blobs, self.channels, generator=random)
+        signatures[0] *= 0.3
         if self.blobs > 1:
-            s[2] = self.lookalike * s[1] + (1 - self.lookalike) * s[2]
-        return s
+            _, first, second = signatures[:3]
+            signatures[2] = self.lookalike * first + (1 - self.lookalike) * second
+        return signatures
 
-    def _paint(self, latent: Tensor, cells: int) -> Tensor:
+    def _field(self, latent: Tensor, cells: int) -> Tensor:
+        """F on a grid of `cells` × `cells`: (channels cells cells)."""
         x = (torch.arange(cells) + 0.5) * self.side / cells - 0.5  # the cells' centres, in pixels
         across = torch.exp(-((x - latent[:, :1]) ** 2) / (2 * self.width**2))  # (n cells)
         down = torch.exp(-((x - latent[:, 1:]) ** 2) / (2 * self.width**2))
         blobs = down[:, :, None] * across[:, None]  # (n cells cells)
-        if self.opaque:  # what comes through all the blobs in front
-            blobs = blobs * torch.cat(
-                [(1 - blobs).flip(0).cumprod(0).flip(0)[1:], torch.ones_like(blobs[:1])]
-            )
+        if self.opaque:
+            transparency = (1 - blobs).flip(0).cumprod(0).flip(0)  # of a blob and all before it
+            nearest = torch.ones_like(blobs[:1])  # nothing is before the last one
+            blobs = blobs * torch.cat([transparency[1:], nearest])
         signatures = self.signatures()
         field = torch.einsum("nyx,nc->cyx", blobs, signatures[1:]) + signatures[0, :, None, None]
         return field * (1 + self.light * (2 * x / self.side - 1))

@@ -1,5 +1,4 @@
-"""The bundled models and their files, checked before they are opened; and a list of the public
-ones, which you bring.
+"""The bundled models' files, checked before they are opened, and a list of public models.
 
 ``dragkit.models.zoo.public()`` is a table of public StyleGAN2 generators: where to get each file,
 its licence, what to drag on its images. Nothing is ever downloaded.
@@ -19,12 +18,12 @@ if TYPE_CHECKING:
 PACKAGE = Path(__file__).parents[1]
 # installed, or a clone
 DATA = PACKAGE / "data" if (PACKAGE / "data").exists() else PACKAGE.parent / "data"
-# of a model, which its card may hold
+# settings of a model that its card may have
 SETTINGS = ("name", "feature_block", "rows", "space", "truncation")
 PUBLIC = DATA / "public.json"
-NO_GENERATOR = {  # what an entry of another "kind" is, for who tries to drag it
+NO_GENERATOR = {  # for people who try to drag an entry of another "kind"
     "landmarks": (
-        "reads landmarks from an image and paints none: open it with"
+        "reads landmarks from an image and makes none: open it with"
         " dragkit.tasks.landmarks.landmark_network()"
     ),
     "trace": (
@@ -34,7 +33,7 @@ NO_GENERATOR = {  # what an entry of another "kind" is, for who tries to drag it
 
 
 def index() -> dict[str, dict[str, Any]]:
-    """What is bundled: name → file, sha256, licence, origin; its kind where it is no generator."""
+    """What is bundled: name → file, sha256, licence, origin; its kind if it is not a generator."""
     return json.loads((DATA / "index.json").read_text(encoding="utf-8"))
 
 
@@ -47,7 +46,7 @@ def bundled(name: str) -> Path:
     """
     entry = index()[name]
     path = DATA / entry["file"]
-    again = f"restore it with `git checkout -- data/{path.name}` or install dragkit anew"
+    again = f"restore it with `git checkout -- data/{path.name}` or install dragkit again"
     if not path.exists():
         raise FileNotFoundError(f"the bundled model {name!r} is missing: no file {path}; {again}")
     found = hashlib.sha256(path.read_bytes()).hexdigest()
@@ -63,7 +62,7 @@ def card(path: Path) -> dict[str, Any]:
     """How a checkpoint was made: the JSON of the same name beside it, or nothing.
 
     Raises:
-        ValueError: there is such a file, and it is no JSON object.
+        ValueError: there is such a file, and it is not a JSON object.
     """
     beside = path.with_suffix(".json")
     if beside == path or not beside.is_file():
@@ -72,22 +71,21 @@ def card(path: Path) -> dict[str, Any]:
         found = json.loads(beside.read_text(encoding="utf-8"))
     except (ValueError, RecursionError) as error:
         raise ValueError(
-            f"{beside}, the card of {path.name}, is no JSON ({error}); mend it, or move it away"
+            f"{beside}, the card of {path.name}, is not JSON ({error}); repair it, or move it away"
         ) from error
     if not isinstance(found, dict):
         raise ValueError(
-            f"{beside}, the card of {path.name}, holds no names and values; mend it, or move it"
-            " away"
+            f"{beside}, the card of {path.name}, is not a JSON object; repair it, or move it away"
         )
     return found
 
 
 def public() -> DataFrame:
-    """The public generators by name: file, resolution (px), megabytes, licence, what to drag,
-    origin, sha256 where known.
+    """The public generators by name, as a table.
 
-    ``dragkit.load("lions-512")`` opens the file where it is found: in the current folder, or in
-    :func:`folder`.
+    Its columns are the file, resolution (px), megabytes, licence, what to drag, origin, and the
+    sha256 where it is known. ``dragkit.load("lions-512")`` opens the file if it is in the current
+    folder or in :func:`folder`.
     """
     from pandas import DataFrame
 
@@ -95,17 +93,16 @@ def public() -> DataFrame:
 
 
 def folder() -> Path:
-    """Where files of :func:`public` are looked for: ``.dragkit`` in your home, or what
-    DRAGKIT_FOLDER names.
-    """
+    """The folder for files of :func:`public`: DRAGKIT_FOLDER, or ``.dragkit`` in your home."""
     return Path(os.environ.get("DRAGKIT_FOLDER", "~/.dragkit")).expanduser()
 
 
 def listed(name: str) -> dict[str, Any] | None:
     """The entry of :func:`public` with this name or file name, or None."""
-    return next(
-        (entry for entry in _public() if name == entry["name"] or name in _files(entry)), None
-    )
+    for entry in _public():
+        if name == entry["name"] or name in _files(entry):
+            return entry
+    return None
 
 
 def find(entry: dict[str, Any]) -> Path:
@@ -116,8 +113,10 @@ def find(entry: dict[str, Any]) -> Path:
             put it.
     """
     for place in (Path(), folder()):
-        for path in (place / name for name in _files(entry)):
-            for found in (path.with_suffix(".safetensors"), path):
+        for name in _files(entry):
+            path = place / name
+            converted = path.with_suffix(".safetensors")
+            for found in (converted, path):
                 if found.is_file():
                     return found
     size = f", {entry['megabytes']} MB" if entry["megabytes"] else ""
@@ -130,7 +129,8 @@ def find(entry: dict[str, Any]) -> Path:
 
 def missing_bytes(path: Path) -> str:
     """What to add to an error where a public file is shorter than it is known to be."""
-    entry, size = listed(path.name), path.stat().st_size
+    entry = listed(path.name)
+    size = path.stat().st_size
     if entry and entry["bytes"] and size < entry["bytes"]:
         missing = entry["bytes"] - size
         return (

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from matplotlib.axes import Axes
 
-from ..models.gan.inversion import Inversion
+from ..models.inversion import Inversion
 from .figures import BLUE, ORANGE, Photo
 
 CONTRAST = 4  # how much the difference is magnified

@@ -9,11 +9,9 @@ from typing import Any
 
 import ipywidgets as W
 
-from ..inversion import STEPS, domain_warning, iter_inversion
-from ..models.diffusion.model import Diffusion
-from ..models.gan.inversion import Inversion
-from ..models.gan.model import StyleGAN2
-from ..models.protocols import Model
+from ..inversion import domain_warning, iter_inversion
+from ..models.inversion import Inversion
+from ..models.protocols import Invertible, Model
 from .background import BackgroundRunner
 from .layout import button, set_visible
 from .status import StatusLine, shows_errors
@@ -24,8 +22,8 @@ PAUSE = 0.3  # seconds between two images of the search
 class ImageUpload:
     """Lets a person choose an image, and finds its latent.
 
-    A StyleGAN2 is searched in, and Enough ends the search with the best so far. A diffusion model
-    inverts an image in one pass, which cannot be ended: half an inversion is one to another
+    A StyleGAN2 is searched, and Enough ends the search with the best so far. A diffusion model
+    inverts an image in a single pass, which cannot be ended: half an inversion is one to another
     strength.
 
     Args:
@@ -47,7 +45,8 @@ class ImageUpload:
         show: Callable[[Inversion], None],
         found: Callable[[Inversion], None],
     ) -> None:
-        self.model, self.searches = _invertible(model)
+        self.model = model
+        self.steps = _search_steps(model)
         self.status = status
         self.show = show
         self.found = found
@@ -71,19 +70,16 @@ class ImageUpload:
         set_visible(self.enough, False)
         layout = W.Layout(flex="1 1 auto", margin="0 0 6px")
         self.box = W.HBox([self.file, self.fit, self.enough], layout=layout)
-        set_visible(self.box, self.model is not None)
+        set_visible(self.box, isinstance(model, Invertible))
 
     @shows_errors
     def _choose(self, change: dict[str, Any]) -> None:
-        if not change["new"] or self.model is None:
+        if not change["new"]:
             return
         (file,) = change["new"]
         self.file.value = ()  # so that the same file can be chosen again
-        settings = {}
-        if self.searches:
-            settings["steps"] = STEPS
         content = bytes(file["content"])
-        iterations = iter_inversion(self.model, content, fit=self.fit.value, **settings)
+        iterations = iter_inversion(self.model, content, fit=self.fit.value)
         self._switch(searching=True)
         self.status.say("Looking for your image …")
         self.runner.start(partial(self._search, iterations))
@@ -93,9 +89,9 @@ class ImageUpload:
         last = 0.0
         for i, best in enumerate(iterations):
             self.best = best
-            if self.searches and time.monotonic() - last > PAUSE:
+            if self.steps and time.monotonic() - last > PAUSE:
                 self.show(best)
-                progress = f"{i + 1} of {STEPS}, {best.psnr:.1f} dB"
+                progress = f"{i + 1} of {self.steps}, {best.psnr:.1f} dB"
                 self.status.say(f"Looking for your image: {progress}")
                 last = time.monotonic()
             if self.runner.stopping:
@@ -106,7 +102,7 @@ class ImageUpload:
         try:
             if self.best:
                 self.found(self.best)
-                self.status.say(_summary(self.best))
+                self.status.say(self._summary(self.best))
             if error:
                 raise error
         finally:
@@ -115,21 +111,18 @@ class ImageUpload:
     def _switch(self, searching: bool) -> None:
         set_visible(self.file, not searching)
         set_visible(self.fit, not searching)
-        set_visible(self.enough, searching and self.searches)
+        set_visible(self.enough, searching and self.steps is not None)
+
+    def _summary(self, best: Inversion) -> str:
+        ended_by_itself = len(best.losses.get("search", ())) == self.steps
+        warning = ended_by_itself and domain_warning(best)
+        if warning:
+            return warning
+        return f"Found with {best.psnr:.1f} dB. Check the points: they stay where they were."
 
 
-def _summary(best: Inversion) -> str:
-    ended_by_itself = len(best.losses.get("search", ())) == STEPS
-    warning = ended_by_itself and domain_warning(best)
-    if warning:
-        return warning
-    return f"Found with {best.psnr:.1f} dB. Check the points: they stay where they were."
-
-
-def _invertible(model: Model) -> tuple[StyleGAN2 | Diffusion | None, bool]:
-    """The model, if an image's latent can be found, and whether that is a search."""
-    if isinstance(model, StyleGAN2):
-        return model, True
-    if isinstance(model, Diffusion):
-        return model, False
-    return None, False
+def _search_steps(model: Model) -> int | None:
+    """Iterations of the model's inversion, or None if it is a single pass or there is none."""
+    if isinstance(model, Invertible):
+        return model.inversion_settings.get("steps")
+    return None

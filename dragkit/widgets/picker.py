@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 from torch import Tensor
 
-from ..models.gan.inversion import Inversion
+from ..models.inversion import Inversion
 from ..models.protocols import Model
 from ..records import Edit
 from .canvas import ARROWS, Touch

@@ -18,11 +18,11 @@ from torch import Tensor
 from ...loop import drag
 from ...methods import dragdiffusion, stabledrag
 from ...models import load
-from ...models.diffusion.inversion import inverted
-from ...models.diffusion.lora import STEPS, Lora
+from ...models.diffusion.inversion import invert
+from ...models.diffusion.lora import LORA_STEPS, Lora
 from ...models.diffusion.model import Diffusion
-from ...models.gan.inversion import Inversion
 from ...models.image_metrics import lpips_distance, psnr
+from ...models.inversion import Inversion
 from ...pieces import Method
 from ...records import Step
 from ...tasks import renders
@@ -99,7 +99,7 @@ def _drag_rows(
     seed: int, model: Diffusion, pairs: Mapping[int, renders.Pair], suffix: str = ""
 ) -> Iterator[Row]:
     """Every edit of one lion by every method, from one inversion."""
-    found = inverted(model, pairs[MOST].before)
+    found = invert(model, pairs[MOST].before)
     for (count, pair), (name, method) in product(pairs.items(), METHODS.items()):
         about = {"count": count, "inversion_psnr": found.psnr, **_asked(pair)}
         yield from _budget_rows(seed, name + suffix, found, pair, method, about)
@@ -146,7 +146,7 @@ def _asked(pair: renders.Pair) -> Row:
 
 def _with_lora(model: Diffusion, image: Tensor) -> Diffusion:
     learner = Lora(model, image)
-    for _ in range(STEPS):
+    for _ in range(LORA_STEPS):
         learner.step()
     return learner.model()
 

@@ -22,7 +22,7 @@ from torch import Tensor
 
 from ...loop import drag
 from ...methods import dragdiffusion, draggan, freedrag
-from ...models.diffusion.inversion import inverted
+from ...models.diffusion.inversion import invert
 from ...models.protocols import Model
 from ...models.toy import Toy
 from ...pieces import Method
@@ -102,7 +102,7 @@ def lion_case(seed: int, count: int) -> Case:
 def diffusion_case(seed: int, count: int) -> Case:
     """`count` landmarks of a rendered lion, inverted by the diffusion model."""
     pair = renders.pair(renders.FIRST + seed, count, painter().size[0])
-    found = inverted(painter(), pair.before)
+    found = invert(painter(), pair.before)
 
     def distance(step: Step) -> float:
         return judge(pair, found.model.finish(step.latent))["mean_distance"]

@@ -18,7 +18,7 @@ from tqdm.auto import tqdm
 from ...images import read_image
 from ...loop import drag
 from ...methods import dragdiffusion, draggan, stabledrag
-from ...models.diffusion.inversion import inverted
+from ...models.diffusion.inversion import invert
 from ...models.toy import Toy
 from ...pieces import Tracker
 from ...records import Edit
@@ -82,7 +82,7 @@ def chin() -> Trace:
     """StableDrag-Diff on an image of the GAN."""
     gan = lions.generator()
     model = painter()
-    found = inverted(model, read_image(gan.finish(gan.sample(5)), model.size[0]))
+    found = invert(model, read_image(gan.finish(gan.sample(5)), model.size[0]))
     edit = Edit([(30, 40)], [(30, 46)])
     return Trace(drag(found.model, found.latent, edit, **stabledrag(base=dragdiffusion)))
 

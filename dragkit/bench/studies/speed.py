@@ -21,8 +21,8 @@ from tqdm.auto import tqdm
 
 from ...loop import drag
 from ...methods import dragdiffusion, draggan, stabledrag
-from ...models.diffusion.inversion import inverted
-from ...models.diffusion.lora import STEPS, Lora
+from ...models.diffusion.inversion import invert
+from ...models.diffusion.lora import LORA_STEPS, Lora
 from ...models.diffusion.model import Diffusion
 from ...models.gan.model import StyleGAN2
 from ...records import Edit
@@ -81,10 +81,10 @@ def report_diffusion(repeats: int) -> None:
     """Print what the bundled diffusion model costs, from the inversion to a whole edit."""
     model = painter()
     image = model.finish(model.sample(0))
-    inversion = repeat(5, inverted, model, image)
+    inversion = repeat(5, invert, model, image)
     print(f"{model.name}: inversion and back {spread(inversion, 's', 1)}")
 
-    found = inverted(model, image)
+    found = invert(model, image)
     for mask, words in ((False, "no mask"), (True, "a mask")):
         for handles in (1, 10):
             steps, passes = step_and_pass(
@@ -101,11 +101,12 @@ def report_diffusion(repeats: int) -> None:
     print(f"  a whole edit, 80 steps, without LoRA {whole:.1f} s")
     learner = Lora(model, image)
     step = statistics.median(repeat(10, learner.step))
-    print(f"  LoRA, {STEPS} steps {STEPS * step:.1f} s ({STEPS} times the median of ten steps)")
+    total = f"{LORA_STEPS * step:.1f} s"
+    print(f"  LoRA, {LORA_STEPS} steps {total} ({LORA_STEPS} times the median of ten steps)")
 
 
 def _whole_edit(model: Diffusion, image: Tensor) -> None:
-    found = inverted(model, image)
+    found = invert(model, image)
     run = endless_drag(found.model, 1, dragdiffusion(), found.latent)
     *_, last = islice(run, 77)  # three steps are made already
     found.model.finish(last.latent)

@@ -71,7 +71,7 @@ def invert_all(model: Diffusion, images: Tensor) -> dict[int, Tensor]:
     latents = model.encode(images)
     found = {}
     for below, timestep in zip((0, *TIMESTEPS), TIMESTEPS):
-        latents = model.walk(latents, below, timestep)
+        latents = model.follow_trajectory(latents, below, timestep)
         found[timestep] = latents
     return found
 

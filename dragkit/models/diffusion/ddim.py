@@ -1,16 +1,16 @@
-r"""DDIM, the deterministic road between an image and noise, in both directions.
+r"""DDIM: the deterministic trajectory between an image and noise, in both directions.
 
-A diffusion model is trained on :math:`z_t = \sqrt{ᾱ_t}\, x_0 + \sqrt{1 - ᾱ_t}\, ε` to tell the
-noise ε (or the velocity :math:`v = \sqrt{ᾱ_t}\, ε - \sqrt{1 - ᾱ_t}\, x_0`) from z_t and t. The
-road has `steps` + 1 levels: level 0 is the clean latent and level k the k-th of the chosen times.
-One step between two levels re-mixes the same x̂₀ and ε̂ (Song et al. 2021, eq. 12 with σ = 0), up
-or down:
+A diffusion model is trained on :math:`z_t = \sqrt{ᾱ_t}\, x_0 + \sqrt{1 - ᾱ_t}\, ε` to predict the
+noise ε (or the velocity :math:`v = \sqrt{ᾱ_t}\, ε - \sqrt{1 - ᾱ_t}\, x_0`) from z_t and t. A
+schedule chooses `steps` of the timesteps t and numbers them: timestep index 0 is the clean latent,
+and index k the k-th chosen timestep. A step from index a to index b mixes the same x̂₀ and ε̂ again
+(Song et al. 2021, eq. 12 with σ = 0):
 
 .. math:: z_b = \sqrt{ᾱ_b}\, x̂_0 + \sqrt{1 - ᾱ_b}\, ε̂
 
-Downward that is sampling; upward it is DDIM inversion. Both ask the network for ε̂ at the time of
-the noisier level, as DragDiffusion's code does; so a step up and the same step down differ only in
-the latent that the network saw.
+Downward that is sampling; upward it is DDIM inversion. Both ask the network for ε̂ at the timestep
+of the noisier end, as DragDiffusion's code does. So an inversion step and the same denoising step
+differ only in the latent that the network received.
 """
 
 from __future__ import annotations
@@ -26,16 +26,19 @@ from tqdm.auto import tqdm
 
 from ..settings import is_whole
 
+# What the network predicts (b c h w) for latents (b c h w) at timesteps (1) or (b)
+Predict = Callable[[Tensor, Tensor], Tensor]
+
 
 @dataclass(frozen=True, eq=False)
 class Schedule:
-    """The levels of a DDIM run.
+    """The timesteps of a DDIM run, by their index.
 
     Attributes:
-        times: (levels) the time t of each level, of which the network is told; level 0 has that of
-            level 1.
-        alphas: (levels) ᾱ, the share of signal in the variance: near 1 at level 0, near 0 at the
-            last.
+        times: (steps + 1) the timestep t that the network is given at each index; index 0 has that
+            of index 1.
+        alphas: (steps + 1) ᾱ, the fraction of the variance that is signal: near 1 at index 0, near
+            0 at the last.
         prediction: what the network predicts, "epsilon" or "v_prediction".
     """
 
@@ -48,105 +51,117 @@ class Schedule:
         """How many steps lead from the image to noise."""
         return len(self.times) - 1
 
-    def split(self, z: Tensor, predicted: Tensor, level: int) -> tuple[Tensor, Tensor]:
-        """x̂₀ and ε̂ of a latent at `timestep_index`, from what the network predicted."""
-        signal, noise = self.alphas[level].sqrt(), (1 - self.alphas[level]).sqrt()
+    def predict_x0_and_noise(
+        self, z: Tensor, predicted: Tensor, index: int
+    ) -> tuple[Tensor, Tensor]:
+        """x̂₀ and ε̂ of a latent at timestep index `index`, from what the network predicted."""
+        signal = self.alphas[index].sqrt()
+        noise = (1 - self.alphas[index]).sqrt()
         if self.prediction == "v_prediction":
             return signal * z - noise * predicted, noise * z + signal * predicted
         return (z - noise * predicted) / signal, predicted
 
-    def step(self, z: Tensor, predicted: Tensor, level: int, to: int) -> Tensor:
-        """The latent at the lower level `to`, from the one at `timestep_index` and what the network
-        predicted there.
-        """
-        x0, noise = self.split(z, predicted, level)
+    def add_noise(self, x0: Tensor, noise: Tensor, index: int) -> Tensor:
+        """z = √ᾱ x₀ + √(1 - ᾱ) ε at timestep index `index`."""
+        return self.alphas[index].sqrt() * x0 + (1 - self.alphas[index]).sqrt() * noise
+
+    def denoise_step(self, z: Tensor, predicted: Tensor, index: int, to: int) -> Tensor:
+        """The latent at the lower index `to`, from the one at `index` and the prediction there."""
+        x0, noise = self.predict_x0_and_noise(z, predicted, index)
         return self.add_noise(x0, noise, to)
 
     def inversion_step(
-        self, z: Tensor, there: Tensor, predicted: Tensor, level: int, to: int
+        self, z: Tensor, estimate: Tensor, predicted: Tensor, index: int, to: int
     ) -> Tensor:
-        """The latent at the higher level `to`, from the one at `timestep_index` and what the network
-        predicted for `there` at `to`.
+        """The latent at the higher index `to`, from the one at `index`.
 
-        Where `there` is the answer itself, the step down leads back to z exactly. DDIM inversion
-        does not know it yet and takes z for it. A velocity belongs to the level that the network
-        was told, so ε̂ is read there.
+        Args:
+            z: the latent at `index`.
+            estimate: of the latent at `to`. If it is exact, the denoising step leads back to z
+                exactly. Plain DDIM inversion takes z itself.
+            predicted: what the network predicted for `estimate` at `to`. A velocity belongs to
+                the timestep that the network was given, so ε̂ is computed there.
         """
-        noise = self.split(there, predicted, to)[1]
-        x0 = (z - (1 - self.alphas[level]).sqrt() * noise) / self.alphas[level].sqrt()
+        _, noise = self.predict_x0_and_noise(estimate, predicted, to)
+        x0 = (z - (1 - self.alphas[index]).sqrt() * noise) / self.alphas[index].sqrt()
         return self.add_noise(x0, noise, to)
 
     def trajectory(
-        self,
-        predict: Callable[[Tensor, Tensor], Tensor],
-        z: Tensor,
-        level: int,
-        to: int,
-        refine: int = 0,
+        self, predict: Predict, z: Tensor, index: int, to: int, refine: int = 0
     ) -> Iterator[tuple[int, Tensor]]:
-        """The levels on the way from `timestep_index` to `to`, up or down, each with its latents (b c h w);
-        a bar appears after two seconds.
+        """Every timestep index after `index` up to `to`, with its latents (b c h w).
+
+        Upward that is inversion, downward denoising. A progress bar appears after two seconds.
 
         Args:
-            predict: what the network predicts for latents (b c h w) at a time (1).
-            refine: times that each step up is corrected: the network looks at where it led to, and
-                it is made anew from there.
+            predict: the network.
+            z: (b c h w) the latents at `index`.
+            index, to: where the trajectory begins and ends.
+            refine: how often each inversion step is corrected: the network predicts at the latent
+                that the step led to, and the step is made again with that prediction.
         """
-        # whose bar nobody looks at
-        way, worker = 1 if to > level else -1, multiprocessing.parent_process() is not None
-        for here in tqdm(
-            range(level, to, way), "DDIM", unit="step", delay=2, leave=False, disable=worker
-        ):
-            there, noisier = z, max(here, here + way)
-            for _ in range(1 + refine if way > 0 else 1):
-                predicted = predict(there, self.times[noisier : noisier + 1])
-                there = (
-                    self.inversion_step(z, there, predicted, here, here + 1)
-                    if way > 0
-                    else self.step(z, predicted, here, here - 1)
-                )
-            z = there
-            yield here + way, z
+        upward = to > index
+        direction = 1 if upward else -1
+        in_worker_process = multiprocessing.parent_process() is not None
+        bar = tqdm(
+            range(index, to, direction),
+            "DDIM",
+            unit="step",
+            delay=2,
+            leave=False,
+            disable=in_worker_process,
+        )
+        for i in bar:
+            if upward:
+                z = self._invert(predict, z, i, refine)
+            else:
+                z = self.denoise_step(z, predict(z, self.times[i : i + 1]), i, i - 1)
+            yield i + direction, z
 
-    def error(
-        self, predict: Callable[[Tensor, Tensor], Tensor], x0: Tensor, noise: Tensor, level: Tensor
-    ) -> Tensor:
-        """What training makes small: the mean squared error of the prediction for x₀ (b c h w),
-        with `noise`, at `timestep_index` (b).
+    def _invert(self, predict: Predict, z: Tensor, index: int, refine: int) -> Tensor:
+        """The latent at `index` + 1, corrected `refine` times."""
+        estimate = z
+        for _ in range(1 + refine):
+            predicted = predict(estimate, self.times[index + 1 : index + 2])
+            estimate = self.inversion_step(z, estimate, predicted, index, index + 1)
+        return estimate
+
+    def loss(self, predict: Predict, x0: Tensor, noise: Tensor, index: Tensor) -> Tensor:
+        """What training minimises: the mean squared error of the prediction.
+
+        Args:
+            predict: the network.
+            x0: (b c h w) clean latents.
+            noise: (b c h w) ~ N(0, 1).
+            index: (b) timestep indices.
         """
-        a = self.alphas[level].view(-1, 1, 1, 1)
-        wanted = (
-            a.sqrt() * noise - (1 - a).sqrt() * x0 if self.prediction == "v_prediction" else noise
-        )
-        return (
-            (predict(a.sqrt() * x0 + (1 - a).sqrt() * noise, self.times[level]) - wanted)
-            .square()
-            .mean()
-        )
-
-    def add_noise(self, x0: Tensor, noise: Tensor, level: int) -> Tensor:
-        """z = √ᾱ x₀ + √(1 - ᾱ) ε at `timestep_index`."""
-        return self.alphas[level].sqrt() * x0 + (1 - self.alphas[level]).sqrt() * noise
+        alpha = self.alphas[index].view(-1, 1, 1, 1)
+        target = noise
+        if self.prediction == "v_prediction":
+            target = alpha.sqrt() * noise - (1 - alpha).sqrt() * x0
+        noisy = alpha.sqrt() * x0 + (1 - alpha).sqrt() * noise
+        return (predict(noisy, self.times[index]) - target).square().mean()
 
 
 def ddim_schedule(scheduler: Any, steps: int, device: torch.device | str = "cpu") -> Schedule:
-    """The road of a diffusers scheduler: its times, spaced as its configuration says, in `steps`
-    steps.
+    """The schedule of a diffusers scheduler in `steps` steps, spaced as its configuration says.
 
     Raises:
-        ValueError: a scheduler that predicts something else, or not so many times.
+        ValueError: a scheduler that predicts something else, or more steps than it has timesteps.
     """
     from diffusers import DDIMScheduler
 
     ddim = DDIMScheduler.from_config(scheduler.config)
-    if ddim.config.prediction_type not in ("epsilon", "v_prediction"):
+    prediction = ddim.config.prediction_type
+    if prediction not in ("epsilon", "v_prediction"):
         raise ValueError(
-            f"the scheduler's prediction_type is {ddim.config.prediction_type!r}; known are"
-            " 'epsilon' and 'v_prediction'"
+            f"the scheduler's prediction_type is {prediction!r}; known are 'epsilon' and"
+            " 'v_prediction'"
         )
     most = ddim.config.num_train_timesteps
     if not is_whole(steps, 1, most):
         raise ValueError(f"steps is {steps!r}; give a whole number from 1 to {most}, such as 50")
+
     ddim.set_timesteps(steps)
     times = ddim.timesteps.flip(0)
     if times[-1] >= most or times[-1] < most - 2 * (most // steps):
@@ -155,8 +170,5 @@ def ddim_schedule(scheduler: Any, steps: int, device: torch.device | str = "cpu"
             f" {int(times[-1])} of {most}; take fewer, such as 50"
         )
     alphas = torch.cat([ddim.final_alpha_cumprod.view(1), ddim.alphas_cumprod[times]])
-    return Schedule(
-        torch.cat([times[:1], times]).to(device),
-        alphas.float().to(device),
-        ddim.config.prediction_type,
-    )
+    times = torch.cat([times[:1], times])
+    return Schedule(times.to(device), alphas.float().to(device), prediction)

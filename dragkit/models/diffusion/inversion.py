@@ -1,61 +1,68 @@
-"""An image's noisy latent, and what becomes of it when somebody stops on the way."""
+"""DDIM inversion of an image, also one that is interrupted halfway."""
 
 from __future__ import annotations
 
 import warnings
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from torch import Tensor
 
-from ..gan.inversion import Inversion
 from ..image_metrics import psnr
-from .model import Diffusion
+from ..inversion import Inversion
+
+if TYPE_CHECKING:
+    from .model import Diffusion
 
 
-def inverted(model: Diffusion, target: Tensor) -> Inversion:
-    """DDIM inversion: the latent of `target` (3 H W) in 0..1 on a diffusion model, and the PSNR of
-    what denoising makes of it.
+def invert(model: Diffusion, target: Tensor) -> Inversion:
+    """The latent of `target` (3 H W) in 0..1, and the PSNR of the image that denoising returns.
 
-    The model it comes with takes the latent as its reference and remembers the PSNR. The latent at
-    timestep k of the schedule is an inversion to strength k / steps: if it is interrupted there, that is
-    what is kept, and the PSNR is NaN, for nobody has measured it.
+    The model of the result has the latent as its reference and remembers the PSNR. The latent at
+    timestep index k is an inversion to strength k / steps. So an interrupted inversion is kept as
+    one to a lower strength, whose PSNR is NaN because it was not measured.
 
     Warns:
         UserWarning: it was interrupted; the message says what is kept.
 
     Raises:
-        KeyboardInterrupt: it was interrupted before the first level.
+        KeyboardInterrupt: it was interrupted before the first step.
     """
-    target, timestep_index = target.to(model.device), 0
+    target = target.to(model.device)
+    index = 0
     try:
-        for timestep_index, latent in model.inverting(target):
-            pass
+        for step in model.iter_latents(target):
+            index, latent = step
         quality = psnr(replace(model, reference=None).finish(latent), target)
     except KeyboardInterrupt:
-        if not timestep_index:
+        if not index:
             raise
-        warnings.warn(_interrupted(model, timestep_index), stacklevel=3)
-        partial = replace(
-            model,
-            strength=timestep_index / model.schedule.steps,
-            start_step=min(model.start_step, timestep_index),
-        )
-        return Inversion(
-            (partial if timestep_index < model.timestep_index else model).with_reference(latent),
-            latent,
-            target,
-        )
-    return Inversion(
-        model.with_reference(latent, inversion_psnr=round(quality, 2)), latent, target, quality
-    )
+        warnings.warn(_interrupted(model, index), stacklevel=3)
+        return _found(_stopped_at(model, index).with_reference(latent), latent, target)
+
+    finished = model.with_reference(latent, inversion_psnr=round(quality, 2))
+    return replace(_found(finished, latent, target), psnr=quality)
 
 
-def _interrupted(model: Diffusion, timestep_index: int) -> str:
-    if timestep_index == model.timestep_index:
+def _found(model: Diffusion, latent: Tensor, target: Tensor) -> Inversion:
+    return Inversion(model, latent, target, method=f"DDIM to strength {model.strength:g}")
+
+
+def _stopped_at(model: Diffusion, index: int) -> Diffusion:
+    """The model whose latents are at timestep index `index`."""
+    if index == model.timestep_index:
+        return model
+    strength = index / model.schedule.steps
+    return replace(model, strength=strength, start_step=min(model.start_step, index))
+
+
+def _interrupted(model: Diffusion, index: int) -> str:
+    if index == model.timestep_index:
         return (
-            "interrupted while the PSNR was measured: the latent is whole, its PSNR is not known"
+            "interrupted while the PSNR was measured: the latent is complete, its PSNR is not"
+            " known"
         )
     return (
-        f"interrupted at timestep {timestep_index} of {model.timestep_index}: kept as an inversion to strength"
-        f" {timestep_index / model.schedule.steps:g}"
+        f"interrupted at timestep index {index} of {model.timestep_index}: kept as an inversion to"
+        f" strength {index / model.schedule.steps:g}"
     )

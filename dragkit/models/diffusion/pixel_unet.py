@@ -1,14 +1,14 @@
-"""The bundled diffusion model's network: diffusers' `UNet2DModel` on images whose 2x2 squares
-became channels.
+"""The bundled diffusion model's network: a UNet on images whose 2x2 squares became channels.
 
-An image (3 64 64) is a latent (12 32 32): nothing is lost, and the UNet's finest level costs a
-quarter. Where Stable Diffusion has an autoencoder, this one has :func:`encode` and :func:`decode`.
+An image (3 64 64) is a latent (12 32 32): nothing is lost, and the finest resolution of the UNet
+(diffusers' `UNet2DModel`) costs a quarter. Where Stable Diffusion has an autoencoder, this model
+has :func:`encode` and :func:`decode`.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -18,8 +18,9 @@ from ..settings import check_settings
 from .ddim import ddim_schedule
 from .model import SETTINGS, Diffusion
 
-if TYPE_CHECKING:
-    from diffusers import DDIMScheduler, UNet2DModel
+# diffusers publishes no types
+UNet2DModel = Any
+DDIMScheduler = Any
 
 FOLD = 2  # side of the squares, in pixels
 ARCHITECTURE = {
@@ -55,29 +56,25 @@ def decode(latent: Tensor) -> Tensor:
 
 def network() -> UNet2DModel:
     """The UNet, untrained."""
-    from diffusers import UNet2DModel
+    import diffusers
 
-    return UNet2DModel(**ARCHITECTURE)
+    return diffusers.UNet2DModel(**ARCHITECTURE)
 
 
 def scheduler() -> DDIMScheduler:
-    """The noise that it was trained with."""
-    from diffusers import DDIMScheduler
+    """The schedule of the noise that it was trained with."""
+    import diffusers
 
-    return DDIMScheduler(**SCHEDULE)
+    return diffusers.DDIMScheduler(**SCHEDULE)
 
 
 def save_network(unet: UNet2DModel, path: Path) -> None:
     """Write the weights in half precision."""
     from safetensors.torch import save_file
 
-    save_file(
-        {
-            name: value.detach().cpu().half().contiguous()
-            for name, value in unet.state_dict().items()
-        },
-        path,
-    )
+    weights = unet.state_dict()
+    half = {name: value.detach().cpu().half().contiguous() for name, value in weights.items()}
+    save_file(half, path)
 
 
 def open_network(path: Path, device: str = "cpu") -> UNet2DModel:
@@ -91,7 +88,8 @@ def open_network(path: Path, device: str = "cpu") -> UNet2DModel:
 
     unet = network()
     try:
-        unet.load_state_dict({name: value.float() for name, value in load_file(path).items()})
+        weights = {name: value.float() for name, value in load_file(path).items()}
+        unet.load_state_dict(weights)
     except (SafetensorError, RuntimeError) as error:
         raise ValueError(
             f"{path} does not hold a network that python -m dragkit.training.diffusion wrote"
@@ -101,10 +99,19 @@ def open_network(path: Path, device: str = "cpu") -> UNet2DModel:
 
 
 def open_diffusion(
-    path: Path, device: str = "cpu", *, name: str = "diffusion", steps: int = 50, **settings
+    path: Path, device: str = "cpu", *, name: str = "diffusion", steps: int = 50, **settings: Any
 ) -> Diffusion:
-    """The bundled diffusion model, or another of its kind; `settings` are those of
-    :class:`Diffusion`.
+    """The bundled diffusion model, or another of its kind.
+
+    Args:
+        path: its weights.
+        device: where to put them.
+        name: in messages and saved runs.
+        steps: of the schedule from image to noise.
+        settings: those of :class:`Diffusion`.
+
+    Raises:
+        ValueError: an unknown setting, or a file with another network.
     """
     check_settings(name, settings, ("name", "steps", *SETTINGS))
     unet = open_network(path, device)

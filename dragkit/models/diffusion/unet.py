@@ -1,7 +1,8 @@
 r"""A diffusers UNet, opened: its blocks one after the other, and its self-attention layers.
 
-A UNet in diffusers is one call. Here it is a generator that hands out what each decoder block made
-and goes on only when somebody asks, so reading a block costs no more than the way to it.
+A UNet in diffusers is one call. Here it is a generator that yields the output of each decoder
+block and continues only when it is asked to, so reading a block costs no more than the blocks
+before it.
 """
 
 from __future__ import annotations
@@ -14,73 +15,73 @@ from torch import Tensor, nn
 
 
 def stages(unet: Any, z: Tensor, t: Tensor, text: Tensor | None = None) -> Iterator[Tensor]:
-    """What a UNet makes of latents on its way: the middle, each decoder block, and last the
-    prediction (b c h w).
+    """A UNet's outputs one after the other: middle, each decoder block, prediction (b c h w).
 
     Stage i is DragDiffusion's feature ``unet_feature_idx=i``: 0 the middle, 1 the first (coarsest)
     decoder block.
 
     Args:
-        unet: an `UNet2DModel`, or an `UNet2DConditionModel` as Stable Diffusion 1 and 2 have it.
+        unet: a `UNet2DModel`, or a `UNet2DConditionModel` as in Stable Diffusion 1 and 2.
         z: (b c h w) the noisy latents.
-        t: (1) their time.
-        text: (b tokens c) what the prompt became, for the conditional one.
+        t: (1) or (b) their timesteps.
+        text: (b tokens c) the encoded prompt, for the conditional one.
     """
-    emb = unet.time_embedding(unet.time_proj(t.expand(len(z))).to(z.dtype))
-    seen = lambda block: (
-        {"encoder_hidden_states": text} if getattr(block, "has_cross_attention", False) else {}
-    )
+    time = unet.time_embedding(unet.time_proj(t.expand(len(z))).to(z.dtype))
+
+    def text_for(block: Any) -> dict[str, Tensor | None]:
+        if getattr(block, "has_cross_attention", False):
+            return {"encoder_hidden_states": text}
+        return {}
+
     x = unet.conv_in(z)
     skips = [x]
     for block in unet.down_blocks:
-        x, new = block(x, emb, **seen(block))
-        skips += new
-    x = unet.mid_block(x, emb, **seen(unet.mid_block))
+        x, outputs = block(x, time, **text_for(block))
+        skips += outputs
+
+    x = unet.mid_block(x, time, **text_for(unet.mid_block))
     yield x
+
     for block in unet.up_blocks:
         count = len(block.resnets)
-        x = block(x, tuple(skips[-count:]), emb, **seen(block))
+        x = block(x, tuple(skips[-count:]), time, **text_for(block))
         del skips[-count:]
         yield x
+
     yield unet.conv_out(unet.conv_act(unet.conv_norm_out(x)))
 
 
 def self_attentions(unet: Any) -> list[nn.Module]:
-    """The self-attention layers in the order in which an image meets them: Stable Diffusion has
-    16, ours 7.
-    """
+    """The self-attention layers, in the order they run: Stable Diffusion has 16, ours 7."""
     from diffusers.models.attention_processor import Attention
 
     parts = [*unet.down_blocks, unet.mid_block, *unet.up_blocks]
+    layers = [module for part in parts for module in part.modules()]
     return [
-        m
-        for part in parts
-        for m in part.modules()
-        if isinstance(m, Attention) and not m.is_cross_attention
+        layer for layer in layers if isinstance(layer, Attention) and not layer.is_cross_attention
     ]
 
 
 @contextmanager
-def shared_attention(unet: Any, start_layer: int):
-    r"""While this lasts, latents come in pairs and the second one of each looks at the first one's
-    keys and values.
+def shared_attention(unet: Any, start_layer: int) -> Iterator[None]:
+    r"""While this lasts, the second latent of each pair attends to the first one.
 
     .. math:: softmax(Q_2 K_1^T / \sqrt{c})\, V_1
 
-    in the self-attention layers from `start_layer` on. Source: mutual self-attention (MasaCtrl,
+    with the queries Q of the second and the keys K and values V of the first, in the
+    self-attention layers from `start_layer` on. Source: mutual self-attention (MasaCtrl,
     Cao et al. 2023), which DragDiffusion calls reference-latent control.
     """
 
-    def first_of_pair(_module, _inputs, out: Tensor) -> Tensor:
+    def first_of_pair(_module: nn.Module, _inputs: Any, out: Tensor) -> Tensor:
         pairs = out.unflatten(0, (-1, 2))
         return pairs[:, :1].expand_as(pairs).flatten(0, 1)
 
-    layers = [
-        linear
-        for layer in self_attentions(unet)[start_layer:]
-        for linear in (layer.to_k, layer.to_v)
-    ]
-    hooks = [linear.register_forward_hook(first_of_pair) for linear in layers]
+    layers = self_attentions(unet)[start_layer:]
+    projections: list[nn.Module] = []
+    for layer in layers:
+        projections += [layer.get_submodule("to_k"), layer.get_submodule("to_v")]
+    hooks = [linear.register_forward_hook(first_of_pair) for linear in projections]
     try:
         yield
     finally:

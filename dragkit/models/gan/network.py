@@ -21,36 +21,34 @@ GAIN = math.sqrt(2)  # keeps the variance of a leaky ReLU's output at that of it
 
 def blur(x: Tensor, kernel: Tensor) -> Tensor:
     """The [1, 3, 3, 1] ⊗ [1, 3, 3, 1] filter on x (b c 2h+1 2h+1) → (b c 2h 2h), gain 4."""
-    return F.conv2d(x, _each(kernel, x), padding=1, groups=x.shape[1])
+    return F.conv2d(x, _for_each_channel(kernel, x), padding=1, groups=x.shape[1])
 
 
 def upsample(image: Tensor, kernel: Tensor) -> Tensor:
-    """Double the side of `image` (b c h w): zeros between the pixels, then the same filter, gain
-    4.
-    """
-    return F.conv_transpose2d(
-        image, _each(kernel, image), stride=2, padding=1, groups=image.shape[1]
-    )
+    """Double the side of `image` (b c h w): zeros between the pixels, then the same filter."""
+    channels = image.shape[1]
+    weights = _for_each_channel(kernel, image)
+    return F.conv_transpose2d(image, weights, stride=2, padding=1, groups=channels)
 
 
-def _each(kernel: Tensor, x: Tensor) -> Tensor:
+def _for_each_channel(kernel: Tensor, x: Tensor) -> Tensor:
     return (4 * kernel).expand(x.shape[1], 1, 4, 4)
 
 
 def clamped(x: Tensor, clamp: float | None) -> Tensor:
-    """x (b c h w) cut to -clamp..clamp. NVIDIA's later generators bound every convolution's
-    output, for half precision; 256 is usual.
+    """x (b c h w), clamped to -clamp..clamp if `clamp` is set.
 
-    What is cut gets no gradient. The official code cuts after the activation and its gain, and
-    each ToRGB before it joins the image.
+    NVIDIA's later generators bound the output of every convolution for half precision, usually to
+    256. Clamped values get no gradient. Like the official code we clamp after the activation and
+    its gain, and each ToRGB before it is added to the image.
     """
-    return x if clamp is None else x.clamp(-clamp, clamp)
+    if clamp is None:
+        return x
+    return x.clamp(-clamp, clamp)
 
 
 class FullyConnected(nn.Module):
-    """y = x (W g)ᵀ + b m, with the equalised gain g = m / √in and the learning-rate
-    multiplier m.
-    """
+    """y = x (W g)ᵀ + b m, with the equalised gain g = m / √in and the learning rate's factor m."""
 
     def __init__(
         self, inputs: int, outputs: int, multiplier: float = 1.0, bias: float = 0.0
@@ -61,23 +59,27 @@ class FullyConnected(nn.Module):
         self.multiplier = multiplier
 
     def forward(self, x: Tensor) -> Tensor:
+        """(b in) → (b out)."""
         gain = self.multiplier / math.sqrt(self.weight.shape[1])
         return F.linear(x, self.weight * gain, self.bias * self.multiplier)
 
 
 class Mapping(nn.Module):
-    """z (b z_dim) → w (b w_dim): normalise z to unit second moment, then leaky fully connected
-    layers.
-    """
+    """z (b z_dim) → w (b w_dim): z at unit second moment, through leaky fully connected layers."""
+
+    w_avg: Tensor
 
     def __init__(self, z_dim: int, w_dim: int, layers: int = 8) -> None:
         super().__init__()
-        self.z_dim, self.layers = z_dim, layers
+        self.z_dim = z_dim
+        self.layers = layers
         for i in range(layers):
-            setattr(self, f"fc{i}", FullyConnected(w_dim if i else z_dim, w_dim, multiplier=0.01))
+            inputs = z_dim if i == 0 else w_dim
+            setattr(self, f"fc{i}", FullyConnected(inputs, w_dim, multiplier=0.01))
         self.register_buffer("w_avg", torch.zeros(w_dim))
 
     def forward(self, z: Tensor, truncation: float = 1.0) -> Tensor:
+        """w (b w_dim), pulled toward its average: w̄ + ψ (w - w̄)."""
         x = z * (z.square().mean(1, keepdim=True) + 1e-8).rsqrt()
         for i in range(self.layers):
             x = F.leaky_relu(getattr(self, f"fc{i}")(x), 0.2) * GAIN
@@ -92,6 +94,9 @@ class ModulatedConv(nn.Module):
     side.
     """
 
+    noise_const: Tensor
+    resample_filter: Tensor
+
     def __init__(
         self,
         inputs: int,
@@ -102,7 +107,8 @@ class ModulatedConv(nn.Module):
         up: bool = False,
     ) -> None:
         super().__init__()
-        self.up, self.clamp = up, clamp
+        self.up = up
+        self.clamp = clamp
         self.affine = FullyConnected(w_dim, inputs, bias=1.0)
         self.weight = nn.Parameter(torch.randn(outputs, inputs, 3, 3))
         self.bias = nn.Parameter(torch.zeros(outputs))
@@ -111,6 +117,7 @@ class ModulatedConv(nn.Module):
         self.register_buffer("resample_filter", _filter())
 
     def forward(self, x: Tensor, w: Tensor) -> Tensor:
+        """x (b inputs h w) and w (b w_dim) → (b outputs h w), or twice the side with `up`."""
         style = self.affine(w)
         demodulation = (style.square() @ self.weight.square().sum((2, 3)).T + 1e-8).rsqrt()
         x = x * style[:, :, None, None]
@@ -119,6 +126,7 @@ class ModulatedConv(nn.Module):
             x = blur(x, self.resample_filter)
         else:
             x = F.conv2d(x, self.weight, padding=1)
+
         x = x * demodulation[:, :, None, None] + self.noise_const * self.noise_strength
         return clamped(F.leaky_relu(x + self.bias[:, None, None], 0.2) * GAIN, self.clamp)
 
@@ -134,14 +142,15 @@ class ToRGB(nn.Module):
         self.bias = nn.Parameter(torch.zeros(3))
 
     def forward(self, x: Tensor, w: Tensor) -> Tensor:
+        """x (b inputs h w) and w (b w_dim) → colours (b 3 h w)."""
         style = self.affine(w) / math.sqrt(self.weight.shape[1])
         return clamped(F.conv2d(x * style[:, :, None, None], self.weight, self.bias), self.clamp)
 
 
 class Block(nn.Module):
-    """One resolution: an upsampling and a plain modulated convolution (4 px: a
-    constant and one).
-    """
+    """One resolution: an upsampling and a plain modulated convolution, or at 4 px a constant."""
+
+    resample_filter: Tensor
 
     def __init__(
         self, inputs: int, outputs: int, w_dim: int, resolution: int, clamp: float | None
@@ -157,25 +166,26 @@ class Block(nn.Module):
         self.first = max(0, 2 * int(math.log2(resolution)) - 5)  # the block's first row of w+
 
     def forward(self, x: Tensor | None, ws: Tensor) -> Tensor:
+        """The block's activations (b c r r), from those of the block before."""
         row = self.first
         if x is None:
             x = self.const.expand(len(ws), -1, -1, -1)
         else:
-            x, row = self.conv0(x, ws[:, row]), row + 1
+            x = self.conv0(x, ws[:, row])
+            row += 1
         return self.conv1(x, ws[:, row])
 
     def colours(self, x: Tensor, ws: Tensor) -> Tensor:
-        """What this block adds to the image: its ToRGB, styled by the row after its
-        convolutions'.
-        """
-        return self.torgb(x, ws[:, self.first + (1 if hasattr(self, "const") else 2)])
+        """What this block adds to the image: its ToRGB, styled by the next row of w+."""
+        convolutions = 1 if hasattr(self, "const") else 2
+        return self.torgb(x, ws[:, self.first + convolutions])
 
 
 class Synthesis(nn.Module):
     """w+ (b num_ws w_dim) → image (b 3 r r) in -1..1, in two halves that meet at any block.
 
-    :meth:`activations` climbs to a block and keeps each block's output; :meth:`image` goes on
-    from there. Dragging needs only the first half; the second runs when somebody looks.
+    :meth:`activations` computes every block up to a chosen one; :meth:`image` continues from
+    there. Dragging needs only the first half; the second runs when the image is asked for.
     """
 
     def __init__(self, channels: dict[int, int], w_dim: int, clamp: float | None = None) -> None:
@@ -183,34 +193,44 @@ class Synthesis(nn.Module):
         self.resolutions = sorted(channels)
         self.num_ws = 2 * int(math.log2(self.resolutions[-1])) - 2
         for r in self.resolutions:
-            setattr(self, f"b{r}", Block(channels.get(r // 2, 0), channels[r], w_dim, r, clamp))
+            inputs = channels.get(r // 2, 0)
+            setattr(self, f"b{r}", Block(inputs, channels[r], w_dim, r, clamp))
 
     def activations(self, ws: Tensor, until: int | None = None) -> list[Tensor]:
         """The output (b c r r) of every block from 4 px up to `until` px (default: the last)."""
         xs: list[Tensor] = []
         for r in self.resolutions:
-            xs.append(getattr(self, f"b{r}")(xs[-1] if xs else None, ws))
+            block = getattr(self, f"b{r}")
+            previous = xs[-1] if xs else None
+            xs.append(block(previous, ws))
             if r == until:
                 break
         return xs
 
     def image(self, xs: list[Tensor], ws: Tensor) -> Tensor:
-        """The image (b 3 r r) in -1..1, from the activations that are already there."""
-        image, x = None, None
+        """The image (b 3 r r) in -1..1, from the activations that are already computed."""
+        x: Tensor | None = None
+        image = torch.zeros(())
         for i, r in enumerate(self.resolutions):
             block = getattr(self, f"b{r}")
             x = xs[i] if i < len(xs) else block(x, ws)
             colours = block.colours(x, ws)
-            image = colours if image is None else upsample(image, block.resample_filter) + colours
+            image = colours if i == 0 else upsample(image, block.resample_filter) + colours
         return image
 
     def forward(self, ws: Tensor) -> Tensor:
+        """The image (b 3 r r) in -1..1."""
         return self.image(self.activations(ws), ws)
 
 
 class Generator(nn.Module):
-    """Mapping and synthesis. `channels` gives the width of each resolution:
-    ``{4: 192, 8: 192, …}``; `clamp` is that of :func:`clamped`.
+    """Mapping and synthesis.
+
+    Args:
+        channels: of each resolution, ``{4: 192, 8: 192, …}``.
+        z_dim, w_dim: dimensions of z and w.
+        layers: of the mapping network.
+        clamp: as for :func:`clamped`.
     """
 
     def __init__(
@@ -227,6 +247,7 @@ class Generator(nn.Module):
         self.synthesis = Synthesis(channels, w_dim, clamp)
 
     def forward(self, z: Tensor, truncation: float = 1.0) -> Tensor:
+        """The images (b 3 r r) in -1..1 of z (b z_dim)."""
         w = self.mapping(z, truncation)
         return self.synthesis(w[:, None].expand(-1, self.synthesis.num_ws, -1))
 

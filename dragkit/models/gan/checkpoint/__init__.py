@@ -13,8 +13,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ..model import blank
 from ..network import Mapping
+from ..state_dict import blank
 from .contents import Contents as Contents
 from .contents import Network as Network
 from .contents import guarded

@@ -1,0 +1,64 @@
+"""The settings of a diffusion model, checked against its network and its schedule."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..settings import is_real, is_whole
+from .unet import self_attentions
+
+if TYPE_CHECKING:
+    from .model import Diffusion
+
+
+def check_diffusion(model: Diffusion) -> None:
+    """Raise ValueError if a setting is impossible; the message names it and what is possible."""
+    _check_strength(model)
+    _check_size(model)
+    _check_network(model)
+    if not is_whole(model.start_step, 0, model.timestep_index):
+        raise ValueError(
+            f"start_step is {model.start_step!r}; from timestep index {model.timestep_index}"
+            f" there are {model.timestep_index} steps to the image, so give 0 to"
+            f" {model.timestep_index} (none)"
+        )
+    if not is_whole(model.refine, 0):
+        raise ValueError(f"refine is {model.refine!r}; give a whole number of at least 0")
+
+
+def _check_strength(model: Diffusion) -> None:
+    if not (is_real(model.strength) and 0 < model.strength <= 1):
+        raise ValueError(
+            f"strength is {model.strength!r}; it lies in (0, 1]: 1 is pure noise, DragDiffusion"
+            " takes 0.7"
+        )
+    if not model.timestep_index:
+        steps = model.schedule.steps
+        raise ValueError(
+            f"strength {model.strength:g} of {steps} steps is less than a step; take at least"
+            f" {1 / steps:.2g}"
+        )
+
+
+def _check_size(model: Diffusion) -> None:
+    multiple = model.cell * 2 ** (len(model.unet.up_blocks) - 1)
+    if not all(is_whole(side, 1) and side % multiple == 0 for side in model.size):
+        raise ValueError(
+            f"size is {model.size}; this network's images have sides that are multiples of"
+            f" {multiple} px, such as {(8 * multiple, 8 * multiple)}"
+        )
+
+
+def _check_network(model: Diffusion) -> None:
+    blocks = len(model.unet.up_blocks)
+    if not is_whole(model.feature_block, 0, blocks):
+        raise ValueError(
+            f"feature_block is {model.feature_block!r}; this UNet has 0 (its middle) and the"
+            f" decoder blocks 1 to {blocks}"
+        )
+    layers = len(self_attentions(model.unet))
+    if model.start_layer is not None and not is_whole(model.start_layer, 0, layers):
+        raise ValueError(
+            f"start_layer is {model.start_layer!r}; this UNet has {layers} self-attention"
+            f" layers, so give 0 to {layers} (none)"
+        )

@@ -1,0 +1,113 @@
+"""A diffusers folder, checked before seconds are spent on opening it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+NEEDED = {  # part of the pipeline → its files
+    "unet": ("config.json", "diffusion_pytorch_model.safetensors"),
+    "vae": ("config.json", "diffusion_pytorch_model.safetensors"),
+    "text_encoder": ("config.json", "model.safetensors"),
+    # or tokenizer.json alone, as transformers 5 writes it
+    "tokenizer": ("vocab.json", "merges.txt"),
+    "scheduler": ("scheduler_config.json",),
+}
+# entries of a UNet's configuration for inputs that Stable Diffusion 1 and 2 do not have
+OTHER_INPUTS = (
+    "addition_embed_type",
+    "class_embed_type",
+    "encoder_hid_dim_type",
+    "time_cond_proj_dim",
+    "center_input_sample",
+)
+HALF_SUFFIX = ".fp16.safetensors"
+CONVERT = (
+    "diffusers.StableDiffusionPipeline.from_pretrained(folder,"
+    " local_files_only=True).save_pretrained(new_folder, safe_serialization=True)"
+)
+
+
+def check_pipeline(folder: Path) -> None:
+    """Raise ValueError if the folder is not a complete Stable Diffusion 1 or 2 in safetensors.
+
+    The message names what is missing or damaged, and the way out.
+    """
+    if not (folder / "model_index.json").is_file():
+        raise ValueError(
+            f"{folder} is not a diffusers pipeline: it has no model_index.json; give the folder"
+            " that holds unet/, vae/, text_encoder/ …"
+        )
+    _check_complete(folder)
+    for part in NEEDED:
+        for path in (folder / part).glob("*.json"):
+            _read_json(path)
+    for name in _needed_files():
+        if name.endswith(".safetensors"):
+            _check_not_cut_short(folder / name)
+    _check_unet(folder)
+
+
+def _needed_files() -> list[str]:
+    return [f"{part}/{name}" for part, names in NEEDED.items() for name in names]
+
+
+def _check_complete(folder: Path) -> None:
+    missing = [name for name in _needed_files() if not (folder / name).is_file()]
+    if (folder / "tokenizer" / "tokenizer.json").is_file():
+        missing = [name for name in missing if not name.startswith("tokenizer/")]
+    if not missing:
+        return
+
+    weights = [name for name in missing if name.endswith(".safetensors")]
+    pickled = [name for name in weights if any((folder / name).parent.glob("*.bin"))]
+    if pickled:
+        raise ValueError(
+            f"{folder} holds its weights as pickles (.bin), which dragkit does not open:"
+            f" {', '.join(pickled)} missing. Convert it once: {CONVERT}"
+        )
+    half = [name for name in missing if (folder / name).with_suffix(HALF_SUFFIX).is_file()]
+    if half:
+        raise ValueError(
+            f"{folder} holds its weights in half precision only: {', '.join(half)} missing. They"
+            " are good enough: copy each .fp16.safetensors to that name"
+        )
+    raise ValueError(f"{folder} is not a complete pipeline; missing: {', '.join(missing)}")
+
+
+def _check_unet(folder: Path) -> None:
+    config = _read_json(folder / "unet" / "config.json")
+    kind = config.get("_class_name")
+    other = [name for name in OTHER_INPUTS if config.get(name)]
+    if config.get("in_channels") != 4:
+        other.append("in_channels")
+    if kind != "UNet2DConditionModel" or other:
+        raise ValueError(
+            f"{folder}: its UNet is a {kind} with other inputs than noise, time and text"
+            f" ({', '.join(other) or 'its kind'}); dragkit opens Stable Diffusion 1 and 2, but not"
+            " XL or later, and no inpainting models"
+        )
+
+
+def _read_json(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise ValueError(
+            f"{path} is not JSON ({error}); fetch this file of the pipeline again"
+        ) from error
+
+
+def _check_not_cut_short(path: Path) -> None:
+    """Raise ValueError if a file of weights is cut short; only its beginning is read."""
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, "pt"):
+            pass
+    except SafetensorError as error:
+        raise ValueError(
+            f"{path} ({path.stat().st_size} bytes) is damaged or cut short ({error}); fetch this"
+            " file of the pipeline again"
+        ) from error
