@@ -29,8 +29,8 @@ class ShiftedPatchLoss:
     .. math:: L = \sum_i \sum_{q ∈ Ω(p_i)} ‖F(q + d_i) - sg\,T_i(q)‖_1
 
     T_i is the current patch F(q) if the tracker is trusted (DragGAN, eq. 1), else the first patch
-    F₀ around the original handle (StableDrag, confident motion supervision). See
-    :attr:`TrackResult.trusted`.
+    F₀ around the original handle (StableDrag, confident motion supervision); see `trusted` of
+    :class:`dragkit.TrackResult`.
 
     Args:
         radius: of the disc Ω, for a 512-px image (paper: 3); in strides if `stride` is set.

@@ -141,25 +141,26 @@ def test_its_texts_and_cells_are_short(path):
         assert len(cell.source.splitlines()) <= 20, cell.source[:60]
 
 
-@pytest.mark.parametrize(
-    "path",
-    [*NOTEBOOKS, FOLDER / "README.md", FOLDER.parent / "README.md"],
-    ids=lambda p: f"{p.parent.name}-{p.stem}",
-)
+ROOT = FOLDER.parent
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", FOLDER / "README.md"]
+PAGES += (ROOT / "dragkit").rglob("README.md")
+
+
+@pytest.mark.parametrize("path", [*NOTEBOOKS, *PAGES], ids=lambda p: f"{p.parent.name}-{p.stem}")
 def test_its_links_lead_somewhere(path):
-    text = (
-        path.read_text(encoding="utf-8")
-        if path.suffix == ".md"
-        else "\n".join(c.source for c in cells(path, "markdown"))
-    )
-    named = re.findall(r"\]\(([^)#:]+)\)", text) + [
-        f for f in re.findall(r"`([\w/]+\.(?:ipynb|md|py))`", text) if "/" in f
-    ]
-    for link in named:
-        assert any(
-            (folder / link).exists()
-            for folder in (path.parent, FOLDER.parent, FOLDER.parent / "dragkit")
-        ), link
+    if path.suffix == ".md":
+        text = path.read_text(encoding="utf-8")
+    else:
+        text = "\n".join(c.source for c in cells(path, "markdown"))
+    links = re.findall(r"\]\(([^)#:]+)\)", text)
+    for link in links:
+        assert (path.parent / link).exists(), link
+
+    named = re.findall(r"`([\w/]+\.(?:ipynb|md|py))`", text)
+    for file in named:
+        if "/" in file:
+            places = (path.parent, ROOT, ROOT / "dragkit")
+            assert any((place / file).exists() for place in places), file
 
 
 def test_a_name_that_fits_no_notebook_is_told(capsys):

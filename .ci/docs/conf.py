@@ -23,6 +23,7 @@ napoleon_numpy_docstring = False
 napoleon_use_ivar = True
 autodoc_member_order = "bysource"
 autodoc_typehints = "none"
+autodoc_preserve_defaults = True
 autodoc_default_options = {
     "members": True,
     "show-inheritance": True,
@@ -33,7 +34,10 @@ default_role = "code"  # `name` is code
 
 # Other packages' names are not in our reference.
 OTHERS = "torch|numpy|collections|matplotlib|PIL|pandas|ipywidgets|ipycanvas|argparse|nbformat"
-nitpick_ignore_regex = [(r"py:.*", rf"({OTHERS}|abc|typing|pathlib|concurrent|diffusers)\b.*")]
+nitpick_ignore_regex = [
+    (r"py:.*", rf"({OTHERS}|abc|typing|pathlib|concurrent|diffusers|W)\b.*"),
+    (r"py:class", "Tensor"),
+]
 
 
 def escape_bars(_app, _what, _name, _object, _options, lines: list[str]) -> None:

@@ -33,7 +33,7 @@ class ScoreWindow:
 
     @property
     def is_empty(self) -> bool:
-        """Whether there is no score at all: the tracker compares nothing, like optical flow."""
+        """Whether there is no score at all, as for a tracker that compares nothing (optical flow)."""
         return not np.isfinite(self.scores).any()
 
     def cell_at(self, row: float, column: float) -> Cell | None:

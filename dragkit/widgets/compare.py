@@ -113,7 +113,7 @@ class Compare(NotebookWidget):
 
     @property
     def frames(self) -> dict[str, Frame]:
-        """What is shown: of every run the step of that number, or the last one before."""
+        """The frame of each run that is shown, which is its last one if the run is shorter."""
         return {name: run.frame for name, run in self.runs.items()}
 
     def seek(self, position: int) -> None:

@@ -100,7 +100,7 @@ class Diffusion:
 
     @property
     def timestep_index(self) -> int:
-        """The timestep index of the latents: round(strength · steps)."""
+        """The timestep index of the latents, round(strength · steps)."""
         return round(self.strength * self.schedule.steps)
 
     @property
