@@ -1,7 +1,8 @@
-"""Images of yours, as a model reads them: square, of its size, three channels in 0..1.
+"""Your own images as a model reads them: square, of its size, three channels in 0..1.
 
-A photo on disk is many things besides its pixels: turned by a flag (EXIF), partly transparent,
-grey, of 16 bits, indexed colours, several frames, not square. All of it is settled here, once.
+A photo on disk is more than its pixels: it may be rotated by a flag (EXIF), partly transparent,
+grey, of 16 bits, have indexed colours or several frames, and it is rarely square. All of that is
+handled here, once.
 """
 
 from __future__ import annotations
@@ -17,11 +18,11 @@ from PIL import Image, ImageOps
 from torch import Tensor
 
 BROKEN = (OSError, SyntaxError, ValueError, EOFError)  # what Pillow raises on damaged files
-KINDS = (
+READABLE = (
     "a path, the bytes of a file, a Pillow image, an array (H W), (H W 3) or (H W 4), or a"
     " tensor (3 H W)"
 )
-WAYS = ("crop", "pad")
+FITS = ("crop", "pad")
 ROUNDING = 1e-3  # how far outside 0..1 floats may be: resizing leaves such values
 
 ImageLike = str | PathLike | bytes | Image.Image | np.ndarray | Tensor
@@ -31,25 +32,25 @@ Planes = list[Image.Image]  # red, green and blue: 8-bit ("L"), or floats in 0..
 def read_image(image: ImageLike, size: int, fit: Literal["crop", "pad"] = "crop") -> Tensor:
     """The image (3 size size), floats in 0..1.
 
-    It is turned upright, laid over white where it is transparent, and scaled by Pillow's bicubic
-    filter, which averages when it makes smaller. Grey becomes three equal channels; of an animated
-    file the first frame is read.
+    It is rotated upright, laid over white where it is transparent, and scaled by Pillow's bicubic
+    filter, which averages when it shrinks an image. Grey becomes three equal channels; of an
+    animated file the first frame is read.
 
     Args:
         image: a path, the bytes of a file, a Pillow image, an array (H W), (H W 3) or (H W 4),
             or a tensor (3 H W). Whole numbers are uint8 in 0..255; floats are in 0..1.
         size: side in pixels, such as ``model.size[0]``.
         fit: "crop" keeps the square in the middle; "pad" keeps the whole image and gives each
-            border the mean colour of the edge it lies at. So sky goes on as sky; repeated pixels
-            would be stripes, which no generator paints (our choice).
+            border the mean colour of the edge beside it. So sky continues as sky; repeated pixels
+            would be stripes, which no generator makes (our choice).
 
     Raises:
         FileNotFoundError: no such file.
         TypeError: `image` is something else.
-        ValueError: no image, a damaged or enormous one, an array of another shape, type or
+        ValueError: not an image, a damaged or enormous one, an array of another shape, type or
             range, an unknown `fit`.
     """
-    if fit not in WAYS:
+    if fit not in FITS:
         raise ValueError(
             f'unknown fit {fit!r}; choose "crop" (the square in the middle) or "pad" (all of it,'
             " with borders)"
@@ -57,7 +58,9 @@ def read_image(image: ImageLike, size: int, fit: Literal["crop", "pad"] = "crop"
     if size < 1:
         raise ValueError(f"size is {size}; an image's side is at least 1 px")
     planes = _planes(image)
-    return _cropped(planes, size) if fit == "crop" else _padded(planes, size)
+    if fit == "crop":
+        return _cropped(planes, size)
+    return _padded(planes, size)
 
 
 def _planes(image: ImageLike) -> Planes:
@@ -71,7 +74,7 @@ def _planes(image: ImageLike) -> Planes:
         return _of_tensor(image)
     if isinstance(image, np.ndarray):
         return _of_array(image)
-    raise TypeError(f"an image cannot be read from {type(image).__name__}; give {KINDS}")
+    raise TypeError(f"an image cannot be read from {type(image).__name__}; give {READABLE}")
 
 
 def _of_file(path: Path) -> Planes:
@@ -90,10 +93,10 @@ def _opened(file: Path | BytesIO, name: str) -> Planes:
             return _of_pillow(image, name)
     except Image.UnidentifiedImageError as error:
         raise ValueError(
-            f"{name} is no image that Pillow can read; give a PNG, JPEG, WebP, TIFF or the like"
+            f"{name} is not an image that Pillow can read; give a PNG, JPEG, WebP or TIFF"
         ) from error
     except Image.DecompressionBombError as error:
-        most = Image.MAX_IMAGE_PIXELS
+        most = Image.MAX_IMAGE_PIXELS or 0  # it is set, or there would be no such error
         raise ValueError(
             f"{name} has more than {2 * most:,} pixels; make it smaller, or, if you trust it, "
             "set PIL.Image.MAX_IMAGE_PIXELS = None"
@@ -165,9 +168,7 @@ def _of_floats(array: np.ndarray, name: str) -> Planes:
 def _scaled(
     planes: Planes, width: int, height: int, box: tuple[float, float, float, float] | None = None
 ) -> Tensor:
-    """(3 height width) in 0..1 of the planes, or of the `box` (left, top, right,
-    bottom) in them.
-    """
+    """(3 height width) in 0..1 of the planes, or of a `box` (left, top, right, bottom) in them."""
     pixels = [
         np.asarray(plane.resize((width, height), Image.Resampling.BICUBIC, box), np.float32)
         for plane in planes
@@ -179,14 +180,19 @@ def _scaled(
 def _cropped(planes: Planes, size: int) -> Tensor:
     width, height = planes[0].size
     side = min(width, height)
-    left, top = (width - side) / 2, (height - side) / 2
+    left = (width - side) / 2
+    top = (height - side) / 2
     return _scaled(planes, size, size, (left, top, left + side, top + side))
 
 
 def _padded(planes: Planes, size: int) -> Tensor:
     width, height = planes[0].size
-    wide, high = (max(1, round(size * side / max(width, height))) for side in (width, height))
-    inner, left, top = _scaled(planes, wide, high), (size - wide) // 2, (size - high) // 2
+    longer = max(width, height)
+    wide = max(1, round(size * width / longer))
+    high = max(1, round(size * height / longer))
+    left = (size - wide) // 2
+    top = (size - high) // 2
+    inner = _scaled(planes, wide, high)
     square = torch.empty(3, size, size)
     square[:, :, :left] = inner[:, :, 0].mean(1)[:, None, None]
     square[:, :, left:] = inner[:, :, -1].mean(1)[:, None, None]

@@ -48,46 +48,31 @@ def invert(
 ) -> Inversion:
     """Find the latent of an image: w+ by a search, or z by DDIM inversion.
 
-    An interrupt (Ctrl-C, or the kernel's stop button) ends a search with the best so far.
+    An interrupt (Ctrl-C, or the kernel's stop button) ends a search with the best so far; before
+    the first iteration it is raised. An image unlike those the model has learnt is a UserWarning
+    (:func:`domain_warning`). ``dk.plot.inversion(found)`` draws the result.
 
     Args:
-        model: such as ``dk.load("lion")``, or ``dk.load("lion-diffusion")``, whose inversion takes
-            seconds and has no settings but the model's own `strength`; it is not changed.
-        image: a path, a Pillow image, an array or a tensor, of any size; see
-            :func:`dragkit.images.read_image`.
-        fit: how an image that is not square becomes one: "crop" keeps its middle, "pad" keeps all
-            of it and adds borders.
-        steps: iterations of a search, 200 if None. They take about 20 seconds at 128 px on two
-            cores, and the limits of the warning were measured with them.
-        lr: Adam's step size in units of w's standard deviation, 0.2 if None
-            (:func:`dragkit.models.gan.inversion.search`).
+        model: such as ``dk.load("lion")``; it is not changed. Diffusion models take no settings.
+        image: anything that :func:`dragkit.images.read_image` reads, of any size.
+        fit: "crop" keeps the middle of an image that is not square, "pad" adds borders.
+        steps: iterations of a search, 200 if None: about 20 seconds at 128 px on two cores.
+        lr: Adam's step size in units of w's standard deviation, 0.2 if None.
         loss: a function of two images (3 H W) to be minimised; None for
             :func:`dragkit.models.image_metrics.default_loss`.
-        callback: called with the best so far after each iteration, instead of the live preview
-            that a notebook shows.
-
-    Returns:
-        An :class:`Inversion` with ``.latent``, ``.model``, ``.psnr`` and ``.image``;
-            ``dk.plot.inversion(found)`` draws it.
-
-    Warns:
-        UserWarning: the image is unlike those the model has learnt (:func:`domain_warning`).
+        callback: called with the best so far after each iteration of a search, instead of the
+            live preview in a notebook.
 
     Raises:
-        ValueError, TypeError, FileNotFoundError: the model cannot invert images, a setting does
-            not fit it, or the image cannot be read.
-        KeyboardInterrupt: interrupted before the first iteration.
+        ValueError: the model cannot invert images, or a setting does not fit it.
+        TypeError, FileNotFoundError: the image cannot be read.
     """
     settings = {"steps": steps, "lr": lr, "loss": loss}
     given = {name: value for name, value in settings.items() if value is not None}
-    inverter = _inverter(model)
-    count = {**inverter.inversion_settings, **given}.get("steps")
     iterations = iter_inversion(model, image, fit=fit, **given)
-
+    count = {**_inverter(model).inversion_settings, **given}.get("steps")
     if count is None:  # a single pass
         (found,) = iterations
-        if callback:
-            callback(found)
         return found
 
     best, finished = follow(iterations, "search", count, callback)
@@ -193,8 +178,7 @@ def lora(
 ) -> Model:
     """A copy of a diffusion model that has learnt one image by an identity LoRA.
 
-    DragDiffusion does this first and then inverts: ``model = dk.lora(model, image); found =
-    dk.invert(model, image)``. An interrupt returns what was learnt so far.
+    DragDiffusion does this before it inverts. An interrupt returns what was learnt so far.
 
     Args:
         model: such as ``dk.load("lion-diffusion")``; it is not changed.

@@ -49,14 +49,8 @@ def drag(
     """
     validation.check_latent(latent)
     edit = edit.fit(model.size).to(latent.device)
-    method = Method(
-        tracker=tracker,
-        losses=losses,
-        lr=lr,
-        steps=steps,
-        arrive=edit.arrive or arrive,
-        trust=trust,
-    )
+    arrive = edit.arrive or arrive
+    method = Method(tracker=tracker, losses=losses, lr=lr, steps=steps, arrive=arrive, trust=trust)
     validation.check_method(method, edit, model.size)
     return _iterate(model, latent, edit, method, validation.step_to_resume(resume, latent, edit))
 

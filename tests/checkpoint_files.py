@@ -182,13 +182,13 @@ def write_nvidia(
         nn.Sequential(nn.Linear(3, 3)), "Discriminator", _init_kwargs=EasyDict(c_dim=0)
     )
     pipe = persistent(nn.BatchNorm2d(2), "AugmentPipe")
-    data = dict(
-        training_set_kwargs=EasyDict(path="lions.zip", resolution=16),
-        G=other,
-        D=critic,
-        G_ema=ema,
-        augment_pipe=pipe,
-    )
+    data = {
+        "training_set_kwargs": EasyDict(path="lions.zip", resolution=16),
+        "G": other,
+        "D": critic,
+        "G_ema": ema,
+        "augment_pipe": pipe,
+    }
     return write(path, data, protocol)
 
 
@@ -236,27 +236,24 @@ def write_tensorflow(path: Path, made: Generator, protocol: int = 4, **changes) 
 
     def tf(variables: dict, components: dict, **kwargs) -> Network:
         made = Network()
-        made.__dict__ = dict(
-            version=4,
-            name="G",
-            static_kwargs=kwargs,
-            components=components,
-            build_module_src=SOURCE,
-            build_func_name="G_main",
-            variables=[(name, np.array(value)) for name, value in variables.items()],
-        )
+        made.__dict__ = {
+            "version": 4,
+            "name": "G",
+            "static_kwargs": kwargs,
+            "components": components,
+            "build_module_src": SOURCE,
+            "build_func_name": "G_main",
+            "variables": [(name, np.array(value)) for name, value in variables.items()],
+        }
         return made
 
-    kwargs = (
-        dict(
-            func_name="training.networks_stylegan2.G_main",
-            num_channels=3,
-            resolution=side,
-            label_size=0,
-            fmap_base=16384,
-        )
-        | changes
-    )
+    kwargs = {
+        "func_name": "training.networks_stylegan2.G_main",
+        "num_channels": 3,
+        "resolution": side,
+        "label_size": 0,
+        "fmap_base": 16384,
+    } | changes
     full = tf(
         {"lod": np.float32(0), "dlatent_avg": state["mapping.w_avg"]},
         {"mapping": tf(mapping, {}), "synthesis": tf(synthesis, {})},
@@ -267,10 +264,12 @@ def write_tensorflow(path: Path, made: Generator, protocol: int = 4, **changes) 
 
 def rosinality(made: Generator) -> dict[str, torch.Tensor]:
     """The generator's state dict under rosinality's names."""
-    state, kernel = (
-        made.state_dict(),
-        torch.outer(torch.tensor([1.0, 3, 3, 1]), torch.tensor([1.0, 3, 3, 1])) / 16,
-    )
+    state = made.state_dict()
+    kernel = torch.outer(torch.tensor([1.0, 3, 3, 1]), torch.tensor([1.0, 3, 3, 1])) / 16
+
+    def part(place: str, name: str) -> torch.Tensor:
+        return state[f"synthesis.{place}.{name}"]
+
     theirs = collections.OrderedDict({"input.input": state["synthesis.b4.const"][None]})
     for i in range(made.mapping.layers):
         theirs |= {
@@ -279,29 +278,25 @@ def rosinality(made: Generator) -> dict[str, torch.Tensor]:
     for k, r in enumerate(made.synthesis.resolutions):
         for ours, n in (("conv0", 2 * k - 1), ("conv1", 2 * k)):
             if f"synthesis.b{r}.{ours}.weight" in state:
-                layer, part = (
-                    f"convs.{n - 1}" if k else "conv1",
-                    lambda name: state[f"synthesis.b{r}.{ours}.{name}"],
-                )
+                layer = f"convs.{n - 1}" if k else "conv1"
+                conv = f"b{r}.{ours}"
                 theirs |= {
-                    f"{layer}.conv.weight": part("weight")[None],
-                    f"{layer}.conv.modulation.weight": part("affine.weight"),
-                    f"{layer}.conv.modulation.bias": part("affine.bias"),
-                    f"{layer}.noise.weight": part("noise_strength").reshape(1),
-                    f"{layer}.activate.bias": part("bias"),
-                    f"noises.noise_{n}": part("noise_const")[None, None],
+                    f"{layer}.conv.weight": part(conv, "weight")[None],
+                    f"{layer}.conv.modulation.weight": part(conv, "affine.weight"),
+                    f"{layer}.conv.modulation.bias": part(conv, "affine.bias"),
+                    f"{layer}.noise.weight": part(conv, "noise_strength").reshape(1),
+                    f"{layer}.activate.bias": part(conv, "bias"),
+                    f"noises.noise_{n}": part(conv, "noise_const")[None, None],
                 }
                 if ours == "conv0":
                     theirs[f"{layer}.conv.blur.kernel"] = kernel
-        layer, part = (
-            f"to_rgbs.{k - 1}" if k else "to_rgb1",
-            lambda name: state[f"synthesis.b{r}.torgb.{name}"],
-        )
+        layer = f"to_rgbs.{k - 1}" if k else "to_rgb1"
+        torgb = f"b{r}.torgb"
         theirs |= {
-            f"{layer}.conv.weight": part("weight")[None],
-            f"{layer}.conv.modulation.weight": part("affine.weight"),
-            f"{layer}.conv.modulation.bias": part("affine.bias"),
-            f"{layer}.bias": part("bias").reshape(1, 3, 1, 1),
+            f"{layer}.conv.weight": part(torgb, "weight")[None],
+            f"{layer}.conv.modulation.weight": part(torgb, "affine.weight"),
+            f"{layer}.conv.modulation.bias": part(torgb, "affine.bias"),
+            f"{layer}.bias": part(torgb, "bias").reshape(1, 3, 1, 1),
         }
         if k:
             theirs[f"{layer}.upsample.kernel"] = kernel

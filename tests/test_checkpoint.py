@@ -173,7 +173,7 @@ def test_an_older_generator_is_named(tmp_path):
 def test_convert_writes_over_nothing_that_is_not_its_own(tmp_path):
     path = write_nvidia(tmp_path / "a.part", network(8))
     (tmp_path / "b.json").write_text('{"precious": 1}')
-    with pytest.raises(ValueError, match="b.json is there already"):
+    with pytest.raises(ValueError, match="b.json exists already"):
         dk.convert(path, tmp_path / "b.safetensors")
     dk.convert(dk.convert(path), tmp_path / "c.safetensors")
     dk.convert(path, tmp_path / "c.safetensors")
@@ -433,7 +433,7 @@ def test_a_saved_model_is_the_same_when_it_is_loaded(tmp_path):
         "w",
         0.5,
     )
-    with pytest.raises(ValueError, match="'toy' is none"):
+    with pytest.raises(ValueError, match="only a StyleGAN2 can be saved, but this is Toy"):
         dk.save(dk.load("toy"), tmp_path / "c.safetensors")
     with pytest.raises(ValueError, match="ends in .safetensors"):
         dk.save(model, tmp_path / "c.pt")

@@ -487,7 +487,8 @@ def test_an_object_that_holds_itself_is_refused(tmp_path):
     path.write_bytes(
         b"\x80\x04}q\x00"
         + name
-        + b"}(X\x0a\x00\x00\x00class_nameX\x01\x00\x00\x00LX\x05\x00\x00\x00state}X\x08\x00\x00\x00_modulesh\x00su\x85R"
+        + b"}(X\x0a\x00\x00\x00class_nameX\x01\x00\x00\x00LX\x05\x00\x00\x00state}"
+        b"X\x08\x00\x00\x00_modulesh\x00su\x85R"
         b"q\x01h\x00X\x01\x00\x00\x00ah\x01s}X\x05\x00\x00\x00G_emah\x01s."
     )
     refused(path, "nested deeper than 16")

@@ -141,7 +141,6 @@ def test_its_texts_and_cells_are_short(path):
         assert len(cell.source.splitlines()) <= 20, cell.source[:60]
 
 
-ROOT = FOLDER.parent
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", FOLDER / "README.md"]
 PAGES += (ROOT / "dragkit").rglob("README.md")
 

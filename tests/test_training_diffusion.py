@@ -26,9 +26,9 @@ def test_the_loss_is_the_squared_error_of_the_velocity_at_each_time():
             assert torch.equal(when, t)
             return type("Output", (), {"sample": a.sqrt() * noise - (1 - a).sqrt() * x + 0.1})
 
-    assert training.loss(Knows(), training.every_time(), x, noise, t).item() == pytest.approx(
-        0.01, rel=1e-3
-    )
+    assert training.loss(
+        Knows(), training.training_schedule(), x, noise, t
+    ).item() == pytest.approx(0.01, rel=1e-3)
 
 
 def test_squares_of_pixels_become_channels_and_come_back():

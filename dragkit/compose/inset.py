@@ -33,7 +33,7 @@ class ScoreWindow:
 
     @property
     def is_empty(self) -> bool:
-        """Whether there is no score at all, as for a tracker that compares nothing (optical flow)."""
+        """Whether there is no score at all, as with optical flow, which compares nothing."""
         return not np.isfinite(self.scores).any()
 
     def cell_at(self, row: float, column: float) -> Cell | None:

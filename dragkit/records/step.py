@@ -27,7 +27,7 @@ class Step:
         index: how many updates were made so far; step 0 is the start.
         latent: (…) the latent.
         edit: what should move where.
-        view: what the model shows of the latent; None in a :class:`dragkit.Frame`, which keeps no views.
+        view: what the model shows of the latent; None in a :class:`dragkit.Frame`.
         track: the tracker's answer.
         losses: the value of each loss term by its name.
         arrived: (n) bool, what the tracker claims: its point is within the stop distance of the

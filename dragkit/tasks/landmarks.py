@@ -1,10 +1,9 @@
-r"""The landmark network: where the lion's nose, chin, ears … are in an image, read from its
-pixels alone.
+r"""The landmark network: it finds the lion's nose, chin, ears … in the pixels of an image.
 
 Benchmarks need to know where a point really went, and a tracker cannot be its own judge. This
 small network was trained on renders, whose landmarks are known exactly, and sees neither latents
-nor features. It paints a score map per landmark, a quarter of the image's side, and answers with
-the map's mean place (soft-argmax):
+nor features. It computes a score map per landmark, a quarter of the image's side, and returns the
+map's mean place (soft-argmax):
 
     p = softmax(score),    point = Σ_c p_c · c,    c: the cells' centres in pixels of the image.
 
@@ -28,8 +27,9 @@ RING = 1  # cells around the image, so that points at its very border are means 
 
 
 def cells(height: int, width: int) -> Tensor:
-    """The centres of a score map's cells (height·width 2), row by row: cell i is at (i - ring +
-    1/2) · side - 1/2 px.
+    """The centres of a score map's cells (height·width 2), row by row, in pixels.
+
+    Cell i is at (i - ring + 1/2) · side - 1/2.
     """
     y, x = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
     return (torch.stack([x, y], -1).reshape(-1, 2) - RING + 0.5) * CELL - 0.5
@@ -72,9 +72,9 @@ class LandmarkNetwork(nn.Module):
             image: one image (3 128 128) or several (b 3 128 128), floats in 0..1.
 
         Returns:
-            Points (k 2), or (b k 2), in the order of `names`: pixels (x, y), pixel centres at
-                integers. A covered
-            landmark gets a guess; the network does not say which are covered.
+            Points (k 2), or (b k 2), in the order of `names`, as pixels (x, y) with pixel centres
+            at integers. A covered landmark gets a guess; the network does not say which are
+            covered.
 
         Raises:
             ValueError: another shape, or whole numbers (an image in 0..255).
@@ -88,8 +88,9 @@ class LandmarkNetwork(nn.Module):
             raise ValueError(
                 f"the image is {image.dtype}; give floats in 0..1, such as image / 255"
             )
-        points = soft_argmax(self.scores(image if image.ndim == 4 else image[None]))
-        return points if image.ndim == 4 else points[0]
+        if image.ndim == 3:
+            return soft_argmax(self.scores(image[None]))[0]
+        return soft_argmax(self.scores(image))
 
 
 def _conv(before: int, after: int, stride: int = 1) -> nn.Sequential:
@@ -103,8 +104,7 @@ def _double(x: Tensor) -> Tensor:
 
 @lru_cache(maxsize=4)
 def landmark_network(device: str = "cpu") -> LandmarkNetwork:
-    """The bundled network, opened once for each device; frozen, so gradients reach the image
-    only.
+    """The bundled network, opened once for each device and frozen: gradients reach the image.
 
     Raises:
         FileNotFoundError: its file is gone.
@@ -114,26 +114,27 @@ def landmark_network(device: str = "cpu") -> LandmarkNetwork:
 
 
 def open_landmarks(path: Path, device: str = "cpu") -> LandmarkNetwork:
-    """The network in a file that `python -m dragkit.training.landmarks` wrote; the names are its
-    metadata.
-    """
+    """The network in a file that `python -m dragkit.training.landmarks` wrote, with its names."""
     from safetensors import safe_open
+    from safetensors.torch import load_file
 
     with safe_open(path, "pt") as file:
         network = LandmarkNetwork(tuple(file.metadata()["names"].split()))
-        # half becomes float
-        network.load_state_dict({name: file.get_tensor(name) for name in file.keys()})
-    return network.to(device, memory_format=torch.channels_last).eval().requires_grad_(False)
+    network.load_state_dict(load_file(path))  # half precision becomes single
+    return channels_last(network.to(device)).eval().requires_grad_(False)
+
+
+def channels_last(network: LandmarkNetwork) -> LandmarkNetwork:
+    """The network with its weights in the memory format that is fastest on CPUs."""
+    return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 
 def save_landmarks(network: LandmarkNetwork, path: Path) -> None:
     """Write the weights, in half precision, and the names."""
     from safetensors.torch import save_file
 
-    state = {
-        name: value.detach().cpu().contiguous() for name, value in network.state_dict().items()
-    }
-    state = {
-        name: value.half() if value.is_floating_point() else value for name, value in state.items()
-    }
+    state = {}
+    for name, value in network.state_dict().items():
+        stored = value.half() if value.is_floating_point() else value
+        state[name] = stored.detach().cpu().contiguous()
     save_file(state, path, {"names": " ".join(network.names)})

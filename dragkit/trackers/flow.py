@@ -45,7 +45,7 @@ class OpticalFlow:
     students' projects.
 
     Args:
-        estimator: two images → flow: :func:`dis`, :class:`dragkit.trackers.estimators.Raft`, or your own function
+        estimator: two images → flow: :func:`dis`, `Raft`, or your own function
             (:mod:`dragkit.trackers.estimators`). It is tried on a known motion before the first
             step.
         policy: "frame": from the last image to this one, so errors add up. "reference": from one

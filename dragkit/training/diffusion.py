@@ -1,5 +1,4 @@
-r"""Train the bundled diffusion model: ``python -m dragkit.training.diffusion --out
-runs/lion-diffusion``.
+r"""Train the bundled diffusion model: ``python -m dragkit.training.diffusion``.
 
 A UNet in pixel space (Ho et al. 2020), made cheap for a laptop: squares of 2x2 pixels become
 channels, so a 64-px image is a latent of 12 channels on 32x32 cells. It learns to predict the
@@ -8,11 +7,11 @@ velocity (Salimans & Ho 2022):
     z_t = √ᾱ_t x + √(1 - ᾱ_t) ε,    L = mean ‖UNet(z_t, t) - (√ᾱ_t ε - √(1 - ᾱ_t) x)‖²,    t
     uniform,
 
-with the cosine schedule of ᾱ (Nichol & Dhariwal 2021). The averaged weights (EMA) are kept. Every
-few minutes the run writes ``state.pt`` (to go on from), ``samples.png`` (samples over renders),
-the weights in half precision and their card. On a CPU each of `--workers` threads takes its share
-of every batch: two threads that share one convolution wait for each other more than they work. On
-a GPU it computes in bf16.
+with the cosine schedule of ᾱ (Nichol & Dhariwal 2021). The averaged weights (EMA) are published.
+Every few minutes the run writes ``state.pt`` (to continue from), ``samples.png`` (samples above
+renders), the weights in half precision and their card. On a CPU each of `--workers` threads takes
+a part of every batch, because two threads that share one convolution wait for each other more than
+they work. On a GPU it computes in bf16.
 """
 
 from __future__ import annotations
@@ -26,22 +25,20 @@ import argparse
 import copy
 import json
 import math
-import platform
-import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
-from diffusers import UNet2DModel
 from PIL import Image
 from torch import Tensor
-from tqdm.auto import tqdm
 
 from ..models.diffusion.ddim import Schedule, ddim_schedule
 from ..models.diffusion.pixel_unet import (
     SCHEDULE,
+    UNet2DModel,
     decode,
     encode,
     network,
@@ -49,29 +46,32 @@ from ..models.diffusion.pixel_unet import (
     scheduler,
 )
 from . import pairs
+from .loop import machine, save_state, train_until
 
 SIZE = 64  # of the images
 SAVE_SECONDS = 240
 HALF_LIFE = 4000  # of the averaged weights, in images
+NETWORKS = ("unet", "ema", "optimizer")
 
 
-def every_time(device: str = "cpu") -> Schedule:
-    """The road of training: each of the scheduler's times is a level."""
+def training_schedule(device: str = "cpu") -> Schedule:
+    """All timesteps of the scheduler: the timestep index is the timestep itself."""
     alphas = scheduler().alphas_cumprod
-    return Schedule(
-        torch.arange(len(alphas), device=device), alphas.to(device), SCHEDULE["prediction_type"]
-    )
+    times = torch.arange(len(alphas), device=device)
+    return Schedule(times, alphas.to(device), str(SCHEDULE["prediction_type"]))
 
 
-def loss(unet: UNet2DModel, levels: Schedule, x: Tensor, noise: Tensor, t: Tensor) -> Tensor:
-    """L of clean latents x (b 12 h w) at times t (b)."""
-    return levels.error(
-        lambda z, t: unet(z.contiguous(memory_format=torch.channels_last), t).sample, x, noise, t
-    )
+def loss(unet: UNet2DModel, schedule: Schedule, x: Tensor, noise: Tensor, t: Tensor) -> Tensor:
+    """L of clean latents x (b 12 h w) at timesteps t (b)."""
+
+    def predict(z: Tensor, t: Tensor) -> Tensor:
+        return unet(z.contiguous(memory_format=torch.channels_last), t).sample
+
+    return schedule.loss(predict, x, noise, t)
 
 
 class Trainer:
-    """Everything a run owns; `step` sees one batch, `state` keeps it all."""
+    """Everything a run owns: `step` learns from one batch, `state` returns it all."""
 
     def __init__(self, lr: float, device: str, workers: int) -> None:
         self.unet = network().to(device, memory_format=torch.channels_last)
@@ -79,28 +79,29 @@ class Trainer:
         self.optimizer = torch.optim.AdamW(
             self.unet.parameters(), lr, betas=(0.9, 0.99), weight_decay=1e-2
         )
-        self.levels = every_time(device)
-        self.lr, self.device, self.images, self.seconds, self.history = lr, device, 0, 0.0, []
-        self.workers, self.pool = (
-            workers,
-            ThreadPoolExecutor(workers, initializer=torch.set_num_threads, initargs=(1,)),
-        )
+        self.schedule = training_schedule(device)
+        self.lr = lr
+        self.device = device
+        self.images = 0
+        self.seconds = 0.0
+        self.history: list[dict[str, Any]] = []
+        self.workers = workers
+        self.pool = ThreadPoolExecutor(workers, initializer=torch.set_num_threads, initargs=(1,))
 
     def step(self, images: Tensor, done: float) -> float:
-        """Learn from uint8 `images` (b 3 64 64) when the part `done` of the run is over; returns
-        L.
-        """
-        # so that a resumed run draws what an unbroken one would have
-        torch.manual_seed(self.images)
+        """Learn from uint8 `images` (b 3 64 64) at the fraction `done` of the run; returns L."""
+        torch.manual_seed(self.images)  # a resumed run draws what an unbroken one would have
         x = encode(images.to(self.device).float() / 255)
-        noise, t = (
-            torch.randn_like(x),
-            torch.randint(len(self.levels.times), (len(x),), device=self.device),
-        )
-        shares = zip(*(part.chunk(self.workers) for part in (x, noise, t)))
-        losses, gradients = zip(*self.pool.map(lambda share: self._gradients(*share), shares))
-        for parameter, *parts in zip(self.unet.parameters(), *gradients):
+        noise = torch.randn_like(x)
+        t = torch.randint(len(self.schedule.times), (len(x),), device=self.device)
+
+        chunks = [part.chunk(self.workers) for part in (x, noise, t)]
+        results = list(self.pool.map(self._gradients, *chunks))
+        losses = [value for value, _ in results]
+        gradients = [gradient for _, gradient in results]
+        for parameter, *parts in zip(self.unet.parameters(), *gradients, strict=True):
             parameter.grad = sum(parts) / len(parts)
+
         torch.nn.utils.clip_grad_norm_(self.unet.parameters(), 1.0)
         for group in self.optimizer.param_groups:
             group["lr"] = self.lr * rate(done)
@@ -110,67 +111,61 @@ class Trainer:
         return sum(losses) / len(losses)
 
     def _gradients(self, x: Tensor, noise: Tensor, t: Tensor) -> tuple[float, tuple[Tensor, ...]]:
-        half = (
-            torch.autocast("cuda", torch.bfloat16)
-            if self.device.startswith("cuda")
-            else nullcontext()
-        )
-        with half:
-            value = loss(self.unet, self.levels, x, noise, t)
+        on_gpu = self.device.startswith("cuda")
+        with torch.autocast("cuda", torch.bfloat16) if on_gpu else nullcontext():
+            value = loss(self.unet, self.schedule, x, noise, t)
         return value.item(), torch.autograd.grad(value, list(self.unet.parameters()))
 
     def _average(self, batch: int) -> None:
-        keep = 0.5 ** (batch / min(HALF_LIFE, 1 + self.images / 10))
-        for mean, now in zip(self.ema.parameters(), self.unet.parameters()):
-            mean.lerp_(now.detach(), 1 - keep)
+        decay = 0.5 ** (batch / min(HALF_LIFE, 1 + self.images / 10))
+        for mean, now in zip(self.ema.parameters(), self.unet.parameters(), strict=True):
+            mean.lerp_(now.detach(), 1 - decay)
 
-    def state(self) -> dict:
-        nets = {name: getattr(self, name).state_dict() for name in ("unet", "ema", "optimiser")}
-        return nets | {"images": self.images, "seconds": self.seconds, "history": self.history}
+    def state(self) -> dict[str, Any]:
+        """Everything that is needed to continue."""
+        state: dict[str, Any] = {name: getattr(self, name).state_dict() for name in NETWORKS}
+        counts = {"images": self.images, "seconds": self.seconds}
+        return state | counts | {"history": self.history}
 
-    def restore(self, state: dict) -> None:
-        """Go on from what `state` returned."""
-        for name in ("unet", "ema", "optimiser"):
+    def restore(self, state: dict[str, Any]) -> None:
+        """Continue from what `state` returned."""
+        for name in NETWORKS:
             getattr(self, name).load_state_dict(state[name])
-        self.images, self.seconds, self.history = (
-            state["images"],
-            state["seconds"],
-            state["history"],
-        )
+        self.images = state["images"]
+        self.seconds = state["seconds"]
+        self.history = state["history"]
 
 
 def rate(done: float) -> float:
-    """The share of the learning rate when the part `done` (0..1) of the run is over: a short rise,
-    then half a cosine.
-    """
-    return min(done / 0.02 + 0.01, (1 + math.cos(math.pi * min(done, 1))) / 2 + 0.01)
+    """The learning rate's factor at the fraction `done` of the run: a rise, then half a cosine."""
+    rise = done / 0.02 + 0.01
+    fall = (1 + math.cos(math.pi * min(done, 1))) / 2 + 0.01
+    return min(rise, fall)
 
 
 @torch.no_grad()
 def sheet(unet: UNet2DModel, images: np.ndarray, count: int, steps: int = 25) -> Image.Image:
-    """`count` samples, 16 a row, over as many renders."""
-    way, device = ddim_schedule(scheduler(), steps, unet.device), unet.device
-    z = torch.randn(
-        count,
-        unet.config.in_channels,
-        SIZE // 2,
-        SIZE // 2,
-        generator=torch.Generator().manual_seed(0),
-    ).to(device)
-    for _, z in way.trajectory(lambda z, t: unet(z, t).sample, z, steps, 0):
-        pass
-    made = decode(z).mul(255).round().byte().cpu().numpy()
+    """`count` samples, 16 a row, above as many renders."""
+    schedule = ddim_schedule(scheduler(), steps, unet.device)
+    side = SIZE // 2
+    random = torch.Generator().manual_seed(0)
+    z = torch.randn(count, unet.config.in_channels, side, side, generator=random)
+
+    def predict(z: Tensor, t: Tensor) -> Tensor:
+        return unet(z, t).sample
+
+    *_, (_, clean) = schedule.trajectory(predict, z.to(unet.device), steps, 0)
+    made = decode(clean).mul(255).round().byte().cpu().numpy()
     tiles = np.concatenate([made, images[:count]])
     tiles = tiles.reshape(-1, 16, 3, SIZE, SIZE).transpose(0, 3, 1, 4, 2)
     return Image.fromarray(tiles.reshape(-1, 16 * SIZE, 3))
 
 
 def save(
-    trainer: Trainer, out: Path, images: np.ndarray, settings: dict, samples: int = 16
+    trainer: Trainer, out: Path, images: np.ndarray, settings: dict[str, Any], samples: int = 16
 ) -> None:
     """Write the state, a sheet of samples, the averaged network and its card."""
-    torch.save(trainer.state(), out / "state.part")
-    (out / "state.part").replace(out / "state.pt")
+    save_state(trainer.state(), out / "state.pt")
     sheet(trainer.ema, images, samples).save(out / "samples.png")
     save_network(trainer.ema, out / "lion-diffusion.safetensors")
     card = {
@@ -184,7 +179,7 @@ def save(
         "schedule": SCHEDULE,
         "images_seen": trainer.images,
         "minutes": round(trainer.seconds / 60, 1),
-        "machine": f"{trainer.device}, {os.cpu_count()} cores, {platform.machine()}",
+        "machine": machine(trainer.device),
         "torch": torch.__version__,
         "settings": settings,
         "history": trainer.history,
@@ -192,73 +187,63 @@ def save(
     (out / "lion-diffusion.json").write_text(json.dumps(card, indent=2) + "\n", encoding="utf-8")
 
 
-def train(trainer: Trainer, images: np.ndarray, out: Path, settings: dict) -> None:
-    """Go on until `settings["until"]` images are seen, saving as it goes and when it
-    is stopped.
-    """
-    batch, until = settings["batch"], settings["until"]
-    saved = last = time.monotonic()
-    bar = tqdm(total=until, initial=trainer.images, desc="diffusion", unit="image")
-    recent = []
-    try:
-        while trainer.images < until:
-            chosen = np.random.RandomState(trainer.images // batch).choice(
-                len(images), batch, replace=False
-            )
-            recent.append(trainer.step(torch.from_numpy(images[chosen]), trainer.images / until))
-            now = time.monotonic()
-            trainer.seconds, last = trainer.seconds + now - last, now
-            bar.update(batch)
-            bar.set_postfix(loss=f"{np.mean(recent[-100:]):.4f}", refresh=False)
-            if now - saved > SAVE_SECONDS:
-                trainer.history.append(
-                    {"images": trainer.images, "loss": round(float(np.mean(recent)), 5)}
-                )
-                recent.clear()
-                save(trainer, out, images, settings)
-                saved = last = time.monotonic()
-    finally:
+def train(trainer: Trainer, images: np.ndarray, out: Path, settings: dict[str, Any]) -> None:
+    """Train until `settings["until"]` images are seen, saving regularly and at the end."""
+    batch = settings["batch"]
+    until = settings["until"]
+    recent: list[float] = []
+
+    def step() -> dict[str, float]:
+        random = np.random.RandomState(trainer.images // batch)
+        chosen = random.choice(len(images), batch, replace=False)
+        done = trainer.images / until
+        recent.append(trainer.step(torch.from_numpy(images[chosen]), done))
+        return {"loss": float(np.mean(recent[-100:]))}
+
+    def save_all() -> None:
+        if recent:
+            mean = round(float(np.mean(recent)), 5)
+            trainer.history.append({"images": trainer.images, "loss": mean})
+            recent.clear()
         save(trainer, out, images, settings)
-        bar.close()
+
+    train_until(trainer, until, step, save_all, "diffusion", SAVE_SECONDS)
+
+
+def parse(arguments: list[str] | None) -> argparse.Namespace:
+    """The settings of the command line."""
+    parser = argparse.ArgumentParser("python -m dragkit.training.diffusion")
+    add = parser.add_argument
+    default = Path("runs/lion-diffusion")
+    add("--out", type=Path, default=default, help="folder of the run, continued if it exists")
+    add("--images", type=int, default=24_000, help="how many lions to render")
+    add("--until", type=int, default=130_000, help="images seen in all")
+    add("--batch", type=int, default=16)
+    add("--lr", type=float, default=1e-3)
+    add("--workers", type=int, default=0, help="threads that share a batch; 0 for one per core")
+    add("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    options = parser.parse_args(arguments)
+    if not options.workers:
+        options.workers = (os.cpu_count() or 1) if options.device == "cpu" else 1
+    if options.batch % options.workers:
+        parser.error(f"--batch {options.batch} does not divide among {options.workers} workers")
+    return options
 
 
 def main(arguments: list[str] | None = None) -> None:
     """The command line; `--help` lists the settings."""
-    parser = argparse.ArgumentParser(
-        prog="python -m dragkit.training.diffusion", description=__doc__.split("\n\n")[0]
-    )
-    parser.add_argument(
-        "--out",
-        type=Path,
-        default=Path("runs/lion-diffusion"),
-        help="folder of the run; goes on from what is there",
-    )
-    parser.add_argument("--images", type=int, default=24_000, help="how many lions to render")
-    parser.add_argument("--until", type=int, default=130_000, help="images seen in all")
-    parser.add_argument("--batch", type=int, default=16)
-    parser.add_argument("--lr", type=float, default=1e-3)
-    parser.add_argument(
-        "--workers",
-        type=int,
-        default=0,
-        help="threads that share a batch; 0 = one per core, on a GPU one",
-    )
-    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
-    options = parser.parse_args(arguments)
-    workers = options.workers or (os.cpu_count() if options.device == "cpu" else 1)
-    if options.batch % workers:
-        parser.error(f"--batch {options.batch} does not divide among {workers} workers")
+    options = parse(arguments)
     options.out.mkdir(parents=True, exist_ok=True)
     settings = {k: v for k, v in vars(options).items() if k not in ("out", "device", "workers")}
     images = pairs.prepare(options.out / "images.npy", options.images, SIZE)
     torch.manual_seed(0)
     torch.set_num_threads(1)
-    torch.set_flush_denormal(True)  # numbers next to zero are slow on a CPU, and worth nothing
-    trainer = Trainer(options.lr, options.device, workers)
-    if (options.out / "state.pt").exists():
-        trainer.restore(
-            torch.load(options.out / "state.pt", map_location=options.device, weights_only=True)
-        )
+    torch.set_flush_denormal(True)  # denormal numbers are slow on a CPU, and worth nothing
+
+    trainer = Trainer(options.lr, options.device, options.workers)
+    state = options.out / "state.pt"
+    if state.exists():
+        trainer.restore(torch.load(state, map_location=options.device, weights_only=True))
     train(trainer, images, options.out, settings)
 
 

@@ -34,10 +34,10 @@ def latents(index: int) -> tuple[np.ndarray, float]:
 
 
 def lion(z: np.ndarray, truncation: float) -> Lion:
-    """The lion of latents z (2 n_factors): geometry from the first row, appearance from the
-    second.
-    """
-    return Lion.from_normal(truncation * np.concatenate([z[0, :GEOMETRY], z[1, GEOMETRY:]]))
+    """The lion of latents z (2 n_factors): geometry of the first row, appearance of the second."""
+    geometry, appearance = z
+    factors = np.concatenate([geometry[:GEOMETRY], appearance[GEOMETRY:]])
+    return Lion.from_normal(truncation * factors)
 
 
 def render(index: int, size: int = 128) -> np.ndarray:
@@ -47,9 +47,7 @@ def render(index: int, size: int = 128) -> np.ndarray:
 
 
 def prepare(path: Path, count: int, size: int) -> np.ndarray:
-    """Render pairs 0..count-1 into `path` (uint8 count 3 size size), or open what is there
-    already.
-    """
+    """Pairs 0..count-1 in `path` (uint8 count 3 size size), rendered if they are not there yet."""
     if path.exists() and np.load(path, mmap_mode="r").shape == (count, 3, size, size):
         return np.load(path, mmap_mode="r")
     part = path.with_suffix(".part")

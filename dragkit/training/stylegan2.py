@@ -8,22 +8,24 @@ al., non-saturating):
     L_G = mean c|G(z) - x| + mean |∇G(z) - ∇x| + λ softplus(-D(G(z))),
     L_D = softplus(D(G(z))) + softplus(-D(x)) + γ/2 ‖∇_x D(x)‖²   (R1, every 16th step).
 
-The averaged weights (EMA) are kept. Every few minutes the run writes ``state.pt`` (to go on from),
-``samples.png`` (seeds over renders), ``lion.safetensors`` and its card ``lion.json``.
+The averaged weights (EMA) are published. Every few minutes the run writes ``state.pt`` (to
+continue from), ``samples.png`` (seeds above renders), ``lion.safetensors`` and its card
+``lion.json``.
 """
 
 from __future__ import annotations
 
 import os
+import sys
 
 # before torch: three times faster on few cores
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 import argparse
 import json
-import platform
-import time
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -31,38 +33,39 @@ from PIL import Image
 from safetensors.torch import save_file
 from torch import Tensor
 from torch.nn import functional as F
-from tqdm.auto import tqdm
 
 from ..models.gan.network import Generator
 from . import pairs
+from .loop import machine, save_state, train_until
 from .trainer import Trainer
 
 SAVE_SECONDS = 150
 W_SCALE = 1 / 8  # of the published w: see `published`
 
 
-def batches(images: np.ndarray, batch: int, size: int, device: str, start: int):
-    """Endless (z, ψ, images at `size` px in -1..1); batch `start` is always the same one."""
+def batches(
+    images: np.ndarray, batch: int, size: int, device: str, start: int
+) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+    """Endless (z, ψ, images at `size` px in -1..1); batch number `start` is always the same."""
     while True:
         chosen = np.sort(np.random.RandomState(start).choice(len(images), batch, replace=False))
         start += 1
-        z, truncation = zip(*map(pairs.latents, chosen))
+        latents = [pairs.latents(index) for index in chosen]
+        z = torch.tensor(np.array([z for z, _ in latents]), dtype=torch.float32, device=device)
+        truncation = torch.tensor([psi for _, psi in latents], dtype=torch.float32, device=device)
         real = torch.from_numpy(images[chosen]).to(device).float() / 127.5 - 1
-        real = F.interpolate(real, size=size, mode="area").contiguous(
-            memory_format=torch.channels_last
-        )
-        as_tensor = lambda a: torch.tensor(np.array(a), dtype=torch.float32, device=device)  # noqa: E731
-        yield as_tensor(z), as_tensor(truncation), real
+        real = F.interpolate(real, size=size, mode="area")
+        yield z, truncation, real.contiguous(memory_format=torch.channels_last)
 
 
 def sheet(trainer: Trainer, images: np.ndarray, rows: int = 4, columns: int = 12) -> Image.Image:
-    """`rows` of seeds at truncation 0.7 over two rows of renders."""
-    z = np.stack(
-        [np.random.RandomState(s).randn(trainer.ema.mapping.z_dim) for s in range(rows * columns)]
-    )
+    """`rows` of seeds at truncation 0.7 above two rows of renders."""
+    z_dim = trainer.ema.mapping.z_dim
+    z = np.stack([np.random.RandomState(s).randn(z_dim) for s in range(rows * columns)])
     device = next(trainer.ema.parameters()).device
     with torch.no_grad():
         made = trainer.ema(torch.tensor(z, dtype=torch.float32, device=device), 0.7).cpu()
+
     real = torch.from_numpy(np.array(images[: 2 * columns])).float() / 127.5 - 1
     real = F.interpolate(real, size=trainer.size, mode="area")
     tiles = torch.cat([made, real]).add(1).mul(127.5).round().clamp(0, 255).byte().numpy()
@@ -71,15 +74,13 @@ def sheet(trainer: Trainer, images: np.ndarray, rows: int = 4, columns: int = 12
 
 
 def published(generator: Generator, scale: float = W_SCALE) -> dict[str, Tensor]:
-    """The state dict with w made `scale` times as long, and the affine layers that read it as much
-    stronger.
+    """The state dict with w multiplied by `scale`, and the layers that read it divided by it.
 
-    The images stay the same to the last bit. What changes is how far a drag's Adam step of the
-    published size (1e-3) goes: w's unit is a matter of convention, and this lion's is large.
+    The images stay the same to the last bit. What changes is how far an Adam step of the published
+    size (1e-3) takes a drag: w's unit is a convention, and this lion's is large.
     """
-    state = {
-        name: value.detach().cpu().contiguous() for name, value in generator.state_dict().items()
-    }
+    weights = generator.state_dict()
+    state = {name: value.detach().cpu().contiguous() for name, value in weights.items()}
     last = f"mapping.fc{generator.mapping.layers - 1}"
     for name in (f"{last}.weight", f"{last}.bias", "mapping.w_avg"):
         state[name] = state[name] * scale
@@ -89,10 +90,9 @@ def published(generator: Generator, scale: float = W_SCALE) -> dict[str, Tensor]
     }
 
 
-def save(trainer: Trainer, out: Path, images: np.ndarray, settings: dict) -> None:
+def save(trainer: Trainer, out: Path, images: np.ndarray, settings: dict[str, Any]) -> None:
     """Write the state, a sheet of samples, the averaged generator and its card."""
-    torch.save(trainer.state(), out / "state.part")
-    (out / "state.part").replace(out / "state.pt")
+    save_state(trainer.state(), out / "state.pt")
     sheet(trainer, images).save(out / "samples.png")
     save_file(published(trainer.ema), out / "lion.safetensors")
     card = {
@@ -108,10 +108,7 @@ def save(trainer: Trainer, out: Path, images: np.ndarray, settings: dict) -> Non
         ),
         "images_seen": trainer.images,
         "minutes": round(trainer.seconds / 60, 1),
-        "machine": (
-            f"{trainer.ema.mapping.w_avg.device.type}, {os.cpu_count()} cores,"
-            f" {platform.machine()}"
-        ),
+        "machine": machine(trainer.ema.mapping.w_avg.device.type),
         "torch": torch.__version__,
         "settings": settings,
         "history": trainer.history,
@@ -125,94 +122,35 @@ def train(
     until: int,
     adversarial: float,
     out: Path,
-    settings: dict,
+    settings: dict[str, Any],
 ) -> None:
-    """Run one size up to `until` images seen in all, saving as it goes and when it is stopped."""
-    device, batch = next(trainer.g.parameters()).device.type, settings["batch"]
+    """Train one size until `until` images are seen in all, saving regularly and at the end."""
+    device = next(trainer.g.parameters()).device.type
+    batch = settings["batch"]
     stream = batches(images, batch, trainer.size, device, start=trainer.images // batch)
-    saved = last = time.monotonic()
-    bar = tqdm(total=until, initial=trainer.images, desc=f"{trainer.size} px", unit="image")
-    try:
-        while trainer.images < until:
-            losses = trainer.step(*next(stream), adversarial)
-            now = time.monotonic()
-            trainer.seconds, last = trainer.seconds + now - last, now
-            bar.update(batch)
-            bar.set_postfix({k: f"{v:.3f}" for k, v in losses.items()}, refresh=False)
-            if now - saved > SAVE_SECONDS:
-                trainer.history.append(
-                    {
-                        "images": trainer.images,
-                        "size": trainer.size,
-                        "lr": settings["lr"],
-                        "adversarial": adversarial,
-                        **losses,
-                    }
-                )
-                save(trainer, out, images, settings)
-                saved = last = time.monotonic()
-    finally:
+    losses: dict[str, float] = {}
+
+    def step() -> dict[str, float]:
+        z, truncation, real = next(stream)
+        losses.update(trainer.step(z, truncation, real, adversarial))
+        return losses
+
+    def save_all() -> None:
+        if losses:
+            settings_now = {"lr": settings["lr"], "adversarial": adversarial}
+            entry = {"images": trainer.images, "size": trainer.size, **settings_now, **losses}
+            trainer.history.append(entry)
         save(trainer, out, images, settings)
-        bar.close()
+
+    train_until(trainer, until, step, save_all, f"{trainer.size} px", SAVE_SECONDS)
 
 
-def main(arguments: list[str] | None = None) -> None:
-    """The command line; `--help` lists the settings."""
-    parser = argparse.ArgumentParser(
-        prog="python -m dragkit.training.stylegan2", description=__doc__.split("\n\n")[0]
-    )
-    parser.add_argument(
-        "--out",
-        type=Path,
-        default=Path("runs/lion"),
-        help="folder of the run; goes on from what is there",
-    )
-    parser.add_argument("--images", type=int, default=24_000, help="how many lions to render")
-    parser.add_argument(
-        "--sizes", type=int, nargs="+", default=[32, 64, 128], help="image sides, growing"
-    )
-    parser.add_argument(
-        "--until",
-        type=int,
-        nargs="+",
-        default=[60_000, 80_000, 125_000],
-        help="images seen in all at the end of each size",
-    )
-    parser.add_argument("--batch", type=int, default=8)
-    parser.add_argument("--lr", type=float, default=3e-3)
-    parser.add_argument(
-        "--adversarial",
-        type=float,
-        default=0.002,
-        help="weight of the discriminator at the last size",
-    )
-    parser.add_argument(
-        "--adversarial-from", type=int, default=103_000, help="images seen before it joins"
-    )
-    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
-    options = parser.parse_args(arguments)
-    if len(options.sizes) != len(options.until):
-        parser.error(
-            f"--sizes has {len(options.sizes)} numbers and --until {len(options.until)}; give one"
-            " for each size"
-        )
-    options.out.mkdir(parents=True, exist_ok=True)
+def train_all_sizes(options: argparse.Namespace, images: np.ndarray) -> None:
+    """Grow from the first size to the last, from where `options.out` stands."""
     settings = {k: v for k, v in vars(options).items() if k not in ("out", "device")}
-    images = pairs.prepare(options.out / "images.npy", options.images, options.sizes[-1])
-    state = None
-    if (options.out / "state.pt").exists():
-        state = torch.load(
-            options.out / "state.pt", map_location=options.device, weights_only=True
-        )
-        if state["size"] not in options.sizes:
-            parser.error(
-                f"the run in {options.out} stands at {state['size']} px, which is not among"
-                f" --sizes {options.sizes}"
-            )
-    torch.manual_seed(0)
-    torch.set_flush_denormal(True)  # numbers next to zero are slow on a CPU, and worth nothing
+    state = _saved_state(options)
     trainer = None
-    for size, until in zip(options.sizes, options.until):
+    for size, until in zip(options.sizes, options.until, strict=True):
         if state and size < state["size"]:
             continue
         grown = Trainer(size, options.lr, options.device)
@@ -222,10 +160,58 @@ def main(arguments: list[str] | None = None) -> None:
             grown.restore(state)
         trainer = grown
         if size == options.sizes[-1]:
-            train(trainer, images, min(until, options.adversarial_from), 0, options.out, settings)
+            alone = min(until, options.adversarial_from)
+            train(trainer, images, alone, 0, options.out, settings)
             train(trainer, images, until, options.adversarial, options.out, settings)
         else:
             train(trainer, images, until, 0, options.out, settings)
+
+
+def _saved_state(options: argparse.Namespace) -> dict[str, Any] | None:
+    path = options.out / "state.pt"
+    if not path.exists():
+        return None
+    state = torch.load(path, map_location=options.device, weights_only=True)
+    if state["size"] not in options.sizes:
+        sys.exit(
+            f"the run in {options.out} stands at {state['size']} px, which is not among --sizes"
+            f" {options.sizes}"
+        )
+    return state
+
+
+def parse(arguments: list[str] | None) -> argparse.Namespace:
+    """The settings of the command line."""
+    parser = argparse.ArgumentParser("python -m dragkit.training.stylegan2")
+    add = parser.add_argument
+    default = Path("runs/lion")
+    add("--out", type=Path, default=default, help="folder of the run, continued if it exists")
+    add("--images", type=int, default=24_000, help="how many lions to render")
+    add("--sizes", type=int, nargs="+", default=[32, 64, 128], help="image sides, growing")
+    until = [60_000, 80_000, 125_000]
+    add("--until", type=int, nargs="+", default=until, help="images seen after each size")
+    add("--batch", type=int, default=8)
+    add("--lr", type=float, default=3e-3)
+    add("--adversarial", type=float, default=0.002, help="the discriminator's weight, last size")
+    add("--adversarial-from", type=int, default=103_000, help="images seen before it joins")
+    add("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    options = parser.parse_args(arguments)
+    if len(options.sizes) != len(options.until):
+        parser.error(
+            f"--sizes has {len(options.sizes)} numbers and --until {len(options.until)}; give one"
+            " for each size"
+        )
+    return options
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """The command line; `--help` lists the settings."""
+    options = parse(arguments)
+    options.out.mkdir(parents=True, exist_ok=True)
+    images = pairs.prepare(options.out / "images.npy", options.images, options.sizes[-1])
+    torch.manual_seed(0)
+    torch.set_flush_denormal(True)  # denormal numbers are slow on a CPU, and worth nothing
+    train_all_sizes(options, images)
 
 
 if __name__ == "__main__":

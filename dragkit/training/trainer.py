@@ -1,10 +1,10 @@
-r"""A generator and its two teachers, one update at a time; :mod:`dragkit.training.stylegan2` runs
-it.
-"""
+"""A generator and its two losses, one update at a time, for :mod:`dragkit.training.stylegan2`."""
 
 from __future__ import annotations
 
 import copy
+from itertools import pairwise
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -14,27 +14,30 @@ from ..models.gan.network import Generator
 from ..worlds.lion import FACTORS
 
 CHANNELS = {4: 160, 8: 160, 16: 128, 32: 64, 64: 32, 128: 16}
-JUDGE_CHANNELS, PATCH = (16, 32, 64, 96, 96), 64  # the discriminator's, from 64 px down to 4
-W_DIM, MAPPING_LAYERS = 128, 2
+PATCH = 64  # px, the side of what the discriminator sees
+DISCRIMINATOR_CHANNELS = (16, 32, 64, 96, 96)  # from 64 px down to 4
+W_DIM = 128
+MAPPING_LAYERS = 2
+NETWORKS = ("g", "d", "ema", "g_optimizer", "d_optimizer")
 COARSE = 6  # rows of w+ that carry the geometry: those that a drag moves
 R1_EVERY = 16
 
 
 class Discriminator(nn.Module):
-    """Patch (b 3 64 64) → logit (b): convolutions and halvings to 4 px, the batch's spread, two
-    layers.
+    """Patch (b 3 64 64) → logit (b): convolutions down to 4 px, the batch's deviation, two layers.
 
-    Random patches are enough, since the pair teacher knows where everything belongs, and four
-    times cheaper.
+    Random patches are enough, because the pair loss knows where everything belongs, and they cost
+    a quarter.
     """
 
     def __init__(self) -> None:
         super().__init__()
-        layers: list[nn.Module] = [nn.Conv2d(3, JUDGE_CHANNELS[0], 1), nn.LeakyReLU(0.2)]
-        for fine, coarse in zip(JUDGE_CHANNELS, JUDGE_CHANNELS[1:]):
+        first = DISCRIMINATOR_CHANNELS[0]
+        layers: list[nn.Module] = [nn.Conv2d(3, first, 1), nn.LeakyReLU(0.2)]
+        for fine, coarse in pairwise(DISCRIMINATOR_CHANNELS):
             layers += [nn.Conv2d(fine, coarse, 3, padding=1), nn.LeakyReLU(0.2), nn.AvgPool2d(2)]
         self.body = nn.Sequential(*layers)
-        last = JUDGE_CHANNELS[-1]
+        last = DISCRIMINATOR_CHANNELS[-1]
         self.head = nn.Sequential(
             nn.Conv2d(last + 1, last, 3, padding=1),
             nn.LeakyReLU(0.2),
@@ -45,9 +48,11 @@ class Discriminator(nn.Module):
         )
 
     def forward(self, patch: Tensor) -> Tensor:
+        """The logit (b) of being a render."""
         x = self.body(patch)
-        spread = (x.var(0, unbiased=False) + 1e-8).sqrt().mean().expand(len(x), 1, *x.shape[2:])
-        return self.head(torch.cat([x, spread], 1)).squeeze(1)
+        deviation = (x.var(0, unbiased=False) + 1e-8).sqrt().mean()
+        deviation = deviation.expand(len(x), 1, *x.shape[2:])
+        return self.head(torch.cat([x, deviation], 1)).squeeze(1)
 
 
 def patches(*images: Tensor) -> list[Tensor]:
@@ -57,49 +62,52 @@ def patches(*images: Tensor) -> list[Tensor]:
 
 
 def fake(g: Generator, z: Tensor, truncation: Tensor) -> Tensor:
-    """Images of latent pairs z (b 2 z_dim): coarse rows of w+ from the first, the rest from the
-    second.
-    """
+    """Images of latent pairs z (b 2 z_dim): the coarse rows of w+ are the first's."""
     w = g.mapping(z.flatten(0, 1)).view(*z.shape[:2], -1)
     if g.training:
         g.mapping.w_avg.lerp_(w.detach().mean((0, 1)), 0.005)
     w = g.mapping.w_avg + truncation[:, None, None] * (w - g.mapping.w_avg)
-    rows = g.synthesis.num_ws
-    return g.synthesis(
-        torch.cat([w[:, :1].expand(-1, COARSE, -1), w[:, 1:].expand(-1, rows - COARSE, -1)], 1)
-    )
+
+    fine_rows = g.synthesis.num_ws - COARSE
+    coarse = w[:, :1].expand(-1, COARSE, -1)
+    fine = w[:, 1:].expand(-1, fine_rows, -1)
+    return g.synthesis(torch.cat([coarse, fine], 1))
 
 
 def pair_loss(image: Tensor, real: Tensor) -> Tensor:
-    """mean c|Δ| + mean |∇Δ|: small things of high contrast c count (eyes, nose), and edges stay
+    """mean c|Δ| + mean |∇Δ| of the difference Δ.
+
+    The contrast c gives weight to small things such as eyes and nose; the gradient keeps edges
     sharp.
     """
     difference = image - real
-    around = F.avg_pool2d(real, 9, stride=1, padding=4, count_include_pad=False)
-    contrast = 1 + 4 * (real - around).abs().mean(1, keepdim=True)
-    return (contrast * difference.abs()).mean() + sum(
-        difference.diff(dim=d).abs().mean() for d in (2, 3)
-    )
+    surroundings = F.avg_pool2d(real, 9, stride=1, padding=4, count_include_pad=False)
+    contrast = 1 + 4 * (real - surroundings).abs().mean(1, keepdim=True)
+    gradient = sum(difference.diff(dim=d).abs().mean() for d in (2, 3))
+    return (contrast * difference.abs()).mean() + gradient
 
 
 class Trainer:
-    """Everything a run owns at one size; `step` sees one batch, `save` keeps it all."""
+    """Everything a run owns at one size: `step` learns from one batch, `state` returns it all."""
 
     def __init__(self, size: int, lr: float, device: str) -> None:
-        self.size, self.images, self.seconds, self.history = size, 0, 0.0, []
+        self.size = size
+        self.images = 0
+        self.seconds = 0.0
+        self.history: list[dict[str, Any]] = []
         channels = {r: c for r, c in CHANNELS.items() if r <= size}
-        make = lambda net: net.to(device, memory_format=torch.channels_last)  # noqa: E731
-        self.g = make(Generator(channels, len(FACTORS), W_DIM, MAPPING_LAYERS))
-        self.d = make(Discriminator())
+        self.g = _on(device, Generator(channels, len(FACTORS), W_DIM, MAPPING_LAYERS))
+        self.d = _on(device, Discriminator())
         self.ema = copy.deepcopy(self.g).eval().requires_grad_(False)
-        # The mapping's weights are stored 100 times larger than used: at the common rate it would
-        # hardly move.
+
+        # The mapping's weights are stored 100 times larger than used, so at the common rate it
+        # would hardly move.
         groups = [
             {"params": self.g.mapping.parameters(), "lr": 30 * lr},
             {"params": self.g.synthesis.parameters()},
         ]
-        self.g_optimiser = torch.optim.Adam(groups, lr, betas=(0.9, 0.99))
-        self.d_optimiser = torch.optim.Adam(self.d.parameters(), lr / 2, betas=(0.0, 0.99))
+        self.g_optimizer = torch.optim.Adam(groups, lr, betas=(0.9, 0.99))
+        self.d_optimizer = torch.optim.Adam(self.d.parameters(), lr / 2, betas=(0.0, 0.99))
 
     def grow_from(self, smaller: Trainer) -> None:
         """Take over a smaller generator; the new block starts by adding nothing to its image."""
@@ -107,12 +115,14 @@ class Trainer:
         self.ema.load_state_dict(self.g.state_dict())
         self.g.load_state_dict(smaller.g.state_dict(), strict=False)
         self.ema.load_state_dict(smaller.ema.state_dict(), strict=False)
-        self.images, self.seconds, self.history = smaller.images, smaller.seconds, smaller.history
+        self.images = smaller.images
+        self.seconds = smaller.seconds
+        self.history = smaller.history
 
     def step(
         self, z: Tensor, truncation: Tensor, real: Tensor, adversarial: float
     ) -> dict[str, float]:
-        """One update of G and, where `adversarial` (λ) is not 0, one of D."""
+        """One update of G and, if `adversarial` (λ) is not 0, one of D."""
         image = fake(self.g, z, truncation)
         loss = pair_loss(image, real)
         losses = {"pair": loss.item()}
@@ -120,7 +130,7 @@ class Trainer:
             self.d.requires_grad_(False)
             made, rendered = patches(image, real)
             loss = loss + adversarial * F.softplus(-self.d(made)).mean()
-        _descend(self.g_optimiser, loss)
+        _descend(self.g_optimizer, loss)
         if adversarial:
             losses["D"] = self.teach(made.detach(), rendered)
         self.images += len(z)
@@ -138,39 +148,35 @@ class Trainer:
         if regularise:
             (slope,) = torch.autograd.grad(judged.sum(), real, create_graph=True)
             loss = loss + R1_EVERY * gamma / 2 * slope.square().sum((1, 2, 3)).mean()
-        _descend(self.d_optimiser, loss)
+        _descend(self.d_optimizer, loss)
         return value
 
     def _average(self, batch: int, half_life: float = 2000.0) -> None:
-        keep = 0.5 ** (batch / min(half_life, 1 + self.images / 10))
-        for mean, now in zip(self.ema.parameters(), self.g.parameters()):
-            mean.lerp_(now.detach(), 1 - keep)
+        decay = 0.5 ** (batch / min(half_life, 1 + self.images / 10))
+        for mean, now in zip(self.ema.parameters(), self.g.parameters(), strict=True):
+            mean.lerp_(now.detach(), 1 - decay)
         self.ema.mapping.w_avg.copy_(self.g.mapping.w_avg)
 
-    def state(self) -> dict:
-        nets = {
-            name: getattr(self, name).state_dict()
-            for name in ("g", "d", "ema", "g_optimiser", "d_optimiser")
-        }
-        return nets | {
-            "size": self.size,
-            "images": self.images,
-            "seconds": self.seconds,
-            "history": self.history,
-        }
+    def state(self) -> dict[str, Any]:
+        """Everything that is needed to continue."""
+        state: dict[str, Any] = {name: getattr(self, name).state_dict() for name in NETWORKS}
+        counts = {"size": self.size, "images": self.images, "seconds": self.seconds}
+        return state | counts | {"history": self.history}
 
-    def restore(self, state: dict) -> None:
-        """Go on from what `state` returned."""
-        rates = [group["lr"] for group in self.g_optimiser.param_groups]
-        for name in ("g", "d", "ema", "g_optimiser", "d_optimiser"):
+    def restore(self, state: dict[str, Any]) -> None:
+        """Continue from what `state` returned."""
+        rates = [group["lr"] for group in self.g_optimizer.param_groups]
+        for name in NETWORKS:
             getattr(self, name).load_state_dict(state[name])
-        for group, rate in zip(self.g_optimiser.param_groups, rates):
-            group["lr"] = rate  # that of this call, which may go on more slowly
-        self.images, self.seconds, self.history = (
-            state["images"],
-            state["seconds"],
-            state["history"],
-        )
+        for group, rate in zip(self.g_optimizer.param_groups, rates, strict=True):
+            group["lr"] = rate  # of this call, which may continue more slowly
+        self.images = state["images"]
+        self.seconds = state["seconds"]
+        self.history = state["history"]
+
+
+def _on(device: str, network: Any) -> Any:
+    return network.to(device, memory_format=torch.channels_last)
 
 
 def _descend(optimizer: torch.optim.Optimizer, loss: Tensor) -> None:

@@ -28,20 +28,17 @@ def open_stable_diffusion(
     steps: int = 50,
     **settings: Any,
 ) -> Diffusion:
-    """The model in a diffusers folder.
+    """The model in the `folder` of a diffusers pipeline.
 
     Args:
-        folder: the pipeline.
-        device: where to put its networks.
-        name: in messages and saved runs.
-        prompt: what the image shows; may be empty.
+        device, name: where to put its networks; its name in messages and saved runs.
+        prompt: what the image shows.
         size: side of the images in pixels; None for the size of the training (512 for SD 1.5).
         steps: of the schedule from image to noise (DragDiffusion: 50).
         settings: those of :class:`Diffusion`; `feature_block` is 3 here, as in DragDiffusion.
 
     Raises:
-        ValueError: the folder is not such a pipeline, or a part of it is damaged; what is missing
-            is named.
+        ValueError: the folder is not such a pipeline, or a part is missing or damaged.
     """
     check_settings(name, settings, ("name", "prompt", "size", "steps", *SETTINGS))
     _check_prompt_and_size(prompt, size)

@@ -16,20 +16,19 @@ from torch import Tensor
 from ..network import Mapping
 from ..state_dict import blank
 from .contents import Contents as Contents
-from .contents import Network as Network
 from .contents import guarded
 from .contents import read as read
 from .layouts import BUILT, check, layout_of, renamed, sizes
 from .machine import CheckpointError as CheckpointError
+from .networks import Network as Network
 
-AVERAGED = 10_000  # latents, where a file does not hold their average
+AVERAGED = 10_000  # latents, if a file does not have their average
 
 
 def generator(contents: Contents) -> tuple[dict[str, Tensor], float | None]:
-    """The state dict of a file's generator under our names, and the clamp of its activations (or
-    None).
+    """The state dict of a file's generator under our names, and the clamp of its activations.
 
-    The averaged generator (``G_ema``, ``Gs``, ``g_ema``) is taken where there is one.
+    The averaged generator (``G_ema``, ``Gs``, ``g_ema``) is taken if there is one.
 
     Raises:
         CheckpointError: no StyleGAN2 that can be dragged is in the file; the message says what is.
@@ -69,23 +68,22 @@ def which(contents: Contents) -> tuple[str, str]:
     for name in first or contents.networks:
         if layout := layout_of(contents.networks[name].tensors):
             return name, layout
-    there = "; ".join(
-        f"{name or 'the file'}: {n.kind} of {len(n.tensors)} tensors"
-        f" ({', '.join(sorted(n.tensors)[:3])}, …)"
-        for name, n in contents.networks.items()
-    )
-    raise CheckpointError(f"no StyleGAN2 generator in it; it holds {there}")
+    found = []
+    for name, network in contents.networks.items():
+        some = ", ".join(sorted(network.tensors)[:3])
+        kind = f"{network.kind} of {len(network.tensors)} tensors"
+        found.append(f"{name or 'the file'}: {kind} ({some}, …)")
+    raise CheckpointError(f"no StyleGAN2 generator in it; it holds {'; '.join(found)}")
 
 
 @torch.no_grad()
 def _average(state: dict[str, Tensor]) -> Tensor:
     """w_avg: the mean w of many z, from a fixed seed."""
     w_dim, z_dim = state["mapping.fc0.weight"].shape
-    mapping = Mapping(z_dim, w_dim, sum(name.startswith("mapping.fc") for name in state) // 2)
-    mapping.load_state_dict(
-        {n.removeprefix("mapping."): t for n, t in state.items() if n.startswith("mapping.")}
-        | {"w_avg": torch.zeros(w_dim)}
-    )
-    return mapping(torch.randn(AVERAGED, z_dim, generator=torch.Generator().manual_seed(0))).mean(
-        0
-    )
+    layers = sum(name.startswith("mapping.fc") for name in state) // 2
+    mapping = Mapping(z_dim, w_dim, layers)
+    own = {n.removeprefix("mapping."): t for n, t in state.items() if n.startswith("mapping.")}
+    mapping.load_state_dict(own | {"w_avg": torch.zeros(w_dim)})
+
+    z = torch.randn(AVERAGED, z_dim, generator=torch.Generator().manual_seed(0))
+    return mapping(z).mean(0)

@@ -1,5 +1,6 @@
-"""``python -m dragkit.models.gan.checkpoint FILE`` prints what a checkpoint holds; nothing is built,
-and nothing in it is run.
+"""``python -m dragkit.models.gan.checkpoint FILE`` prints what a checkpoint holds.
+
+Nothing is built, and nothing in the file is run.
 """
 
 from __future__ import annotations
@@ -10,7 +11,9 @@ import math
 import reprlib
 import sys
 from collections.abc import Iterator
+from io import TextIOWrapper
 from pathlib import Path
+from typing import Any
 
 from ... import zoo
 from . import CheckpointError, Contents, guarded, read, which
@@ -24,14 +27,7 @@ def lines(contents: Contents) -> Iterator[str]:
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
     yield f"{contents.path}: {contents.format}, {contents.size / 1e6:.1f} MB, sha256 {sha256}"
     if entry := zoo.listed(contents.path.name):
-        same = {
-            sha256: "its sha256 is the public one's",
-            None: "the public one's sha256 is not known",
-        }
-        yield (
-            f"public model {entry['name']!r}:"
-            f" {same.get(entry['sha256'], 'ITS SHA256 IS NOT THE PUBLIC ONE')}; {entry['licence']}"
-        )
+        yield f"public model {entry['name']!r}: {_compared(sha256, entry)}; {entry['licence']}"
     for name, network in contents.networks.items():
         count = sum(math.prod(tensor.shape) for tensor in network.tensors.values())
         yield (
@@ -59,6 +55,14 @@ def lines(contents: Contents) -> Iterator[str]:
         )
 
 
+def _compared(sha256: str, entry: dict[str, Any]) -> str:
+    if entry["sha256"] is None:
+        return "the public one's sha256 is not known"
+    if entry["sha256"] == sha256:
+        return "its sha256 is the public one's"
+    return "ITS SHA256 IS NOT THE PUBLIC ONE"
+
+
 def main() -> None:
     """Read the file that the command line names, and print it, or why it is refused."""
     parser = argparse.ArgumentParser(
@@ -66,7 +70,8 @@ def main() -> None:
     )
     parser.add_argument("file", type=Path, help="a checkpoint of any kind")
     # whatever the file's names are, this terminal can show them
-    sys.stdout.reconfigure(errors="replace")
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")
     try:
         contents = read(parser.parse_args().file)
         print(*map(printable, guarded(contents.path, lambda: list(lines(contents)))), sep="\n")

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
 import mmap
 import re
 import struct
 import zipfile
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -16,36 +15,12 @@ import torch
 from torch import Tensor
 
 from ... import zoo
-from .machine import Budget, CheckpointError, Inert, Machine, Tape, expect, plain
-from .tensors import MAGIC, Array, Storage, Stored, names, storage_of, torch_file
+from .known import known
+from .machine import Budget, CheckpointError, Machine, Tape
+from .networks import Network, bound, networks_of
+from .tensors import MAGIC, Storage, Stored, storage_of, torch_file
 
 BYTES = 4 << 30  # of a file; the largest public one has a tenth
-DEPTH, NAME = 16, 300  # objects in objects, and characters of a tensor's full name
-
-
-class Node(Inert):
-    """What stands in for an object: its class's name and its state. The class itself is never
-    made, nor asked.
-    """
-
-    def __init__(self, kind: str, state: Any = None) -> None:
-        self.kind, self.state = kind, {} if state is None else expect(state, dict)
-
-    def build(self, state: Any) -> None:
-        """Take the object's attributes."""
-        self.state = expect(state, dict)
-
-
-@dataclass(frozen=True, eq=False)
-class Network:
-    """One network of a file: its class's name, its tensors by name, the arguments it was built
-    with, its activations' clamp.
-    """
-
-    kind: str
-    tensors: dict[str, Stored]
-    arguments: dict[str, Any] = field(default_factory=dict)
-    clamp: float | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,9 +35,9 @@ class Contents:
 
 
 def read(path: str | Path) -> Contents:
-    """Look into a checkpoint: NVIDIA's pickles, PyTorch or TensorFlow, torch's own files, or
-    safetensors, whatever its name.
+    """Look into a checkpoint, whatever its name.
 
+    It may be one of NVIDIA's pickles (PyTorch or TensorFlow), torch's own files, or safetensors.
     Nothing in the file is run, and tensors stay in it until they are asked for.
 
     Raises:
@@ -78,9 +53,7 @@ def read(path: str | Path) -> Contents:
 
 
 def guarded(path: Path, task: Callable[[], Any]) -> Any:
-    """What `task` returns; whatever goes wrong on the way is a CheckpointError that names the
-    file.
-    """
+    """What `task` returns; whatever goes wrong in it is a CheckpointError that names the file."""
     try:
         return task()
     except CheckpointError as error:
@@ -89,22 +62,19 @@ def guarded(path: Path, task: Callable[[], Any]) -> Any:
     except Exception as error:
         text = printable(str(error) or type(error).__name__)
         raise CheckpointError(
-            f"{path} is damaged, or no checkpoint: {text}{_cut(path)}"
+            f"{path} is damaged, or not a checkpoint: {text}{_cut(path)}"
         ) from error
 
 
 def _cut(path: Path) -> str:
-    """What to add where a public file is shorter than it is known to be, and does begin like a
-    checkpoint.
-    """
+    """What to add if a public file begins like a checkpoint, but is shorter than it should be."""
     with path.open("rb") as file:
-        return zoo.missing_bytes(path) if file.read(1) in (b"\x80", b"P") else ""
+        begins_like_one = file.read(1) in (b"\x80", b"P")
+    return zoo.missing_bytes(path) if begins_like_one else ""
 
 
 def printable(text: str) -> str:
-    """Text from a file, safe to print: of bounded length, and nothing in it that a
-    terminal obeys.
-    """
+    """Text from a file, safe to print: of bounded length, and without control characters."""
     return "".join(c if c.isprintable() else "?" for c in text[:1000])
 
 
@@ -117,12 +87,10 @@ def _read(path: Path, file: BinaryIO) -> Contents:
     view = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
     budget = Budget()
     form, root = _root(path, view, budget)
-    networks = dict(_networks(root, budget))
-    others = (
-        tuple(str(name) for name in root if name not in networks)
-        if isinstance(root, dict) and networks.keys() != {""}
-        else ()
-    )
+    networks = dict(networks_of(root, budget))
+    others: tuple[str, ...] = ()
+    if isinstance(root, dict) and networks.keys() != {""}:
+        others = tuple(str(name) for name in root if name not in networks)
     return Contents(path, form, size, networks, others)
 
 
@@ -139,11 +107,13 @@ def _root(path: Path, view: memoryview, budget: Budget) -> tuple[str, Any]:
         root = Machine(budget, known(budget)).run(tape)
         if root == MAGIC:
             return "torch file, older format", torch_file(budget, tape, known(budget))
-        return "TensorFlow-era pickle" if isinstance(root, tuple) else "PyTorch pickle", root
-    raise CheckpointError(_no_checkpoint(head))
+        if isinstance(root, tuple):
+            return "TensorFlow-era pickle", root
+        return "PyTorch pickle", root
+    raise CheckpointError(_not_a_checkpoint(head))
 
 
-def _no_checkpoint(head: bytes) -> str:
+def _not_a_checkpoint(head: bytes) -> str:
     if head.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"<"):
         return (
             "this is a web page (HTML), not a checkpoint: the download was answered with a page;"
@@ -157,13 +127,11 @@ def _no_checkpoint(head: bytes) -> str:
             " pull`, or download the file itself"
         )
     expected = "a pickle (which begins with byte 80), a torch file (PK) or safetensors"
-    return f"this is no checkpoint: it begins with {head[:8].hex(' ')}; expected {expected}"
+    return f"this is not a checkpoint: it begins with {head[:8].hex(' ')}; expected {expected}"
 
 
 def _zip(path: Path, view: memoryview, budget: Budget) -> Any:
-    """The data of a file of torch's newer format: an uncompressed archive of one pickle and its
-    storages.
-    """
+    """The data of torch's newer format: an uncompressed archive of one pickle and its storages."""
     with zipfile.ZipFile(path) as archive:
         entries = {entry.filename: entry for entry in archive.infolist()}
     pickles = [name for name in entries if name.endswith("/data.pkl")]
@@ -172,7 +140,10 @@ def _zip(path: Path, view: memoryview, budget: Budget) -> Any:
             f"an archive with {len(pickles)} files data.pkl; a torch file has one"
         )
     folder = pickles[0].removesuffix("/data.pkl")
-    piece = lambda name: _entry(view, entries, name)
+
+    def piece(name: str) -> memoryview:
+        return _entry(view, entries, name)
+
     if f"{folder}/byteorder" in entries and bytes(piece(f"{folder}/byteorder")) != b"little":
         raise CheckpointError("a torch file from a big-endian machine")
     storages: dict[str, Storage] = {}
@@ -187,19 +158,15 @@ def _zip(path: Path, view: memoryview, budget: Budget) -> Any:
 
 
 def _entry(view: memoryview, entries: dict[str, zipfile.ZipInfo], name: str) -> memoryview:
-    """An archive's file, where it lies: behind a header of 30 bytes, its name and its
-    extra field.
-    """
+    """A file of an archive, behind a header of 30 bytes, its name and its extra field."""
     if name not in entries:
         raise CheckpointError(f"the archive lacks {name!r}")
     entry = entries[name]
     if entry.compress_type != zipfile.ZIP_STORED:
         raise CheckpointError(f"{entry.filename!r} is compressed; torch does not compress")
-    first = (
-        entry.header_offset
-        + 30
-        + sum(struct.unpack("<HH", view[entry.header_offset + 26 : entry.header_offset + 30]))
-    )
+    header = entry.header_offset
+    name_length, extra_length = struct.unpack("<HH", view[header + 26 : header + 30])
+    first = header + 30 + name_length + extra_length
     return view[first : first + entry.file_size]
 
 
@@ -207,125 +174,12 @@ def _safetensors(path: Path) -> dict[str, Any]:
     from safetensors import safe_open
 
     with safe_open(path, "pt") as file:
-        stored = {name: _stored(file.get_tensor(name)) for name in file.keys()}
+        stored = {name: _stored(file.get_tensor(name)) for name in file.keys()}  # noqa: SIM118
         clamp = (file.metadata() or {}).get("clamp")
-    return {"": Network("safetensors", stored, clamp=_bound(float(clamp)) if clamp else None)}
+    return {"": Network("safetensors", stored, clamp=bound(float(clamp)) if clamp else None)}
 
 
 def _stored(tensor: Tensor) -> Stored:
-    data = memoryview(tensor.reshape(-1).view(torch.uint8).numpy())
-    return Stored(
-        Storage(tensor.dtype, tensor.numel(), data), 0, tuple(tensor.shape), tensor.stride()
-    )
-
-
-def _networks(root: Any, budget: Budget) -> Iterator[tuple[str, Network]]:
-    """The networks of a file, each with its name; "" where it is the file itself."""
-    if isinstance(root, tuple):  # of the TensorFlow era
-        root = dict(zip(("G", "D", "Gs"), root))
-    elif isinstance(root, Node):
-        root = {"": root}
-    if not isinstance(root, dict):
-        raise CheckpointError(f"its data is one {type(root).__name__}; expected networks")
-    found = {
-        str(name): network for name, value in root.items() if (network := _network(value, budget))
-    }
-    found = found or {"": Network("state dict", _tensors_of(root, budget))}
-    # rosinality's average latent lies beside its generator
-    if isinstance(root.get("latent_avg"), Stored) and "g_ema" in found:
-        found["g_ema"].tensors["latent_avg"] = root["latent_avg"]
-    yield from found.items()
-
-
-def _network(value: Any, budget: Budget) -> Network | None:
-    """What a value is as a network: an object with tensors in it, or a state dict; else None."""
-    if isinstance(value, Network):
-        return value
-    if isinstance(value, dict):
-        tensors = _tensors_of(value, budget)
-        return Network("state dict", tensors) if tensors else None
-    if not isinstance(value, Node):
-        return None
-    tensors = dict(_walk(value, budget))
-    arguments = expect(value.state.get("_init_kwargs", value.state.get("static_kwargs", {})), dict)
-    return Network(value.kind, tensors, arguments, _clamp(value, arguments)) if tensors else None
-
-
-def _tensors_of(state: Any, budget: Budget) -> dict[str, Stored]:
-    budget.spend(len(expect(state, dict)))
-    return {
-        name: value
-        for name, value in state.items()
-        if isinstance(name, str) and isinstance(value, Stored)
-    }
-
-
-def _walk(root: Node, budget: Budget) -> Iterator[tuple[str, Stored]]:
-    """Every tensor of an object and of the objects in it, with its full name."""
-    pending = [("", root, 0)]
-    while pending:
-        prefix, node, depth = pending.pop()
-        if depth > DEPTH or len(prefix) > NAME:
-            raise CheckpointError(
-                f"objects nested deeper than {DEPTH}, or with names of more than {NAME} characters"
-            )
-        for group in ("_parameters", "_buffers"):
-            yield from (
-                (f"{prefix}{name}", tensor)
-                for name, tensor in _tensors_of(node.state.get(group, {}), budget).items()
-            )
-        variables = node.state.get("variables", ())
-        budget.spend(len(variables))
-        for name, array in variables:
-            if isinstance(array, Array) and array.stored:
-                yield f"{prefix}{expect(name, str)}", array.stored
-        for group, dot in (("components", "/"), ("_modules", ".")):
-            parts = expect(node.state.get(group, {}), dict)
-            budget.spend(len(parts))
-            pending += [
-                (f"{prefix}{name}{dot}", part, depth + 1)
-                for name, part in reversed(parts.items())
-                if isinstance(part, Node)
-            ]
-
-
-def _clamp(node: Node, arguments: dict) -> float | None:
-    """The bound on activations: of a PyTorch generator's first convolution (every layer has the
-    same), or a TensorFlow one's argument.
-    """
-    for name in ("synthesis", "b4", "conv1"):
-        node = node.state.get("_modules", {}).get(name)
-        if not isinstance(node, Node):
-            return _bound(arguments.get("conv_clamp"))
-    return _bound(node.state.get("conv_clamp"))
-
-
-def _bound(clamp: Any) -> float | None:
-    if clamp is not None and not (isinstance(clamp, int | float) and 0 < clamp < math.inf):
-        raise CheckpointError("a clamp of activations that is not a number above 0")
-    return clamp and float(clamp)
-
-
-def known(budget: Budget) -> dict[str, Callable]:
-    """The closed list of names, for one file."""
-
-    def items(given: Any = ()) -> dict:
-        budget.spend(len(given))
-        return {plain(key): value for key, value in given}
-
-    def members(given: Any = ()) -> set:
-        budget.spend(len(given))
-        return set(map(plain, given))
-
-    return names(budget) | {
-        # persistent classes would execute meta["module_src"]; here it is left unread
-        "torch_utils.persistence._reconstruct_persistent_obj": lambda meta: Node(
-            expect(meta["class_name"], str), meta["state"]
-        ),
-        "dnnlib.tflib.network.Network": lambda: Node("Network"),
-        "argparse.Namespace": lambda: Node("Namespace"),
-        "dnnlib.util.EasyDict": items,
-        "collections.OrderedDict": items,
-        "builtins.set": members,
-        "__builtin__.set": members,
-    }
+    data: Any = tensor.reshape(-1).view(torch.uint8).numpy()
+    storage = Storage(tensor.dtype, tensor.numel(), memoryview(data))
+    return Stored(storage, 0, tuple(tensor.shape), tensor.stride())

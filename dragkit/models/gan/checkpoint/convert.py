@@ -1,6 +1,4 @@
-"""A checkpoint as safetensors: the generator alone, a third of the file, opened by any tool
-without danger.
-"""
+"""A checkpoint as safetensors: the generator alone, which any tool can open without danger."""
 
 from __future__ import annotations
 
@@ -18,8 +16,9 @@ from . import generator, read
 
 
 def convert(source: str | Path, target: str | Path | None = None) -> Path:
-    """Write the generator of a checkpoint as safetensors, in float32, with a card (.json) beside
-    it that says where it came from.
+    """Write the generator of a checkpoint as safetensors, in float32.
+
+    A card (.json) beside it says where it came from. The file has about a third of the size.
 
     Args:
         source: any file that :func:`dragkit.load` reads.
@@ -49,22 +48,18 @@ def convert(source: str | Path, target: str | Path | None = None) -> Path:
 
 
 def save(model: StyleGAN2, target: str | Path) -> Path:
-    """Write a model, such as a tuned one, as safetensors with its card; ``dragkit.load(target)``
-    paints the same images.
+    """Write a model, such as a tuned one, as safetensors with its card.
+
+    ``dragkit.load(target)`` makes the same images.
 
     Raises:
-        ValueError: `target` does not end in .safetensors, or the model is no StyleGAN2.
+        ValueError: `target` does not end in .safetensors, or the model is not a StyleGAN2.
     """
     if not isinstance(model, StyleGAN2):
-        raise ValueError(
-            f"only a StyleGAN2 can be saved; {getattr(model, 'name', type(model).__name__)!r} is"
-            " none"
-        )
+        raise ValueError(f"only a StyleGAN2 can be saved, but this is {type(model).__name__}")
     card = {name: getattr(model, name) for name in zoo.SETTINGS}
-    state = {
-        name: tensor.detach().cpu().contiguous()
-        for name, tensor in model.generator.state_dict().items()
-    }
+    weights = model.generator.state_dict()
+    state = {name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()}
     return _write(Path(target), state, model.generator.clamp, card)
 
 
@@ -80,22 +75,24 @@ def _write(
     if target.suffix != ".safetensors":
         raise ValueError(f"cannot write {target}: name a file that ends in .safetensors")
     beside = target.with_suffix(".json")
-    if (
-        beside.exists()
-        and beside != source_card
-        and not zoo.card(target).keys() & {"source", "feature_block"}
-    ):
+    if beside.exists() and beside != source_card and not _is_card(target):
         raise ValueError(
-            f"{beside} is there already, and is no card of a model; name another file than"
+            f"{beside} exists already, and is not the card of a model; name another file than"
             f" {target}"
         )
+
     target.parent.mkdir(parents=True, exist_ok=True)
-    # so that no half of a file is ever found under its name
-    half = target.with_name(f".{target.name}.{os.getpid()}")
-    save_file(state, half, {"clamp": str(clamp)} if clamp else None)
-    os.replace(half, target)
+    # so that nobody ever finds a part of a file under its name
+    part = target.with_name(f".{target.name}.{os.getpid()}")
+    save_file(state, part, {"clamp": str(clamp)} if clamp else None)
+    part.replace(target)
     beside.write_text(json.dumps(card, indent=1) + "\n", encoding="utf-8")
     return target
+
+
+def _is_card(path: Path) -> bool:
+    """Whether the JSON beside a file is a model's card."""
+    return bool(zoo.card(path).keys() & {"source", "feature_block"})
 
 
 def _sha256(path: Path) -> str:
@@ -107,8 +104,8 @@ def _licence(source: Path, sha256: str) -> str:
     entry = zoo.listed(source.name)
     if entry is None:
         return "that of the file it was made from"
+    if sha256 == entry["sha256"]:
+        return entry["licence"]
     return (
-        ""
-        if sha256 == entry["sha256"]
-        else f"if it is the public {entry['name']}, which its sha256 does not prove: "
-    ) + entry["licence"]
+        f"if it is the public {entry['name']}, which its sha256 does not prove: {entry['licence']}"
+    )

@@ -22,6 +22,7 @@ from .machine import CheckpointError
 from .tensors import Stored
 
 Change = Callable[[Tensor], Tensor]
+Parts = list[tuple[str, str, Change]]
 Renaming = Iterator[tuple[str, str, Change]]  # our name, theirs, and what is done to the tensor
 
 TENSORS = 1000  # of a generator; one of 1024 px has 181
@@ -44,8 +45,7 @@ BUILT = {  # how the network is built here, in the words of the stored arguments
 
 
 def layout_of(tensors: Mapping[str, Stored]) -> str | None:
-    """Whose names these are: "NVIDIA", "TensorFlow" or "rosinality"; None where they are no
-    generator's.
+    """Whose names these are: "NVIDIA", "TensorFlow", "rosinality", or None for no generator's.
 
     Raises:
         CheckpointError: they are a generator's that cannot be dragged here; it says which.
@@ -77,8 +77,9 @@ def layout_of(tensors: Mapping[str, Stored]) -> str | None:
 
 
 def renamed(tensors: Mapping[str, Stored], layout: str) -> dict[str, Tensor]:
-    """The generator's tensors under NVIDIA's names, in float32; only rosinality's may lack
-    ``mapping.w_avg``.
+    """The generator's tensors under NVIDIA's names, in float32.
+
+    Only rosinality's may lack ``mapping.w_avg``.
 
     Raises:
         CheckpointError: a tensor is missing, of a wrong shape, or damaged. It is named.
@@ -99,29 +100,27 @@ def renamed(tensors: Mapping[str, Stored], layout: str) -> dict[str, Tensor]:
 
 
 def _filters(tensors: Mapping[str, Stored], state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The resample filters, which NVIDIA alone keeps beside every convolution; rosinality's
-    kernels have four times their weight.
+    """The resample filters, which only NVIDIA's files have beside every convolution.
+
+    rosinality's kernels have four times their weight.
     """
     for name, stored in tensors.items():
         if name.endswith(".kernel") and not torch.allclose(stored.tensor(), 4 * FILTER):
             raise CheckpointError(
                 f"tensor {name!r} is not the resample filter [1, 3, 3, 1]; no other is read"
             )
-    places = {
-        part
-        for name in state
-        if (match := re.match(r"(synthesis\.b\d+)(\.conv\d)\.weight", name))
-        for part in (match[1], match[1] + match[2])
-    }
+    places: set[str] = set()
+    for name in state:
+        match = re.match(r"((synthesis\.b\d+)\.conv\d)\.weight", name)
+        if match:
+            places.update(match.groups())
     return {f"{place}.resample_filter": FILTER.clone() for place in places}
 
 
 def check(arguments: Mapping[str, Any], expected: Mapping[str, Any]) -> None:
-    """Raise CheckpointError, naming the argument, where one that is stored is not what is expected
-    of it.
-    """
-    for name, value in flat(arguments):
-        value = list(value) if isinstance(value, tuple) else value
+    """Raise CheckpointError if a stored argument is not what is expected; it is named."""
+    for name, stored in flat(arguments):
+        value = list(stored) if isinstance(stored, tuple) else stored
         if name in expected and value != expected[name] and not _close(value, expected[name]):
             raise CheckpointError(
                 f"this generator was built with {name} {reprlib.repr(value)}; only"
@@ -141,9 +140,8 @@ def _close(value: Any, expected: Any) -> bool:
 def sizes(state: Mapping[str, Tensor]) -> dict[str, int]:
     """What the tensors say of the generator's size, in the words of the stored arguments."""
     w_dim, z_dim = state["mapping.fc0.weight"].shape
-    side = max(
-        int(match[1]) for name in state if (match := re.match(r"synthesis\.b(\d+)\.", name))
-    )
+    blocks = [re.match(r"synthesis\.b(\d+)\.", name) for name in state]
+    side = max(int(block[1]) for block in blocks if block)
     return {"img_resolution": side, "resolution": side, "z_dim": z_dim, "w_dim": w_dim}
 
 
@@ -151,9 +149,9 @@ def flat(arguments: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     """Arguments, and those of the parts: files keep some in synthesis_kwargs, some flat."""
     parts = [value for value in arguments.values() if isinstance(value, Mapping)]
     for part in [arguments, *parts[:10]]:
-        yield from (
-            (name, value) for name, value in part.items() if not isinstance(value, Mapping)
-        )
+        for name, value in part.items():
+            if not isinstance(value, Mapping):
+                yield name, value
 
 
 def _same(tensor: Tensor) -> Tensor:
@@ -166,6 +164,27 @@ def _first(tensor: Tensor) -> Tensor:
 
 def _kernel(tensor: Tensor) -> Tensor:
     return tensor.permute(3, 2, 0, 1)
+
+
+def _up_kernel(tensor: Tensor) -> Tensor:
+    return _kernel(tensor.flip(0, 1))
+
+
+def _noise(tensor: Tensor) -> Tensor:
+    return tensor[0, 0]
+
+
+def _plus_one(tensor: Tensor) -> Tensor:
+    return tensor + 1
+
+
+def _number(tensor: Tensor) -> Tensor:
+    return tensor.reshape(())
+
+
+def _first_row(average: Tensor) -> Tensor:
+    """Some files repeat it for every row."""
+    return average.reshape(-1, average.shape[-1])[0]
 
 
 def _layers(k: int) -> tuple[tuple[str, int], ...]:
@@ -188,64 +207,54 @@ def _tensorflow(tensors: Mapping[str, Stored]) -> Renaming:
         yield f"mapping.fc{i}.weight", f"mapping/Dense{i}/weight", Tensor.t
         yield f"mapping.fc{i}.bias", f"mapping/Dense{i}/bias", _same
     yield "synthesis.b4.const", "synthesis/4x4/Const/const", _first
-    styled = [
+    styled: Parts = [
         ("bias", "bias", _same),
         ("affine.weight", "mod_weight", Tensor.t),
-        ("affine.bias", "mod_bias", lambda bias: bias + 1),
+        ("affine.bias", "mod_bias", _plus_one),
     ]
     for k in _numbers(tensors, "synthesis/{side}x{side}/ToRGB/weight"):
-        block, theirs = f"synthesis.b{4 << k}", f"synthesis/{4 << k}x{4 << k}"
+        block = f"synthesis.b{4 << k}"
+        theirs = f"synthesis/{4 << k}x{4 << k}"
         for conv, n in _layers(k):
-            up, name = conv == "conv0", "Conv0_up" if conv == "conv0" else "Conv1" if k else "Conv"
-            kernel = lambda weight, up=up: _kernel(weight.flip(0, 1) if up else weight)
-            for part, source, change in [
-                *styled,
+            name = "Conv0_up" if conv == "conv0" else "Conv1" if k else "Conv"
+            kernel = _up_kernel if conv == "conv0" else _kernel
+            own: Parts = [
                 ("weight", "weight", kernel),
                 ("noise_strength", "noise_strength", _same),
-            ]:
+            ]
+            for part, source, change in styled + own:
                 yield f"{block}.{conv}.{part}", f"{theirs}/{name}/{source}", change
-            yield f"{block}.{conv}.noise_const", f"synthesis/noise{n}", lambda noise: noise[0, 0]
+            yield f"{block}.{conv}.noise_const", f"synthesis/noise{n}", _noise
         for part, source, change in [*styled, ("weight", "weight", _kernel)]:
             yield f"{block}.torgb.{part}", f"{theirs}/ToRGB/{source}", change
 
 
 def _rosinality(tensors: Mapping[str, Stored]) -> Renaming:
     if "latent_avg" in tensors:
-        # some repeat it for every row
-        yield (
-            "mapping.w_avg",
-            "latent_avg",
-            lambda average: average.reshape(-1, average.shape[-1])[0],
-        )
+        yield "mapping.w_avg", "latent_avg", _first_row
     for i in _numbers(tensors, "style.{next}.weight"):  # style.0 is the normalisation
         yield f"mapping.fc{i}.weight", f"style.{i + 1}.weight", _same
         yield f"mapping.fc{i}.bias", f"style.{i + 1}.bias", _same
     yield "synthesis.b4.const", "input.input", _first
-    styled = [
+    styled: Parts = [
         ("affine.weight", "conv.modulation.weight", _same),
         ("affine.bias", "conv.modulation.bias", _same),
         ("weight", "conv.weight", _first),
     ]
-    own = [
+    own: Parts = [
         ("bias", "activate.bias", _same),
-        ("noise_strength", "noise.weight", lambda strength: strength.reshape(())),
+        ("noise_strength", "noise.weight", _number),
     ]
     for k in [0, *(k + 1 for k in _numbers(tensors, "to_rgbs.{}.bias"))]:
         block = f"synthesis.b{4 << k}"
         for conv, n in _layers(k):
             for part, source, change in styled + own:
-                yield (
-                    f"{block}.{conv}.{part}",
-                    f"convs.{n - 1}.{source}" if k else f"conv1.{source}",
-                    change,
-                )
-            yield f"{block}.{conv}.noise_const", f"noises.noise_{n}", lambda noise: noise[0, 0]
+                theirs = f"convs.{n - 1}" if k else "conv1"
+                yield f"{block}.{conv}.{part}", f"{theirs}.{source}", change
+            yield f"{block}.{conv}.noise_const", f"noises.noise_{n}", _noise
         for part, source, change in [*styled, ("bias", "bias", Tensor.flatten)]:
-            yield (
-                f"{block}.torgb.{part}",
-                f"to_rgbs.{k - 1}.{source}" if k else f"to_rgb1.{source}",
-                change,
-            )
+            theirs = f"to_rgbs.{k - 1}" if k else "to_rgb1"
+            yield f"{block}.torgb.{part}", f"{theirs}.{source}", change
 
 
 LAYOUTS = {  # the constant that a generator begins with, and how to rename its tensors

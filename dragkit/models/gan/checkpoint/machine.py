@@ -56,21 +56,18 @@ _TUPLES = {"TUPLE1": 1, "TUPLE2": 2, "TUPLE3": 3}
 
 
 class CheckpointError(ValueError):
-    """A file that cannot be read, or is refused; the message says what was found and what was
-    expected.
-    """
+    """A file that cannot be read, or is refused; the message says what was found."""
 
 
 class Budget:
-    """What one file may ask for, whatever it asks by: a few bytes can name the same thing a
-    thousand times.
-    """
+    """What one file may ask for: a few bytes can name the same thing a thousand times."""
 
     def __init__(self) -> None:
-        self.work, self.text = WORK, TEXT
+        self.work = WORK
+        self.text = TEXT
 
     def spend(self, work: int = 1, text: int = 0) -> None:
-        """Take from what is left; CheckpointError where it is not enough."""
+        """Take from what is left; CheckpointError if it is not enough."""
         self.work -= work
         self.text -= text
         if self.work < 0 or self.text < 0:
@@ -89,9 +86,7 @@ class Known:
 
 
 class Inert:
-    """What a stand-in may return where the pickle gives the object its state later
-    (opcode BUILD).
-    """
+    """What a stand-in may return if the pickle sets the object's state later (opcode BUILD)."""
 
     def build(self, state: Any) -> None:
         """Take the state."""
@@ -99,15 +94,14 @@ class Inert:
 
 
 class Tape:
-    """Bytes to be read from a place on, each piece bounded; what `pickletools` reads from."""
+    """Bytes that `pickletools` reads from a position on, each piece bounded."""
 
     def __init__(self, data: memoryview, at: int = 0) -> None:
-        self.data, self.at = data, at
+        self.data = data
+        self.at = at
 
     def read(self, count: int) -> bytes | memoryview:
-        """The next `count` bytes; large pieces are not copied, so that tensors stay in the file
-        until they are wanted.
-        """
+        """The next `count` bytes, not copied if they are many: tensors stay in the file."""
         if count > PIECE:
             raise CheckpointError(
                 f"a piece of {count} bytes at byte {self.at}; the largest that is read has {PIECE}"
@@ -121,11 +115,13 @@ class Tape:
         return piece
 
     def readline(self) -> bytes:
+        """The rest of a line, at most 1000 bytes."""
         line, end, _ = bytes(self.data[self.at : self.at + 1000]).partition(b"\n")
         self.at += len(line) + len(end)
         return line + end
 
     def tell(self) -> int:
+        """The position in bytes."""
         return self.at
 
 
@@ -145,18 +141,22 @@ class Machine:
         known: Mapping[str, Callable] = MappingProxyType({}),
         persistent: Callable[[Any], Any] | None = None,
     ) -> None:
-        self.budget, self.known, self.persistent = budget, known, persistent
+        self.budget = budget
+        self.known = known
+        self.persistent = persistent
 
     def run(self, tape: Tape) -> Any:
         """Read one pickle from where the tape stands; the tape is left behind its end.
 
         Raises:
             CheckpointError: an opcode or a name that is not on the lists, or too much of anything.
-            ValueError, IndexError, …: bytes that are no pickle;
+            ValueError, IndexError: bytes that are not a pickle; there are others, and
                 :func:`dragkit.models.gan.checkpoint.read` makes one error of them all.
         """
-        self.stack, self.memo = [], {}
-        for opcode, argument, at in pickletools.genops(tape):
+        self.stack: list[Any] = []
+        self.memo: dict[int, Any] = {}
+        source: Any = tape  # it has the methods of a file that `pickletools` calls
+        for opcode, argument, at in pickletools.genops(source):
             self.budget.spend()
             if opcode.name == "STOP":
                 return self._pop()
@@ -170,11 +170,12 @@ class Machine:
                 raise CheckpointError(
                     f"opcode {opcode.name} at byte {at}; checkpoints do without it"
                 )
+        raise CheckpointError("a pickle without an end")
 
     # plain data
 
-    def _ignore(self, _) -> None:
-        """What only says how the rest is written."""
+    def _ignore(self, _: Any) -> None:
+        """Skip what only describes how the rest is written."""
 
     def _push(self, value: Any) -> None:
         self.stack.append(value)
@@ -192,7 +193,7 @@ class Machine:
             raise CheckpointError("a mark where a value was expected")
         return value
 
-    def _since_mark(self) -> list:
+    def _since_mark(self) -> list[Any]:
         items = []
         while (value := self.stack.pop()) is not _MARK:
             items.append(value)
@@ -200,36 +201,37 @@ class Machine:
 
     # containers
 
-    def _tuple(self, _) -> None:
+    def _tuple(self, _: Any) -> None:
         self.stack.append(tuple(self._since_mark()))
 
     def _take_tuple(self, count: int) -> None:
         items = [self._pop() for _ in range(count)]
         self.stack.append(tuple(items[::-1]))
 
-    def _append(self, _) -> None:
+    def _append(self, _: Any) -> None:
         value = self._pop()
         expect(self.stack[-1], list).append(value)
 
-    def _appends(self, _) -> None:
+    def _appends(self, _: Any) -> None:
         items = self._since_mark()
         expect(self.stack[-1], list).extend(items)
 
-    def _setitem(self, _) -> None:
-        value, key = self._pop(), self._pop()
+    def _setitem(self, _: Any) -> None:
+        value = self._pop()
+        key = self._pop()
         expect(self.stack[-1], dict)[plain(key)] = value
 
-    def _setitems(self, _) -> None:
+    def _setitems(self, _: Any) -> None:
         items = self._since_mark()
         expect(self.stack[-1], dict).update(zip(map(plain, items[::2]), items[1::2], strict=True))
 
-    def _additems(self, _) -> None:
+    def _additems(self, _: Any) -> None:
         items = self._since_mark()
         expect(self.stack[-1], set).update(map(plain, items))
 
     # the memo: things that are referred to again
 
-    def _memoize(self, _) -> None:
+    def _memoize(self, _: Any) -> None:
         self.memo[len(self.memo)] = self.stack[-1]
 
     def _put(self, place: int) -> None:
@@ -243,8 +245,9 @@ class Machine:
     def _global(self, argument: str) -> None:
         self._name(argument.replace(" ", "."))
 
-    def _global_of_stack(self, _) -> None:
-        name, module = self._pop(), self._pop()
+    def _global_of_stack(self, _: Any) -> None:
+        name = self._pop()
+        module = self._pop()
         self._name(f"{expect(module, str)}.{expect(name, str)}")
 
     def _name(self, name: str) -> None:
@@ -255,18 +258,20 @@ class Machine:
             )
         self.stack.append(Known(name, self.known[name]))
 
-    def _reduce(self, _) -> None:
-        arguments, known = expect(self._pop(), tuple), expect(self._pop(), Known)
+    def _reduce(self, _: Any) -> None:
+        arguments = expect(self._pop(), tuple)
+        known = expect(self._pop(), Known)
         self.stack.append(known.stand_in(*arguments))
 
-    def _build(self, _) -> None:
-        state, target = self._pop(), self.stack[-1]
+    def _build(self, _: Any) -> None:
+        state = self._pop()
+        target = self.stack[-1]
         # attributes of an OrderedDict, such as a state dict's _metadata
         if isinstance(target, dict):
             return
         expect(target, Inert).build(state)
 
-    def _persist(self, _) -> None:
+    def _persist(self, _: Any) -> None:
         identity = self._pop()
         if self.persistent is None:
             raise CheckpointError("a persistent id, which only torch's own files may have")
@@ -274,16 +279,14 @@ class Machine:
 
 
 def expect(value: Any, kind: type) -> Any:
-    """`value`, if it is one of `kind`; else a CheckpointError that names both."""
+    """`value`, if it is of `kind`; otherwise a CheckpointError that names both."""
     if not isinstance(value, kind):
         raise CheckpointError(f"found {describe(value)} where {kind.__name__} was expected")
     return value
 
 
 def plain(key: Any) -> Any:
-    """`key`, if it is text, a small whole number or None: others can be made to collide, or take
-    for ever to hash.
-    """
+    """`key`, if it is text, a small whole number or None: others can be made to collide."""
     if not (key is None or isinstance(key, str) or (isinstance(key, int) and abs(key) < 2**31)):
         raise CheckpointError(f"{describe(key)} as a key")
     return key
@@ -291,4 +294,6 @@ def plain(key: Any) -> Any:
 
 def describe(value: Any) -> str:
     """What a value is, never what it holds."""
-    return f"the name {value.name}" if isinstance(value, Known) else type(value).__name__
+    if isinstance(value, Known):
+        return f"the name {value.name}"
+    return type(value).__name__

@@ -1,0 +1,142 @@
+"""Networks, found in the inert data that a pickle became."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from .arrays import Array
+from .machine import Budget, CheckpointError, Inert, expect
+from .tensors import Stored
+
+DEPTH = 16  # objects in objects
+NAME = 300  # characters of a tensor's full name
+
+
+class Node(Inert):
+    """Stands in for an object: its class's name and its state, without the class itself."""
+
+    def __init__(self, kind: str, state: Any = None) -> None:
+        self.kind = kind
+        self.state: dict[str, Any] = {} if state is None else expect(state, dict)
+
+    def build(self, state: Any) -> None:
+        """Take the object's attributes."""
+        self.state = expect(state, dict)
+
+
+@dataclass(frozen=True, eq=False)
+class Network:
+    """One network of a file.
+
+    Attributes:
+        kind: the name of its class.
+        tensors: by name.
+        arguments: that it was built with.
+        clamp: the bound of its activations, if any.
+    """
+
+    kind: str
+    tensors: dict[str, Stored]
+    arguments: dict[str, Any] = field(default_factory=dict)
+    clamp: float | None = None
+
+
+def networks_of(root: Any, budget: Budget) -> Iterator[tuple[str, Network]]:
+    """The networks in a file's data, each with its name, which is "" for the file itself."""
+    if isinstance(root, tuple):  # of the TensorFlow era
+        root = dict(zip(("G", "D", "Gs"), root, strict=False))
+    elif isinstance(root, Node):
+        root = {"": root}
+    if not isinstance(root, dict):
+        raise CheckpointError(f"its data is one {type(root).__name__}; expected networks")
+
+    found = {}
+    for name, value in root.items():
+        network = _network(value, budget)
+        if network:
+            found[str(name)] = network
+    if not found:
+        found = {"": Network("state dict", _tensors_of(root, budget))}
+    # rosinality's average latent is beside its generator
+    if isinstance(root.get("latent_avg"), Stored) and "g_ema" in found:
+        found["g_ema"].tensors["latent_avg"] = root["latent_avg"]
+    yield from found.items()
+
+
+def _network(value: Any, budget: Budget) -> Network | None:
+    """What a value is as a network: an object with tensors in it, or a state dict; else None."""
+    if isinstance(value, Network):
+        return value
+    if isinstance(value, dict):
+        tensors = _tensors_of(value, budget)
+        return Network("state dict", tensors) if tensors else None
+    if not isinstance(value, Node):
+        return None
+
+    tensors = dict(_walk(value, budget))
+    arguments = value.state.get("_init_kwargs", value.state.get("static_kwargs", {}))
+    clamp = _clamp(value, expect(arguments, dict))
+    return Network(value.kind, tensors, arguments, clamp) if tensors else None
+
+
+def _tensors_of(state: Any, budget: Budget) -> dict[str, Stored]:
+    budget.spend(len(expect(state, dict)))
+    return {
+        name: value
+        for name, value in state.items()
+        if isinstance(name, str) and isinstance(value, Stored)
+    }
+
+
+def _walk(root: Node, budget: Budget) -> Iterator[tuple[str, Stored]]:
+    """Every tensor of an object and of the objects in it, with its full name."""
+    pending = [("", root, 0)]
+    while pending:
+        prefix, node, depth = pending.pop()
+        if depth > DEPTH or len(prefix) > NAME:
+            raise CheckpointError(
+                f"objects nested deeper than {DEPTH}, or with names of more than {NAME} characters"
+            )
+        for group in ("_parameters", "_buffers"):
+            for name, tensor in _tensors_of(node.state.get(group, {}), budget).items():
+                yield f"{prefix}{name}", tensor
+        variables = node.state.get("variables", ())
+        budget.spend(len(variables))
+        for name, array in variables:
+            if isinstance(array, Array) and array.stored:
+                yield f"{prefix}{expect(name, str)}", array.stored
+        for group, dot in (("components", "/"), ("_modules", ".")):
+            parts = expect(node.state.get(group, {}), dict)
+            budget.spend(len(parts))
+            pending += [
+                (f"{prefix}{name}{dot}", part, depth + 1)
+                for name, part in reversed(parts.items())
+                if isinstance(part, Node)
+            ]
+
+
+def _clamp(node: Node, arguments: dict[str, Any]) -> float | None:
+    """The bound of the activations.
+
+    A PyTorch generator has it in every convolution; for a TensorFlow one it is an argument.
+    """
+    for name in ("synthesis", "b4", "conv1"):
+        part = node.state.get("_modules", {}).get(name)
+        if not isinstance(part, Node):
+            return bound(arguments.get("conv_clamp"))
+        node = part
+    return bound(node.state.get("conv_clamp"))
+
+
+def bound(clamp: Any) -> float | None:
+    """The clamp as a number, or None.
+
+    Raises:
+        CheckpointError: it is something else.
+    """
+    if clamp is not None and not (isinstance(clamp, int | float) and 0 < clamp < math.inf):
+        raise CheckpointError("a clamp of activations that is not a number above 0")
+    return clamp and float(clamp)
