@@ -18,6 +18,7 @@ from dragkit.tasks.landmarks import (
     open_landmarks,
     soft_argmax,
 )
+from dragkit.training import landmark_errors
 from dragkit.training import landmarks as training
 from dragkit.worlds.lion import LANDMARKS, Lion
 
@@ -51,12 +52,12 @@ def renders():
 def test_the_bundled_network_reads_fresh_renders_to_the_pixel(renders):
     network = landmark_network()
     assert network.names == tuple(LANDMARKS)
-    off = training.distances(network, *renders)
+    off = landmark_errors.distances(network, *renders)
     assert np.nanmean(off) < 1
 
 
 def test_it_reads_the_bundled_lions_images(renders):
-    off = training.distances(landmark_network(), *training.generated(8))
+    off = landmark_errors.distances(landmark_network(), *landmark_errors.generated(8))
     assert np.nanmean(off) < 2
 
 
@@ -94,7 +95,7 @@ def test_it_is_no_generator():
     with pytest.raises(
         ValueError,
         match=(
-            "'landmarks' reads landmarks .*landmark_network.*; to drag there are: lion,"
+            "'landmarks' reads landmarks .*landmark_network.*; models to drag are: lion,"
             " lion-diffusion, toy"
         ),
     ):

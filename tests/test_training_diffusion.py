@@ -3,6 +3,7 @@ if it had not been stopped.
 """
 
 import json
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -47,7 +48,7 @@ def test_the_rate_rises_then_falls_and_never_is_zero():
         and max(rates) == pytest.approx(1, abs=0.02)
         and rates[-1] == pytest.approx(0.01)
     )
-    assert np.argmax(rates) <= 3 and all(a >= b for a, b in zip(rates[3:], rates[4:]))
+    assert np.argmax(rates) <= 3 and all(a >= b for a, b in pairwise(rates[3:]))
 
 
 def run(folder, *more) -> dict:

@@ -16,15 +16,11 @@ they work. On a GPU it computes in bf16.
 
 from __future__ import annotations
 
-import os
-
-# before torch: three times faster on few cores
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-
 import argparse
 import copy
 import json
 import math
+import os
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from pathlib import Path

@@ -15,14 +15,9 @@ continue from), ``samples.png`` (seeds above renders), ``lion.safetensors`` and 
 
 from __future__ import annotations
 
-import os
-import sys
-
-# before torch: three times faster on few cores
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-
 import argparse
 import json
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any

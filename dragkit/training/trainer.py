@@ -83,8 +83,9 @@ def pair_loss(image: Tensor, real: Tensor) -> Tensor:
     difference = image - real
     surroundings = F.avg_pool2d(real, 9, stride=1, padding=4, count_include_pad=False)
     contrast = 1 + 4 * (real - surroundings).abs().mean(1, keepdim=True)
+    contrasted = (contrast * difference.abs()).mean()
     gradient = sum(difference.diff(dim=d).abs().mean() for d in (2, 3))
-    return (contrast * difference.abs()).mean() + gradient
+    return contrasted + gradient
 
 
 class Trainer:
