@@ -107,7 +107,7 @@ def test_another_seed_ends_the_search_and_is_shown(model, monkeypatch):
 def test_a_file_that_is_not_an_image_is_reported_and_the_next_one_is_read(model):
     picker = dk.Picker(model, seed=1)
     choose(picker, b"hello")
-    assert "no image" in str(picker.last_error) and picker.status.shows_error
+    assert "not an image" in str(picker.last_error) and picker.status.shows_error
     choose(picker, png(torch.rand(3, 128, 160)))
     wait(picker)
     assert "probably not" in picker.status.line.value  # noise is none of this model's images
@@ -175,7 +175,7 @@ def test_a_file_that_no_diffusion_model_can_read_is_reported(diffusion):
     picker = dk.Picker(diffusion)
     choose(picker, b"hello")
     assert (
-        "no image" in str(picker.last_error)
+        "not an image" in str(picker.last_error)
         and picker.status.shows_error
         and not picker.upload.runner.busy
     )
