@@ -141,8 +141,8 @@ def warn_of_fixed_handles(edit: Edit) -> None:
     for i in edit.fixed_handles.nonzero()[:, 0].tolist():
         x, y = edit.handles[i].tolist()
         warnings.warn(
-            f"handle {i} at ({x:g}, {y:g}) is where the mask lets nothing move, so it is pulled"
-            " and held at once; free it in the mask, or remove it",
+            f"handle {i} at ({x:g}, {y:g}) is where the mask lets nothing move, so the losses pull"
+            " it and fix it at the same time; free it in the mask, or remove it",
             stacklevel=4,
         )
 

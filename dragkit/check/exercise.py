@@ -49,7 +49,7 @@ class Exercise:
             all of them by name.
         run: ``run(function, case)`` returns what is compared: a tensor, or several by name.
         forbidden: functions that would answer instead of the student.
-        told: a case in words, if it is a few numbers: "L_end = 0.9, l = 0.3".
+        describe: a case in words, if it is a few numbers: "L_end = 0.9, l = 0.3".
         whole: whether `draw` gets all values.
     """
 
@@ -61,7 +61,7 @@ class Exercise:
     draw: Callable[[Axes, Case, Any], None] | None = None
     run: Callable[[Answer, Case], Any] = call
     forbidden: tuple[Answer, ...] = ()
-    told: Callable[[Case], str] | None = None
+    describe: Callable[[Case], str] | None = None
     whole: bool = False
     _cache: dict[tuple[Answer, int], Values] = field(default_factory=dict, init=False, repr=False)
 
@@ -113,7 +113,7 @@ class Exercise:
     def _unanswered(self, number: int, case: Case) -> str:
         if number == 0:
             return "It returns nothing so far."
-        where = f"in case {number + 1}" if self.told is None else f"for {self.told(case)}"
+        where = f"in case {number + 1}" if self.describe is None else f"for {self.describe(case)}"
         return f"It returns nothing {where}; is there a branch without a return?"
 
     def _judge(self, found: list[Values], called: set[str], changed: list[str]) -> Verdict:
@@ -146,9 +146,9 @@ class Exercise:
             return sentence
 
         words = describe_difference(*difference[1:])
-        if self.told is None:
+        if self.describe is None:
             return words
-        case = self.told(self.cases()[difference.number])
+        case = self.describe(self.cases()[difference.number])
         return f"For {case}: {words[0].lower()}{words[1:]}"
 
     def _mistake(self, found: list[Values], only: str | None = None) -> str | None:

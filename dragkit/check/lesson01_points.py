@@ -133,7 +133,7 @@ sample = Exercise(
     ),
     draw=bars_of("channel", "value"),
     forbidden=(package_sample, F.grid_sample, torch.grid_sampler),
-    told=_place_in_words,
+    describe=_place_in_words,
 )
 
 
@@ -258,5 +258,5 @@ cell = Exercise(
         },
     ),
     draw=_draw_grids,
-    told=_pixel_in_words,
+    describe=_pixel_in_words,
 )

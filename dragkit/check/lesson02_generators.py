@@ -253,5 +253,5 @@ truncate = Exercise(
         },
     ),
     draw=bars_of("number of w", "value"),
-    told=_psi_in_words,
+    describe=_psi_in_words,
 )

@@ -126,7 +126,7 @@ direction = Exercise(
         },
     ),
     draw=_arrow,
-    told=_in_words,
+    describe=_in_words,
 )
 
 

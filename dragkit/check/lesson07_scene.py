@@ -250,5 +250,5 @@ fool = Exercise(
     ),
     draw=_error_over_frames,
     run=_outcome,
-    told=_path_in_words,
+    describe=_path_in_words,
 )

@@ -103,7 +103,7 @@ threshold = Exercise(
     ),
     draw=bars_of("handle", "smallest confidence"),
     forbidden=(above.__call__,),
-    told=_ratio_in_words,
+    describe=_ratio_in_words,
 )
 
 

@@ -122,5 +122,5 @@ follow = Exercise(
     ),
     draw=_arrow,
     forbidden=(sample, F.grid_sample, torch.grid_sampler),
-    told=_point_in_words,
+    describe=_point_in_words,
 )

@@ -106,7 +106,7 @@ case = Exercise(
             ),
         },
     ),
-    told=_losses_in_words,
+    describe=_losses_in_words,
 )
 
 
@@ -223,6 +223,6 @@ blend_weight = Exercise(
     ),
     draw=_curve,
     run=_weights,
-    told=_end_in_words,
+    describe=_end_in_words,
     whole=True,
 )

@@ -1,4 +1,4 @@
-"""What a checkpoint file holds, told by its content and read without running anything in it."""
+"""What a checkpoint file holds, recognised by its content and read without running anything in it."""
 
 from __future__ import annotations
 
