@@ -1,4 +1,4 @@
-"""What a checkpoint file holds, recognised by its content and read without running anything in it."""
+"""What a checkpoint file holds, recognised by its content; nothing in it is run."""
 
 from __future__ import annotations
 
