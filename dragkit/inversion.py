@@ -25,7 +25,7 @@ from .models.diffusion.lora import LORA_BATCH, LORA_LR, LORA_RANK, LORA_STEPS
 from .models.gan.tuning import TUNING_LR, TUNING_STEPS
 from .models.image_metrics import Loss
 from .models.inversion import Inversion
-from .models.protocols import Adaptable, Invertible, LoraLearner, Model, Tunable
+from .models.protocols import Adaptable, Invertible, LoraLearner, Model, Named, Tunable
 from .models.settings import is_whole
 from .preview import Callback, follow
 
@@ -243,4 +243,6 @@ def _inverter(model: Any) -> Invertible:
 
 
 def _name(model: Any) -> str:
-    return getattr(model, "name", type(model).__name__)
+    if isinstance(model, Named):
+        return model.name
+    return type(model).__name__

@@ -17,6 +17,16 @@ from ..records import Size, View
 from .inversion import Inversion
 
 
+@runtime_checkable
+class Named(Protocol):
+    """Anything with a name for messages."""
+
+    @property
+    def name(self) -> str:
+        """What it is called."""
+        ...
+
+
 class Model(Protocol):
     """What can be dragged: a generator of images."""
 

@@ -67,7 +67,7 @@ class StyleGAN2:
                 f" number from 1 to {num_ws}"
             )
 
-        if isinstance(self.feature_block, list):  # as a card (JSON) has it
+        if isinstance(self.feature_block, list):  # a card is JSON, which has no tuples
             object.__setattr__(self, "feature_block", tuple(self.feature_block))
         known = self.generator.synthesis.resolutions
         if not self._blocks:

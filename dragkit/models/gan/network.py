@@ -163,6 +163,7 @@ class Block(nn.Module):
         self.conv1 = ModulatedConv(outputs, outputs, w_dim, resolution, clamp)
         self.torgb = ToRGB(outputs, w_dim, clamp)
         self.register_buffer("resample_filter", _filter())
+        self.convolutions = 1 if resolution == 4 else 2
         self.first = max(0, 2 * int(math.log2(resolution)) - 5)  # the block's first row of w+
 
     def forward(self, x: Tensor | None, ws: Tensor) -> Tensor:
@@ -177,8 +178,7 @@ class Block(nn.Module):
 
     def colours(self, x: Tensor, ws: Tensor) -> Tensor:
         """What this block adds to the image: its ToRGB, styled by the next row of w+."""
-        convolutions = 1 if hasattr(self, "const") else 2
-        return self.torgb(x, ws[:, self.first + convolutions])
+        return self.torgb(x, ws[:, self.first + self.convolutions])
 
 
 class Synthesis(nn.Module):

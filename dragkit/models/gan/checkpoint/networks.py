@@ -46,7 +46,7 @@ class Network:
 
 def networks_of(root: Any, budget: Budget) -> Iterator[tuple[str, Network]]:
     """The networks in a file's data, each with its name, which is "" for the file itself."""
-    if isinstance(root, tuple):  # of the TensorFlow era
+    if isinstance(root, tuple):  # a pickle of the TensorFlow era
         root = dict(zip(("G", "D", "Gs"), root, strict=False))
     elif isinstance(root, Node):
         root = {"": root}
