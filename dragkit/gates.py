@@ -11,6 +11,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from .numeric import is_positive
+
 
 def always(initial: Tensor) -> Tensor:
     """The gate that trusts every handle, even if its confidence is NaN: the threshold is -∞.
@@ -48,7 +50,7 @@ class above:
     ratio: float
 
     def __post_init__(self) -> None:
-        if not (isinstance(self.ratio, int | float) and 0 < self.ratio <= 1):
+        if not (is_positive(self.ratio) and self.ratio <= 1):
             raise ValueError(
                 f"ratio is {self.ratio!r}; it must be above 0 and at most 1, such as above(0.9);"
                 " see also always, never"

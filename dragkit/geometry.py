@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import math
 from functools import lru_cache
-from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
+
+from .numeric import is_positive, is_real
 
 REFERENCE = 512  # radii are given for an image of this height
 
@@ -99,7 +100,7 @@ def scale_radius(radius: float, size: tuple[int, int]) -> int:
     Raises:
         ValueError: the result is below one pixel, or the radius is not a finite number.
     """
-    if not _is_finite(radius):
+    if not is_real(radius):
         raise ValueError(
             f"radius is {radius!r}; give a number of pixels of a {REFERENCE}-px image, such as"
             " radius=12"
@@ -127,12 +128,12 @@ def window_size(radius: float, stride: float | None, size: tuple[int, int]) -> t
     """
     if stride is None:
         return scale_radius(radius, size), 1
-    if not (_is_finite(stride) and stride > 0):
+    if not is_positive(stride):
         raise ValueError(
             f"stride is {stride!r}; give the pixels between neighbours, such as 2, or None to"
             " scale the radius with the image"
         )
-    if not (_is_finite(radius) and radius == int(radius) >= 1):
+    if not (is_real(radius) and radius == int(radius) >= 1):
         raise ValueError(
             f"radius is {radius!r}; with a stride it counts places, so give a whole number from"
             " 1 on"
@@ -149,7 +150,3 @@ def to_grid(mask: Tensor, features: Tensor, mode: str = "area") -> Tensor:
         mode: "area" averages over each cell, "nearest" takes one pixel of it.
     """
     return F.interpolate(mask[None, None], size=features.shape[-2:], mode=mode)[0, 0]
-
-
-def _is_finite(value: Any) -> bool:
-    return isinstance(value, int | float) and math.isfinite(value)

@@ -26,10 +26,10 @@ from .models.gan.tuning import TUNING_LR, TUNING_STEPS
 from .models.image_metrics import Loss
 from .models.inversion import Inversion
 from .models.protocols import Adaptable, Invertible, LoraLearner, Model, Named, Tunable
-from .models.settings import is_whole
+from .numeric import is_whole
 from .preview import Callback, follow
 
-# What a search reaches for an image like those learnt; our choice, see `domain_warning`
+# What a search reaches for an image like those learned; our choice, see `domain_warning`
 FAMILIAR_PSNR = 24.0  # dB
 FAMILIAR_VARIANCE = 0.9  # fraction of the image's variance that is explained
 
@@ -49,7 +49,7 @@ def invert(
     """Find the latent of an image: w+ by a search, or z by DDIM inversion.
 
     An interrupt (Ctrl-C, or the kernel's stop button) ends a search with the best so far; before
-    the first iteration it is raised. An image unlike those the model has learnt is a UserWarning
+    the first iteration it is raised. An image unlike those the model has learned is a UserWarning
     (:func:`domain_warning`). ``dk.plot.inversion(found)`` draws the result.
 
     Args:
@@ -106,7 +106,7 @@ def iter_inversion(
 
 
 def domain_warning(found: Inversion) -> str:
-    """A warning if the image is unlike those the model has learnt; empty if it is not.
+    """A warning if the image is unlike those the model has learned; empty if it is not.
 
     It needs two numbers, because a flat image reaches many dB with a single colour: the PSNR, and
     the explained fraction of its variance, 1 - mean (x' - x)² / mean (x - x̄)², where x̄ is its mean
@@ -118,10 +118,10 @@ def domain_warning(found: Inversion) -> str:
     if found.psnr >= FAMILIAR_PSNR and explained >= FAMILIAR_VARIANCE:
         return ""
     return (
-        f"This is probably not an image that {found.model.name} can make: its inversion reached"
-        f" {found.psnr:.1f} dB and {100 * max(explained, 0):.0f} % of its variance (unseen lions"
-        f" reach {FAMILIAR_PSNR:g} dB and {100 * FAMILIAR_VARIANCE:.0f} % or more). It may move"
-        " oddly."
+        f"{found.model.name} can probably not make this image: the inversion reached only"
+        f" {found.psnr:.1f} dB and explains {100 * max(explained, 0):.0f} % of the image's"
+        f" variance. For images like those the bundled lion learned from, both are at least"
+        f" {FAMILIAR_PSNR:g} dB and {100 * FAMILIAR_VARIANCE:.0f} %. Drags may look odd."
     )
 
 
@@ -176,9 +176,9 @@ def lora(
     batch: int = LORA_BATCH,
     file: str | Path | None = None,
 ) -> Model:
-    """A copy of a diffusion model that has learnt one image by an identity LoRA.
+    """A copy of a diffusion model that has learned one image by an identity LoRA.
 
-    DragDiffusion does this before it inverts. An interrupt returns what was learnt so far.
+    DragDiffusion does this before it inverts. An interrupt returns what was learned so far.
 
     Args:
         model: such as ``dk.load("lion-diffusion")``; it is not changed.
@@ -189,13 +189,13 @@ def lora(
             and image, learning continues from it.
 
     Raises:
-        ValueError: the model has no attention to correct, a setting is out of range, or `file`
+        ValueError: the model cannot learn a LoRA, a setting is out of range, or `file`
             belongs to another model or image.
     """
     if not isinstance(model, Adaptable):
         raise ValueError(
-            f"{_name(model)!r} has no attention to correct; give a diffusion model, such as"
-            ' dragkit.load("lion-diffusion")'
+            f"{_name(model)!r} cannot learn an image by a LoRA; give a diffusion model first, such"
+            ' as dragkit.load("lion-diffusion")'
         )
     if not is_whole(steps, 1):
         raise ValueError(f"steps is {steps!r}; give a whole number of at least 1")
@@ -237,8 +237,8 @@ def _inverter(model: Any) -> Invertible:
     if isinstance(model, Invertible):
         return model
     raise ValueError(
-        f"{_name(model)!r} cannot invert an image; give a StyleGAN2 or a diffusion model, such as"
-        ' dragkit.load("lion")'
+        f"{_name(model)!r} cannot invert an image; give the model first, a StyleGAN2 or a"
+        ' diffusion model, such as dragkit.load("lion")'
     )
 
 

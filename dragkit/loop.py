@@ -33,6 +33,7 @@ def drag(
     updates. What is passed in stays as it is; the same call yields the same points.
 
     Args:
+        model, edit: what makes the images (:class:`Viewer`), and what should move where.
         latent: the start, also with `resume`: templates and the mask term refer to it.
         tracker, losses, lr: the pieces of a method and Adam's step size: :mod:`dragkit.methods`.
         steps: the largest number of updates, counted from the start.
@@ -42,12 +43,12 @@ def drag(
             :meth:`dragkit.progress.Progress.resume`.
 
     Raises:
-        TypeError: the latent is not a tensor.
+        TypeError: the model, the latent or the edit is something else.
         ValueError: at once, if an argument cannot work (:mod:`dragkit.validation`); later, if the
             gate does not return one number per handle, or no loss depends on the latent.
         FloatingPointError: a loss or a point is not finite; the steps before it were yielded.
     """
-    validation.check_latent(latent)
+    validation.check_input(model, latent, edit)
     edit = edit.fit(model.size).to(latent.device)
     arrive = edit.arrive or arrive
     method = Method(tracker=tracker, losses=losses, lr=lr, steps=steps, arrive=arrive, trust=trust)

@@ -17,6 +17,7 @@ from .records import Edit, Size, TrackResult, View
 Gate = Callable[[Tensor], Tensor]
 
 
+@runtime_checkable
 class Viewer(Protocol):
     """What a drag needs from a model."""
 
@@ -62,6 +63,25 @@ class LossTerm(Protocol):
 
     def __call__(self, view: View, track: TrackResult, start: View, edit: Edit) -> Tensor:
         """The value of the term, differentiable with respect to the latent."""
+        ...
+
+
+@runtime_checkable
+class SizeChecking(Protocol):
+    """A piece with a setting that can be too small for an image."""
+
+    def check(self, size: Size) -> None:
+        """Raise ValueError if the piece cannot work on images of `size`."""
+        ...
+
+
+@runtime_checkable
+class Skipping(Protocol):
+    """A loss that does not pull handles closer to their target than `skip` pixels."""
+
+    @property
+    def skip(self) -> float:
+        """That distance."""
         ...
 
 

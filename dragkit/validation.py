@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import warnings
 from collections.abc import Sequence
 from typing import Any
@@ -10,12 +9,29 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .pieces import Gate, LossTerm, Method, Tracker
+from .numeric import is_positive
+from .pieces import (
+    Gate,
+    LossTerm,
+    Method,
+    SizeChecking,
+    Skipping,
+    Tracker,
+    Viewer,
+    printed,
+)
 from .records import Edit, Frame, Size, Step
 
 
-def check_latent(latent: Any) -> None:
-    """Raise TypeError if `latent` is not a tensor."""
+def check_input(model: Any, latent: Any, edit: Any) -> None:
+    """Raise TypeError if one of the three is something else; the message says what to give."""
+    if not isinstance(model, Viewer):
+        raise TypeError(f'model is {model!r}; give a model, such as dragkit.load("lion")')
+    if not isinstance(edit, Edit):
+        raise TypeError(
+            f"edit is {edit!r}; give what should move where, such as dragkit.Edit([(64, 80)],"
+            " [(64, 60)])"
+        )
     if not isinstance(latent, Tensor):
         raise TypeError(
             f"latent is {latent!r}; give a tensor, such as model.sample(7), or the .latent of what"
@@ -35,11 +51,11 @@ def check_method(method: Method, edit: Edit, size: Size) -> None:
 
 def check_numbers(lr: float, arrive: float) -> None:
     """Raise ValueError if the learning rate or the stop distance is not a number above 0."""
-    if not (isinstance(lr, int | float) and 0 < lr < math.inf):
+    if not is_positive(lr):
         raise ValueError(f"lr is {lr!r}; give a learning rate above 0, such as lr=1e-3")
-    if not 0 < arrive < math.inf:
+    if not is_positive(arrive):
         raise ValueError(
-            f"arrive is {arrive}; give a stop distance in pixels above 0, such as arrive=1"
+            f"arrive is {arrive!r}; give a stop distance in pixels above 0, such as arrive=1"
         )
 
 
@@ -75,20 +91,22 @@ def check_losses(losses: Sequence[LossTerm], arrive: float) -> None:
                 f"two losses are named {loss.name!r}, and a step records one value per name;"
                 " rename one"
             )
-        skip = getattr(loss, "skip", 0)
-        if skip > arrive:
+        if isinstance(loss, Skipping) and loss.skip > arrive:
             raise ValueError(
                 f"the stop distance, {arrive:g} px, is below the skip distance of {loss}: handles"
-                f" within {skip:g} px are not pulled and would never arrive; use arrive={skip:g}"
-                " or a smaller skip"
+                f" within {loss.skip:g} px are not pulled and would never arrive; use"
+                f" arrive={loss.skip:g} or a smaller skip"
             )
 
 
 def check_sizes(pieces: Sequence[Any], size: Size) -> None:
-    """Let every piece that has a ``check(size)`` say whether it works on images of `size`."""
+    """Let every piece that can tell say whether it works on images of `size`."""
     for piece in pieces:
-        if hasattr(piece, "check"):
-            piece.check(size)
+        if isinstance(piece, SizeChecking):
+            try:
+                piece.check(size)
+            except ValueError as error:
+                raise ValueError(f"{printed(piece)}: {error}") from error
 
 
 def check_gate(trust: Gate | None) -> None:

@@ -28,7 +28,7 @@ def test_a_pair_knows_where_its_landmarks_are_before_and_after():
     )
     for image, points in ((pair.before, pair.edit.handles), (pair.after, pair.edit.targets)):
         error = (renders.read_landmarks(image, pair.landmarks) - points).norm(dim=1)
-        # the network and the world agree, though it learnt at another size
+        # the network and the world agree, though it learned at another size
         assert error.mean() < 0.5, error
     assert torch.equal(renders.pair(3, 1, 64).edit.handles, pair.edit.handles[:1])
     moved = (pair.after - pair.before).abs().amax(0) > 0.1
@@ -97,7 +97,7 @@ def test_latents_at_a_timestep_are_noisy_images_or_inversions():
 
 
 def test_the_lions_are_none_of_the_training_images(monkeypatch, tmp_path):
-    learnt = json.loads((DATA / "lion-diffusion.json").read_text())["settings"]["images"]
+    learned = json.loads((DATA / "lion-diffusion.json").read_text())["settings"]["images"]
     # as a training image's first latent is drawn
     assert np.array_equal(lions.z_of(7), np.random.RandomState(7).randn(2, 22)[0])
     asked = []
@@ -109,7 +109,7 @@ def test_the_lions_are_none_of_the_training_images(monkeypatch, tmp_path):
     monkeypatch.setattr(diffusion, "lion_jobs", lion_jobs)
     with pytest.raises(InterruptedError):
         main(["diffusion", "--out", str(tmp_path), "--pairs", "3"])
-    assert asked == [range(renders.FIRST, renders.FIRST + 3)] and learnt < renders.FIRST
+    assert asked == [range(renders.FIRST, renders.FIRST + 3)] and learned < renders.FIRST
 
 
 def a_row(seed: int, method: str = "DragDiffusion", **more) -> dict:

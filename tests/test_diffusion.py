@@ -522,18 +522,18 @@ def same_weights(a: Diffusion, b: Diffusion) -> bool:
 def test_a_lora_that_was_saved_is_the_same_bit_for_bit(tmp_path):
     model, file = tiny(), tmp_path / "of" / "mine.safetensors"
     settings = {"rank": 3, "steps": 4, "lr": 1e-2, "file": file}
-    learnt = dk.lora(model, image(), **settings)
+    learned = dk.lora(model, image(), **settings)
     written = file.stat().st_mtime_ns
     again = dk.lora(model, image(), **settings)  # it is there already
-    assert same_weights(learnt, again) and not same_weights(learnt, model)
+    assert same_weights(learned, again) and not same_weights(learned, model)
     assert (
-        again.notes == learnt.notes == {"lora": "rank 3, 4 steps"}
+        again.notes == learned.notes == {"lora": "rank 3, 4 steps"}
         and file.stat().st_mtime_ns == written
     )
     # and learning is repeatable
-    assert same_weights(learnt, dk.lora(model, image(), **settings | {"file": None}))
+    assert same_weights(learned, dk.lora(model, image(), **settings | {"file": None}))
     more = dk.lora(model, image(), **settings | {"steps": 6})  # it goes on
-    assert more.notes == {"lora": "rank 3, 6 steps"} and not same_weights(more, learnt)
+    assert more.notes == {"lora": "rank 3, 6 steps"} and not same_weights(more, learned)
     assert same_weights(more, dk.lora(model, image(), **settings | {"steps": 6}))
     with pytest.raises(ValueError, match="LoRA of another rank"):
         dk.lora(model, image(), **settings | {"rank": 2})
@@ -566,11 +566,11 @@ def test_a_lora_of_something_else_is_refused(tmp_path):
 def test_a_lora_that_speaks_of_no_prompt_belongs_to_a_model_without_a_text(tmp_path):
     """As files were before prompts were kept."""
     file = tmp_path / "mine.safetensors"
-    learnt = dk.lora(tiny(), image(), rank=2, steps=1, file=file)
+    learned = dk.lora(tiny(), image(), rank=2, steps=1, file=file)
     with safe_open(file, "pt") as opened:
         about = {name: value for name, value in opened.metadata().items() if name != "prompt"}
     save_file(load_file(file), file, about)
-    assert same_weights(dk.lora(tiny(), image(), rank=2, steps=1, file=file), learnt)
+    assert same_weights(dk.lora(tiny(), image(), rank=2, steps=1, file=file), learned)
     with pytest.raises(ValueError, match="is a LoRA of another prompt"):
         dk.lora(tiny(notes={"prompt": "a lion"}), image(), rank=2, steps=1, file=file)
 
@@ -1049,7 +1049,7 @@ def test_what_does_not_fit_a_diffusion_model_is_told():
     ):
         dk.tune(found)
     with pytest.raises(
-        ValueError, match="'toy' has no attention to correct; give a diffusion model"
+        ValueError, match="'toy' cannot learn an image by a LoRA; give a diffusion model"
     ):
         dk.lora(dk.load("toy"), image())
     with pytest.raises(ValueError, match=r"target 0 at \(16, 4\) is outside the 16×16 image"):

@@ -42,7 +42,7 @@ def test_the_ring_reaches_the_images_border():
 
 @pytest.fixture(scope="module")
 def renders():
-    """Eight lions that it has not learnt from: images in 0..1 and their landmarks, NaN where
+    """Eight lions that it has not learned from: images in 0..1 and their landmarks, NaN where
     covered.
     """
     images, points = zip(*map(training.render, range(3_000_000, 3_000_008)))

@@ -174,3 +174,14 @@ def test_a_device_that_there_is_not_is_told(monkeypatch):
             match=f"device is '{device}', which this machine or this build of torch does not have",
         ):
             dk.load("lion", device=device)
+
+
+def test_what_is_no_name_is_told_what_to_give():
+    with pytest.raises(TypeError, match=r"name_or_path is None; give the name of a model"):
+        dk.load(None)
+
+
+def test_an_image_is_told_what_to_do_with_it(tmp_path):
+    (tmp_path / "lion.jpg").write_bytes(b"\xff\xd8\xff\xe0" + bytes(100))
+    with pytest.raises(ValueError, match=r"this is an image, not a checkpoint; .*dragkit\.invert"):
+        dk.load(tmp_path / "lion.jpg", device="cpu")

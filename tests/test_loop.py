@@ -276,3 +276,32 @@ def test_a_latent_that_is_none_is_told_where_to_get_one():
         ),
     ):
         drag(Toy(), "lion", Edit([(1, 1)], [(2, 2)]), **draggan())
+
+
+def test_a_model_or_an_edit_that_is_none_is_told_what_to_give():
+    edit = Edit([(1, 1)], [(2, 2)])
+    with pytest.raises(TypeError, match=r"model is 'lion'; give a model, such as dragkit\.load"):
+        drag("lion", Toy().sample(0), edit, **draggan())
+    with pytest.raises(TypeError, match=r"edit is None; give what should move where, such as"):
+        drag(Toy(), Toy().sample(0), None, **draggan())
+
+
+def test_a_latent_of_another_shape_is_told_with_the_right_one():
+    run = drag(Toy(), torch.zeros(1, 3), Edit([(1, 1)], [(2, 2)]), **draggan())
+    with pytest.raises(ValueError, match=r"the latent has shape \(1, 3\); .* = \(3, 2\)"):
+        next(run)
+
+
+def test_a_radius_that_vanishes_names_its_piece():
+    small = Toy(side=32, width=2)
+    with pytest.raises(ValueError, match=r"^ShiftedPatchLoss\(radius=3, .*: radius 3 .*radius=8"):
+        losses = [ShiftedPatchLoss(3)]
+        method = draggan() | {"losses": losses, "tracker": NearestNeighbor(48)}
+        drag(small, small.sample(0), Edit([(4, 4)], [(9, 9)]), **method)
+
+
+@pytest.mark.parametrize("number", [{"lr": True}, {"arrive": True}])
+def test_true_is_no_number(number):
+    name = next(iter(number))
+    with pytest.raises(ValueError, match=f"{name} is True"):
+        drag(Toy(), Toy().sample(0), Edit([(4, 4)], [(9, 9)]), **draggan() | number)

@@ -289,9 +289,9 @@ def test_the_originals_keys_and_values_reach_each_prompts_own_copy(model, guidan
 
 def test_a_image_is_learnt_inverted_and_dragged(model):
     image = torch.rand(3, 64, 64)
-    learnt = dk.lora(replace(model, strength=0.1), image, rank=2, steps=2)
-    assert learnt.notes["lora"] == "rank 2, 2 steps"
-    found = dk.invert(learnt, image)
+    learned = dk.lora(replace(model, strength=0.1), image, rank=2, steps=2)
+    assert learned.notes["lora"] == "rank 2, 2 steps"
+    found = dk.invert(learned, image)
     assert found.latent.shape == (4, 8, 8) and found.model.text is model.text
     mask = torch.zeros(64, 64)
     mask[8:40, 8:56] = 1

@@ -461,3 +461,11 @@ def test_a_drag_moves_the_moving_rows_alone():
     *_, step = drag(gan, latent, edit, **pieces, lr=1e-3, steps=2)
     assert (step.latent - latent).abs().amax(1).gt(0).tolist() == [True] * 6 + [False] * 2
     assert all(p.grad is None for p in gan.generator.parameters())
+
+
+def test_a_latent_of_another_shape_is_told_with_the_right_one():
+    gan = model(8)
+    with pytest.raises(ValueError, match=r"the latent has shape \(1, 3\); .* \(num_ws w_dim\) = "):
+        gan.view(torch.zeros(1, 3))
+    with pytest.raises(ValueError, match=r"the latent has shape \(1, 3\)"):
+        gan.finish(torch.zeros(1, 3))

@@ -21,6 +21,20 @@ class Difference(NamedTuple):
     found: Any
 
 
+def value_and_gradients(value: Any, **features: Tensor) -> Values:
+    """A loss, and its gradient with respect to each of the `features`, by name.
+
+    The gradients are 0 if the value is not a number that can be differentiated.
+    """
+    if not isinstance(value, Tensor) or not value.requires_grad or value.numel() != 1:
+        none = {name: torch.zeros_like(leaf) for name, leaf in features.items()}
+        return {"value": value, **none}
+    gradients = torch.autograd.grad(
+        value, list(features.values()), allow_unused=True, materialize_grads=True
+    )
+    return {"value": value.detach(), **dict(zip(features, gradients, strict=True))}
+
+
 def first_difference(right: Iterable[Values], found: Sequence[Values]) -> Difference | None:
     """The first case that differs, and the value that does; None if all are equal.
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from matplotlib.axes import Axes
@@ -83,7 +84,7 @@ class Exercise:
         found: list[Values] = []
         called: set[str] = set()
         changed: list[str] = []
-        for number, case in enumerate(self.cases()):
+        for number, case in enumerate(self._drawn):
             try:
                 with watched(self._codes(), called):
                     found.append(self._values(noting(function, changed), case))
@@ -92,6 +93,11 @@ class Exercise:
             except Exception as error:
                 return not_yet(self.name, raised(error, function))
         return self._judge(found, called, changed)
+
+    @cached_property
+    def _drawn(self) -> list[Case]:
+        """The cases, drawn once; answers get copies of them."""
+        return list(self.cases())
 
     def or_ours(self, function: Answer) -> Answer:
         """Your function if it is right, else ours, with a line that says so.
@@ -148,7 +154,7 @@ class Exercise:
         words = describe_difference(*difference[1:])
         if self.describe is None:
             return words
-        case = self.describe(self.cases()[difference.number])
+        case = self.describe(self._drawn[difference.number])
         return f"For {case}: {words[0].lower()}{words[1:]}"
 
     def _mistake(self, found: list[Values], only: str | None = None) -> str | None:
@@ -169,7 +175,7 @@ class Exercise:
     def _known(self, function: Answer, number: int) -> Values:
         """What our own function returns for a case; it is asked once."""
         if (function, number) not in self._cache:
-            self._cache[function, number] = self._values(function, self.cases()[number])
+            self._cache[function, number] = self._values(function, self._drawn[number])
         return self._cache[function, number]
 
     def _values(self, function: Answer, case: Case) -> Values:
@@ -182,7 +188,7 @@ class Exercise:
         draw = self.draw
         if draw is None:
             return None
-        case = self.cases()[number]
+        case = self._drawn[number]
 
         def draw_values(axes: Axes, values: Values) -> None:
             draw(axes, case, values if self.whole else next(iter(values.values())))

@@ -12,7 +12,7 @@ from torch import Tensor
 from ..geometry import disc, sample
 from ..plot.figures import ORANGE
 from .cases import Case, Cases, chance, integer, uniform
-from .comparison import Values
+from .comparison import Values, value_and_gradients
 from .drawings import heat
 from .exercise import Exercise
 from .mistakes import Answer, mistakes_of
@@ -165,11 +165,7 @@ def _properties_of_patch(case: Case) -> dict[str, bool]:
 def _value_and_gradient(function: Answer, case: Case) -> Values:
     """The loss, and its gradient with respect to the features (c h w)."""
     features = case[0].clone().requires_grad_()
-    value = function(features, *case[1:])
-    if not isinstance(value, Tensor) or not value.requires_grad or value.numel() != 1:
-        return {"value": value, "gradient": torch.zeros_like(features)}
-    (gradient,) = torch.autograd.grad(value, features)
-    return {"value": value.detach(), "gradient": gradient}
+    return value_and_gradients(function(features, *case[1:]), gradient=features)
 
 
 def _draw_gradient(axes: Axes, case: Case, values: Values) -> None:

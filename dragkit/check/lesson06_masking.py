@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from torch import Tensor
 
 from .cases import Case, Cases, integer, uniform
-from .comparison import Values
+from .comparison import Values, value_and_gradients
 from .drawings import heat
 from .exercise import Exercise
 from .mistakes import Answer, mistakes_of
@@ -149,14 +149,9 @@ def _value_and_gradients(function: Answer, case: Case) -> Values:
     features = case[0].clone().requires_grad_()
     first = case[1].clone().requires_grad_()
     value = function(features, first, *case[2:])
-    if not isinstance(value, Tensor) or not value.requires_grad or value.numel() != 1:
-        none = torch.zeros_like(features)
-        return {"value": value, "gradient": none, "gradient on the first features": none}
-
-    now, then = torch.autograd.grad(
-        value, (features, first), allow_unused=True, materialize_grads=True
+    return value_and_gradients(
+        value, **{"gradient": features, "gradient on the first features": first}
     )
-    return {"value": value.detach(), "gradient": now, "gradient on the first features": then}
 
 
 def _draw_gradients(axes: Axes, case: Case, values: Values) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -43,12 +44,18 @@ def load(name_or_path: str | Path, device: str = "auto", **settings: Any) -> Mod
             ``prompt="a lion"`` and ``size=512``. For the toy: ``lookalike=1.0`` and others.
 
     Raises:
+        TypeError: `name_or_path` is neither a name nor a path.
         ValueError: an unknown name or setting (the known ones are listed), or the name of a
             network that makes no images.
         CheckpointError: a ValueError, too: a file that is damaged, dangerous or not a StyleGAN2.
         FileNotFoundError: a bundled file is missing, or a public one is not here; the message says
             where to get it.
     """
+    if not isinstance(name_or_path, str | PathLike):
+        raise TypeError(
+            f"name_or_path is {name_or_path!r}; give the name of a model, such as"
+            ' dragkit.load("lion"), or the path of a file'
+        )
     if str(name_or_path) == "toy":
         check_settings("toy", settings, Toy.__dataclass_fields__)
         return Toy(**settings)

@@ -99,11 +99,11 @@ class Tunable(Protocol):
 
 
 class LoraLearner(Protocol):
-    """A LoRA that is being learnt for one model and one image."""
+    """A LoRA that is being learned for one model and one image."""
 
     @property
     def steps(self) -> int:
-        """How many steps it has learnt."""
+        """How many steps it has learned."""
         ...
 
     def step(self) -> float:
@@ -111,7 +111,7 @@ class LoraLearner(Protocol):
         ...
 
     def model(self) -> Model:
-        """A copy of the model, corrected by what was learnt so far."""
+        """A copy of the model, corrected by what was learned so far."""
         ...
 
     def save(self, path: Path) -> None:
@@ -128,5 +128,5 @@ class Adaptable(Protocol):
     """A model that can learn one image by a LoRA."""
 
     def lora(self, target: Tensor, rank: int, lr: float, batch: int) -> LoraLearner:
-        """A LoRA for the image `target` (3 H W) in 0..1, which has not learnt anything yet."""
+        """A LoRA for the image `target` (3 H W) in 0..1, which has not learned anything yet."""
         ...

@@ -1,24 +1,12 @@
-"""What settings a model has, and what counts as a number among them."""
+"""The settings of a model, which are given by name."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
-from typing import Any
-
-
-def is_whole(value: Any, least: float = -math.inf, most: float = math.inf) -> bool:
-    """A whole number in least..most; True is none, though Python counts with it."""
-    return isinstance(value, int) and not isinstance(value, bool) and least <= value <= most
-
-
-def is_real(value: Any) -> bool:
-    """A finite number; True is none."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def check_settings(model: str, given: Iterable[str], settings: Iterable[str]) -> None:
-    """Raise ValueError where one of the `given` names is none of the model's `settings`."""
+    """Raise ValueError if one of the `given` names is not among the model's `settings`."""
     settings = list(settings)
     for name in given:
         if name not in settings:

@@ -94,6 +94,11 @@ class Toy:
 
     def _field(self, latent: Tensor, cells: int) -> Tensor:
         """F on a grid of `cells` × `cells`: (channels cells cells)."""
+        if latent.shape != (self.blobs, 2):
+            raise ValueError(
+                f"the latent has shape {tuple(latent.shape)}; this toy has latents (blobs 2) ="
+                f" {(self.blobs, 2)}, such as toy.sample(7)"
+            )
         x = (torch.arange(cells) + 0.5) * self.side / cells - 0.5  # the cells' centres, in pixels
         across = torch.exp(-((x - latent[:, :1]) ** 2) / (2 * self.width**2))  # (n cells)
         down = torch.exp(-((x - latent[:, 1:]) ** 2) / (2 * self.width**2))

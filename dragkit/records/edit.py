@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
+from ..numeric import is_positive
 from .device import Device, to_device
 
 Size = tuple[int, int]  # (height, width) of the image in pixels
@@ -184,7 +185,7 @@ def _as_mask(value: Any) -> Tensor:
 
 
 def _check_arrive(arrive: Any) -> None:
-    if not (isinstance(arrive, int | float) and 0 < arrive < math.inf):
+    if not is_positive(arrive):
         raise ValueError(
             f"arrive is {arrive}; give a distance in pixels above 0, such as arrive=1"
         )

@@ -28,6 +28,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..numeric import is_whole
 from ..records import Edit
 
 KEYS = {"name", "seed", "handles", "targets", "landmarks", "arrive", "mask"}
@@ -56,7 +57,7 @@ class Task:
     landmarks: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        if isinstance(self.seed, bool) or not isinstance(self.seed, int) or self.seed < 0:
+        if not is_whole(self.seed, 0):
             raise ValueError(f"seed is {self.seed!r}; give a whole number from 0 on")
         if not (isinstance(self.name, str) and self.name):
             raise ValueError(f"name is {self.name!r}; give a word to file the results under")

@@ -17,13 +17,12 @@ by gradient steps, about a second     Adam, or the exact minimum: `solver`, `lr`
 score map + difference map            both normalised to 0..1 in the window: `fusion`
 confidence: the best score            the learned score at the point, not normalised
 threshold from the first step         a fraction of it: ``trust=above(ratio)``
-unsure: supervise with first patch    the same radius as ever
+unsure: supervise with first patch    the radius does not change
 ====================================  ==========================================================
 """
 
 from __future__ import annotations
 
-import math
 import warnings
 from dataclasses import dataclass
 from typing import Literal
@@ -32,6 +31,7 @@ import torch
 from torch import Tensor
 
 from ..geometry import REFERENCE, cells, inside, sample, window, window_size
+from ..numeric import is_positive, is_real
 from ..records import Edit, Size, TrackResult, View
 from ..scores import minmax_normalize
 from .search_window import best, read_window, similarity
@@ -110,14 +110,14 @@ class Discriminative:
     def __post_init__(self) -> None:
         if self.solver not in SOLVERS:
             raise ValueError(f"unknown solver {self.solver!r}; choose from {', '.join(SOLVERS)}")
-        if not (isinstance(self.fusion, int | float) and 0 <= self.fusion <= 1):
+        if not (is_real(self.fusion) and 0 <= self.fusion <= 1):
             raise ValueError(
                 f"fusion is {self.fusion!r}; it must be in 0..1: 1 = the learned map alone, 0 ="
                 " nearest neighbour"
             )
         for name in ("label", "ridge", "lr", "iterations"):
             value = getattr(self, name)
-            if not (isinstance(value, int | float) and 0 < value < math.inf):
+            if not is_positive(value):
                 raise ValueError(f"{name} is {value!r}; it must be above 0")
         if self.iterations != int(self.iterations):
             raise ValueError(f"iterations is {self.iterations!r}; give a whole number")
@@ -192,7 +192,7 @@ class Discriminative:
     def _learn(self, error: QuadraticError, first: Tensor) -> Tensor:
         """Every filter from `first` (n c) on: (iterations + 1, n, c).
 
-        Adam works number by number, so the handles of a batch do not mix.
+        Adam updates each number on its own, so handles do not affect each other.
         """
         if self.solver == "ridge":
             return torch.stack([first, error.minimum()])

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from ..geometry import clamp_inside, inside, sample
+from ..numeric import is_whole
 from ..records import Edit, Size, TrackResult, View
 from .estimators import Estimator, check_estimator, dis
 from .nearest import NearestNeighbor, Template
@@ -72,7 +73,7 @@ class OpticalFlow:
             )
         if self.policy not in ("frame", "reference"):
             raise ValueError(f'unknown policy {self.policy!r}; choose "frame" or "reference"')
-        if not isinstance(self.every, int) or isinstance(self.every, bool) or self.every < 1:
+        if not is_whole(self.every, 1):
             raise ValueError(f"every is {self.every!r}; give a whole number of answers from 1 on")
 
     def check(self, size: Size) -> None:

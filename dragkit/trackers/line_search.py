@@ -26,6 +26,7 @@ import torch
 from torch import Tensor
 
 from ..geometry import REFERENCE, clamp_inside, inside, sample, square, window
+from ..numeric import is_positive, is_whole
 from ..records import Edit, Goals, TrackResult, View
 
 UPDATES = 5  # of a sub-motion
@@ -107,7 +108,7 @@ class LineSearch:
     enough: float = 0.25
 
     def __post_init__(self) -> None:
-        if not isinstance(self.radius, int) or isinstance(self.radius, bool) or self.radius < 1:
+        if not is_whole(self.radius, 1):
             raise ValueError(
                 f"radius is {self.radius!r}; give a whole number of places, 1 for a patch of 3 x 3"
             )
@@ -245,7 +246,7 @@ class LineSearch:
 
 
 def _check_positive(name: str, value: float) -> None:
-    if not (isinstance(value, int | float) and 0 < value < math.inf):
+    if not is_positive(value):
         raise ValueError(f"{name} is {value!r}; it must be above 0")
 
 

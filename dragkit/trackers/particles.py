@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from ..geometry import clamp_inside
+from ..numeric import is_whole
 from ..records import Edit, TrackResult, View
 from .flow import unscored
 
@@ -48,7 +49,7 @@ class Particles:
     length: int = 8
 
     def __post_init__(self) -> None:
-        if not isinstance(self.length, int) or isinstance(self.length, bool) or self.length < 2:
+        if not is_whole(self.length, 2):
             raise ValueError(f"length is {self.length!r}; give a whole number of images from 2 on")
 
     def start(self, view: View, edit: Edit) -> FrameBuffer:

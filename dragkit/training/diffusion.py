@@ -42,7 +42,15 @@ from ..models.diffusion.pixel_unet import (
     scheduler,
 )
 from . import pairs
-from .loop import machine, save_state, train_until
+from .loop import (
+    common_options,
+    machine,
+    restore_state,
+    save_state,
+    settings_of,
+    state_of,
+    train_until,
+)
 
 SIZE = 64  # of the images
 SAVE_SECONDS = 240
@@ -119,17 +127,11 @@ class Trainer:
 
     def state(self) -> dict[str, Any]:
         """Everything that is needed to continue."""
-        state: dict[str, Any] = {name: getattr(self, name).state_dict() for name in NETWORKS}
-        counts = {"images": self.images, "seconds": self.seconds}
-        return state | counts | {"history": self.history}
+        return state_of(self, NETWORKS)
 
     def restore(self, state: dict[str, Any]) -> None:
         """Continue from what `state` returned."""
-        for name in NETWORKS:
-            getattr(self, name).load_state_dict(state[name])
-        self.images = state["images"]
-        self.seconds = state["seconds"]
-        self.history = state["history"]
+        restore_state(self, NETWORKS, state)
 
 
 def rate(done: float) -> float:
@@ -208,16 +210,10 @@ def train(trainer: Trainer, images: np.ndarray, out: Path, settings: dict[str, A
 
 def parse(arguments: list[str] | None) -> argparse.Namespace:
     """The settings of the command line."""
-    parser = argparse.ArgumentParser("python -m dragkit.training.diffusion")
+    parser = common_options("diffusion", "runs/lion-diffusion", batch=16, lr=1e-3)
     add = parser.add_argument
-    default = Path("runs/lion-diffusion")
-    add("--out", type=Path, default=default, help="folder of the run, continued if it exists")
-    add("--images", type=int, default=24_000, help="how many lions to render")
     add("--until", type=int, default=130_000, help="images seen in all")
-    add("--batch", type=int, default=16)
-    add("--lr", type=float, default=1e-3)
     add("--workers", type=int, default=0, help="threads that share a batch; 0 for one per core")
-    add("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     options = parser.parse_args(arguments)
     if not options.workers:
         options.workers = (os.cpu_count() or 1) if options.device == "cpu" else 1
@@ -230,7 +226,6 @@ def main(arguments: list[str] | None = None) -> None:
     """The command line; `--help` lists the settings."""
     options = parse(arguments)
     options.out.mkdir(parents=True, exist_ok=True)
-    settings = {k: v for k, v in vars(options).items() if k not in ("out", "device", "workers")}
     images = pairs.prepare(options.out / "images.npy", options.images, SIZE)
     torch.manual_seed(0)
     torch.set_num_threads(1)
@@ -240,7 +235,7 @@ def main(arguments: list[str] | None = None) -> None:
     state = options.out / "state.pt"
     if state.exists():
         trainer.restore(torch.load(state, map_location=options.device, weights_only=True))
-    train(trainer, images, options.out, settings)
+    train(trainer, images, options.out, settings_of(options))
 
 
 if __name__ == "__main__":

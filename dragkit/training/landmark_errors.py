@@ -55,7 +55,7 @@ def errors(
     return {
         "unit": f"pixels of an image of {SIZE} px; only landmarks that are not covered",
         "renders": {
-            "of": f"{len(points)} renders that it has not learnt from",
+            "of": f"{len(points)} renders that it has not learned from",
             **summary(distances(network, renders, points)),
         },
         "generated": {

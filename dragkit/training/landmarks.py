@@ -39,7 +39,7 @@ from ..tasks.landmarks import (
 from ..worlds.lion import LANDMARKS, Lion
 from . import pairs
 from .landmark_errors import errors, truth
-from .loop import machine, save_state, train_until
+from .loop import common_options, machine, save_state, settings_of, train_until
 
 SAVE_SECONDS = 150
 # first seeds of the renders; the generator's own images have small ones
@@ -205,17 +205,11 @@ def card(run: Run, error: dict[str, Any], settings: Settings) -> dict[str, Any]:
 
 def parse(arguments: list[str] | None) -> argparse.Namespace:
     """The settings of the command line."""
-    parser = argparse.ArgumentParser("python -m dragkit.training.landmarks")
+    parser = common_options("landmarks", "runs/landmarks", batch=32, lr=3e-3)
     add = parser.add_argument
-    default = Path("runs/landmarks")
-    add("--out", type=Path, default=default, help="folder of the run, continued if it exists")
-    add("--images", type=int, default=24_000, help="how many lions to render")
     add("--held-out", type=int, default=2_000, help="how many more to measure the error on")
     add("--generated", type=int, default=500, help="how many generated images to measure it on")
     add("--until", type=int, default=64_000, help="images seen in all")
-    add("--batch", type=int, default=32)
-    add("--lr", type=float, default=3e-3)
-    add("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     options = parser.parse_args(arguments)
     if options.images < options.batch:
         parser.error(f"--images {options.images} is less than a batch of {options.batch}")
@@ -227,7 +221,7 @@ def main(arguments: list[str] | None = None) -> None:
     options = parse(arguments)
     out = options.out
     out.mkdir(parents=True, exist_ok=True)
-    settings = {k: v for k, v in vars(options).items() if k not in ("out", "device")}
+    settings = settings_of(options)
     held_out = prepare(out, HELD_OUT, options.held_out)
     data = prepare(out, LEARN, options.images)
     torch.manual_seed(0)

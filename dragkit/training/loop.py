@@ -1,11 +1,12 @@
-"""The loop that the three trainings share: a progress bar, and a save every few minutes."""
+"""What the three trainings share: their options, their state, and a loop that saves regularly."""
 
 from __future__ import annotations
 
 import os
 import platform
 import time
-from collections.abc import Callable, Mapping
+from argparse import ArgumentParser, Namespace
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -55,6 +56,40 @@ def train_until(
     finally:
         save()
         bar.close()
+
+
+def common_options(name: str, out: str, batch: int, lr: float) -> ArgumentParser:
+    """A command line with the options that every training has, and their defaults."""
+    parser = ArgumentParser(f"python -m dragkit.training.{name}")
+    add = parser.add_argument
+    add("--out", type=Path, default=Path(out), help="folder of the run, continued if it exists")
+    add("--images", type=int, default=24_000, help="how many lions to render")
+    add("--batch", type=int, default=batch, help="images in a step")
+    add("--lr", type=float, default=lr, help="learning rate")
+    add("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    return parser
+
+
+def settings_of(options: Namespace) -> dict[str, Any]:
+    """The options that change what is learned, for the card."""
+    elsewhere = ("out", "device", "workers")
+    return {name: value for name, value in vars(options).items() if name not in elsewhere}
+
+
+def state_of(training: Any, parts: Sequence[str]) -> dict[str, Any]:
+    """What is needed to continue: the states of the `parts`, and the counts."""
+    state: dict[str, Any] = {name: getattr(training, name).state_dict() for name in parts}
+    counts = {"images": training.images, "seconds": training.seconds}
+    return state | counts | {"history": training.history}
+
+
+def restore_state(training: Any, parts: Sequence[str], state: Mapping[str, Any]) -> None:
+    """Continue from what :func:`state_of` returned."""
+    for name in parts:
+        getattr(training, name).load_state_dict(state[name])
+    training.images = state["images"]
+    training.seconds = state["seconds"]
+    training.history = state["history"]
 
 
 def save_state(state: Mapping[str, Any], path: Path) -> None:

@@ -31,7 +31,7 @@ from torch.nn import functional as F
 
 from ..models.gan.network import Generator
 from . import pairs
-from .loop import machine, save_state, train_until
+from .loop import common_options, machine, save_state, settings_of, train_until
 from .trainer import Trainer
 
 SAVE_SECONDS = 150
@@ -142,7 +142,7 @@ def train(
 
 def train_all_sizes(options: argparse.Namespace, images: np.ndarray) -> None:
     """Grow from the first size to the last, from where `options.out` stands."""
-    settings = {k: v for k, v in vars(options).items() if k not in ("out", "device")}
+    settings = settings_of(options)
     state = _saved_state(options)
     trainer = None
     for size, until in zip(options.sizes, options.until, strict=True):
@@ -177,19 +177,13 @@ def _saved_state(options: argparse.Namespace) -> dict[str, Any] | None:
 
 def parse(arguments: list[str] | None) -> argparse.Namespace:
     """The settings of the command line."""
-    parser = argparse.ArgumentParser("python -m dragkit.training.stylegan2")
+    parser = common_options("stylegan2", "runs/lion", batch=8, lr=3e-3)
     add = parser.add_argument
-    default = Path("runs/lion")
-    add("--out", type=Path, default=default, help="folder of the run, continued if it exists")
-    add("--images", type=int, default=24_000, help="how many lions to render")
     add("--sizes", type=int, nargs="+", default=[32, 64, 128], help="image sides, growing")
     until = [60_000, 80_000, 125_000]
     add("--until", type=int, nargs="+", default=until, help="images seen after each size")
-    add("--batch", type=int, default=8)
-    add("--lr", type=float, default=3e-3)
     add("--adversarial", type=float, default=0.002, help="the discriminator's weight, last size")
     add("--adversarial-from", type=int, default=103_000, help="images seen before it joins")
-    add("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     options = parser.parse_args(arguments)
     if len(options.sizes) != len(options.until):
         parser.error(

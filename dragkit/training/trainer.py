@@ -12,6 +12,7 @@ from torch.nn import functional as F
 
 from ..models.gan.network import Generator
 from ..worlds.lion import FACTORS
+from .loop import restore_state, state_of
 
 CHANNELS = {4: 160, 8: 160, 16: 128, 32: 64, 64: 32, 128: 16}
 PATCH = 64  # px, the side of what the discriminator sees
@@ -160,20 +161,14 @@ class Trainer:
 
     def state(self) -> dict[str, Any]:
         """Everything that is needed to continue."""
-        state: dict[str, Any] = {name: getattr(self, name).state_dict() for name in NETWORKS}
-        counts = {"size": self.size, "images": self.images, "seconds": self.seconds}
-        return state | counts | {"history": self.history}
+        return state_of(self, NETWORKS) | {"size": self.size}
 
     def restore(self, state: dict[str, Any]) -> None:
         """Continue from what `state` returned."""
         rates = [group["lr"] for group in self.g_optimizer.param_groups]
-        for name in NETWORKS:
-            getattr(self, name).load_state_dict(state[name])
+        restore_state(self, NETWORKS, state)
         for group, rate in zip(self.g_optimizer.param_groups, rates, strict=True):
             group["lr"] = rate  # of this call, which may continue more slowly
-        self.images = state["images"]
-        self.seconds = state["seconds"]
-        self.history = state["history"]
 
 
 def _on(device: str, network: Any) -> Any:

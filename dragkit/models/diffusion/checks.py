@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..settings import is_real, is_whole
+from ...numeric import is_real, is_whole
 from .unet import self_attentions
 
 if TYPE_CHECKING:

@@ -24,7 +24,7 @@ import torch
 from torch import Tensor
 from tqdm.auto import tqdm
 
-from ..settings import is_whole
+from ...numeric import is_whole
 
 # What the network predicts (b c h w) for latents (b c h w) at timesteps (1) or (b)
 Predict = Callable[[Tensor, Tensor], Tensor]

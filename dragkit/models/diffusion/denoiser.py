@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..settings import is_real
+from ...numeric import is_real
 from .memory import explained_out_of_memory
 from .unet import stages
 

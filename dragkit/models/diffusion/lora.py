@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
-from ..settings import is_real, is_whole
+from ...numeric import is_real, is_whole
 
 if TYPE_CHECKING:
     from .model import Diffusion
@@ -37,7 +37,7 @@ class Lora:
     """A LoRA for `model` and the image `target` (3 H W) in 0..1.
 
     :meth:`step` learns, :meth:`model` returns the corrected model, :meth:`save` and :meth:`load`
-    store and restore what was learnt.
+    store and restore what was learned.
 
     Raises:
         ValueError: a rank or batch that is not a whole number of at least 1, or an lr that is not

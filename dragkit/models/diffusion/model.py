@@ -198,7 +198,7 @@ class Diffusion:
             yield index, z[0]
 
     def lora(self, target: Tensor, rank: int, lr: float, batch: int) -> Lora:
-        """A LoRA for the image `target` (3 H W) in 0..1, which has not learnt anything yet."""
+        """A LoRA for the image `target` (3 H W) in 0..1, which has not learned anything yet."""
         return Lora(self, target, rank, lr, batch)
 
     def with_reference(self, latent: Tensor, **notes: Any) -> Diffusion:

@@ -37,7 +37,7 @@ def check_pipeline(folder: Path) -> None:
     if not (folder / "model_index.json").is_file():
         raise ValueError(
             f"{folder} is not a diffusers pipeline: it has no model_index.json; give the folder"
-            " that holds unet/, vae/, text_encoder/ …"
+            " that holds unet/, vae/, text_encoder/ …, or the path of a checkpoint in it"
         )
     _check_complete(folder)
     for part in NEEDED:

@@ -12,7 +12,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..settings import check_settings, is_whole
+from ...numeric import is_whole
+from ..settings import check_settings
 from .ddim import ddim_schedule
 from .model import SETTINGS, Diffusion
 from .pipeline_folder import check_pipeline

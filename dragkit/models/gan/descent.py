@@ -10,9 +10,9 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from ...numeric import is_real, is_whole
 from ..image_metrics import Loss, psnr
 from ..inversion import Inversion
-from ..settings import is_real, is_whole
 
 
 class Iteration(NamedTuple):

@@ -11,9 +11,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from ...numeric import is_whole
 from ...records import Size, View
 from ..inversion import Inversion
-from ..settings import is_whole
 from . import inversion, tuning
 from .network import Generator
 
@@ -145,6 +145,12 @@ class StyleGAN2:
 
     def _rows(self, latent: Tensor) -> Tensor:
         """(1 num_ws w_dim): only the moving rows get a gradient; in w they all are the first."""
+        expected = (self.generator.synthesis.num_ws, self.generator.mapping.w_dim)
+        if latent.shape != expected:
+            raise ValueError(
+                f"the latent has shape {tuple(latent.shape)}; {self.name} has latents w+ (num_ws"
+                f" w_dim) = {expected}, such as model.sample(7)"
+            )
         moving = latent[: self.rows] if self.space == "w+" else latent[:1].expand(self.rows, -1)
         return torch.cat([moving, latent[self.rows :].detach()])[None]
 

@@ -72,6 +72,7 @@ class Mapping(nn.Module):
     def __init__(self, z_dim: int, w_dim: int, layers: int = 8) -> None:
         super().__init__()
         self.z_dim = z_dim
+        self.w_dim = w_dim
         self.layers = layers
         for i in range(layers):
             inputs = z_dim if i == 0 else w_dim

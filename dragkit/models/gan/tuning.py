@@ -42,7 +42,7 @@ def tuning(
 ) -> Iterator[Inversion]:
     """Fit a copy of `model` to the target of `found`; the best so far after each iteration.
 
-    Every weight of the synthesis network is learnt; the mapping network and the given model stay
+    Every weight of the synthesis network is learned; the mapping network and the given model stay
     as they are.
 
     Args:

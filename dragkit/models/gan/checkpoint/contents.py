@@ -20,6 +20,7 @@ from .machine import Budget, CheckpointError, Machine, Tape
 from .networks import Network, bound, networks_of
 from .tensors import MAGIC, Storage, Stored, storage_of, torch_file
 
+IMAGES = (b"\xff\xd8\xff", b"\x89PNG", b"GIF8")  # how JPEG, PNG and GIF begin
 BYTES = 4 << 30  # of a file; the largest public one has a tenth
 
 
@@ -118,6 +119,11 @@ def _not_a_checkpoint(head: bytes) -> str:
         return (
             "this is a web page (HTML), not a checkpoint: the download was answered with a page;"
             " fetch the file again, by hand"
+        )
+    if head.startswith(IMAGES):
+        return (
+            "this is an image, not a checkpoint; to find its latent, give it to a model:"
+            " dragkit.invert(model, image)"
         )
     if head.startswith(b"version https://git-lfs"):
         size = re.search(rb"size (\d+)", head)

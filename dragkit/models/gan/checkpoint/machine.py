@@ -10,6 +10,7 @@ data; no name is ever imported. Opcodes and their arguments are decoded by the s
 from __future__ import annotations
 
 import pickletools
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -85,12 +86,12 @@ class Known:
     stand_in: Callable[..., Any]
 
 
-class Inert:
+class Inert(ABC):
     """What a stand-in may return if the pickle sets the object's state later (opcode BUILD)."""
 
+    @abstractmethod
     def build(self, state: Any) -> None:
         """Take the state."""
-        raise NotImplementedError
 
 
 class Tape:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from ....numeric import is_positive
 from .arrays import Array
 from .machine import Budget, CheckpointError, Inert, expect
 from .tensors import Stored
@@ -137,6 +137,6 @@ def bound(clamp: Any) -> float | None:
     Raises:
         CheckpointError: it is something else.
     """
-    if clamp is not None and not (isinstance(clamp, int | float) and 0 < clamp < math.inf):
+    if clamp is not None and not is_positive(clamp):
         raise CheckpointError("a clamp of activations that is not a number above 0")
     return clamp and float(clamp)
