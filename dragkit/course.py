@@ -26,6 +26,8 @@ from nbclient import NotebookClient
 from nbformat import NotebookNode
 from tqdm.auto import tqdm
 
+from .atomic import write_file
+
 ROOT = Path(__file__).parent.parent
 FOLDER = ROOT / "notebooks"
 ENVIRONMENT = {"OMP_WAIT_POLICY": "PASSIVE", "PYTHONPATH": str(ROOT)}
@@ -68,6 +70,11 @@ def execute(path: Path, folder: Path, solve: bool = False) -> NotebookNode:
         if cell.cell_type == "code":
             cell.outputs = [o for o in cell.outputs if not is_bar(o.get("data", {}))]
     return notebook
+
+
+def write_notebook(notebook: NotebookNode, path: Path) -> None:
+    """Write a notebook as Jupyter does."""
+    write_file(path, nbformat.writes(notebook) + "\n")
 
 
 def is_bar(data: dict[str, Any]) -> bool:
@@ -132,10 +139,10 @@ def main(arguments: list[str] | None = None) -> None:
 
     for path in tqdm(notebooks, unit="notebook"):
         if options.part == "run":
-            nbformat.write(execute(path, path.parent), path)
+            write_notebook(execute(path, path.parent), path)
         else:
-            options.out.mkdir(parents=True, exist_ok=True)
-            nbformat.write(solved(nbformat.read(path, as_version=4)), options.out / path.name)
+            notebook = solved(nbformat.read(path, as_version=4))
+            write_notebook(notebook, options.out / path.name)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -25,7 +25,8 @@ from hypothesis import strategies as st
 import dragkit
 from dragkit import Edit, NearestNeighbor, ShiftedPatchLoss
 from dragkit.bench import metrics, runner, tables
-from dragkit.bench.jobs import Job, read_results, run_jobs
+from dragkit.bench.jobs import Job, run_jobs
+from dragkit.bench.results_file import read_results
 from dragkit.bench.settings import describe, shorten
 from dragkit.methods import draggan
 from dragkit.models.toy import Toy

@@ -13,8 +13,9 @@ import torch
 from torch.nn import functional as F
 
 from dragkit.bench.__main__ import main
-from dragkit.bench.jobs import read_results, run_jobs
+from dragkit.bench.jobs import run_jobs
 from dragkit.bench.metrics import ssim
+from dragkit.bench.results_file import read_results
 from dragkit.bench.studies import diffusion, diffusion_drags, timesteps
 from dragkit.models.zoo import DATA
 from dragkit.tasks import lions, renders

@@ -11,6 +11,7 @@ import dragkit
 PACKAGE = Path(dragkit.__file__).parent
 MAY_IMPORT = {  # from the bottom up; a part may also import its own files
     "numeric": "",
+    "atomic": "",
     "geometry": "numeric",
     "pixels": "",
     "scores": "",
@@ -24,21 +25,21 @@ MAY_IMPORT = {  # from the bottom up; a part may also import its own files
     "progress": "records pieces tracking",
     "loop": "records pieces progress validation",
     "methods": "pieces gates losses trackers",
-    "models": "records pixels numeric",
+    "models": "atomic records pixels numeric",
     "worlds": "",
     "compose": "geometry pixels scores",
     "images": "",
     "preview": "models compose pixels",
     "inversion": "images models preview numeric",
-    "runs": "records pieces tracking loop models compose",
-    "tasks": "numeric records geometry pieces trackers loop methods models worlds pixels",
-    "training": "models worlds tasks pixels",
+    "runs": "atomic records pieces tracking loop models compose",
+    "tasks": "atomic numeric records geometry pieces trackers loop methods models worlds pixels",
+    "training": "atomic models worlds tasks compose pixels",
     "plot": "records runs models compose pixels scores",
     "widgets": "records pieces runs models inversion compose pixels",
     "check": "records geometry gates pieces trackers loop methods models tasks plot",
-    "bench": "records geometry gates pieces losses trackers loop methods models images inversion"
-    " compose runs tasks worlds pixels",
-    "course": "",
+    "bench": "atomic records geometry gates pieces losses trackers loop methods models images"
+    " inversion compose runs tasks worlds pixels",
+    "course": "atomic",
 }
 
 

@@ -18,7 +18,7 @@ from typing import Any
 import torch
 from tqdm.auto import tqdm
 
-Result = dict[str, Any]
+from .results_file import Result, open_results
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,63 +69,29 @@ def run_jobs(
 
     Raises:
         ValueError: `out` is damaged, or holds a result of a job that had other settings.
+        BlockingIOError: another run is writing `out`; the message names its process.
     """
     out = Path(out)
     names = list(jobs[0].key) if jobs else []
-    done = _open_results(out, names)
     asked = {_key(job.key, names): job for job in jobs}
-    for key in asked.keys() & done.keys():
-        _check_settings(out, done[key], asked[key])
-    missing = [job for key, job in asked.items() if key not in done]
+    with open_results(out, names) as file:
+        done = {_key(result, names): result for result in file.results}
+        for key in asked.keys() & done.keys():
+            _check_settings(out, done[key], asked[key])
+        missing = [job for key, job in asked.items() if key not in done]
 
-    bar = tqdm(total=len(jobs), initial=len(jobs) - len(missing), desc=out.name, unit=unit)
-    with out.open("ab", buffering=0) as file, bar:
+        made = len(jobs) - len(missing)
+        with tqdm(total=len(jobs), initial=made, desc=out.name, unit=unit) as bar:
 
-        def save(result: Result) -> None:
-            key = _key(result, names)
-            if key in done:
-                return
-            done[key] = result
-            # in one call, so that Ctrl-C cannot halve it
-            file.write(json.dumps(result).encode() + b"\n")
-            bar.update()
+            def save(result: Result) -> None:
+                key = _key(result, names)
+                if key not in done:
+                    file.append(result)
+                    done[key] = result
+                    bar.update()
 
-        _work(missing, executor, save)
+            _work(missing, executor, save)
     return [done[key] for key in asked]
-
-
-def read_results(out: str | Path, key: Sequence[str] = ("task", "method")) -> list[Result]:
-    """The results in `out`, in the order in which they were finished, without a torn last line.
-
-    Args:
-        out: a file of results (.jsonl).
-        key: the names that a job of this file is filed under.
-
-    Raises:
-        ValueError: a line that is not a result; the message names file, line and reason.
-    """
-    results = []
-    for number, line in enumerate(Path(out).read_bytes().split(b"\n")[:-1], 1):
-        try:
-            result = json.loads(line)
-            for name in (*key, "settings"):
-                result[name]
-        except (ValueError, KeyError, TypeError) as error:
-            raise ValueError(
-                f"{out}, line {number} is not a result of a benchmark ({error}); mend or remove"
-                " the line"
-            ) from error
-        results.append(result)
-    return results
-
-
-def _open_results(out: Path, names: Sequence[str]) -> dict[str, Result]:
-    """The results in `out` by key; a torn last line, left by a kill, is cut off the file."""
-    out.parent.mkdir(parents=True, exist_ok=True)
-    out.touch()
-    results = read_results(out, names)
-    os.truncate(out, out.read_bytes().rfind(b"\n") + 1)
-    return {_key(result, names): result for result in results}
 
 
 def _key(values: Mapping[str, Any], names: Sequence[str]) -> str:

@@ -10,12 +10,14 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Executor, ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from io import BytesIO
 from pathlib import Path
 from typing import Protocol
 
 import pandas as pd
 from matplotlib.figure import Figure
 
+from ..atomic import write_file
 from ..models.zoo import DATA
 
 Measure = Callable[[Namespace, Path, Executor], pd.DataFrame]
@@ -100,9 +102,8 @@ class Study:
         print(self.report(results))
 
         for name, draw in self.figures.items():
-            options.out.mkdir(parents=True, exist_ok=True)
             path = options.out / f"{name}.png"
-            draw(results).savefig(path, dpi=110)
+            write_file(path, _as_png(draw(results)))
             print(f"\nThe figure: {path}")
 
     def published(self) -> pd.DataFrame:
@@ -113,8 +114,15 @@ class Study:
         options.out.mkdir(parents=True, exist_ok=True)
         with processes(options.workers) as pool:
             results = self.measure(options, options.out / "results.jsonl", pool)
-        results.to_csv(options.out / self.results.name, index=False, float_format="%.4g")
+        table = results.to_csv(index=False, float_format="%.4g")
+        write_file(options.out / self.results.name, table)
         return results
+
+
+def _as_png(figure: Figure) -> bytes:
+    out = BytesIO()
+    figure.savefig(out, format="png", dpi=110)
+    return out.getvalue()
 
 
 @contextmanager

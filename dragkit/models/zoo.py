@@ -9,8 +9,11 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from .weights import id_in
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -61,6 +64,9 @@ def bundled(name: str) -> Path:
 def card(path: Path) -> dict[str, Any]:
     """How a checkpoint was made: the JSON of the same name beside it, or nothing.
 
+    A card with another id than the file's own belongs to the file that was here before, so it is
+    left out, with a warning.
+
     Raises:
         ValueError: there is such a file, and it is not a JSON object.
     """
@@ -77,6 +83,14 @@ def card(path: Path) -> dict[str, Any]:
         raise ValueError(
             f"{beside}, the card of {path.name}, is not a JSON object; repair it, or move it away"
         )
+    own = id_in(path)
+    if own and own != found.get("id", own):
+        warnings.warn(
+            f"{beside} is not the card of {path.name}: their ids differ, as when a save was cut"
+            " short. It is not used; save the model again, or remove the card",
+            stacklevel=2,
+        )
+        return {}
     return found
 
 

@@ -7,7 +7,9 @@ array over the steps; else each step has its own, such as "track/scores@3".
 
 from __future__ import annotations
 
+import hashlib
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from pathlib import Path
@@ -18,11 +20,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..atomic import write_file
 from ..pieces import printed
 from ..records import Edit, Frame, Goals, Step, TrackResult
+from .arrays import as_npz, read_npz
 from .format2 import convert_format2
 
 FORMAT = 3
+HEX16 = "[0-9a-f]{16}"
 ELSEWHERE = ("edit", "tracker")  # fields of a step that are stored in their own way
 
 # "/" and "@" have a meaning in names; a loss or a map may be called as it likes.
@@ -32,17 +37,34 @@ Values = dict[str, Any]
 
 
 def write_run(frames: Sequence[Frame], path: str | Path, extra: Mapping[str, Any]) -> Path:
-    """Write the frames and, into the JSON, `extra`; returns the path of the JSON."""
+    """Write the frames and, into the JSON, `extra`; returns the path of the JSON.
+
+    The two files carry one id. The arrays are written under a name with the id first; the run is
+    saved in the moment in which the JSON with this id takes its place. So whenever the program
+    ends, there is a whole run: the old one or the new one.
+
+    Raises:
+        TypeError, ValueError: `extra` cannot be stored as JSON; nothing is written.
+        OSError: the files cannot be written; the old run is still there.
+    """
     path = _json_path(path)
     values = [_flatten(frame.step) | {"image": frame.image} for frame in frames]
     steps = [
         _plain(flat) | _for_readers(frame) for flat, frame in zip(values, frames, strict=True)
     ]
-    text = {"dragkit": FORMAT, **extra, "edit": frames[0].edit.to_dict(), "steps": steps}
+    arrays = _stack(values)
+    contents = {**extra, "edit": frames[0].edit.to_dict(), "steps": steps}
+    number = _id_of(contents, arrays)
+    text = json.dumps({"dragkit": FORMAT, "id": number, **contents}, indent=1) + "\n"
+    packed = as_npz(arrays | {"id": np.frombuffer(bytes.fromhex(number), np.uint8)})
 
-    path.parent.mkdir(parents=True, exist_ok=True)
-    np.savez_compressed(path.with_suffix(".npz"), allow_pickle=False, **_stack(values))
-    path.write_text(json.dumps(text, indent=1) + "\n", encoding="utf-8")
+    new_arrays = write_file(_arrays_with_id(path, number), packed)
+    try:
+        write_file(path, text)
+    except BaseException:
+        new_arrays.unlink(missing_ok=True)
+        raise
+    new_arrays.replace(path.with_suffix(".npz"))
     return path
 
 
@@ -50,13 +72,13 @@ def read_run(path: str | Path) -> tuple[list[Frame], dict[str, Any]]:
     """What :func:`write_run` wrote: the frames, and the model's metadata.
 
     Raises:
-        ValueError: the files are missing, damaged, or hold something else.
+        ValueError: the files are missing, damaged, or hold something else; or they do not belong
+            together.
     """
     path = _json_path(path)
     try:
         text = json.loads(path.read_text(encoding="utf-8"))
-        with np.load(path.with_suffix(".npz"), allow_pickle=False) as file:
-            arrays = dict(file)
+        arrays = _arrays_of(path, text.get("id"))
         if text["dragkit"] == 2:
             text, arrays = convert_format2(text, arrays)
         return _frames(text, arrays), dict(text.get("metadata", {}))
@@ -68,6 +90,35 @@ def read_run(path: str | Path) -> tuple[list[Frame], dict[str, Any]]:
         raise ValueError(
             f"{path} and its .npz do not hold a run that dragkit saved ({error})"
         ) from error
+
+
+def _id_of(contents: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> str:
+    """16 hexadecimal digits that depend on everything in a run."""
+    digest = hashlib.sha256(json.dumps(contents).encode())
+    for name, array in arrays.items():
+        digest.update(f"{name} {array.dtype} {array.shape}".encode())
+        digest.update(np.ascontiguousarray(array).data)
+    return digest.hexdigest()[:16]
+
+
+def _arrays_with_id(path: Path, number: str) -> Path:
+    return path.with_name(f"{path.stem}.{number}.npz")
+
+
+def _arrays_of(path: Path, number: Any) -> dict[str, np.ndarray]:
+    """The arrays that belong to a JSON with the id `number`; runs of format 2 have none."""
+    if not (number is None or (isinstance(number, str) and re.fullmatch(HEX16, number))):
+        raise ValueError(f"its id is {str(number)[:40]!r}, which no run has")
+
+    unfinished = _arrays_with_id(path, number or "")  # there if a save ended before its last step
+    arrays = read_npz(unfinished if unfinished.exists() else path.with_suffix(".npz"))
+    found = arrays.pop("id", None)
+    if (None if found is None else found.tobytes().hex()) != number:
+        raise ValueError(
+            "the .json and the .npz are of two runs: their ids differ. Put the two files of one"
+            " run side by side again"
+        )
+    return arrays
 
 
 def _json_path(path: str | Path) -> Path:

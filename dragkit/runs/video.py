@@ -10,6 +10,8 @@ import numpy as np
 from PIL import Image
 from tqdm.auto import tqdm
 
+from ..atomic import write_file
+
 
 def write_video(path: Path, suffix: str, images: Iterable[Image.Image], **settings: Any) -> Path:
     """Write the images to `path`, which must end in `suffix`; returns the path.
@@ -25,6 +27,4 @@ def write_video(path: Path, suffix: str, images: Iterable[Image.Image], **settin
     if path.suffix != suffix:
         raise ValueError(f"{path} must end in {suffix}")
     pixels = [np.asarray(image) for image in tqdm(images, path.name, unit="frame")]
-    path.parent.mkdir(parents=True, exist_ok=True)
-    iio.imwrite(path, pixels, **settings)
-    return path
+    return write_file(path, iio.imwrite("<bytes>", pixels, extension=suffix, **settings))

@@ -28,6 +28,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..atomic import write_file
 from ..numeric import is_whole
 from ..records import Edit
 
@@ -106,12 +107,9 @@ def write_tasks(path: str | Path, tasks: Iterable[Task]) -> Path:
     Raises:
         ValueError: two tasks share a name.
     """
-    path = Path(path)
     tasks = list(tasks)
     check_names(tasks)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text("".join(json.dumps(task.to_dict()) + "\n" for task in tasks), encoding="utf-8")
-    return path
+    return write_file(path, "".join(json.dumps(task.to_dict()) + "\n" for task in tasks))
 
 
 def read_tasks(path: str | Path) -> list[Task]:

@@ -19,6 +19,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ..atomic import write_file
 from ..models import zoo
 
 SIZE = 128  # side of the images, in pixels
@@ -131,10 +132,10 @@ def channels_last(network: LandmarkNetwork) -> LandmarkNetwork:
 
 def save_landmarks(network: LandmarkNetwork, path: Path) -> None:
     """Write the weights, in half precision, and the names."""
-    from safetensors.torch import save_file
+    from safetensors.torch import save
 
     state = {}
     for name, value in network.state_dict().items():
         stored = value.half() if value.is_floating_point() else value
         state[name] = stored.detach().cpu().contiguous()
-    save_file(state, path, {"names": " ".join(network.names)})
+    write_file(path, save(state, {"names": " ".join(network.names)}))

@@ -18,7 +18,6 @@ from __future__ import annotations
 
 import argparse
 import copy
-import json
 import math
 import os
 from concurrent.futures import ThreadPoolExecutor
@@ -31,16 +30,19 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from ..atomic import write_file
+from ..compose.encoding import png
 from ..models.diffusion.ddim import Schedule, ddim_schedule
 from ..models.diffusion.pixel_unet import (
     SCHEDULE,
     UNet2DModel,
     decode,
     encode,
+    half_weights,
     network,
-    save_network,
     scheduler,
 )
+from ..models.weights import write_model
 from . import pairs
 from .loop import (
     common_options,
@@ -164,8 +166,7 @@ def save(
 ) -> None:
     """Write the state, a sheet of samples, the averaged network and its card."""
     save_state(trainer.state(), out / "state.pt")
-    sheet(trainer.ema, images, samples).save(out / "samples.png")
-    save_network(trainer.ema, out / "lion-diffusion.safetensors")
+    write_file(out / "samples.png", png(sheet(trainer.ema, images, samples)))
     card = {
         "model": (
             "UNet2DModel of diffusers on 2x2 pixel-unshuffled images, unconditional, v-prediction"
@@ -182,7 +183,7 @@ def save(
         "settings": settings,
         "history": trainer.history,
     }
-    (out / "lion-diffusion.json").write_text(json.dumps(card, indent=2) + "\n", encoding="utf-8")
+    write_model(out / "lion-diffusion.safetensors", half_weights(trainer.ema), card)
 
 
 def train(trainer: Trainer, images: np.ndarray, out: Path, settings: dict[str, Any]) -> None:

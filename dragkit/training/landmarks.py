@@ -19,6 +19,7 @@ import json
 import math
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ from torch import Tensor
 from torch.nn import functional as F
 from tqdm.auto import tqdm
 
+from ..atomic import new_file, write_file
 from ..tasks.landmarks import (
     SIZE,
     LandmarkNetwork,
@@ -66,16 +68,28 @@ def prepare(folder: Path, first: int, count: int) -> Data:
     images_path = folder / f"images_{first}_{count}.npy"
     truth_path = folder / f"truth_{first}_{count}.npy"
     if not truth_path.exists():  # it is written last
-        shape = (count, 3, SIZE, SIZE)
-        images = np.lib.format.open_memmap(images_path, "w+", np.uint8, shape)
-        points = np.empty((count, len(LANDMARKS), 2), np.float32)
-        with ProcessPoolExecutor() as pool:
-            rendered = pool.map(render, range(first, first + count), chunksize=64)
-            for i, made in enumerate(tqdm(rendered, "rendering", count, unit="image")):
-                images[i], points[i] = made
-        images.flush()
-        np.save(truth_path, points)
+        with new_file(images_path) as part:
+            points = _render_all(part, first, count)
+        write_file(truth_path, _as_npy(points))
     return np.load(images_path, mmap_mode="r"), np.load(truth_path)
+
+
+def _render_all(path: Path, first: int, count: int) -> np.ndarray:
+    """Write the images of seeds first..first+count-1 to `path`; returns (count n 2) points."""
+    images = np.lib.format.open_memmap(path, "w+", np.uint8, (count, 3, SIZE, SIZE))
+    points = np.empty((count, len(LANDMARKS), 2), np.float32)
+    with ProcessPoolExecutor() as pool:
+        rendered = pool.map(render, range(first, first + count), chunksize=64)
+        for i, made in enumerate(tqdm(rendered, "rendering", count, unit="image")):
+            images[i], points[i] = made
+    images.flush()
+    return points
+
+
+def _as_npy(array: np.ndarray) -> bytes:
+    out = BytesIO()
+    np.save(out, array)
+    return out.getvalue()
 
 
 def augment(images: Tensor) -> Tensor:
@@ -237,7 +251,7 @@ def main(arguments: list[str] | None = None) -> None:
     stored = open_landmarks(out / "landmarks.safetensors", options.device)  # in half precision
     error = errors(stored, held_out, options.generated)
     text = json.dumps(card(run, error, settings), indent=2)
-    (out / "landmarks.json").write_text(text + "\n")
+    write_file(out / "landmarks.json", text + "\n")
     for kind in ("renders", "generated"):
         every = error[kind]["all"]
         print(f"{kind}: {every['mean']} px off in the mean, 90 % within {every['p90']} px")

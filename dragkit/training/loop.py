@@ -7,11 +7,14 @@ import platform
 import time
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Mapping, Sequence
+from io import BytesIO
 from pathlib import Path
 from typing import Any, Protocol
 
 import torch
 from tqdm.auto import tqdm
+
+from ..atomic import write_file
 
 
 class Training(Protocol):
@@ -93,10 +96,10 @@ def restore_state(training: Any, parts: Sequence[str], state: Mapping[str, Any])
 
 
 def save_state(state: Mapping[str, Any], path: Path) -> None:
-    """Write a state so that an interrupt leaves the old one or the new one, never a part."""
-    part = path.with_suffix(".part")
-    torch.save(state, part)
-    part.replace(path)
+    """Write what :func:`state_of` returned, to be read by `torch.load`."""
+    out = BytesIO()
+    torch.save(state, out)
+    write_file(path, out.getvalue())
 
 
 def machine(device: str) -> str:

@@ -21,6 +21,7 @@ from pathlib import Path
 import numpy as np
 from tqdm.auto import tqdm
 
+from ..atomic import new_file
 from ..worlds.lion import FACTORS, GEOMETRY, Lion
 
 LEAST_TRUNCATION = 0.5
@@ -50,12 +51,11 @@ def prepare(path: Path, count: int, size: int) -> np.ndarray:
     """Pairs 0..count-1 in `path` (uint8 count 3 size size), rendered if they are not there yet."""
     if path.exists() and np.load(path, mmap_mode="r").shape == (count, 3, size, size):
         return np.load(path, mmap_mode="r")
-    part = path.with_suffix(".part")
-    images = np.lib.format.open_memmap(part, "w+", np.uint8, (count, 3, size, size))
-    with ProcessPoolExecutor() as pool:
-        rendered = pool.map(render, range(count), [size] * count, chunksize=64)
-        for i, image in enumerate(tqdm(rendered, "rendering", count, unit="image")):
-            images[i] = image
-    images.flush()
-    part.replace(path)
+    with new_file(path) as part:
+        images = np.lib.format.open_memmap(part, "w+", np.uint8, (count, 3, size, size))
+        with ProcessPoolExecutor() as pool:
+            rendered = pool.map(render, range(count), [size] * count, chunksize=64)
+            for i, image in enumerate(tqdm(rendered, "rendering", count, unit="image")):
+                images[i] = image
+        images.flush()
     return np.load(path, mmap_mode="r")

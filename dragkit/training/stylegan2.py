@@ -16,7 +16,6 @@ continue from), ``samples.png`` (seeds above renders), ``lion.safetensors`` and 
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,11 +24,13 @@ from typing import Any
 import numpy as np
 import torch
 from PIL import Image
-from safetensors.torch import save_file
 from torch import Tensor
 from torch.nn import functional as F
 
+from ..atomic import write_file
+from ..compose.encoding import png
 from ..models.gan.network import Generator
+from ..models.weights import write_model
 from . import pairs
 from .loop import common_options, machine, save_state, settings_of, train_until
 from .trainer import Trainer
@@ -88,8 +89,7 @@ def published(generator: Generator, scale: float = W_SCALE) -> dict[str, Tensor]
 def save(trainer: Trainer, out: Path, images: np.ndarray, settings: dict[str, Any]) -> None:
     """Write the state, a sheet of samples, the averaged generator and its card."""
     save_state(trainer.state(), out / "state.pt")
-    sheet(trainer, images).save(out / "samples.png")
-    save_file(published(trainer.ema), out / "lion.safetensors")
+    write_file(out / "samples.png", png(sheet(trainer, images)))
     card = {
         "model": "StyleGAN2 (skip architecture, constant noise)",
         "data": f"{len(images)} images of dragkit's own procedural lion, each with its latent",
@@ -108,7 +108,7 @@ def save(trainer: Trainer, out: Path, images: np.ndarray, settings: dict[str, An
         "settings": settings,
         "history": trainer.history,
     }
-    (out / "lion.json").write_text(json.dumps(card, indent=2) + "\n")
+    write_model(out / "lion.safetensors", published(trainer.ema), card)
 
 
 def train(

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image
 
+from ...atomic import write_file
 from ...compose import hstack
+from ...compose.encoding import encode, png
 from ...loop import drag
 from ...methods import draggan
 from ...models import zoo
@@ -74,11 +75,10 @@ def add_options(parser: ArgumentParser) -> None:
 def draw(options: Namespace) -> None:
     """Write the images."""
     out = options.out
-    out.mkdir(parents=True, exist_ok=True)
     lion = lions.generator()
-    Image.fromarray(before_during_after(lion)).save(out / "drag.png", optimize=True)
-    Image.fromarray(samples_and_renders(lion)).save(out / "lions.jpg", quality=90)
-    Image.fromarray(samples_and_renders(painter())).save(out / "diffusion.jpg", quality=90)
+    write_file(out / "drag.png", png(before_during_after(lion)))
+    write_file(out / "lions.jpg", encode(samples_and_renders(lion)))
+    write_file(out / "diffusion.jpg", encode(samples_and_renders(painter())))
 
 
 SCRIPT = Script("the READMEs' images, from the bundled models", add_options, draw)

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
+from ...atomic import write_file
 from ...numeric import is_real, is_whole
 
 if TYPE_CHECKING:
@@ -103,12 +104,11 @@ class Lora:
 
     def save(self, path: Path) -> None:
         """Write A and B of every layer, and what they belong to."""
-        from safetensors.torch import save_file
+        from safetensors.torch import save
 
         weights = {name: w.detach().cpu().contiguous() for name, w in self.weights.items()}
         metadata = self._belongs_to() | {"steps": str(self.steps)}
-        path.parent.mkdir(parents=True, exist_ok=True)
-        save_file(weights, path, metadata)
+        write_file(path, save(weights, metadata))
 
     def load(self, path: Path) -> None:
         """Continue from a file that :meth:`save` wrote; AdamW's moments start fresh.

@@ -68,13 +68,10 @@ def scheduler() -> DDIMScheduler:
     return diffusers.DDIMScheduler(**SCHEDULE)
 
 
-def save_network(unet: UNet2DModel, path: Path) -> None:
-    """Write the weights in half precision."""
-    from safetensors.torch import save_file
-
+def half_weights(unet: UNet2DModel) -> dict[str, Tensor]:
+    """The weights in half precision, as they are published."""
     weights = unet.state_dict()
-    half = {name: value.detach().cpu().half().contiguous() for name, value in weights.items()}
-    save_file(half, path)
+    return {name: value.detach().cpu().half().contiguous() for name, value in weights.items()}
 
 
 def open_network(path: Path, device: str = "cpu") -> UNet2DModel:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import json
-import os
 from pathlib import Path
 from typing import Any
 
 from torch import Tensor
 
 from ... import zoo
+from ...weights import write_model
 from ..model import StyleGAN2
 from . import generator, read
 
@@ -70,8 +69,6 @@ def _write(
     card: dict[str, Any],
     source_card: Path | None = None,
 ) -> Path:
-    from safetensors.torch import save_file
-
     if target.suffix != ".safetensors":
         raise ValueError(f"cannot write {target}: name a file that ends in .safetensors")
     beside = target.with_suffix(".json")
@@ -81,13 +78,7 @@ def _write(
             f" {target}"
         )
 
-    target.parent.mkdir(parents=True, exist_ok=True)
-    # so that nobody ever finds a part of a file under its name
-    part = target.with_name(f".{target.name}.{os.getpid()}")
-    save_file(state, part, {"clamp": str(clamp)} if clamp else None)
-    part.replace(target)
-    beside.write_text(json.dumps(card, indent=1) + "\n", encoding="utf-8")
-    return target
+    return write_model(target, state, card, {"clamp": str(clamp)} if clamp else None)
 
 
 def _is_card(path: Path) -> bool:

@@ -1,0 +1,108 @@
+"""A file of results: lines of JSON, one result each, and one writer at a time."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from filelock import SoftFileLock, Timeout
+
+from ..atomic import write_all
+
+Result = dict[str, Any]
+
+
+class ResultsFile:
+    """The file of results that this process is writing, see :func:`open_results`.
+
+    Attributes:
+        path: of the file (.jsonl).
+        results: those that are in it, in the order in which they were finished.
+    """
+
+    def __init__(self, path: Path, names: Sequence[str]) -> None:
+        self.path = path
+        self.results = read_results(path, names)
+        os.truncate(path, path.read_bytes().rfind(b"\n") + 1)
+
+    def append(self, result: Result) -> None:
+        """Add one result; it is on the disk when this returns.
+
+        Raises:
+            OSError: the disk is full, say; the file is what it was before.
+        """
+        line = json.dumps(result).encode() + b"\n"
+        before = self.path.stat().st_size
+        try:
+            with self.path.open("ab", buffering=0) as file:
+                write_all(file.fileno(), line)
+                os.fsync(file.fileno())
+        except BaseException:
+            os.truncate(self.path, before)
+            raise
+        self.results.append(result)
+
+
+@contextmanager
+def open_results(path: Path, names: Sequence[str]) -> Iterator[ResultsFile]:
+    """The file of results at `path`, for this process alone until the block ends.
+
+    A torn last line, left by a kill, is cut off. While the block runs, the file ``….lock`` beside
+    it names the writer; that of a process which was killed does not count.
+
+    Args:
+        names: that a result is filed under, see :class:`dragkit.bench.jobs.Job`.
+
+    Raises:
+        BlockingIOError: another process, or another run in this one, is writing it.
+        ValueError: a line that is not a result.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with _alone(path):
+        path.touch()
+        yield ResultsFile(path, names)
+
+
+@contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    lock = SoftFileLock(path.with_name(path.name + ".lock"), timeout=0)
+    try:
+        lock.acquire()
+    except Timeout as error:
+        raise BlockingIOError(
+            f"{path} is being written by process {lock.pid} ({error}); wait until it has finished,"
+            " or choose another file"
+        ) from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def read_results(out: str | Path, key: Sequence[str] = ("task", "method")) -> list[Result]:
+    """The results in `out`, in the order in which they were finished, without a torn last line.
+
+    Args:
+        out: a file of results (.jsonl).
+        key: the names that a job of this file is filed under.
+
+    Raises:
+        ValueError: a line that is not a result; the message names file, line and reason.
+    """
+    results = []
+    for number, line in enumerate(Path(out).read_bytes().split(b"\n")[:-1], 1):
+        try:
+            result = json.loads(line)
+            for name in (*key, "settings"):
+                result[name]
+        except (ValueError, KeyError, TypeError) as error:
+            raise ValueError(
+                f"{out}, line {number} is not a result of a benchmark ({error}); mend or remove"
+                " the line"
+            ) from error
+        results.append(result)
+    return results

@@ -1,0 +1,122 @@
+"""A file of results has one writer, who loses nothing."""
+
+import errno
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import dragkit
+from dragkit.bench.jobs import Job, run_jobs
+from dragkit.bench.results_file import open_results, read_results
+
+ENVIRONMENT = os.environ | {"PYTHONPATH": str(Path(dragkit.__file__).parent.parent)}
+WRITER = """
+import sys, time
+from pathlib import Path
+from dragkit.bench.results_file import open_results
+with open_results(Path(sys.argv[1]), ["number"]) as file:
+    file.append({"number": 0, "settings": {}})
+    print("open", flush=True)
+    time.sleep(60)
+"""
+
+
+def result(number):
+    return {"number": number, "settings": {}}
+
+
+@pytest.fixture
+def writer(tmp_path):
+    """Another process that is writing results."""
+    command = [sys.executable, "-c", WRITER, str(tmp_path / "out.jsonl")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=ENVIRONMENT) as child:
+        assert child.stdout.readline() == "open\n"
+        yield child
+        child.kill()
+
+
+def test_a_second_writer_is_told_who_the_first_is(tmp_path, writer):
+    out = tmp_path / "out.jsonl"
+    with (
+        pytest.raises(BlockingIOError, match=f"is being written by process {writer.pid} .*choose"),
+        open_results(out, ["number"]),
+    ):
+        pass
+    assert [r["number"] for r in read_results(out, ["number"])] == [0]  # reading is allowed
+
+    writer.send_signal(signal.SIGTERM)  # killed, so that it cannot tidy up
+    writer.wait()
+    with open_results(out, ["number"]) as file:
+        assert [r["number"] for r in file.results] == [0]
+        file.append(result(1))
+    assert [path.name for path in tmp_path.iterdir()] == ["out.jsonl"]
+
+
+def test_two_runs_at_once_do_each_job_once(tmp_path):
+    out = tmp_path / "out.jsonl"
+    calls = []
+
+    def work(number):
+        calls.append(number)
+        if number == 1:
+            with pytest.raises(BlockingIOError, match="is being written by process"):
+                run_jobs(jobs, out)
+        return {}
+
+    jobs = [Job({"number": n}, {}, work, (n,)) for n in range(3)]
+    assert run_jobs(jobs, out) == run_jobs(jobs, out)
+    assert calls == [0, 1, 2]
+
+
+def test_a_full_disk_leaves_the_file_as_it_was(tmp_path, monkeypatch):
+    out = tmp_path / "out.jsonl"
+    real = os.write
+
+    def write(file, data):
+        if len(data) < 20:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return real(file, data[:20])
+
+    with open_results(out, ["number"]) as file:
+        file.append(result(0))
+        before = out.read_bytes()
+        monkeypatch.setattr(os, "write", write)
+        with pytest.raises(OSError, match="No space left"):
+            file.append(result(1))
+        assert out.read_bytes() == before
+
+        monkeypatch.setattr(os, "write", lambda file, data: real(file, data[:20]))
+        file.append(result(2))  # room again, though only for 20 bytes at a time
+    assert [r["number"] for r in read_results(out, ["number"])] == [0, 2]
+
+
+@given(st.lists(st.integers()), st.data())
+def test_a_file_that_is_cut_anywhere_loses_only_its_last_line(tmp_path_factory, numbers, data):
+    out = tmp_path_factory.mktemp("cut") / "out.jsonl"
+    with open_results(out, ["number"]) as file:
+        for number in numbers:
+            file.append(result(number))
+    whole = out.read_bytes()
+    cut = data.draw(st.integers(0, len(whole)))
+    out.write_bytes(whole[:cut])
+
+    with open_results(out, ["number"]) as file:
+        file.append(result("new"))
+    complete = whole[:cut].count(b"\n")
+    kept = [json.loads(line)["number"] for line in out.read_text().splitlines()]
+    assert kept == [*numbers[:complete], "new"]
+
+
+def test_what_is_not_json_costs_nothing(tmp_path):
+    with open_results(tmp_path / "out.jsonl", ["number"]) as file:
+        with pytest.raises(TypeError):
+            file.append(result(object()))
+        file.append(result(1))
+    assert len(read_results(tmp_path / "out.jsonl", ["number"])) == 1
