@@ -1,21 +1,45 @@
-"""What counts as a number in a setting: True does not, although Python counts with it."""
+"""What counts as a number in a setting: those of NumPy and torch do, True does not."""
 
 from __future__ import annotations
 
 import math
+import operator
 from typing import Any
+
+import numpy as np
+import torch
 
 
 def is_whole(value: Any, least: float = -math.inf, most: float = math.inf) -> bool:
     """Whether `value` is a whole number in `least`..`most`."""
-    return isinstance(value, int) and not isinstance(value, bool) and least <= value <= most
+    if _is_truth(value):
+        return False
+    try:
+        return least <= operator.index(value) <= most
+    except (TypeError, ValueError, RuntimeError):  # torch's, for several numbers
+        return False
 
 
 def is_real(value: Any) -> bool:
     """Whether `value` is a finite number."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    if _is_truth(value) or isinstance(value, str | bytes):
+        return False
+    if isinstance(value, complex | np.complexfloating) or (torch.is_tensor(value) and value.ndim):
+        return False
+    try:
+        return math.isfinite(value)
+    except (TypeError, ValueError, RuntimeError, OverflowError):
+        return False
 
 
 def is_positive(value: Any) -> bool:
     """Whether `value` is a finite number above 0."""
     return is_real(value) and value > 0
+
+
+def _is_truth(value: Any) -> bool:
+    """Whether it is True or False, of Python, NumPy or torch."""
+    return isinstance(value, bool | np.bool_) or getattr(value, "dtype", None) in (
+        np.bool_,
+        torch.bool,
+    )

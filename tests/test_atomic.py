@@ -1,6 +1,7 @@
 """Every file that dragkit writes is whole: the old one or the new one, wherever a save is cut."""
 
 import ast
+import copy
 import errno
 import os
 import stat
@@ -101,7 +102,7 @@ class Notebook:
 
 
 class Landmarks:
-    network = landmark_network()
+    network = copy.deepcopy(landmark_network())
 
     def write(self, folder, version):
         self.network.names = tuple(f"{version}{name[1:]}" for name in self.network.names)

@@ -288,7 +288,7 @@ def test_a_model_or_an_edit_that_is_none_is_told_what_to_give():
 
 def test_a_latent_of_another_shape_is_told_with_the_right_one():
     run = drag(Toy(), torch.zeros(1, 3), Edit([(1, 1)], [(2, 2)]), **draggan())
-    with pytest.raises(ValueError, match=r"the latent has shape \(1, 3\); .* = \(3, 2\)"):
+    with pytest.raises(ValueError, match=r"toy has latents of shape \(3, 2\)"):
         next(run)
 
 

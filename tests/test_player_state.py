@@ -1,13 +1,17 @@
 """The parts of the widgets that know no widgets: the player's state, and text as HTML."""
 
+import ast
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
 
 import dragkit as dk
-from dragkit.widgets.markup import element
+from dragkit.widgets.markup import element, folded
 from dragkit.widgets.player_state import START, PlayerState
 
+WIDGETS = Path(dk.__file__).parent / "widgets"
 METHOD = dk.methods.draggan("paper") | {"lr": 0.5, "steps": 60}
 
 
@@ -74,6 +78,7 @@ def test_text_never_becomes_markup(session):
     evil = '<img src=x onerror="alert(1)">'
     safe = "&lt;img src=x onerror=&quot;alert(1)&quot;&gt;"
     assert element("div", evil, role="status") == f'<div role="status">{safe}</div>'
+    assert folded(evil, element("pre", evil)).count(safe) == 2
     assert element("p", "a", title='"><b>') == '<p title="&quot;&gt;&lt;b&gt;">a</p>'
 
     trace = session.run(1)
@@ -85,3 +90,35 @@ def test_text_never_becomes_markup(session):
     results = dk.Results(pd.DataFrame({evil: [1.0]}), lambda row: trace, size=128)
     for shown in (results.head.value, results.status.line.value):
         assert "<img" not in shown and "&lt;img" in shown
+
+
+def test_html_is_made_and_shown_in_one_place():
+    """No other file of the widgets builds an HTML widget, or sets the value of one."""
+    trees = {
+        path.name: ast.parse(path.read_text(encoding="utf-8"))
+        for path in WIDGETS.glob("*.py")
+        if path.name != "markup.py"
+    }
+    nodes = [(file, node) for file, tree in trees.items() for node in ast.walk(tree)]
+    made = {
+        (file, node.lineno)
+        for file, node in nodes
+        if isinstance(node, ast.Attribute | ast.Name)
+        and (getattr(node, "attr", None) or getattr(node, "id", None))
+        in ("HTML", "HTMLMath", "Markup", "Markdown", "Javascript")
+    }
+    assert not made
+
+    boxes = {
+        ast.unparse(node.targets[0]).rpartition(".")[2]
+        for _, node in nodes
+        if isinstance(node, ast.Assign)
+        and isinstance(node.value, ast.Call)
+        and ast.unparse(node.value.func) == "text_box"
+    }
+    assert boxes == {"line", "readout", "head"}
+    for file, node in nodes:
+        if isinstance(node, ast.Assign):
+            for target in node.targets:
+                *_, owner, attribute = ["", "", *ast.unparse(target).split(".")]
+                assert not (owner in boxes and attribute == "value"), f"{file}:{node.lineno}"

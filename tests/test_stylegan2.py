@@ -465,7 +465,7 @@ def test_a_drag_moves_the_moving_rows_alone():
 
 def test_a_latent_of_another_shape_is_told_with_the_right_one():
     gan = model(8)
-    with pytest.raises(ValueError, match=r"the latent has shape \(1, 3\); .* \(num_ws w_dim\) = "):
+    with pytest.raises(ValueError, match=r"latents of shape \(4, 9\)"):
         gan.view(torch.zeros(1, 3))
     with pytest.raises(ValueError, match=r"the latent has shape \(1, 3\)"):
         gan.finish(torch.zeros(1, 3))

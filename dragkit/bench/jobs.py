@@ -81,7 +81,7 @@ def run_jobs(
         missing = [job for key, job in asked.items() if key not in done]
 
         made = len(jobs) - len(missing)
-        with tqdm(total=len(jobs), initial=made, desc=out.name, unit=unit) as bar:
+        with tqdm(total=len(jobs), initial=made, unit=unit) as bar:
 
             def save(result: Result) -> None:
                 key = _key(result, names)

@@ -14,10 +14,14 @@ in front of the earlier ones.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
 
+from ..arguments import positive, whole
+from ..latents import checked_latent, fitting_latent
+from ..numeric import is_real
 from ..records import Size, View
 
 
@@ -35,6 +39,9 @@ class Toy:
         width: σ of a blob, in pixels.
         channels: of the features; the first three are also the image's colours.
         seed: of the signatures.
+
+    Raises:
+        ValueError: a setting that makes no image.
     """
 
     side: int = 128
@@ -47,6 +54,17 @@ class Toy:
     seed: int = 0
     name = "toy"
 
+    def __post_init__(self) -> None:
+        whole("side", self.side, 2)
+        whole("blobs", self.blobs, 1)
+        whole("channels", self.channels, 3)
+        whole("seed", self.seed)
+        positive("width", self.width, 6)
+        if not (is_real(self.lookalike) and 0 <= self.lookalike <= 1):
+            raise ValueError(f"lookalike is {self.lookalike!r}; give a number from 0 to 1")
+        if not is_real(self.light):
+            raise ValueError(f"light is {self.light!r}; give a number, such as 0.3")
+
     @property
     def size(self) -> Size:
         """(height, width) of the image in pixels."""
@@ -57,9 +75,19 @@ class Toy:
         """Always the CPU."""
         return torch.device("cpu")
 
+    @property
+    def latent_shape(self) -> tuple[int, int]:
+        """(blobs 2) of a latent."""
+        return self.blobs, 2
+
+    @property
+    def metadata(self) -> dict[str, Any]:
+        """What a saved run remembers of the model."""
+        return {"model": self.name}
+
     def sample(self, seed: int) -> Tensor:
         """A latent (blobs 2): centres (x, y), well inside the image and apart from each other."""
-        random = torch.Generator().manual_seed(seed)
+        random = torch.Generator().manual_seed(whole("seed", seed))
         centres = torch.empty(0, 2)
         for _ in range(1000):
             new = (0.2 + 0.6 * torch.rand(1, 2, generator=random)) * self.side
@@ -74,13 +102,15 @@ class Toy:
 
     def view(self, latent: Tensor) -> View:
         """Features (channels side/2 side/2) of the blobs at `latent`, differentiable."""
+        latent = fitting_latent(self, latent)
         features = self._field(latent, self.side // 2)
         fixed = latent.detach().clone()
         return View(features, self.size, lambda: self.finish(fixed))
 
     def finish(self, latent: Tensor) -> Tensor:
         """The image (3 side side) in 0..1."""
-        return torch.sigmoid(2 * self._field(latent.detach(), self.side)[:3])
+        latent = checked_latent(self, latent).detach()
+        return torch.sigmoid(2 * self._field(latent, self.side)[:3])
 
     def signatures(self) -> Tensor:
         """(1 + blobs, channels): the background's signature, then each blob's."""
@@ -94,11 +124,6 @@ class Toy:
 
     def _field(self, latent: Tensor, cells: int) -> Tensor:
         """F on a grid of `cells` × `cells`: (channels cells cells)."""
-        if latent.shape != (self.blobs, 2):
-            raise ValueError(
-                f"the latent has shape {tuple(latent.shape)}; this toy has latents (blobs 2) ="
-                f" {(self.blobs, 2)}, such as toy.sample(7)"
-            )
         x = (torch.arange(cells) + 0.5) * self.side / cells - 0.5  # the cells' centres, in pixels
         across = torch.exp(-((x - latent[:, :1]) ** 2) / (2 * self.width**2))  # (n cells)
         down = torch.exp(-((x - latent[:, 1:]) ** 2) / (2 * self.width**2))

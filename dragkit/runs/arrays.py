@@ -15,7 +15,7 @@ from numpy.lib import format as npy
 MAX_EXPANSION = 20
 FREE_BYTES = 64 << 20
 MAX_ENTRIES = 100_000
-KINDS = "biuf"  # booleans and numbers
+KINDS = "biufU"  # truths, numbers and words
 ENCRYPTED = 1
 
 
@@ -72,7 +72,7 @@ def _read_array(file: ZipFile, entry: ZipInfo) -> np.ndarray:
         shape, column_major, dtype = read_header(data)
         header = data.tell()
         if dtype.kind not in KINDS:
-            raise ValueError(f"{entry.filename[:80]!r} holds {dtype}, which is no number")
+            raise ValueError(f"{entry.filename[:80]!r} holds {dtype}, which no run has")
         if header + math.prod(shape) * dtype.itemsize != entry.file_size:
             raise ValueError(
                 f"{entry.filename[:80]!r} says that it has shape {shape}, and its size says"

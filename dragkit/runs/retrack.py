@@ -9,9 +9,10 @@ from tqdm.auto import tqdm
 
 from ..models.protocols import Model
 from ..pieces import Gate, Tracker
-from ..records import Frame, View
+from ..records import Frame
 from ..records.device import to_device
 from ..tracking import PointTracking
+from .same_model import model_of_run
 from .trace import Trace
 
 
@@ -34,6 +35,7 @@ def retrack(
         ValueError: the trace does not begin at step 0, or the model is another one.
     """
     _check_start(trace)
+    model = model_of_run(model, trace)
     edit = trace[0].edit.to(model.device)
     arrive = edit.arrive or arrive
     again = Trace()
@@ -42,7 +44,7 @@ def retrack(
     tracking = None
     bar = f"retrack {type(tracker).__name__}"
     for frame in tqdm(trace, bar, unit="frame", delay=2, leave=False):
-        view = _view(model, frame)
+        view = model.view(frame.latent.to(model.device))
         if tracking is None:
             tracking = PointTracking.begin(tracker, trust, view, edit, arrive)
         track = tracking.find(view, frame.index)
@@ -67,21 +69,3 @@ def _check_start(trace: Trace) -> None:
     if len(trace):
         message += f", this trace begins at step {trace[0].index}"
     raise ValueError(message)
-
-
-def _view(model: Model, frame: Frame) -> View:
-    """The view of a recorded latent. Raises ValueError if another model made it."""
-    try:
-        view = model.view(frame.latent.to(model.device))
-    except (RuntimeError, ValueError, IndexError) as error:
-        raise ValueError(
-            "the run was made by another model: its latents have shape"
-            f" {tuple(frame.latent.shape)} ({error})"
-        ) from error
-
-    if tuple(view.size) != frame.image.shape[:2]:
-        raise ValueError(
-            f"the run was made by another model: its images are {frame.image.shape[:2]}, this"
-            f" model's {tuple(view.size)}"
-        )
-    return view

@@ -11,9 +11,10 @@ from torch import Tensor
 from tqdm.auto import tqdm
 
 from ..loop import drag
-from ..models.protocols import Model, Restorable
+from ..models.protocols import Model
 from ..pieces import Method, printed
 from ..records import Edit, Frame, Step
+from .same_model import model_of_run
 from .trace import Trace
 
 ENDLESS = 10**9  # updates: a session decides itself when to stop
@@ -160,24 +161,11 @@ class Session:
                 f"{path} begins at step {trace[0].index}; a session needs a run from its start,"
                 " look at it as a Trace"
             )
-        _check_model(model, trace, path)
-        if isinstance(model, Restorable):  # its latents depend on settings that the file names
-            model = model.restore(trace[0].latent, trace.metadata)
-
+        model = model_of_run(model, trace)
         session = cls(model, trace[0].latent.to(model.device), trace[0].edit, **method)
         session.trace = trace
         session._run = None
         return session
-
-
-def _check_model(model: Model, trace: Trace, path: str | Path) -> None:
-    size, shape = tuple(model.size), tuple(model.sample(0).shape)
-    saved_size, saved_shape = trace[0].image.shape[:2], tuple(trace[0].latent.shape)
-    if saved_size != size or saved_shape != shape:
-        raise ValueError(
-            f"{path} was made by another model: its images are {saved_size} and its latents"
-            f" {saved_shape}, this model's {size} and {shape}; load the model that the file names"
-        )
 
 
 def _as_json(piece: Any) -> Any:

@@ -26,5 +26,5 @@ def write_video(path: Path, suffix: str, images: Iterable[Image.Image], **settin
 
     if path.suffix != suffix:
         raise ValueError(f"{path} must end in {suffix}")
-    pixels = [np.asarray(image) for image in tqdm(images, path.name, unit="frame")]
+    pixels = [np.asarray(image) for image in tqdm(images, suffix, unit="frame")]
     return write_file(path, iio.imwrite("<bytes>", pixels, extension=suffix, **settings))

@@ -12,6 +12,7 @@ from ..compose import Palette, draw_overlay, map_image, read_feature, similarity
 from ..compose.features import Measure
 from ..models.protocols import Model
 from ..records import Size
+from ..runs.same_model import model_of_run
 from ..runs.trace import Trace
 
 
@@ -32,7 +33,7 @@ class FeatureState:
         templates: the layer's feature (c) at each handle of the first step.
 
     Raises:
-        ValueError: the trace is empty, or does not begin at step 0.
+        ValueError: the trace is empty, does not begin at step 0, or is another model's.
     """
 
     def __init__(self, models: Mapping[str, Model], trace: Trace) -> None:
@@ -43,7 +44,7 @@ class FeatureState:
                 "Features needs a run from its start: templates are read at step 0, this trace"
                 f" begins at step {trace[0].index}"
             )
-        self.models = models
+        self.models = {name: model_of_run(model, trace) for name, model in models.items()}
         self.trace = trace
         self.at = 0
         self.place = trace[0].points[0].numpy()

@@ -7,7 +7,9 @@ from typing import Any
 
 import ipywidgets as W
 
-CSS = """<style>
+from .markup import style_sheet
+
+CSS = """
 .dk canvas, .dk img {border-radius: 6px}
 .dk-pick, .dk-look {cursor: crosshair}
 .dk-seek {cursor: pointer}
@@ -26,7 +28,7 @@ CSS = """<style>
 .dk-slides.dk .dk-line [role=status] {max-height: 102px}
 .dk-slides :is(button, canvas, [role=slider]):focus-visible
   {outline: 4px solid #0072b2; outline-offset: 2px}
-</style>"""
+"""
 
 
 def button(
@@ -86,8 +88,7 @@ def card(*parts: W.Widget, slides: bool = False) -> W.VBox:
         parts: from top to bottom.
         slides: large enough to be read from the last row of a lecture hall.
     """
-    style = W.HTML(CSS, layout=W.Layout(display="none"))
-    box = column(style, *parts)
+    box = column(style_sheet(CSS), *parts)
     box.add_class("dk")
     if slides:
         box.add_class("dk-slides")

@@ -11,7 +11,7 @@ from PIL import Image
 
 from ..runs.trace import Trace
 from .layout import button, card, on_change, row
-from .markup import element
+from .markup import element, show, text_box
 from .notebook_widget import NotebookWidget
 from .player import Player
 from .status import StatusLine, shows_errors
@@ -76,8 +76,7 @@ class Results(NotebookWidget):
         )
         self.above = button("", "chevron-up", "The row above", partial(self._move, -1))
         self.below = button("", "chevron-down", "The row below", partial(self._move, 1))
-        self.head = W.HTML()
-        self.head.add_class("dk-rows")
+        self.head = text_box("dk-rows")
         self.rows = _list_of_rows(len(table), width)
         self._sort()
 
@@ -106,7 +105,7 @@ class Results(NotebookWidget):
         ordered = self.table.sort_values(self.order.value, ascending=ascending, kind="stable")
         text = ordered.to_string(index=False, float_format="{:.2f}".format, justify="right")
         head, *lines = text.replace(" ", "\u00a0").splitlines()  # a list swallows plain spaces
-        self.head.value = element("pre", head)
+        show(self.head, element("pre", head))
 
         chosen = self.rows.value
         self._sorting = True

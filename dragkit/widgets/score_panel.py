@@ -9,7 +9,7 @@ from ..compose import score_legend, score_panel_at, score_panels
 from ..records import Frame
 from .canvas import ImageCanvas, Touched
 from .layout import set_visible
-from .markup import element
+from .markup import element, show, text_box
 from .score_maps import ScoreMapControls
 from .score_readings import reading
 
@@ -36,8 +36,7 @@ class ScoreMapPanel:
         self.height = round(FLAT * width)
         self.controls = controls
         self.canvas = ImageCanvas((self.height, width), self.height, touched)
-        self.readout = W.HTML(layout=W.Layout(width=f"{width}px", min_height="22px"))
-        self.readout.add_class("dk-line")
+        self.readout = text_box("dk-line", width=f"{width}px", min_height="22px")
         self.box = W.VBox([self.canvas.canvas, self.readout])
         set_visible(self.box, False)
 
@@ -79,4 +78,4 @@ class ScoreMapPanel:
     def say(self, text: str) -> None:
         """Show the values under the mouse, or a hint."""
         if self.controls.large.value:
-            self.readout.value = element("div", text or HINT)
+            show(self.readout, element("div", text or HINT))

@@ -7,9 +7,7 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any, Protocol, TypeVar
 
-import ipywidgets as W
-
-from .markup import element
+from .markup import element, folded, show, text_box
 
 
 class StatusLine:
@@ -18,24 +16,20 @@ class StatusLine:
     Attributes:
         line: the ipywidget.
         last_error: the last error that was shown; None if all is well.
+        shows_error: whether it is shown at the moment.
     """
 
     def __init__(self, width: int) -> None:
-        layout = W.Layout(
-            width=f"{width}px", max_width="100%", min_height="58px", margin="4px 0 0"
+        self.line = text_box(
+            "dk-line", width=f"{width}px", max_width="100%", min_height="58px", margin="4px 0 0"
         )
-        self.line = W.HTML(layout=layout)
-        self.line.add_class("dk-line")
         self.last_error: BaseException | None = None
-
-    @property
-    def shows_error(self) -> bool:
-        """Whether it shows an error at the moment."""
-        return 'role="alert"' in self.line.value
+        self.shows_error = False
 
     def say(self, text: str) -> None:
         """Show a text; `last_error` stays as it is."""
-        self.line.value = element("div", text, role="status")
+        self.shows_error = False
+        show(self.line, element("div", text, role="status"))
 
     def fail(self, error: BaseException) -> None:
         """Show an error: its message, and its traceback to fold out."""
@@ -44,10 +38,9 @@ class StatusLine:
         if str(error):
             message += f": {error}"
         trail = element("pre", "".join(traceback.format_exception(error)))
-        self.line.value = (
-            element("div", message, role="alert", class_="bad")
-            + f"<details><summary>where it happened</summary>{trail}</details>"
-        )
+        self.shows_error = True
+        headline = element("div", message, role="alert", class_="bad")
+        show(self.line, headline, folded("where it happened", trail))
 
 
 class HasStatus(Protocol):

@@ -17,7 +17,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ...arguments import whole
+from ...latents import checked_latent, fitting_latent
 from ...records import Size, View
+from ..fingerprint import fingerprint
 from ..inversion import Inversion
 from .checks import check_diffusion
 from .ddim import Schedule
@@ -35,6 +38,7 @@ SETTINGS = (
     "start_layer",
     "autocast",
 )
+MAX_SEED = 2**32 - 1  # of NumPy's RandomState
 START_LAYER = 10 / 16  # of the self-attention layers: DragDiffusion's tenth of sixteen
 
 
@@ -109,9 +113,22 @@ class Diffusion:
         return self.schedule.alphas.device
 
     @property
+    def latent_shape(self) -> tuple[int, int, int]:
+        """(c h w) of a latent."""
+        height, width = self.size
+        return self.unet.config.in_channels, height // self.cell, width // self.cell
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """What tells its UNet's weights from another one's."""
+        return fingerprint(self.unet.state_dict())
+
+    @property
     def metadata(self) -> dict[str, Any]:
         """What a saved run remembers of the model."""
         return {
+            "model": self.name,
+            "fingerprint": self.fingerprint,
             "image": "the predicted x̂₀, a preview",  # of each step; `finish` denoises fully
             "size": list(self.size),
             "schedule steps": self.schedule.steps,
@@ -124,7 +141,8 @@ class Diffusion:
 
         Noise z_T ~ N(0, 1) is denoised to `timestep_index`.
         """
-        drawn = np.random.RandomState(seed).randn(1, *self._shape)
+        seed = whole("seed", seed, 0, MAX_SEED)
+        drawn = np.random.RandomState(seed).randn(1, *self.latent_shape)
         noise = torch.tensor(drawn, dtype=torch.float32, device=self.device)
         return self.follow_trajectory(noise, self.schedule.steps, self.timestep_index)[0]
 
@@ -135,7 +153,7 @@ class Diffusion:
         predicted clean one, x̂₀. Both need the rest of the UNet, which runs once, when the first
         of them is asked for.
         """
-        latent = self._checked(latent)
+        latent = fitting_latent(self, latent)
         index = self.timestep_index
         run = self.denoiser.stages(latent[None], self.schedule.times[index : index + 1])
         features = next(islice(run, self.feature_block, None))
@@ -153,7 +171,7 @@ class Diffusion:
     @torch.no_grad()
     def finish(self, latent: Tensor) -> Tensor:
         """The image (3 H W) in 0..1, with the self-attention of the `reference` if it is set."""
-        latent = self._checked(latent)
+        latent = checked_latent(self, latent)
         if self.reference is None:
             return self._decoded(self.follow_trajectory(latent[None], self.timestep_index, 0))
 
@@ -190,7 +208,7 @@ class Diffusion:
 
         Each latent is an inversion to a lower strength, for callers that stop there.
         """
-        with self.denoiser.explained_out_of_memory((1, *self._shape)):
+        with self.denoiser.explained_out_of_memory((1, *self.latent_shape)):
             clean = self.encode(image[None].to(self.device))
         for index, z in self.schedule.trajectory(
             self.denoiser.predict, clean, 0, self.timestep_index, self.refine
@@ -209,10 +227,10 @@ class Diffusion:
         """This model for a saved run that began at `latent`, which becomes its reference.
 
         Raises:
-            ValueError: the run was made with another strength, schedule, size or LoRA, so its
-                latents mean something else here.
+            ValueError: the run was made with another strength, schedule, size, LoRA or prompt,
+                so its latents mean something else here.
         """
-        for name in ("strength", "schedule steps", "size", "lora") if metadata else ():
+        for name in ("strength", "schedule steps", "size", "lora", "prompt") if metadata else ():
             then = metadata.get(name, "none")
             now = self.metadata.get(name, "none")
             if then != now:
@@ -231,12 +249,6 @@ class Diffusion:
             z = reached
         return z
 
-    @property
-    def _shape(self) -> tuple[int, int, int]:
-        """(c h w) of a latent."""
-        height, width = self.size
-        return (self.unet.config.in_channels, height // self.cell, width // self.cell)
-
     @cached_property
     def _start_layer(self) -> int:
         if self.start_layer is not None:
@@ -250,15 +262,6 @@ class Diffusion:
                 f"the image has shape {tuple(image.shape)}; {self.name} inverts (3 {height}"
                 f" {width})"
             )
-
-    def _checked(self, latent: Tensor) -> Tensor:
-        """The latent on this model's device, if it has the shape of this model's latents."""
-        if tuple(latent.shape) != self._shape:
-            raise ValueError(
-                f"the latent has shape {tuple(latent.shape)}; {self.name} has latents (c h w) ="
-                f" {self._shape}, such as dragkit.invert(model, image).latent"
-            )
-        return latent.to(self.device)
 
     def _decoded(self, clean: Tensor) -> Tensor:
         """The image (3 H W) of a clean latent (1 c h w)."""

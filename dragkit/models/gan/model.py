@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
@@ -11,11 +12,16 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from ...arguments import whole
+from ...latents import checked_latent, fitting_latent
 from ...numeric import is_whole
 from ...records import Size, View
+from ..fingerprint import fingerprint
 from ..inversion import Inversion
 from . import inversion, tuning
 from .network import Generator
+
+MAX_SEED = 2**32 - 1  # of NumPy's RandomState
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,8 +102,24 @@ class StyleGAN2:
         """Where its weights are."""
         return self.generator.mapping.w_avg.device
 
+    @property
+    def latent_shape(self) -> tuple[int, int]:
+        """(num_ws w_dim) of a latent w+."""
+        return self.generator.synthesis.num_ws, self.generator.mapping.w_dim
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """What tells its weights from another generator's."""
+        return fingerprint(self.generator.state_dict())
+
+    @property
+    def metadata(self) -> dict[str, Any]:
+        """What a saved run remembers of the model."""
+        return {"model": self.name, "fingerprint": self.fingerprint}
+
     def sample_z(self, seed: int) -> np.ndarray:
         """z (z_dim) ~ N(0, 1), drawn by NumPy's RandomState(seed), as the public code does."""
+        seed = whole("seed", seed, 0, MAX_SEED)
         return np.random.RandomState(seed).randn(1, self.generator.mapping.z_dim)[0]
 
     def sample(self, seed: int) -> Tensor:
@@ -117,7 +139,7 @@ class StyleGAN2:
         Nothing behind the largest of the blocks is computed until the image is asked for. The
         anchor is the features themselves.
         """
-        ws = self._rows(latent)
+        ws = self._rows(fitting_latent(self, latent))
         activations = self.generator.synthesis.activations(ws, max(self._blocks))
         maps = [x for x in activations if x.shape[-1] in self._blocks]
 
@@ -128,7 +150,7 @@ class StyleGAN2:
     def finish(self, latent: Tensor) -> Tensor:
         """The image (3 H W) in 0..1."""
         with torch.no_grad():
-            return self._image([], self._rows(latent))
+            return self._image([], self._rows(checked_latent(self, latent)))
 
     @property
     def inversion_settings(self) -> Mapping[str, Any]:
@@ -145,12 +167,6 @@ class StyleGAN2:
 
     def _rows(self, latent: Tensor) -> Tensor:
         """(1 num_ws w_dim): only the moving rows get a gradient; in w they all are the first."""
-        expected = (self.generator.synthesis.num_ws, self.generator.mapping.w_dim)
-        if latent.shape != expected:
-            raise ValueError(
-                f"the latent has shape {tuple(latent.shape)}; {self.name} has latents w+ (num_ws"
-                f" w_dim) = {expected}, such as model.sample(7)"
-            )
         moving = latent[: self.rows] if self.space == "w+" else latent[:1].expand(self.rows, -1)
         return torch.cat([moving, latent[self.rows :].detach()])[None]
 

@@ -1,0 +1,113 @@
+"""Checks of arguments, for everything that people call: the thing, its value, the way out."""
+
+from __future__ import annotations
+
+import inspect
+import math
+from collections.abc import Callable
+from difflib import get_close_matches
+from functools import wraps
+from os import PathLike, fspath
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+from .numeric import is_real, is_whole
+
+Call = TypeVar("Call", bound=Callable[..., Any])
+
+
+def whole(name: str, value: Any, least: int = 0, most: float = math.inf) -> int:
+    """`value` as an int.
+
+    Raises:
+        ValueError: it is not a whole number in `least`..`most`.
+    """
+    if not is_whole(value, least, most):
+        limits = f"of at least {least}" if most == math.inf else f"from {least} to {most}"
+        raise ValueError(f"{name} is {shown(value)}; give a whole number {limits}")
+    return int(value)
+
+
+def positive(name: str, value: Any, example: float) -> float:
+    """`value` as a float.
+
+    Raises:
+        ValueError: it is not a finite number above 0.
+    """
+    if not (is_real(value) and value > 0):
+        raise ValueError(
+            f"{name} is {shown(value)}; give a number above 0, such as {name}={example:g}"
+        )
+    return float(value)
+
+
+def instance(name: str, value: Any, kind: type | tuple[type, ...], way_out: str) -> None:
+    """Raise TypeError unless `value` is of a `kind`; `way_out` says what to give."""
+    if not isinstance(value, kind):
+        raise TypeError(f"{name} is {shown(value)}; give {way_out}")
+
+
+def function(name: str, value: Any, way_out: str) -> None:
+    """Raise TypeError unless `value` can be called; `way_out` says what to give."""
+    if not callable(value):
+        raise TypeError(f"{name} is {shown(value)}; give {way_out}")
+
+
+def path(name: str, value: Any) -> Path:
+    """`value` as a path.
+
+    Raises:
+        TypeError: it is neither a text nor a path.
+        ValueError: it is empty, or has a character that no file's name has.
+    """
+    instance(name, value, (str, PathLike), "the path of a file, such as 'runs/mine'")
+    text = fspath(value)
+    if not text or "\0" in text:
+        raise ValueError(f"{name} is {text!r}; give the path of a file, such as 'runs/mine'")
+    return Path(text)
+
+
+def shown(value: Any, length: int = 120) -> str:
+    """The value as Python prints it, shortened; its type if it cannot be printed."""
+    try:
+        text = " ".join(repr(value).split())
+    except Exception:  # it is somebody's own
+        text = f"a {type(value).__name__}"
+    return text if len(text) <= length else f"{text[: length - 1]}…"
+
+
+def named_arguments(call: Call) -> Call:
+    """For what people call: an argument that is unknown, missing or too many is explained.
+
+    Args:
+        call: a function, or a class.
+    """
+    if isinstance(call, type):
+        call.__init__ = named_arguments(call.__init__)  # type: ignore[misc]  # of this one class
+        return call
+    signature = inspect.signature(call)
+
+    @wraps(call)
+    def checked(*arguments: Any, **keywords: Any) -> Any:
+        try:
+            signature.bind(*arguments, **keywords)
+        except TypeError as error:
+            raise TypeError(_explained(call, signature, keywords, error)) from None
+        return call(*arguments, **keywords)
+
+    return cast(Call, checked)
+
+
+def _explained(
+    call: Callable[..., Any],
+    signature: inspect.Signature,
+    keywords: dict[str, Any],
+    error: TypeError,
+) -> str:
+    """What is wrong with a call, the nearest known name, and all known names."""
+    known = [name for name in signature.parameters if name not in ("self", "cls")]
+    message = f"{call.__qualname__.removesuffix('.__init__')}: {error}"
+    for name in keywords.keys() - signature.parameters.keys():
+        near = get_close_matches(name, known, 1)
+        message += f"; did you mean {near[0]!r}?" if near else ""
+    return f"{message}; it takes {', '.join(known)}"

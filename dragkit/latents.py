@@ -1,0 +1,66 @@
+"""What a latent is: the one check for everything that takes one."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol, runtime_checkable
+
+import torch
+from torch import Tensor
+
+from .arguments import instance
+
+WAY_OUT = "a tensor, such as model.sample(7), or the .latent of what dragkit.invert found"
+
+
+@runtime_checkable
+class LatentSpace(Protocol):
+    """A model that says which tensors are its latents, so that others are refused at once."""
+
+    @property
+    def name(self) -> str:
+        """What the model is called."""
+        ...
+
+    @property
+    def latent_shape(self) -> tuple[int, ...]:
+        """The shape of its latents."""
+        ...
+
+    @property
+    def device(self) -> torch.device:
+        """Where its weights are; there it computes, in float32."""
+        ...
+
+
+def checked_latent(model: Any, latent: Any) -> Tensor:
+    """`latent` on the model's device and in float32, if the model can take it.
+
+    Of a model that is no `LatentSpace`, the shape, the device and the precision are its own
+    affair.
+
+    Raises:
+        TypeError: it is not a tensor.
+        ValueError: it has another shape, whole numbers, no values, NaN or infinity.
+    """
+    latent = fitting_latent(model, latent)
+    if not latent.detach().isfinite().all():
+        raise ValueError("the latent has values that are NaN or infinite; give finite ones")
+    return latent
+
+
+def fitting_latent(model: Any, latent: Any) -> Tensor:
+    """The same without a look at the values, which would make a GPU wait at every step."""
+    instance("latent", latent, Tensor, WAY_OUT)
+    if latent.is_meta:
+        raise ValueError(f"the latent is on the device 'meta' and has no values; give {WAY_OUT}")
+    if not latent.is_floating_point():
+        raise ValueError(f"the latent holds {latent.dtype}; give floating-point numbers")
+    if not isinstance(model, LatentSpace):
+        return latent
+
+    if tuple(latent.shape) != tuple(model.latent_shape):
+        raise ValueError(
+            f"the latent has shape {tuple(latent.shape)}; {model.name} has latents of shape"
+            f" {tuple(model.latent_shape)}, such as model.sample(7)"
+        )
+    return latent.to(model.device, torch.float32)

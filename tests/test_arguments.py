@@ -1,0 +1,93 @@
+"""Arguments are checked at the door, and a call that cannot work is explained."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from dragkit.arguments import instance, named_arguments, path, positive, shown, whole
+from dragkit.numeric import is_real, is_whole
+
+ONE = [1, np.int64(1), np.array(1), torch.tensor(1)]
+REAL = [0.5, np.float32(0.5), np.array(0.5), torch.tensor(0.5), *ONE]
+NEVER = [
+    True, np.True_, torch.tensor(True), "1", b"1", None, [1], (1,), {}, 1j, np.complex64(1),
+    torch.tensor([1, 2]), np.array([1, 2]), object(), float("nan"), float("inf"), -float("inf"),
+    torch.tensor(torch.nan), np.float32("inf"), int,
+]  # fmt: skip  # one line each would hide that it is a list
+
+
+@pytest.mark.parametrize("value", ONE)
+def test_whole_numbers_of_any_library_are_whole(value):
+    assert is_whole(value) and whole("n", value) == 1
+    assert type(whole("n", value)) is int
+
+
+@pytest.mark.parametrize("value", REAL)
+def test_numbers_of_any_library_are_numbers(value):
+    assert is_real(value)
+    assert type(positive("x", value, 1)) is float
+
+
+@pytest.mark.parametrize("value", NEVER, ids=lambda value: type(value).__name__)
+def test_what_is_no_number_is_told(value):
+    assert not is_whole(value) and not is_real(value)
+    with pytest.raises(ValueError, match=r"^n is .*; give a whole number from 1 to 3$"):
+        whole("n", value, 1, 3)
+    with pytest.raises(ValueError, match=r"^x is .*; give a number above 0, such as x=0.5$"):
+        positive("x", value, 0.5)
+
+
+@pytest.mark.parametrize("value", [0, 4, 1.5, -1, 10**30])
+def test_a_whole_number_has_limits(value):
+    with pytest.raises(ValueError, match="from 1 to 3"):
+        whole("n", value, 1, 3)
+
+
+def test_paths_and_kinds():
+    assert path("file", "a") == path("file", Path("a")) == Path("a")
+    for value in ("", "a\0b"):
+        with pytest.raises(ValueError, match="give the path of a file"):
+            path("file", value)
+    for value in (None, 5, b"a", ["a"]):
+        with pytest.raises(TypeError, match=r"^file is .*; give the path of a file"):
+            path("file", value)
+    with pytest.raises(TypeError, match="^model is 5; give a model$"):
+        instance("model", 5, str, "a model")
+
+
+def test_values_are_shown_shortened_and_in_one_line():
+    class Broken:
+        def __repr__(self):
+            raise RuntimeError
+
+    assert shown("a\nb") == r"'a\nb'"
+    assert shown(torch.zeros(2, 2)) == "tensor([[0., 0.], [0., 0.]])"
+    assert len(shown("a" * 1000)) == 120
+    assert shown(Broken()) == "a Broken"
+
+
+@named_arguments
+def area(width, height=1, **others):
+    """What ? shows."""
+    return width * height
+
+
+@named_arguments
+@dataclass(frozen=True)
+class Square:
+    side: int
+    colour: str = "red"
+
+
+def test_a_call_that_cannot_work_is_explained():
+    assert area(2, height=3) == 6 and Square(2) == Square(side=2)
+    assert area.__doc__ == "What ? shows."
+    with pytest.raises(TypeError, match=r"^area: missing .*'width'.*; it takes width, h"):
+        area()
+    with pytest.raises(TypeError, match=r"^Square: .*'colr'; did you mean 'colour'\?; it ta"):
+        Square(2, colr="red")
+    with pytest.raises(TypeError, match="^Square: too many positional arguments"):
+        Square(1, 2, 3)
