@@ -11,6 +11,10 @@ from os import PathLike, fspath
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
+import numpy as np
+import torch
+from torch import Tensor
+
 from .numeric import is_real, is_whole
 
 Call = TypeVar("Call", bound=Callable[..., Any])
@@ -67,6 +71,39 @@ def path(name: str, value: Any) -> Path:
     return Path(text)
 
 
+def numbers(name: str, value: Any, way_out: str) -> Tensor:
+    """`value` as a tensor: a tensor, an array, a list, or a list of these.
+
+    Raises:
+        ValueError: it is something else, or its numbers are complex; `way_out` says what to give.
+    """
+    try:
+        if isinstance(value, np.ndarray):
+            value = np.ascontiguousarray(value)  # torch takes no negative strides
+        elif isinstance(value, list | tuple) and any(map(_is_array, value)):
+            value = torch.stack([numbers(name, part, way_out) for part in value])
+        found = torch.as_tensor(value).detach()
+    except (TypeError, ValueError, RuntimeError, OverflowError) as error:
+        raise ValueError(f"{name} is {shown(value)}; give {way_out}") from error
+    if found.is_complex() or found.is_meta:
+        raise ValueError(f"{name} is {shown(value)}; give {way_out}")
+    return found
+
+
+def device(value: Any) -> torch.device:
+    """`value` as a device of torch.
+
+    Raises:
+        ValueError: there is no such device.
+    """
+    try:
+        return torch.device(value)
+    except (RuntimeError, TypeError) as error:
+        raise ValueError(
+            f'device is {shown(value)}; give "cpu", "cuda", "mps" or "auto"'
+        ) from error
+
+
 def shown(value: Any, length: int = 120) -> str:
     """The value as Python prints it, shortened; its type if it cannot be printed."""
     try:
@@ -74,6 +111,10 @@ def shown(value: Any, length: int = 120) -> str:
     except Exception:  # it is somebody's own
         text = f"a {type(value).__name__}"
     return text if len(text) <= length else f"{text[: length - 1]}…"
+
+
+def _is_array(value: Any) -> bool:
+    return isinstance(value, Tensor | np.ndarray) and value.ndim > 0
 
 
 def named_arguments(call: Call) -> Call:

@@ -42,16 +42,27 @@ def new_file(path: str | Path) -> Iterator[Path]:
     target = Path(path).resolve()  # a link stays, and the file it leads to is replaced
     if target.exists() and not target.is_file():
         raise OSError(f"{path} is not a file, so none can be written in its place; name another")
-    target.parent.mkdir(parents=True, exist_ok=True)
     part = target.with_name(f".{secrets.token_hex(8)}.part")
     try:
+        target.parent.mkdir(parents=True, exist_ok=True)
         yield part
         sync(part)
         part.replace(target)
-    except BaseException:
+        _sync_folder(target.parent)
+    except BaseException as error:
         part.unlink(missing_ok=True)
+        if isinstance(error, OSError):
+            raise _in_words(path, error) from error
         raise
-    _sync_folder(target.parent)
+
+
+def _in_words(path: str | Path, error: OSError) -> OSError:
+    """An error of the same kind that says what could not be written."""
+    return type(error)(
+        error.errno,
+        f"{path} cannot be written ({error.strerror}); what was there is still there. Make room,"
+        " or name another place",
+    )
 
 
 def write_new(path: Path, contents: bytes | str) -> None:

@@ -20,13 +20,13 @@ from typing import Any, Literal
 from torch import Tensor
 from tqdm.auto import tqdm
 
+from .arguments import function, named_arguments, shown, whole
 from .images import ImageLike, read_image
 from .models.diffusion.lora import LORA_BATCH, LORA_LR, LORA_RANK, LORA_STEPS
 from .models.gan.tuning import TUNING_LR, TUNING_STEPS
 from .models.image_metrics import Loss
 from .models.inversion import Inversion
 from .models.protocols import Adaptable, Invertible, LoraLearner, Model, Named, Tunable
-from .numeric import is_whole
 from .preview import Callback, follow
 
 # What a search reaches for an image like those learned; our choice, see `domain_warning`
@@ -36,6 +36,7 @@ FAMILIAR_VARIANCE = 0.9  # fraction of the image's variance that is explained
 Fit = Literal["crop", "pad"]
 
 
+@named_arguments
 def invert(
     model: Model,
     image: ImageLike,
@@ -67,6 +68,7 @@ def invert(
         ValueError: the model cannot invert images, or a setting does not fit it.
         TypeError, FileNotFoundError: the image cannot be read.
     """
+    _check_functions(loss, callback)
     settings = {"steps": steps, "lr": lr, "loss": loss}
     given = {name: value for name, value in settings.items() if value is not None}
     iterations = iter_inversion(model, image, fit=fit, **given)
@@ -125,6 +127,13 @@ def domain_warning(found: Inversion) -> str:
     )
 
 
+def _check_functions(loss: Any, callback: Any) -> None:
+    if loss is not None:
+        function("loss", loss, "a function of two images (3 H W) that returns one number")
+    if callback is not None:
+        function("callback", callback, "a function of the best so far, such as print")
+
+
 def _explained_variance(image: Tensor, target: Tensor) -> float:
     error = (image - target).square().mean()
     mean_colour = target.mean((1, 2), keepdim=True)
@@ -132,6 +141,7 @@ def _explained_variance(image: Tensor, target: Tensor) -> float:
     return 1 - (error / variance.clamp_min(1e-12)).item()
 
 
+@named_arguments
 def tune(
     found: Inversion,
     *,
@@ -153,8 +163,9 @@ def tune(
     Raises:
         ValueError: the model cannot be tuned, or a setting is out of range.
     """
+    _check_functions(loss, callback)
     if not isinstance(found, Inversion):
-        raise ValueError(f"found is {type(found).__name__}; give what dragkit.invert returned")
+        raise ValueError(f"found is {shown(found)}; give what dragkit.invert returned")
     if not isinstance(found.model, Tunable):
         raise ValueError(
             f"{found.model.name} cannot be tuned; a diffusion model learns an image by"
@@ -165,6 +176,7 @@ def tune(
     return best or found
 
 
+@named_arguments
 def lora(
     model: Model,
     image: ImageLike,
@@ -197,8 +209,7 @@ def lora(
             f"{_name(model)!r} cannot learn an image by a LoRA; give a diffusion model first, such"
             ' as dragkit.load("lion-diffusion")'
         )
-    if not is_whole(steps, 1):
-        raise ValueError(f"steps is {steps!r}; give a whole number of at least 1")
+    steps = whole("steps", steps, 1)
     path = _lora_file(file)
     target = read_image(image, model.size[0], fit)
 

@@ -11,6 +11,8 @@ from .arguments import instance
 
 WAY_OUT = "a tensor, such as model.sample(7), or the .latent of what dragkit.invert found"
 
+MOST = 1e6  # the toy's latents are pixels; those of generators stay below 100
+
 
 @runtime_checkable
 class LatentSpace(Protocol):
@@ -40,11 +42,14 @@ def checked_latent(model: Any, latent: Any) -> Tensor:
 
     Raises:
         TypeError: it is not a tensor.
-        ValueError: it has another shape, whole numbers, no values, NaN or infinity.
+        ValueError: it has another shape, whole numbers, no values, NaN, infinity, or a number
+            beyond ±10⁶.
     """
     latent = fitting_latent(model, latent)
-    if not latent.detach().isfinite().all():
-        raise ValueError("the latent has values that are NaN or infinite; give finite ones")
+    if not (latent.detach().abs() <= MOST).all():  # NaN is not, either
+        raise ValueError(
+            f"the latent has values that are NaN, infinite or beyond ±{MOST:g}; give {WAY_OUT}"
+        )
     return latent
 
 

@@ -8,11 +8,15 @@ import torch
 from torch import Tensor
 
 from . import validation
+from .arguments import named_arguments
+from .contract import check_view
+from .latents import checked_latent
 from .pieces import Gate, LossTerm, Method, Tracker, Viewer
 from .progress import Progress
 from .records import Edit, Frame, Step
 
 
+@named_arguments
 def drag(
     model: Viewer,
     latent: Tensor,
@@ -43,17 +47,20 @@ def drag(
             :meth:`dragkit.progress.Progress.resume`.
 
     Raises:
-        TypeError: the model, the latent or the edit is something else.
-        ValueError: at once, if an argument cannot work (:mod:`dragkit.validation`); later, if the
-            gate does not return one number per handle, or no loss depends on the latent.
+        TypeError: the model, the latent or the edit is something else, or a piece returns
+            something else later.
+        ValueError: at once, if an argument cannot work (:mod:`dragkit.validation`); later, if a
+            piece breaks its contract (:mod:`dragkit.contract`), or no loss depends on the latent.
         FloatingPointError: a loss or a point is not finite; the steps before it were yielded.
     """
-    validation.check_input(model, latent, edit)
+    validation.check_model_and_edit(model, edit)
+    latent = checked_latent(model, latent)
     edit = edit.fit(model.size).to(latent.device)
     arrive = edit.arrive or arrive
     method = Method(tracker=tracker, losses=losses, lr=lr, steps=steps, arrive=arrive, trust=trust)
     validation.check_method(method, edit, model.size)
-    return _iterate(model, latent, edit, method, validation.step_to_resume(resume, latent, edit))
+    step = validation.step_to_resume(resume, model, latent, edit)
+    return _iterate(model, latent, edit, method, step)
 
 
 def _iterate(
@@ -61,6 +68,7 @@ def _iterate(
 ) -> Iterator[Step]:
     with torch.no_grad():
         start = model.view(latent)
+    check_view(start, model.size)
     run = Progress.begin(model, latent, edit, method, start)
     if resume is not None:
         run.resume(resume)

@@ -146,7 +146,7 @@ class MaskLoss:
             each cell (DragDiffusion's code).
 
     Raises:
-        ValueError: an unknown reduction or resize.
+        ValueError: an unknown reduction or resize, or a weight that is no number from 0 on.
     """
 
     weight: float = 20
@@ -157,6 +157,8 @@ class MaskLoss:
     def __post_init__(self) -> None:
         _check_choice("reduction", self.reduction, ("mean", "sum", "cells", "outside"))
         _check_choice("resize", self.resize, ("area", "nearest"))
+        if not (is_real(self.weight) and self.weight >= 0):
+            raise ValueError(f"weight is {self.weight!r}; give a number from 0 on, such as 20")
 
     def __call__(self, view: View, track: TrackResult, start: View, edit: Edit) -> Tensor:
         """L, a scalar that is differentiable with respect to the latent."""

@@ -161,6 +161,11 @@ def stabledrag(profile: str | None = None, base: Callable[..., Method] = draggan
             " stabledrag(base=dragdiffusion)"
         )
     method = base(profile) if profile else base()
+    if not (isinstance(method, dict) and Method.__annotations__.keys() <= method.keys()):
+        raise ValueError(
+            f"base is {base!r}, which returns no method; choose draggan, dragdiffusion or a preset"
+            " of your own"
+        )
 
     tracker = Discriminative()
     nearest = method["tracker"]

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from .contract import check_loss
 from .pieces import Method, SelfDescribing, Viewer
 from .records import Edit, Step, TrackResult, View
 from .records.step import OptimizerState
@@ -67,6 +68,8 @@ class Progress:
         """The step that the run is at, before its update."""
         initial = self.tracking.initial_confidence
         assert initial is not None  # the tracker has just answered
+        for name, value in losses.items():
+            check_loss(name, value)
         return Step(
             index=self.index,
             latent=self.latent.detach().clone(),
@@ -100,7 +103,7 @@ class Progress:
         if not loss.requires_grad:
             raise ValueError(
                 "no loss depends on the latent, so nothing can move; add one that pulls, such as"
-                " ShiftedPatchLoss()"
+                " ShiftedPatchLoss(), and see that the model's view does not detach its features"
             )
 
         self.optimizer.zero_grad()

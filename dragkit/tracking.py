@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from .contract import check_track
 from .pieces import Gate, Tracker, same_piece
 from .records import Edit, Step, TrackResult, View
 from .validation import check_threshold
@@ -61,15 +62,12 @@ class PointTracking:
         """The tracker's answer for the view of step `index`, with the gate's threshold.
 
         Raises:
+            TypeError, ValueError: the answer, or the gate's threshold, is not one for these
+                handles (:mod:`dragkit.contract`).
             FloatingPointError: a point is not finite.
-            ValueError: the gate does not return one number per handle.
         """
         track = self.tracker.find(view, self.memory, self.search_centre)
-        if not track.points.isfinite().all():
-            raise FloatingPointError(
-                f"the tracker's points of step {index} are not finite ({track.points.tolist()});"
-                " the steps before it are kept: look at them, and at the tracker's find"
-            )
+        check_track(track, self.search_centre, view.size, index)
 
         if self.initial_confidence is None or index <= 1:
             self.initial_confidence = track.confidence

@@ -9,11 +9,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from .arguments import instance, positive, shown, whole
 from .numeric import is_positive
 from .pieces import (
     Gate,
     LossTerm,
     Method,
+    SelfDescribing,
     SizeChecking,
     Skipping,
     Tracker,
@@ -22,27 +24,30 @@ from .pieces import (
 )
 from .records import Edit, Frame, Size, Step
 
+MOST_LR = 1000.0  # the toy's latents are pixels, and drag well with 1
 
-def check_input(model: Any, latent: Any, edit: Any) -> None:
-    """Raise TypeError if one of the three is something else; the message says what to give."""
+
+def check_model_and_edit(model: Any, edit: Any) -> None:
+    """Raise TypeError if one of the two is something else; the message says what to give."""
+    check_model(model)
+    instance(
+        "edit", edit, Edit, "what should move where, such as dragkit.Edit([(64, 80)], [(64, 60)])"
+    )
+
+
+def check_model(model: Any) -> None:
+    """Raise TypeError if `model` is none."""
+    if isinstance(model, type):
+        raise TypeError(f"model is the class {model.__name__}; pass an instance of it")
     if not isinstance(model, Viewer):
-        raise TypeError(f'model is {model!r}; give a model, such as dragkit.load("lion")')
-    if not isinstance(edit, Edit):
-        raise TypeError(
-            f"edit is {edit!r}; give what should move where, such as dragkit.Edit([(64, 80)],"
-            " [(64, 60)])"
-        )
-    if not isinstance(latent, Tensor):
-        raise TypeError(
-            f"latent is {latent!r}; give a tensor, such as model.sample(7), or the .latent of what"
-            " dragkit.invert found"
-        )
+        raise TypeError(f'model is {shown(model)}; give a model, such as dragkit.load("lion")')
 
 
 def check_method(method: Method, edit: Edit, size: Size) -> None:
     """Raise ValueError if a piece of `method` cannot work on images of `size`."""
     warn_of_fixed_handles(edit)
     check_numbers(method["lr"], method["arrive"])
+    whole("steps", method["steps"])
     check_tracker(method["tracker"])
     check_losses(method["losses"], method["arrive"])
     check_sizes([method["tracker"], *method["losses"]], size)
@@ -51,8 +56,11 @@ def check_method(method: Method, edit: Edit, size: Size) -> None:
 
 def check_numbers(lr: float, arrive: float) -> None:
     """Raise ValueError if the learning rate or the stop distance is not a number above 0."""
-    if not is_positive(lr):
-        raise ValueError(f"lr is {lr!r}; give a learning rate above 0, such as lr=1e-3")
+    if positive("lr", lr, 1e-3) > MOST_LR:
+        raise ValueError(
+            f"lr is {lr:g}; give at most {MOST_LR:g}: Adam's first step moves every number of the"
+            " latent by lr"
+        )
     if not is_positive(arrive):
         raise ValueError(
             f"arrive is {arrive!r}; give a stop distance in pixels above 0, such as arrive=1"
@@ -77,7 +85,8 @@ def check_losses(losses: Sequence[LossTerm], arrive: float) -> None:
     """Raise ValueError unless `losses` are named terms that pull until the stop distance."""
     if not (isinstance(losses, Sequence) and all(map(_is_term, losses))):
         raise ValueError(
-            f"losses is {losses!r}; give a list of terms with a name, such as [ShiftedPatchLoss()]"
+            f"losses is {shown(losses)}; give a list of terms with a name, such as"
+            " [ShiftedPatchLoss()]"
         )
     if not losses:
         raise ValueError(
@@ -111,7 +120,7 @@ def check_sizes(pieces: Sequence[Any], size: Size) -> None:
 
 def check_gate(trust: Gate | None) -> None:
     """Raise ValueError if the gate cannot be called."""
-    if trust is not None and not callable(trust):
+    if trust is not None and (not callable(trust) or isinstance(trust, type)):
         raise ValueError(
             f"trust is {trust!r}; give a gate, such as above(0.9), or None to trust every handle"
         )
@@ -127,7 +136,9 @@ def check_threshold(trust: Gate, threshold: Any, confidence: Tensor) -> None:
         )
 
 
-def step_to_resume(resume: Step | Frame | None, latent: Tensor, edit: Edit) -> Step | None:
+def step_to_resume(
+    resume: Step | Frame | None, model: Viewer, latent: Tensor, edit: Edit
+) -> Step | None:
     """The step to continue from.
 
     Raises:
@@ -137,7 +148,9 @@ def step_to_resume(resume: Step | Frame | None, latent: Tensor, edit: Edit) -> S
         return None
     step = resume.step if isinstance(resume, Frame) else resume
     if not isinstance(step, Step):
-        raise ValueError(f"resume is {resume!r}; give one step of a run, such as resume=trace[10]")
+        raise ValueError(
+            f"resume is {shown(resume)}; give one step of a run, such as resume=trace[10]"
+        )
 
     then, now = step.edit.handles.cpu(), edit.handles.cpu()
     if then.shape != now.shape or not torch.equal(then, now):
@@ -150,6 +163,12 @@ def step_to_resume(resume: Step | Frame | None, latent: Tensor, edit: Edit) -> S
         raise ValueError(
             "resume is a step of another model: its latent has shape"
             f" {tuple(step.latent.shape)}, this one {tuple(latent.shape)}"
+        )
+    known = model.metadata if isinstance(model, SelfDescribing) else {}
+    if step.metadata.get("fingerprint") != known.get("fingerprint") and step.metadata:
+        raise ValueError(
+            f"resume is a step of {step.metadata.get('model', 'another model')}, this model is"
+            f" {known.get('model', 'another one')}: the shapes agree, the weights do not"
         )
     return step
 
@@ -166,4 +185,5 @@ def warn_of_fixed_handles(edit: Edit) -> None:
 
 
 def _is_term(loss: Any) -> bool:
-    return callable(loss) and hasattr(loss, "name")
+    named = isinstance(getattr(loss, "name", None), str)
+    return callable(loss) and named and not isinstance(loss, type)

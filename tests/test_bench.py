@@ -160,7 +160,7 @@ GOOD = '{"name": "a", "seed": 1, "handles": [[1, 2]], "targets": [[3, 4]]}'
         (GOOD.replace('"seed": 1', '"seed": 1.5'), "seed is 1.5"),
         (GOOD.replace('"name": "a"', '"name": ""'), "name is ''"),
         (GOOD.replace("[[1, 2]]", "[[1, 2], [5, 5]]"), "2 handles but 1 targets"),
-        (GOOD.replace("[[1, 2]]", '"here"'), "handles must be a list"),
+        (GOOD.replace("[[1, 2]]", '"here"'), "handles is .here.; give a list of"),
         (GOOD.replace("}", ', "landmarks": ["nose", "chin"]}'), "2 landmarks for 1 handles"),
         (GOOD.replace("}", ', "landmarks": "n"}'), "landmarks is 'n'"),
         (GOOD.replace("}", ', "mask": ["01"]}'), "it must be null or"),

@@ -418,7 +418,7 @@ def test_a_loop_of_ones_own_leaves_a_trace_too(whole, tmp_path):
 
 def test_pairs_that_are_not_the_edits_are_refused():
     assert len(Trace.of(TOY, [(LATENT, (20, 20))], EDIT)) == 1
-    with pytest.raises(ValueError, match="pair 0 has 2 points, the edit 1 handles"):
+    with pytest.raises(ValueError, match="points of pair 0 are .*the edit has 1 handles"):
         Trace.of(TOY, [(LATENT, [(20, 20), (1, 1)])], EDIT)
 
 

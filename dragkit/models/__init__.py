@@ -9,6 +9,8 @@ from typing import Any
 import torch
 from safetensors import SafetensorError, safe_open
 
+from .. import arguments
+from ..arguments import named_arguments, shown
 from . import zoo
 from .diffusion.pixel_unet import open_diffusion
 from .diffusion.stable_diffusion import open_stable_diffusion
@@ -20,9 +22,11 @@ from .protocols import Model as Model
 from .settings import check_settings
 from .toy import Toy
 
+MOST_NAME = 4096  # characters of a path
 CONVERT = "diffusers.StableDiffusionPipeline.from_single_file(file).save_pretrained(folder)"
 
 
+@named_arguments
 def load(name_or_path: str | Path, device: str = "auto", **settings: Any) -> Model:
     """Build a model: a bundled or public one by its name, a checkpoint, or Stable Diffusion.
 
@@ -56,17 +60,23 @@ def load(name_or_path: str | Path, device: str = "auto", **settings: Any) -> Mod
             f"name_or_path is {name_or_path!r}; give the name of a model, such as"
             ' dragkit.load("lion"), or the path of a file'
         )
+    device = _device(device)
     if str(name_or_path) == "toy":
         check_settings("toy", settings, Toy.__dataclass_fields__)
         return Toy(**settings)
+    for name, value in settings.items():
+        if value is None and name in zoo.SETTINGS:
+            raise ValueError(f"{name} is None; leave it out for the default")
     path, name = _find(name_or_path)
-    return _open(path, name, _device(device), settings)
+    return _open(path, name, device, settings)
 
 
 def _find(name_or_path: str | Path) -> tuple[Path, str]:
     """The file that is meant, and the model's name."""
-    path = Path(name_or_path).expanduser()
     name = str(name_or_path)
+    if len(name) > MOST_NAME or "\0" in name:
+        raise ValueError(f"name_or_path is {shown(name)}; no file has such a name")
+    path = Path(name_or_path).expanduser()
     known = zoo.index()
     if kind := known.get(name, {}).get("kind"):
         raise ValueError(f"{name!r} {zoo.NO_GENERATOR[kind]}; models to drag are: {_generators()}")
@@ -142,12 +152,14 @@ def _device(device: str) -> str:
     }
     if device == "auto":
         return next(kind for kind in available if available[kind])
-    kind = str(device).partition(":")[0]
+    kind = arguments.device(device).type
     if kind not in available:
         raise ValueError(f'device is {device!r}; choose "cuda", "mps", "cpu" or "auto"')
-    if not available[kind]:
+    number = arguments.device(device).index or 0
+    count = torch.cuda.device_count() if kind == "cuda" else 1
+    if not available[kind] or number >= count:
         raise ValueError(
-            f"device is {device!r}, which this machine or this build of torch does not have;"
+            f"device is {str(device)!r}, which this machine or this build of torch does not have;"
             ' choose "cpu" or "auto"'
         )
     return device

@@ -7,19 +7,22 @@ is (0, 0).
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
-from ..numeric import is_positive
+from .. import arguments
+from ..arguments import named_arguments, numbers, shown
+from ..numeric import is_positive, is_whole
 from .device import Device, to_device
 
 Size = tuple[int, int]  # (height, width) of the image in pixels
 
 
+@named_arguments
 @dataclass(frozen=True, eq=False)
 class Edit:
     """What to move where: every handle goes to the target with the same number.
@@ -69,6 +72,7 @@ class Edit:
         Raises:
             ValueError: a point is outside the image, or the mask has another shape.
         """
+        _check_size(size)
         for i, point in enumerate(self.handles.tolist()):
             _check_inside(f"handle {i}", point, size)
         for i, point in enumerate(self.targets.tolist()):
@@ -91,7 +95,7 @@ class Edit:
 
     def to(self, device: Device) -> Edit:
         """The same edit with its tensors on `device`; itself if they are there already."""
-        return to_device(self, device)
+        return to_device(self, arguments.device(device))
 
     def to_dict(self) -> dict[str, Any]:
         """Plain lists for JSON; the mask as rows of the characters 0 and 1, so one can see it."""
@@ -125,13 +129,10 @@ class Edit:
 
 
 def _as_points(name: str, value: Any) -> Tensor:
-    try:
-        points = torch.as_tensor(value).detach().to(torch.float32).clone()
-    except (TypeError, ValueError, RuntimeError) as error:
-        raise ValueError(
-            f"{name} must be a list of (x, y) points, such as [(64, 80)]; got {value!r}"
-        ) from error
-
+    points = numbers(name, value, "a list of (x, y) points, such as [(64, 80)]")
+    if points.dtype == torch.bool:
+        raise ValueError(f"{name} is {shown(value)}; True and False are no coordinates")
+    points = points.to(torch.float32).clone()
     if points.numel() == 0:
         raise ValueError(
             f"{name} is empty; give at least one point (x, y), such as {name}=[(64, 80)]"
@@ -160,14 +161,7 @@ def _check_distinct(handles: Tensor) -> None:
 
 
 def _as_mask(value: Any) -> Tensor:
-    try:
-        mask = torch.as_tensor(value).detach()
-    except (TypeError, ValueError, RuntimeError) as error:
-        raise ValueError(
-            "mask must be an array (height, width) of 0 and 1;"
-            f" got {type(value).__name__}: {error}"
-        ) from error
-
+    mask = numbers("mask", value, "an array (height, width) of 0 and 1")
     if mask.ndim != 2:
         raise ValueError(f"mask has shape {tuple(mask.shape)}; it must be (height, width)")
     other = mask[(mask != 0) & (mask != 1)]
@@ -188,6 +182,13 @@ def _check_arrive(arrive: Any) -> None:
     if not is_positive(arrive):
         raise ValueError(
             f"arrive is {arrive}; give a distance in pixels above 0, such as arrive=1"
+        )
+
+
+def _check_size(size: Any) -> None:
+    if not (isinstance(size, Sequence) and len(size) == 2 and all(is_whole(n, 1) for n in size)):
+        raise ValueError(
+            f"size is {shown(size)}; give (height, width) in pixels, such as (128, 128)"
         )
 
 

@@ -20,6 +20,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from .. import arguments
 from ..atomic import write_file
 from ..pieces import printed
 from ..records import Edit, Frame, Goals, Step, TrackResult
@@ -54,7 +55,13 @@ def write_run(frames: Sequence[Frame], path: str | Path, extra: Mapping[str, Any
     ]
     arrays = _stack(values)
     contents = {**extra, "edit": frames[0].edit.to_dict(), "steps": steps}
-    number = _id_of(contents, arrays)
+    try:
+        number = _id_of(contents, arrays)
+    except (TypeError, ValueError) as error:
+        raise type(error)(
+            f"what should be saved with the run cannot be written as JSON ({error}); give texts,"
+            " numbers, lists and dicts"
+        ) from error
     text = json.dumps({"dragkit": FORMAT, "id": number, **contents}, indent=1) + "\n"
     packed = as_npz(arrays | {"id": np.frombuffer(bytes.fromhex(number), np.uint8)})
 
@@ -123,7 +130,7 @@ def _arrays_of(path: Path, number: Any) -> dict[str, np.ndarray]:
 
 def _json_path(path: str | Path) -> Path:
     """`path` ending in .json; any other dot belongs to the name, as in ``lr0.5``."""
-    path = Path(path)
+    path = arguments.path("path", path)
     if path.suffix == ".json":
         return path
     return path.with_name(path.name.removesuffix(".npz") + ".json")

@@ -7,11 +7,13 @@ from dataclasses import replace
 import torch
 from tqdm.auto import tqdm
 
+from ..arguments import instance, positive
 from ..models.protocols import Model
 from ..pieces import Gate, Tracker
 from ..records import Frame
 from ..records.device import to_device
 from ..tracking import PointTracking
+from ..validation import check_gate, check_model, check_tracker
 from .same_model import model_of_run
 from .trace import Trace
 
@@ -32,8 +34,14 @@ def retrack(
         trust, arrive: the gate and the stop distance in pixels, as in :func:`dragkit.drag`.
 
     Raises:
-        ValueError: the trace does not begin at step 0, or the model is another one.
+        ValueError: the trace does not begin at step 0, the model is another one, or the tracker
+            or the gate cannot work.
     """
+    check_model(model)
+    instance("trace", trace, Trace, "a Trace, such as dragkit.Trace(dragkit.drag(…))")
+    check_tracker(tracker)
+    check_gate(trust)
+    arrive = positive("arrive", arrive, 1)
     _check_start(trace)
     model = model_of_run(model, trace)
     edit = trace[0].edit.to(model.device)

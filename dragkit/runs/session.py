@@ -10,13 +10,17 @@ from typing import Any
 from torch import Tensor
 from tqdm.auto import tqdm
 
+from ..arguments import whole
+from ..latents import checked_latent
 from ..loop import drag
 from ..models.protocols import Model
 from ..pieces import Method, printed
 from ..records import Edit, Frame, Step
+from ..validation import check_model_and_edit
 from .same_model import model_of_run
-from .trace import Trace
+from .trace import Trace, position_in
 
+STEPS = 200  # of a method that does not say
 ENDLESS = 10**9  # updates: a session decides itself when to stop
 
 
@@ -31,11 +35,12 @@ class Session:
     """
 
     def __init__(self, model: Model, latent: Tensor, edit: Edit, **method: Any) -> None:
+        check_model_and_edit(model, edit)
         self.model = model
-        self.latent = latent.detach()
+        self.latent = checked_latent(model, latent).detach()
         self.edit = edit
         self.method = method
-        self.steps: int = method.get("steps", 200)
+        self.steps = whole("steps", method.get("steps", STEPS))
         self.trace = Trace()
         self.past: list[Trace] = []
         self._swapped = False  # other pieces, which have not made a step yet
@@ -81,7 +86,7 @@ class Session:
         Args:
             steps: None: as many as the method has.
         """
-        steps = self.steps if steps is None else steps
+        steps = self.steps if steps is None else whole("steps", steps)
         with tqdm(total=steps, unit="step") as bar, suppress(KeyboardInterrupt):
             self._run_steps(steps, bar)
         return self.trace
@@ -99,12 +104,9 @@ class Session:
 
     def rewind(self, index: int) -> Session:
         """Go back to position `index` of the trace; the next step continues from there."""
-        if not -len(self.trace) <= index < len(self.trace):
-            raise IndexError(
-                f"step {index} is not in the trace; it has steps 0 to {len(self.trace) - 1}"
-            )
+        index = position_in(self.trace, index)
         self.past.append(self.trace)
-        self.trace = self.trace.until(index % len(self.trace))
+        self.trace = self.trace.until(index)
         self._run = None
         return self
 
@@ -121,16 +123,18 @@ class Session:
                 f" {', '.join(sorted(Method.__annotations__))}"
             )
         method = self.method | pieces
+        steps = whole("steps", method.get("steps", self.steps))
         self._run = self._drag(method)
         self._swapped = True
         self.method = method
-        self.steps = method.get("steps", self.steps)
+        self.steps = steps
         return self
 
     def restart(self, latent: Tensor | None = None, edit: Edit | None = None) -> Session:
         """Start again, from another latent or with another edit; the run goes to ``past``."""
         latent = self.latent if latent is None else latent
-        fresh = Session(self.model, latent, edit or self.edit, **self.method)
+        edit = self.edit if edit is None else edit
+        fresh = Session(self.model, latent, edit, **self.method)
 
         if len(self.trace):
             self.past.append(self.trace)

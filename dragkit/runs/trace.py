@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable, Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,8 +13,12 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from ..arguments import instance, numbers, positive, shown, whole
+from ..latents import checked_latent
+from ..numeric import is_whole
 from ..pieces import Viewer
 from ..records import Edit, Frame, Step, TrackResult
+from ..validation import check_model_and_edit
 from .drawing import draw_frame
 from .files import read_run, write_run
 from .outcome import why
@@ -21,6 +26,26 @@ from .video import write_video
 
 if TYPE_CHECKING:
     from pandas import DataFrame
+
+
+RESERVED = {"dragkit", "id", "edit", "steps", "metadata", "why"}  # names in the JSON
+MOST_SIDE = 4096  # of the images of a film, in pixels
+
+
+def position_in(trace: Trace, index: int) -> int:
+    """The position of a frame, counted from the start; -1 is the last.
+
+    Raises:
+        IndexError: there is no such frame.
+        TypeError: `index` is not a whole number.
+    """
+    count = len(trace.frames)
+    if not is_whole(index):
+        raise TypeError(f"a step is found by a whole number, and this is {shown(index)}")
+    if not -count <= index < count:
+        has = f"has steps 0 to {count - 1}" if count else "is empty"
+        raise IndexError(f"step {index} is not in the trace, which {has}")
+    return int(index) % count
 
 
 class Trace:
@@ -36,6 +61,7 @@ class Trace:
     """
 
     def __init__(self, steps: Iterable[Step | Frame] = ()) -> None:
+        instance("steps", steps, Iterable, "the steps of a run, such as dragkit.drag(…)")
         self.frames: list[Frame] = []
         self.metadata: dict[str, Any] = {}
         try:
@@ -69,22 +95,22 @@ class Trace:
             arrive: stop distance in pixels; `edit.arrive` takes precedence.
 
         Raises:
-            ValueError: the number of points is not that of the edit's handles.
+            TypeError: a pair is none, or a part of it is something else.
+            ValueError: the number of points is not that of the edit's handles, a point is not
+                finite, or a latent is not one of this model.
         """
+        check_model_and_edit(model, edit)
+        arrive = positive("arrive", arrive, 1)
         edit = edit.fit(model.size).to("cpu")
         trace = cls()
-        for index, (latent, points) in enumerate(pairs):
-            points = torch.as_tensor(points).detach().float().cpu().reshape(-1, 2)
-            if points.shape != edit.handles.shape:
-                raise ValueError(
-                    f"pair {index} has {len(points)} points, the edit {len(edit.handles)} handles;"
-                    " give one point for each"
-                )
-            trace.append(_step_of_pair(model, index, latent.detach(), points, edit, arrive))
+        for index, pair in enumerate(pairs):
+            latent, points = _checked_pair(model, index, pair, edit)
+            trace.append(_step_of_pair(model, index, latent, points, edit, arrive))
         return trace
 
     def append(self, step: Step | Frame) -> Frame:
         """Keep one step; returns its frame."""
+        instance("step", step, (Step, Frame), "a step of dragkit.drag, or a frame of a trace")
         frame = step if isinstance(step, Frame) else Frame.of(step)
         if not self.metadata:
             self.metadata = dict(frame.step.metadata)
@@ -93,7 +119,7 @@ class Trace:
 
     def until(self, index: int) -> Trace:
         """The beginning of the run, up to and including the frame at position `index`."""
-        beginning = Trace(self.frames[: index + 1])
+        beginning = Trace(self.frames[: position_in(self, index) + 1])
         beginning.metadata = dict(self.metadata)
         return beginning
 
@@ -101,7 +127,7 @@ class Trace:
         return len(self.frames)
 
     def __getitem__(self, index: int) -> Frame:
-        return self.frames[index]
+        return self.frames[position_in(self, index)]
 
     def __iter__(self) -> Iterator[Frame]:
         return iter(self.frames)
@@ -111,7 +137,8 @@ class Trace:
 
     def path(self, until: int | None = None) -> np.ndarray:
         """(steps n 2) every handle's path, up to the frame at position `until`."""
-        end = None if until is None else until + 1
+        self._check_not_empty()
+        end = None if until is None else position_in(self, until) + 1
         return torch.stack([frame.points for frame in self.frames[:end]]).numpy()
 
     def why(self) -> str:
@@ -130,20 +157,46 @@ class Trace:
     def to_gif(self, path: str | Path, fps: int = 15, size: int = 384) -> Path:
         """Write the run as an animated GIF, with handles, targets and paths drawn in.
 
-        Returns the path.
+        Args:
+            fps: frames a second.
+            size: height of the images in pixels.
+
+        Returns:
+            The path.
+
+        Raises:
+            ValueError: another ending, an empty trace, or a setting that makes no film.
         """
-        return write_video(Path(path), ".gif", self._images(size), duration=1000 / fps, loop=0)
+        duration = 1000 / positive("fps", fps, 15)
+        return write_video(path, ".gif", self._images(size), duration=duration, loop=0)
 
     def to_mp4(self, path: str | Path, fps: int = 15, size: int = 384) -> Path:
-        """Write the run as an MP4; needs the package imageio-ffmpeg."""
-        return write_video(Path(path), ".mp4", self._images(size), fps=fps)
+        """Write the run as an MP4, as :meth:`to_gif` does; needs the package imageio-ffmpeg.
+
+        Raises:
+            ModuleNotFoundError: the package is not there.
+        """
+        if find_spec("imageio_ffmpeg") is None:
+            raise ModuleNotFoundError(
+                "an MP4 needs the package imageio-ffmpeg: pip install imageio-ffmpeg; to_gif does"
+                " without"
+            )
+        return write_video(path, ".mp4", self._images(size), fps=positive("fps", fps, 15))
 
     def save(self, path: str | Path, **metadata: Any) -> Path:
         """Write ``path`` (.json, readable) and the arrays (.npz) beside it; returns the path.
 
         `metadata` goes into the JSON: the model's name, the method, whatever is worth remembering.
+
+        Raises:
+            ValueError: the trace is empty, or a name of `metadata` is the file's own.
+            TypeError: a value of `metadata` cannot be written as JSON. Nothing is written.
         """
         self._check_not_empty()
+        for name in RESERVED & metadata.keys():
+            raise ValueError(
+                f"{name!r} is a name that the file itself uses; call what you save something else"
+            )
         if self.metadata:
             metadata = {"metadata": self.metadata} | metadata
         return write_run(self.frames, path, metadata | {"why": self.why()})
@@ -162,11 +215,26 @@ class Trace:
 
     def _images(self, size: int) -> list[Image.Image]:
         self._check_not_empty()
+        size = whole("size", size, 16, MOST_SIDE)
         return [draw_frame(frame, self.path(i), size=size) for i, frame in enumerate(self.frames)]
 
     def _check_not_empty(self) -> None:
         if not self.frames:
             raise ValueError("the trace is empty; run a step first")
+
+
+def _checked_pair(model: Viewer, index: int, pair: Any, edit: Edit) -> tuple[Tensor, Tensor]:
+    """The latent, and its points (n 2) on the CPU."""
+    if not (isinstance(pair, tuple | list) and len(pair) == 2):
+        raise TypeError(f"pair {index} is {shown(pair)}; give a latent and its points")
+    points = numbers(f"the points of pair {index}", pair[1], "one (x, y) for each handle")
+    points = points.float().cpu().reshape(-1, 2) if points.numel() % 2 == 0 else points
+    if points.shape != edit.handles.shape or not points.isfinite().all():
+        raise ValueError(
+            f"the points of pair {index} are {points.tolist()}, and the edit has"
+            f" {len(edit.handles)} handles; give a finite (x, y) for each"
+        )
+    return checked_latent(model, pair[0]).detach(), points
 
 
 def _step_of_pair(

@@ -10,10 +10,13 @@ import numpy as np
 from PIL import Image
 from tqdm.auto import tqdm
 
+from .. import arguments
 from ..atomic import write_file
 
 
-def write_video(path: Path, suffix: str, images: Iterable[Image.Image], **settings: Any) -> Path:
+def write_video(
+    path: str | Path, suffix: str, images: Iterable[Image.Image], **settings: Any
+) -> Path:
     """Write the images to `path`, which must end in `suffix`; returns the path.
 
     Args:
@@ -24,6 +27,7 @@ def write_video(path: Path, suffix: str, images: Iterable[Image.Image], **settin
     """
     import imageio.v3 as iio
 
+    path = arguments.path("path", path)
     if path.suffix != suffix:
         raise ValueError(f"{path} must end in {suffix}")
     pixels = [np.asarray(image) for image in tqdm(images, suffix, unit="frame")]

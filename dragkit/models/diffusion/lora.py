@@ -21,8 +21,8 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
+from ...arguments import positive, whole
 from ...atomic import write_file
-from ...numeric import is_real, is_whole
 
 if TYPE_CHECKING:
     from .model import Diffusion
@@ -54,10 +54,8 @@ class Lora:
         batch: int = LORA_BATCH,
     ) -> None:
         for name, value in (("rank", rank), ("batch", batch)):
-            if not is_whole(value, 1):
-                raise ValueError(f"{name} is {value!r}; give a whole number of at least 1")
-        if not (is_real(lr) and lr > 0):
-            raise ValueError(f"lr is {lr!r}; give a learning rate above 0, such as {LORA_LR:g}")
+            whole(name, value, 1)
+        positive("lr", lr, LORA_LR)
 
         self.base = model
         self.target = target.to(model.device)

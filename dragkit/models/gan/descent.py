@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from ...numeric import is_real, is_whole
+from ...arguments import positive, shown, whole
 from ..image_metrics import Loss, psnr
 from ..inversion import Inversion
 
@@ -62,7 +62,7 @@ def descend(
         with torch.enable_grad():
             rendered, penalty = render(t, running)
             images = rendered.add(1).div(2)
-            losses = torch.stack([loss(image, target) for image in images])
+            losses = torch.stack([_number(loss(image, target)) for image in images])
         if not losses.isfinite().all():
             raise FloatingPointError(
                 f"the loss is {losses.tolist()} at iteration {i}; take a smaller lr than {lr:g}"
@@ -74,6 +74,14 @@ def descend(
         adam.zero_grad()
         (losses.sum() + penalty).backward()
         adam.step()
+
+
+def _number(value: Any) -> Tensor:
+    """What a loss returned, if it is one number."""
+    if not isinstance(value, Tensor) or value.numel() != 1:
+        shape = tuple(value.shape) if isinstance(value, Tensor) else shown(value)
+        raise ValueError(f"the loss returned {shape}; it must return one number, a tensor")
+    return value.reshape(())
 
 
 def lr_schedule(t: float) -> float:
@@ -109,7 +117,5 @@ def keep_best(
 
 def check_descent(steps: int, lr: float) -> None:
     """Raise ValueError if there are no steps, or the learning rate is not above 0."""
-    if not is_whole(steps, 1):
-        raise ValueError(f"steps is {steps!r}; give a whole number of at least 1")
-    if not (is_real(lr) and lr > 0):
-        raise ValueError(f"lr is {lr!r}; give a learning rate above 0")
+    whole("steps", steps, 1)
+    positive("lr", lr, 0.2)

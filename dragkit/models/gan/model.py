@@ -14,7 +14,7 @@ from torch.nn import functional as F
 
 from ...arguments import whole
 from ...latents import checked_latent, fitting_latent
-from ...numeric import is_whole
+from ...numeric import is_real, is_whole
 from ...records import Size, View
 from ..fingerprint import fingerprint
 from ..inversion import Inversion
@@ -52,7 +52,8 @@ class StyleGAN2:
         truncation: ψ of :meth:`sample`.
 
     Raises:
-        ValueError: no such block, no such number of rows, or an unknown space.
+        ValueError: no such block, no such number of rows, an unknown space, or a truncation that
+            is not in 0..2.
     """
 
     generator: Generator = field(repr=False)
@@ -73,6 +74,12 @@ class StyleGAN2:
                 f" number from 1 to {num_ws}"
             )
 
+        if not (isinstance(self.name, str) and self.name):
+            raise ValueError(f"name is {self.name!r}; give a text")
+        if not (is_real(self.truncation) and 0 <= self.truncation <= 2):
+            raise ValueError(
+                f"truncation is {self.truncation!r}; give a number from 0 (all the same) to 1"
+            )
         if isinstance(self.feature_block, list):  # a card is JSON, which has no tuples
             object.__setattr__(self, "feature_block", tuple(self.feature_block))
         known = self.generator.synthesis.resolutions
@@ -80,9 +87,11 @@ class StyleGAN2:
             raise ValueError(
                 f"feature_block is empty; name at least one block of this generator: {known}"
             )
+        if len(set(self._blocks)) < len(self._blocks):
+            raise ValueError(f"feature_block is {self.feature_block}; name each block once")
         for block in self._blocks:
-            if block not in known:
-                raise ValueError(f"no block of {block} px; this generator has {known}")
+            if not is_whole(block) or block not in known:
+                raise ValueError(f"no block of {block!r} px; this generator has {known}")
 
     @property
     def _blocks(self) -> tuple[int, ...]:

@@ -8,6 +8,8 @@ from typing import Any
 
 from torch import Tensor
 
+from .... import arguments
+from ....arguments import shown
 from ... import zoo
 from ...weights import write_model
 from ..model import StyleGAN2
@@ -30,8 +32,10 @@ def convert(source: str | Path, target: str | Path | None = None) -> Path:
         ValueError: `target` is `source`, or does not end in .safetensors; nothing is written.
         CheckpointError: `source` holds no StyleGAN2 that can be dragged; nothing is written.
     """
-    source = Path(source)
-    target = source.with_suffix(".safetensors") if target is None else Path(target)
+    source = arguments.path("source", source)
+    if target is None:
+        target = source.with_suffix(".safetensors")
+    target = arguments.path("target", target)
     if target.resolve() == source.resolve():
         raise ValueError(f"cannot write {target} over itself: name another file")
     contents = read(source)
@@ -55,11 +59,11 @@ def save(model: StyleGAN2, target: str | Path) -> Path:
         ValueError: `target` does not end in .safetensors, or the model is not a StyleGAN2.
     """
     if not isinstance(model, StyleGAN2):
-        raise ValueError(f"only a StyleGAN2 can be saved, but this is {type(model).__name__}")
+        raise ValueError(f"only a StyleGAN2 can be saved, and model is {shown(model)}")
     card = {name: getattr(model, name) for name in zoo.SETTINGS}
     weights = model.generator.state_dict()
     state = {name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()}
-    return _write(Path(target), state, model.generator.clamp, card)
+    return _write(arguments.path("target", target), state, model.generator.clamp, card)
 
 
 def _write(
