@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from .geometry import disc, sample, square, to_grid, window_size
+from .numeric import is_real
 from .records import Edit, Size, TrackResult, View
 
 PatchReduction = Literal["mean", "sum", "area"]
@@ -45,7 +46,7 @@ class ShiftedPatchLoss:
             for one pixel.
 
     Raises:
-        ValueError: an unknown reduction or shape.
+        ValueError: an unknown reduction or shape, or a distance that is no number from 0 on.
     """
 
     radius: float = 3
@@ -59,6 +60,7 @@ class ShiftedPatchLoss:
     def __post_init__(self) -> None:
         _check_choice("reduction", self.reduction, ("mean", "sum", "area"))
         _check_choice("shape", self.shape, ("disc", "square"))
+        _check_from_0("skip", self.skip, 1.0)
 
     def check(self, size: Size) -> None:
         """Raise ValueError if the radius is below one pixel in an image of `size`."""
@@ -157,8 +159,7 @@ class MaskLoss:
     def __post_init__(self) -> None:
         _check_choice("reduction", self.reduction, ("mean", "sum", "cells", "outside"))
         _check_choice("resize", self.resize, ("area", "nearest"))
-        if not (is_real(self.weight) and self.weight >= 0):
-            raise ValueError(f"weight is {self.weight!r}; give a number from 0 on, such as 20")
+        _check_from_0("weight", self.weight, 20)
 
     def __call__(self, view: View, track: TrackResult, start: View, edit: Edit) -> Tensor:
         """L, a scalar that is differentiable with respect to the latent."""
@@ -189,6 +190,11 @@ class MaskLoss:
 def _check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
     if value not in choices:
         raise ValueError(f"unknown {name} {value!r}; choose from {', '.join(choices)}")
+
+
+def _check_from_0(name: str, value: float, example: float) -> None:
+    if not (is_real(value) and value >= 0):
+        raise ValueError(f"{name} is {value!r}; give a number from 0 on, such as {example:g}")
 
 
 def _reduce_patch(error: Tensor, reduction: PatchReduction) -> Tensor:

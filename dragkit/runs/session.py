@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import suppress
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from functools import wraps
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +26,22 @@ STEPS = 200  # of a method that does not say
 ENDLESS = 10**9  # updates: a session decides itself when to stop
 
 
+def _alone(method: Callable[..., Any]) -> Callable[..., Any]:
+    """For what changes a session: one thread at a time, see :meth:`Session.alone`."""
+
+    @wraps(method)
+    def guarded(self: Session, *arguments: Any, **keywords: Any) -> Any:
+        with self.alone():
+            return method(self, *arguments, **keywords)
+
+    return guarded
+
+
 class Session:
     """A drag that can be stepped, stopped, rewound and changed on the way.
+
+    One thread works on it at a time; for another one, everything that changes it is a
+    RuntimeError.
 
     ``Session(model, latent, edit, **draggan())``. The current run is ``session.trace``; runs that
     a rewind left behind are in ``session.past``.
@@ -44,6 +60,7 @@ class Session:
         self.trace = Trace()
         self.past: list[Trace] = []
         self._swapped = False  # other pieces, which have not made a step yet
+        self._working = threading.RLock()
         self._run: Iterator[Step] | None = self._drag(method)
 
     def _drag(self, method: dict[str, Any]) -> Iterator[Step]:
@@ -54,6 +71,23 @@ class Session:
             next(run)  # that step is in the trace already
         return run
 
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """For the one thread that works on this session.
+
+        Raises:
+            RuntimeError: another one is at work, such as a widget's Run.
+        """
+        if not self._working.acquire(blocking=False):
+            raise RuntimeError(
+                "this session is being run already, by a widget or by another thread; stop that"
+                " first, with the button Stop or studio.player.stop()"
+            )
+        try:
+            yield
+        finally:
+            self._working.release()
+
     @property
     def done(self) -> bool:
         """Whether every handle has arrived; after a swap, the new pieces have yet to say so."""
@@ -61,6 +95,7 @@ class Session:
             return False
         return bool(self.trace[-1].arrived.all())
 
+    @_alone
     def step(self) -> Frame:
         """Make one step and return its frame; the first one looks at the start.
 
@@ -78,6 +113,7 @@ class Session:
         self._swapped = False
         return self.trace[-1]
 
+    @_alone
     def run(self, steps: int | None = None) -> Trace:
         """Make up to `steps` updates with a progress bar, until all handles have arrived.
 
@@ -102,6 +138,7 @@ class Session:
         if self.done:
             bar.total = bar.n  # a bar that ends early would look like a failure
 
+    @_alone
     def rewind(self, index: int) -> Session:
         """Go back to position `index` of the trace; the next step continues from there."""
         index = position_in(self.trace, index)
@@ -110,6 +147,7 @@ class Session:
         self._run = None
         return self
 
+    @_alone
     def swap(self, **pieces: Any) -> Session:
         """Continue with other pieces, such as ``tracker=…`` or ``lr=…``; the past stays as it is.
 
@@ -130,6 +168,7 @@ class Session:
         self.steps = steps
         return self
 
+    @_alone
     def restart(self, latent: Tensor | None = None, edit: Edit | None = None) -> Session:
         """Start again, from another latent or with another edit; the run goes to ``past``."""
         latent = self.latent if latent is None else latent
@@ -144,6 +183,16 @@ class Session:
         self._run = fresh._run
         self._swapped = False
         return self
+
+    def copy(self) -> Session:
+        """A session that continues from the same step, on its own."""
+        copied = Session(self.model, self.latent, self.edit, **self.method)
+        copied.trace = Trace(self.trace.frames)
+        copied.trace.metadata = dict(self.trace.metadata)
+        copied.past = list(self.past)
+        if len(copied.trace):
+            copied._run = None
+        return copied
 
     def save(self, path: str | Path) -> Path:
         """Write the session as readable JSON and its arrays (.npz) beside it; returns the path."""

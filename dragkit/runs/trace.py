@@ -199,7 +199,7 @@ class Trace:
             )
         if self.metadata:
             metadata = {"metadata": self.metadata} | metadata
-        return write_run(self.frames, path, metadata | {"why": self.why()})
+        return write_run(list(self.frames), path, metadata | {"why": self.why()})
 
     @classmethod
     def load(cls, path: str | Path) -> Trace:

@@ -2,51 +2,76 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import threading
+import time
+import weakref
 from collections.abc import Callable
+from dataclasses import dataclass, field
 
 import torch
 
-Task = Callable[[], str | None]  # what it returns is shown when it has ended
+# It looks at the event now and then, and returns when it is set; what it returns is shown.
+Task = Callable[[threading.Event], str | None]
 Ended = Callable[[BaseException | None, str | None], None]
 
-_latest: list[BackgroundRunner] = []
+NAME = "dragkit"  # of every thread of the widgets
+PATIENCE = 3.0  # s that a task has to end once it was asked to
+PATIENCE_AT_EXIT = 10.0  # s for all of them when the interpreter ends
+
+_latest: weakref.WeakSet[BackgroundRunner] = weakref.WeakSet()
+
+
+class GivenUp(RuntimeError):
+    """A task did not end when it was asked to, and is not waited for any longer."""
+
+
+@dataclass
+class _Work:
+    """One task; it is over when it has ended or was given up, whichever is first."""
+
+    task: Task
+    stop: threading.Event = field(default_factory=threading.Event)
+    thread: threading.Thread | None = None
+    over: bool = False
+    _deciding: threading.Lock = field(default_factory=threading.Lock)
+
+    def end(self) -> bool:
+        """Whether the caller is the first to say that it is over."""
+        with self._deciding:
+            first = not self.over
+            self.over = True
+            return first
 
 
 class BackgroundRunner:
     """Does tasks in a daemon thread, or waits for them.
 
-    A task should look at `stopping` now and then, and return when it is set.
-
     Args:
-        ended: called as ``ended(error, result)`` after each task; an interrupt is not an error.
-
-    Attributes:
-        busy: whether a task is being done.
+        ended: called as ``ended(error, result)`` after each task. An interrupt is not an error; a
+            task that hangs ends as :class:`GivenUp`, and whatever it does later is not looked at.
     """
 
     def __init__(self, ended: Ended) -> None:
         self.ended = ended
-        self.busy = False
-        self._stop = threading.Event()
-        self._thread: threading.Thread | None = None
+        self._work: _Work | None = None
 
     @property
-    def stopping(self) -> bool:
-        """Whether the task should end."""
-        return self._stop.is_set()
+    def busy(self) -> bool:
+        """Whether a task is being done."""
+        return self._work is not None and not self._work.over
 
     def start(self, task: Task) -> None:
         """Do `task` in the background; whatever else runs in this kernel is stopped first."""
         stop_all()
         self.stop()
-        _latest.append(self)
-        self.busy = True
-        self._thread = threading.Thread(
-            target=self._do, args=(task,), daemon=True, name="dragkit run"
+        _latest.add(self)
+        work = self._work = _Work(task)
+        work.thread = threading.Thread(
+            target=self._do, args=(work,), daemon=True, name=f"{NAME} run"
         )
-        self._thread.start()
+        work.thread.start()
 
     def wait(self, task: Task) -> None:
         """Do `task` here and now.
@@ -55,37 +80,49 @@ class BackgroundRunner:
         """
         stop_all()
         self.stop()
-        self.busy = True
-        error = self._do(task)
+        work = self._work = _Work(task)
+        error = self._do(work)
         if error and not isinstance(error, KeyboardInterrupt):
             raise error
 
     def ask_to_stop(self) -> None:
         """Ask the task to end, without waiting for it."""
-        self._stop.set()
+        if self._work:
+            self._work.stop.set()
 
     def stop(self) -> None:
-        """Ask the task to end, and wait until it has."""
-        self.ask_to_stop()
-        if self._thread and self._thread is not threading.current_thread():
-            self._thread.join()
-        self._thread = None
-        self._stop.clear()
+        """Ask the task to end, and wait until it has; after three seconds, give it up."""
+        work = self._work
+        if work is None or work.thread is threading.current_thread():
+            return
+        work.stop.set()
+        if work.thread is None:  # somebody waits for it already
+            return
+        work.thread.join(PATIENCE)
+        if work.end():
+            self._report_given_up()
 
-    def _do(self, task: Task) -> BaseException | None:
+    def _report_given_up(self) -> None:
+        error = GivenUp(
+            f"it did not stop within {PATIENCE:g} s, so it is not waited for any longer: a piece"
+            " may hang, or a step takes longer than that. What was made before is kept"
+        )
+        self.ended(error, None)
+
+    def _do(self, work: _Work) -> BaseException | None:
         error: BaseException | None = None
         result = None
         threads = torch.get_num_threads()
         cores = os.cpu_count() or 2
         torch.set_num_threads(max(1, min(threads, cores - 1)))  # one core is the browser's
         try:
-            result = task()
+            result = work.task(work.stop)
         except BaseException as caught:
             error = caught
         torch.set_num_threads(threads)
 
-        self.busy = False
-        self.ended(None if isinstance(error, KeyboardInterrupt) else error, result)
+        if work.end():
+            self.ended(None if isinstance(error, KeyboardInterrupt) else error, result)
         return error
 
 
@@ -96,3 +133,18 @@ def stop_all() -> None:
     """
     while _latest:
         _latest.pop().stop()
+
+
+@atexit.register
+def _end_all() -> None:
+    """Wait for the widgets' threads: one that is inside torch would abort a dying interpreter."""
+    for runner in _latest:
+        if runner._work:
+            runner._work.end()  # nobody is there to be told
+            runner.ask_to_stop()
+    until = time.monotonic() + PATIENCE_AT_EXIT
+    for thread in threading.enumerate():
+        if thread.name.startswith(NAME):
+            if isinstance(thread, threading.Timer):
+                thread.cancel()
+            thread.join(max(0.0, until - time.monotonic()))

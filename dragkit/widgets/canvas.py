@@ -16,6 +16,7 @@ from PIL import Image
 
 from ..compose import encode
 from ..records import Size
+from .lifetime import weakly
 from .throttle import PAUSE
 
 # "out": the mouse has left the canvas.
@@ -141,16 +142,18 @@ class ImageCanvas:
 
     def _listen(self) -> None:
         canvas = self.canvas
-        canvas.on_client_ready(self._send)
-        canvas.on_mouse_down(partial(self._report, "press", False))
-        canvas.on_mouse_move(partial(self._report, "move", False))
-        canvas.on_mouse_up(partial(self._report, "release", False))
+        report = weakly(self._report)
+        fingers = weakly(self._report_fingers)
+        canvas.on_client_ready(weakly(self._send))
+        canvas.on_mouse_down(partial(report, "press", False))
+        canvas.on_mouse_move(partial(report, "move", False))
+        canvas.on_mouse_up(partial(report, "release", False))
         # nobody reports a button that is released outside
-        canvas.on_mouse_out(partial(self._report, "out", False))
-        canvas.on_touch_start(partial(self._report_fingers, "press"))
-        canvas.on_touch_move(partial(self._report_fingers, "move"))
-        canvas.on_touch_end(partial(self._report_fingers, "release"))
-        canvas.on_key_down(self._report_key)
+        canvas.on_mouse_out(partial(report, "out", False))
+        canvas.on_touch_start(partial(fingers, "press"))
+        canvas.on_touch_move(partial(fingers, "move"))
+        canvas.on_touch_end(partial(fingers, "release"))
+        canvas.on_key_down(weakly(self._report_key))
 
     def _report(self, kind: Touch, finger: bool, x: float, y: float) -> None:
         self.finger = finger

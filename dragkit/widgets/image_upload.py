@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -14,6 +15,7 @@ from ..models.inversion import Inversion
 from ..models.protocols import Invertible, Model
 from .background import BackgroundRunner
 from .layout import button, set_visible
+from .lifetime import weakly
 from .status import StatusLine, shows_errors
 
 PAUSE = 0.3  # seconds between two images of the search
@@ -58,7 +60,7 @@ class ImageUpload:
             tooltip="Find the latent of your image (a file of at most 8 MB or so), to drag it",
             layout=W.Layout(width="auto", flex="1 1 auto"),
         )
-        self.file.observe(self._choose, "value")
+        self.file.observe(weakly(self._choose), "value")
         self.fit = W.Dropdown(
             options=["crop", "pad"],
             tooltip="An image that is not square: crop it to its middle, or pad it with borders",
@@ -84,7 +86,7 @@ class ImageUpload:
         self.status.say("Looking for your image …")
         self.runner.start(partial(self._search, iterations))
 
-    def _search(self, iterations: Iterator[Inversion]) -> None:
+    def _search(self, iterations: Iterator[Inversion], stop: threading.Event) -> None:
         self.best = None
         last = 0.0
         for i, best in enumerate(iterations):
@@ -94,7 +96,7 @@ class ImageUpload:
                 progress = f"{i + 1} of {self.steps}, {best.psnr:.1f} dB"
                 self.status.say(f"Looking for your image: {progress}")
                 last = time.monotonic()
-            if self.runner.stopping:
+            if stop.is_set():
                 break
 
     @shows_errors

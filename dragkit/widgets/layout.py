@@ -7,6 +7,7 @@ from typing import Any
 
 import ipywidgets as W
 
+from .lifetime import weakly
 from .markup import style_sheet
 
 CSS = """
@@ -35,6 +36,7 @@ def button(
     text: str, icon: str, tooltip: str, clicked: Callable[[], None], **settings: Any
 ) -> W.Button:
     """A push button as wide as its text needs; a click calls ``clicked()``."""
+    clicked = weakly(clicked)
 
     def on_click(_: W.Button) -> None:
         clicked()
@@ -47,6 +49,7 @@ def button(
 
 def on_change(part: W.Widget, callback: Callable[[], None]) -> None:
     """Call ``callback()`` whenever the value of `part` changes."""
+    callback = weakly(callback)
 
     def changed(_: Any) -> None:
         callback()

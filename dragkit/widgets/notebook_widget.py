@@ -10,6 +10,7 @@ import ipywidgets as W
 from PIL import Image
 
 from ..compose import encode, png
+from .lifetime import close_with, now_shown
 from .status import StatusLine
 
 if TYPE_CHECKING:
@@ -24,14 +25,27 @@ class NotebookWidget(ABC):
     updating the live one would build its view again and lose the focus and the place on the page.
 
     Attributes:
-        box: what is shown live.
         status: where messages and errors are shown.
     """
 
-    box: W.Widget
     status: StatusLine
+    _box: W.Widget
     _still_output: DisplayHandle | None = None
     _empty: W.Widget | None = None
+
+    @property
+    def box(self) -> W.Widget:
+        """What is shown live; it is closed when nobody has this object any longer."""
+        return self._box
+
+    @box.setter
+    def box(self, box: W.Widget) -> None:
+        self._box = box
+        self._closing = close_with(self)
+
+    def close(self) -> None:
+        """Take it off the page, for good. A run that goes on is ended first."""
+        self._closing()
 
     @abstractmethod
     def still(self) -> Image.Image:
@@ -59,6 +73,7 @@ class NotebookWidget(ABC):
 
         name = type(self).__name__
         text = f"{name}: live where a kernel runs; here its last image."
+        now_shown(self)
         display(_bundle(self.box, text), raw=True)
         self._still_output = display(self._still_bundle(), raw=True, display_id=True)
 

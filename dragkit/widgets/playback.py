@@ -8,6 +8,7 @@ from functools import partial
 import ipywidgets as W
 
 from .layout import button, on_change, row
+from .lifetime import weakly
 
 # ms a step
 SPEEDS = (("normal", 80), ("half speed", 160), ("slow motion", 400), ("one a second", 1000))
@@ -53,14 +54,15 @@ class PlaybackControls:
 
         # a W.Play has buttons of its own, but without names to be read out
         self.timer = W.Play(interval=SPEEDS[0][1], layout=W.Layout(display="none"))
-        self.timer.observe(self._show_playing, "playing")
-        W.jslink((self.timer, "value"), (self.slider, "value"))
+        self.timer.observe(weakly(self._show_playing), "playing")
+        self.link = W.jslink((self.timer, "value"), (self.slider, "value"))
 
         self.play_button = button("", "play", "Play the steps, or pause", self._play)
         self.back = button("", "chevron-left", "One step back", partial(self._move, -1))
         self.forward = button("", "chevron-right", "One step forward", partial(self._move, 1))
         for part in (self.play_button, self.back, self.forward):
-            part.layout = W.Layout(width=f"{36 + 12 * (times - 1)}px")
+            part.layout.flex = None
+            part.layout.width = f"{36 + 12 * (times - 1)}px"
         self.speed = W.Dropdown(
             options=SPEEDS, tooltip="How fast Play goes", layout=W.Layout(width="118px")
         )

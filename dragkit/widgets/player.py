@@ -165,6 +165,11 @@ class Player(NotebookWidget):
         """End the run in the background after its present step, and wait for that."""
         self.runner.stop()
 
+    def close(self) -> None:
+        """Take it off the page, for good. A run that goes on is ended first."""
+        self.stop()
+        super().close()
+
     def on(self, event: Literal["start", "rest", "open"], callback: Callable[[], None]) -> None:
         """Call `callback()` at an event.
 

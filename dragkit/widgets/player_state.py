@@ -136,6 +136,11 @@ class PlayerState:
         self.require_session().rewind(position)
         self.seek_end()
 
+    def leave_session(self) -> None:
+        """Continue with a copy of the session, because a step of it may never end."""
+        if self.session:
+            self.session = self.session.copy()
+
     def require_session(self) -> Session:
         """The session.
 

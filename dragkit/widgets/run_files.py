@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -113,5 +114,5 @@ class FileControls:
         self._owners[path] = self.state.trace[0]
 
 
-def _write_gif(trace: Trace, path: Path, why: str) -> str:
+def _write_gif(trace: Trace, path: Path, why: str, stop: threading.Event) -> str:
     return f"Wrote {trace.to_gif(path)}{why}"

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from functools import partial
 from typing import Literal
 
-from .background import BackgroundRunner, Ended, Task, stop_all
+from .background import BackgroundRunner, Ended, GivenUp, Task, stop_all
 from .player_state import PlayerState
 
 
@@ -83,14 +84,18 @@ class SessionRunner:
         self.state.task = task
         self.began()
 
-    def _advance(self, steps: int | None) -> None:
-        self.state.begin()
-        run = self.state.advance(steps)
-        while not self._background.stopping and next(run, None):
-            self.state.seek_end()
-            self.advanced()
+    def _advance(self, steps: int | None, stop: threading.Event) -> None:
+        with self.state.require_session().alone():
+            self.state.begin()
+            for _ in self.state.advance(steps):
+                if stop.is_set():  # what is shown may be another run by now
+                    return
+                self.state.seek_end()
+                self.advanced()
 
     def _end(self, error: BaseException | None, message: str | None) -> None:
         self.state.task = None
+        if isinstance(error, GivenUp):
+            self.state.leave_session()
         self.state.seek_end()
         self.ended(error, message)

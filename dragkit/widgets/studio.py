@@ -102,6 +102,11 @@ class Studio(NotebookWidget):
         """Run up to `steps` updates (default: the method's) and wait; returns the trace."""
         return self.player.run(steps)
 
+    def close(self) -> None:
+        """Take it off the page, for good. A run that goes on is ended first."""
+        self.player.close()
+        super().close()
+
     def branch(self, position: int) -> None:
         """Go back to the step at `position` of the trace; the next run continues from there."""
         self.player.branch(position)

@@ -6,6 +6,8 @@ import threading
 import time
 from collections.abc import Callable
 
+from .background import NAME
+
 PAUSE = 1 / 25  # s; a browser takes no more, so frames in between are dropped
 
 
@@ -34,6 +36,7 @@ class Throttle:
             if rest > 0:
                 self._timer = threading.Timer(rest, self._act_late)
                 self._timer.daemon = True
+                self._timer.name = f"{NAME} draw"
                 self._timer.start()
                 return
             self._busy = True
