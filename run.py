@@ -5,9 +5,11 @@
     python3 run.py check                           set up, then lint, check formatting and types
     python3 run.py docs                            set up, then build the API reference
     python3 run.py setup                           set up, and check that all packages fit
+    python3 run.py lock                            write locks/ again, after environment.yml
 
 The set-up goes into .venv beside this file and takes minutes once; after that each command
-goes straight to work, until environment.yml (the one place of pinned versions) changes.
+goes straight to work, until locks/ changes: every package's version and hashes, made from
+environment.yml, which is the one place to edit.
 """
 
 import hashlib
@@ -27,6 +29,8 @@ ROOT = Path(__file__).resolve().parent
 VENV = ROOT / ".venv"
 PYTHON = VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 STAMP = VENV / "dragkit-stamp.txt"
+PACKAGES = ROOT / "locks/packages.txt"
+CUDA = ROOT / "locks/cuda.txt"
 TOUR = "notebooks/00_tour.ipynb"
 COMMANDS = {  # each runs these modules of .venv, one after the other; the last gets the options
     "lab": [["jupyterlab", "--ServerApp.root_dir=.", f"--ServerApp.file_to_run={TOUR}"]],
@@ -40,14 +44,19 @@ COMMANDS = {  # each runs these modules of .venv, one after the other; the last 
         ["sphinx", "-n", "-W", "--keep-going", "-c", ".ci/docs", "build/api", "build/docs"],
     ],
     "setup": [["pip", "check"]],
+    "lock": [["locks.renew"]],
 }
 
 STARTING = f"""Setting up {VENV}: 1 to 10 minutes, once. It takes 2 GB of disk, or several more
 where pip picks the CUDA build of torch (README.md says how to choose the small one)."""
+CUDA_COMES = "\nThis is torch's CUDA build. Its libraries, several GB, come next; Ctrl-C stops here."
 NO_VENV = "On Debian and Ubuntu, `sudo apt install python3-venv` may help; else delete .venv."
 NO_PIP = """Is the network up? Is the disk full?
 Is this Python too new for the pinned packages (3.11 is the one they are tested with)?
-Then run the same command again; what was downloaded is kept."""
+Then run the same command again; what was downloaded is kept.
+If a hash does not match, a package is not the one that was locked: do not install it by hand."""
+STALE = """environment.yml was edited, and locks/ is from before: run `python3 run.py lock`.
+If you did not edit it, `git checkout environment.yml locks` brings back the two that fit."""
 
 
 def requirements(text: str) -> list[str]:
@@ -56,25 +65,61 @@ def requirements(text: str) -> list[str]:
     return [line[2:] for line in lines if line.startswith("- ")]
 
 
+def fingerprint(wanted: list[str]) -> str:
+    """What locks/packages.txt says of the list it was made from."""
+    return hashlib.sha256("\n".join(wanted).encode()).hexdigest()
+
+
+def check_locks() -> None:
+    """Stop if environment.yml's list is not the one that locks/ was made from."""
+    wanted = requirements((ROOT / "environment.yml").read_text(encoding="utf-8"))
+    if fingerprint(wanted) not in PACKAGES.read_text(encoding="utf-8"):
+        sys.exit(STALE)
+
+
 def set_up() -> None:
-    """Make .venv hold what environment.yml asks for; the stamp says that it does.
+    """Make .venv hold what locks/ lists; the stamp says that it does.
 
     The stamp is written last: without one, .venv is new or half made and is made afresh. It names
     this folder too, because a checkout that was moved has to be linked into .venv again.
     """
-    wanted = requirements((ROOT / "environment.yml").read_text(encoding="utf-8"))
-    key = hashlib.sha256("\n".join([str(ROOT), *wanted]).encode()).hexdigest()
+    locked = [path.read_text(encoding="utf-8") for path in (PACKAGES, CUDA)]
+    key = hashlib.sha256("\n".join([str(ROOT), *locked]).encode()).hexdigest()
     finished = PYTHON.exists() and STAMP.exists()
     if finished and STAMP.read_text() == key:
         return
+
     print(STARTING, flush=True)
     if not finished:
         if Path(sys.prefix) == VENV:
             sys.exit("This Python is the unfinished .venv's own: type `deactivate`, try again.")
         step([sys.executable, "-m", "venv", "--clear", VENV], NO_VENV)
     STAMP.unlink(missing_ok=True)
-    step([PYTHON, "-m", "pip", "install", *" ".join(wanted).split()], NO_PIP)
+    install()
     STAMP.write_text(key)
+
+
+def install() -> None:
+    """Install what locks/ lists into .venv, and link dragkit there.
+
+    Only wheels whose hashes are listed: building from source would fetch unlisted tools. The lists
+    are complete, so pip need not look for dependencies, and would miss CUDA's for the CPU build.
+    """
+    pip = [PYTHON, "-m", "pip", "install", "--no-deps"]
+    listed = [*pip, "--require-hashes", "--only-binary", ":all:", "-r"]
+
+    step([*listed, PACKAGES], NO_PIP)
+    if needs_cuda():
+        print(CUDA_COMES, flush=True)
+        step([*listed, CUDA], NO_PIP)
+    step([*pip, "--no-build-isolation", "--editable", "."], NO_PIP)
+
+
+def needs_cuda() -> bool:
+    """Whether the torch in .venv asks for CUDA's packages; without them it cannot be imported."""
+    question = "import importlib.metadata as m; print(m.requires('torch'))"
+    answer = subprocess.run([PYTHON, "-c", question], stdout=subprocess.PIPE, check=True)
+    return b"nvidia" in answer.stdout
 
 
 def step(command: list, advice: str) -> None:
@@ -99,6 +144,8 @@ if __name__ == "__main__":
     name, *extra = sys.argv[1:] or ["help"]
     if name not in COMMANDS:
         sys.exit(__doc__)
+    if name != "lock":
+        check_locks()
     try:
         set_up()
     except KeyboardInterrupt:
