@@ -30,7 +30,8 @@ VENV = ROOT / ".venv"
 PYTHON = VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 STAMP = VENV / "dragkit-stamp.txt"
 PACKAGES = ROOT / "locks/packages.txt"
-CUDA = ROOT / "locks/cuda.txt"
+TORCH_CPU = ROOT / "locks/torch-cpu.txt"
+TORCH_DEFAULT = ROOT / "locks/torch-default.txt"
 TOUR = "notebooks/00_tour.ipynb"
 COMMANDS = {  # each runs these modules of .venv, one after the other; the last gets the options
     "lab": [["jupyterlab", "--ServerApp.root_dir=.", f"--ServerApp.file_to_run={TOUR}"]],
@@ -49,7 +50,9 @@ COMMANDS = {  # each runs these modules of .venv, one after the other; the last 
 
 STARTING = f"""Setting up {VENV}: 1 to 10 minutes, once. It takes 2 GB of disk, or several more
 where pip picks the CUDA build of torch (README.md says how to choose the small one)."""
-CUDA_COMES = "\nThis is torch's CUDA build. Its libraries, several GB, come next; Ctrl-C stops here."
+CPU_BUILD = "\nLooking for torch's CPU build (200 MB) ..."
+DEFAULT_BUILD = """It cannot be had where pip looks, so here comes the default build. On Linux that is
+CUDA's, several GB: Ctrl-C stops here."""
 NO_VENV = "On Debian and Ubuntu, `sudo apt install python3-venv` may help; else delete .venv."
 NO_PIP = """Is the network up? Is the disk full?
 Is this Python too new for the pinned packages (3.11 is the one they are tested with)?
@@ -83,7 +86,8 @@ def set_up() -> None:
     The stamp is written last: without one, .venv is new or half made and is made afresh. It names
     this folder too, because a checkout that was moved has to be linked into .venv again.
     """
-    locked = [path.read_text(encoding="utf-8") for path in (PACKAGES, CUDA)]
+    locks = (PACKAGES, TORCH_CPU, TORCH_DEFAULT)
+    locked = [path.read_text(encoding="utf-8") for path in locks]
     key = hashlib.sha256("\n".join([str(ROOT), *locked]).encode()).hexdigest()
     finished = PYTHON.exists() and STAMP.exists()
     if finished and STAMP.read_text() == key:
@@ -103,23 +107,18 @@ def install() -> None:
     """Install what locks/ lists into .venv, and link dragkit there.
 
     Only wheels whose hashes are listed: building from source would fetch unlisted tools. The lists
-    are complete, so pip need not look for dependencies, and would miss CUDA's for the CPU build.
+    are complete, so pip need not look for dependencies. The CPU build of torch is tried first: pip
+    finds it only where it was told of it (or torch has it already), and prefers it there, too.
     """
     pip = [PYTHON, "-m", "pip", "install", "--no-deps"]
-    listed = [*pip, "--require-hashes", "--only-binary", ":all:", "-r"]
+    listed = [*pip, "--require-hashes", "--only-binary", ":all:", "--requirement"]
 
     step([*listed, PACKAGES], NO_PIP)
-    if needs_cuda():
-        print(CUDA_COMES, flush=True)
-        step([*listed, CUDA], NO_PIP)
+    print(CPU_BUILD, flush=True)
+    if subprocess.run([*listed, TORCH_CPU, "-qqq"], cwd=ROOT, check=False).returncode:
+        print(DEFAULT_BUILD, flush=True)
+        step([*listed, TORCH_DEFAULT], NO_PIP)
     step([*pip, "--no-build-isolation", "--editable", "."], NO_PIP)
-
-
-def needs_cuda() -> bool:
-    """Whether the torch in .venv asks for CUDA's packages; without them it cannot be imported."""
-    question = "import importlib.metadata as m; print(m.requires('torch'))"
-    answer = subprocess.run([PYTHON, "-c", question], stdout=subprocess.PIPE, check=True)
-    return b"nvidia" in answer.stdout
 
 
 def step(command: list, advice: str) -> None:

@@ -2,8 +2,8 @@
 
 uv resolves the list twice, each time for all systems and every Python from 3.11, and notes the
 hashes of all files of each package: with the torch of the default index, which on Linux is the
-CUDA build, and with the CPU build. packages.txt gets what the CPU build needs, and the hashes of
-both builds of torch; cuda.txt gets what the CUDA build needs besides.
+CUDA build, and with the CPU build. What both need goes into packages.txt; the two builds, each
+with what only it needs, go into torch-default.txt and torch-cpu.txt.
 
 The CPU build is looked for where pip finds it, too: PIP_EXTRA_INDEX_URL and PIP_FIND_LINKS.
 """
@@ -29,26 +29,22 @@ its wheels, and try again."""
 HEADER = """# Made by `python3 run.py lock`. Edit environment.yml instead, then run that command.
 # {}
 """
-FOR_ALL = "For everyone; from the list whose sha256 is {}."
-FOR_CUDA = "Only for the CUDA build of torch, which does not start without them."
+MADE_FROM = "Made from the list whose sha256 is {}."
+CPU = "torch's CPU build, which is tried first."
+DEFAULT = "torch's default build, where the CPU build was not found."
 
 Lock = dict[str, list[str]]  # "name==version ; marker" and its hashes
 
 
 def main() -> None:
-    """Write both files, and say for how many wheels of torch they stand."""
+    """Write the three files."""
     wanted = run.requirements((run.ROOT / "environment.yml").read_text(encoding="utf-8"))
     default, cpu = resolve([line for line in wanted if line != "-e ."])
-    torch, cpu_torch = torch_of(default), torch_of(cpu)
+    shared = default.keys() & cpu.keys()
 
-    packages = {**cpu, torch: sorted({*default[torch], *cpu[cpu_torch]})}
-    del packages[cpu_torch]
-    cuda = {line: hashes for line, hashes in default.items() if line not in packages}
-
-    write(run.PACKAGES, FOR_ALL.format(run.fingerprint(wanted)), packages)
-    write(run.CUDA, FOR_CUDA, cuda)
-    print(f"{len(packages)} packages, and {len(cuda)} for CUDA.")
-    print(f"{torch}: {len(default[torch])} files, and {len(cpu[cpu_torch])} of the CPU build.")
+    write(run.PACKAGES, MADE_FROM.format(run.fingerprint(wanted)), default, shared)
+    write(run.TORCH_CPU, CPU, cpu, cpu.keys() - shared)
+    write(run.TORCH_DEFAULT, DEFAULT, default, default.keys() - shared)
 
 
 def resolve(pins: list[str]) -> tuple[Lock, Lock]:
@@ -87,17 +83,13 @@ def read(text: str) -> Lock:
     return {block.partition(" \\")[0]: re.findall(r"--hash=\S+", block) for block in blocks}
 
 
-def torch_of(lock: Lock) -> str:
-    """The line of torch."""
-    (line,) = [line for line in lock if line.startswith("torch==")]
-    return line
-
-
-def write(path: Path, what: str, lock: Lock) -> None:
-    """Write a lock as pip reads it, sorted by name."""
-    blocks = [" \\\n    ".join([line, *hashes]) for line, hashes in sorted(lock.items())]
+def write(path: Path, what: str, lock: Lock, lines: set[str]) -> None:
+    """Write these lines of a lock as pip reads them, sorted by name."""
+    blocks = [" \\\n    ".join([line, *lock[line]]) for line in sorted(lines)]
     text = HEADER.format(what) + "\n".join(blocks) + "\n"
     path.write_text(text, encoding="utf-8", newline="\n")
+    hashes = sum(len(lock[line]) for line in lines)
+    print(f"{path.name}: {len(lines)} packages, {hashes} files")
 
 
 if __name__ == "__main__":
