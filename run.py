@@ -50,9 +50,11 @@ COMMANDS = {  # each runs these modules of .venv, one after the other; the last 
 
 STARTING = f"""Setting up {VENV}: 1 to 10 minutes, once. It takes 2 GB of disk, or several more
 where pip picks the CUDA build of torch (README.md says how to choose the small one)."""
-CPU_BUILD = "\nLooking for torch's CPU build (200 MB) ..."
-DEFAULT_BUILD = """It cannot be had where pip looks, so here comes the default build. On Linux that is
-CUDA's, several GB: Ctrl-C stops here."""
+CPU_BUILD = """
+Looking for torch's CPU build, 200 MB. An error here says why it cannot be had, nothing more ..."""
+DEFAULT_BUILD = """
+So the default build comes: on Linux that is CUDA's, several GB more. Ctrl-C stops here; README.md
+says how to tell pip where the small one is."""
 NO_VENV = "On Debian and Ubuntu, `sudo apt install python3-venv` may help; else delete .venv."
 NO_PIP = """Is the network up? Is the disk full?
 Is this Python too new for the pinned packages (3.11 is the one they are tested with)?
@@ -108,14 +110,14 @@ def install() -> None:
 
     Only wheels whose hashes are listed: building from source would fetch unlisted tools. The lists
     are complete, so pip need not look for dependencies. The CPU build of torch is tried first: pip
-    finds it only where it was told of it (or torch has it already), and prefers it there, too.
+    finds it only where somebody told it to look, which says that it is wanted.
     """
     pip = [PYTHON, "-m", "pip", "install", "--no-deps"]
     listed = [*pip, "--require-hashes", "--only-binary", ":all:", "--requirement"]
 
     step([*listed, PACKAGES], NO_PIP)
     print(CPU_BUILD, flush=True)
-    if subprocess.run([*listed, TORCH_CPU, "-qqq"], cwd=ROOT, check=False).returncode:
+    if subprocess.run([*listed, TORCH_CPU, "-qq"], cwd=ROOT, check=False).returncode:
         print(DEFAULT_BUILD, flush=True)
         step([*listed, TORCH_DEFAULT], NO_PIP)
     step([*pip, "--no-build-isolation", "--editable", "."], NO_PIP)

@@ -79,7 +79,8 @@ def compiled(pins: list[str], options: list[str], advice: str) -> str:
 
 def read(text: str) -> Lock:
     """The requirements of a lock, each with its hashes."""
-    blocks = re.split(r"\n(?=\S)", text.strip())
+    lines = [line for line in text.splitlines() if not line.startswith("#")]
+    blocks = re.split(r"\n(?=\S)", "\n".join(lines))
     return {block.partition(" \\")[0]: re.findall(r"--hash=\S+", block) for block in blocks}
 
 

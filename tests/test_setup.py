@@ -1,6 +1,4 @@
-"""One place of pinned versions, read alike by conda and by run.py, inside what pyproject.toml
-admits.
-"""
+"""One place of pinned versions, inside what pyproject.toml admits, and the set-up made of it."""
 
 import os
 import re
@@ -32,7 +30,7 @@ RANGES = [
 TOP_LEVEL = {
     *("notebooks", "dragkit", "data", "tests", "environment.yml", "README.md", "run.py"),
     *("pyproject.toml", "LICENSE", "CONTRIBUTING.md", "CHANGELOG.md", "CITATION.cff"),
-    *(".gitignore", ".gitattributes", ".pre-commit-config.yaml", ".ci"),
+    *("locks", ".gitignore", ".gitattributes", ".pre-commit-config.yaml", ".ci"),
 }
 
 
@@ -72,47 +70,96 @@ def test_the_top_level_of_the_repository_stays_small():
     assert {name.split("/")[0] for name in names} <= TOP_LEVEL
 
 
-def sandbox(tmp_path, monkeypatch, *, fails=False):
-    """Point run.py at an empty folder and replace its two commands, venv and pip, by a
-    recorder.
+LOCKS = {"PACKAGES": "locks/packages.txt", "TORCH_CPU": "cpu.txt", "TORCH_DEFAULT": "default.txt"}
+
+
+def sandbox(tmp_path, monkeypatch, *failing):
+    """Point run.py at an empty folder and replace its commands by a recorder: it notes what venv
+    and pip were to make, and lets those named fail.
     """
     calls = []
 
     def command(arguments, **_):
-        calls.append("venv" if "venv" in arguments else "pip")
-        if calls[-1] == "venv":
+        calls.append(next(Path(word).stem for word in reversed(arguments) if word != "-qq"))
+        if "venv" in arguments:
             python.parent.mkdir(parents=True, exist_ok=True)
             python.touch()
-        return subprocess.CompletedProcess(arguments, int(fails and calls[-1] == "pip"))
+        return subprocess.CompletedProcess(arguments, int(calls[-1] in failing))
 
     python = tmp_path / ".venv/bin/python"
-    (tmp_path / "environment.yml").write_text("- pip:\n  - a==1\n")
     monkeypatch.setattr(run, "ROOT", tmp_path)
     monkeypatch.setattr(run, "VENV", tmp_path / ".venv")
     monkeypatch.setattr(run, "PYTHON", python)
     monkeypatch.setattr(run, "STAMP", tmp_path / ".venv/stamp")
     monkeypatch.setattr(run.subprocess, "run", command)
+    (tmp_path / "locks").mkdir(exist_ok=True)
+    for name, file in LOCKS.items():
+        monkeypatch.setattr(run, name, tmp_path / file)
+        (tmp_path / file).write_text("a==1")
     return calls
 
 
-def test_set_up_happens_once_and_again_when_the_pins_change(tmp_path, monkeypatch):
+@pytest.mark.parametrize("changed", LOCKS.values())
+def test_set_up_happens_once_and_again_when_a_lock_changes(tmp_path, monkeypatch, changed):
     calls = sandbox(tmp_path, monkeypatch)
     run.set_up()
     run.set_up()
-    assert calls == ["venv", "pip"]
-    (tmp_path / "environment.yml").write_text("- pip:\n  - a==2\n")
+    installed = ["packages", "cpu", ""]  # the last is dragkit itself, "."
+    assert calls == [".venv", *installed]
+    (tmp_path / changed).write_text("a==2")
     run.set_up()
-    assert calls == ["venv", "pip", "pip"], "a finished .venv is brought up to date in place"
+    assert calls == [".venv", *installed, *installed], "a finished .venv is updated in place"
 
 
-def test_a_failed_set_up_leaves_no_stamp_and_starts_afresh(tmp_path, monkeypatch):
-    sandbox(tmp_path, monkeypatch, fails=True)
+def test_the_default_build_of_torch_comes_only_where_the_cpu_build_is_not_to_be_had(
+    tmp_path, monkeypatch, capsys
+):
+    calls = sandbox(tmp_path, monkeypatch, "cpu")
+    run.set_up()
+    assert calls == [".venv", "packages", "cpu", "default", ""]
+    assert "several GB" in capsys.readouterr().out
+    assert run.STAMP.exists()
+
+
+@pytest.mark.parametrize("failing", [("packages",), ("cpu", "default"), ("",)])
+def test_a_failed_set_up_leaves_no_stamp_and_starts_afresh(tmp_path, monkeypatch, failing):
+    sandbox(tmp_path, monkeypatch, *failing)
     with pytest.raises(SystemExit, match="run the same command again"):
         run.set_up()
     assert not run.STAMP.exists()
     calls = sandbox(tmp_path, monkeypatch)
     run.set_up()
-    assert calls == ["venv", "pip"]
+    assert calls == [".venv", "packages", "cpu", ""]
+
+
+def test_pip_installs_listed_wheels_alone_and_builds_dragkit_without_the_network(
+    tmp_path, monkeypatch
+):
+    sandbox(tmp_path, monkeypatch, "cpu")
+    commands = []
+    recorder = run.subprocess.run
+    monkeypatch.setattr(
+        run.subprocess, "run", lambda words, **_: commands.append(words) or recorder(words)
+    )
+    run.set_up()
+    *listed, dragkit = [" ".join(map(str, words)) for words in commands if "pip" in words]
+    assert len(listed) == 3
+    for command in listed:
+        assert "--no-deps --require-hashes --only-binary :all: --requirement" in command
+    assert dragkit.endswith("--no-deps --no-build-isolation --editable .")
+
+
+def test_an_edited_environment_is_refused_with_the_command_that_helps(tmp_path, monkeypatch):
+    sandbox(tmp_path, monkeypatch)
+    environment = tmp_path / "environment.yml"
+    environment.write_text("- pip:\n  - a==1\n")
+    run.PACKAGES.write_text(f"# sha256 {run.fingerprint(['a==1'])}\na==1\n")
+    run.check_locks()
+    environment.write_text("- pip:\n  - a==1  # a comment changes nothing\n")
+    run.check_locks()
+    environment.write_text("- pip:\n  - a==2\n")
+    with pytest.raises(SystemExit, match="run.py lock"):
+        run.check_locks()
 
 
 def test_an_unknown_command_shows_the_usage():
