@@ -45,10 +45,13 @@ def note(event: str, arguments: tuple) -> None:
 
 
 def stays_here(event: str, arguments: tuple) -> bool:
-    """Whether a socket reaches nobody: it is made, or tried out on this machine's own address, as
-    urllib3 does when it is imported, to see whether there is IPv6.
+    """Whether a call reaches nobody: a socket is made, or tried out on this machine's own address,
+    as urllib3 does when it is imported, to see whether there is IPv6; or the machine's own name is
+    asked for, as filelock does to say who has a lock.
     """
-    return event == "socket.__new__" or (event == "socket.bind" and arguments[1][0] == "::1")
+    if event in ("socket.__new__", "socket.gethostname"):
+        return True
+    return event == "socket.bind" and arguments[1][0] == "::1"
 
 
 def note_paths(event: str, paths: tuple) -> None:

@@ -46,6 +46,25 @@ def test_a_run_goes_on_where_it_was(run):
     assert json.loads((run / "lion.json").read_text())["images_seen"] == 40
 
 
+def test_a_run_that_was_stopped_with_both_teachers_ends_as_one_that_was_not():
+    def train(steps, state=None):
+        torch.manual_seed(0)
+        training = trainer.Trainer(128, 1e-3, "cpu")
+        if state:
+            training.restore(state)
+        for _ in range(steps):
+            random = torch.Generator().manual_seed(training.images)
+            z = torch.randn(2, 2, len(FACTORS), generator=random)
+            real = torch.rand(2, 3, 128, 128, generator=random)
+            training.step(z, torch.ones(2), real, adversarial=0.01)
+        return training.state()
+
+    unbroken, broken = train(4), train(2, train(2))
+    for part in ("g", "d", "ema"):
+        for name, tensor in unbroken[part].items():
+            assert torch.equal(tensor, broken[part][name]), f"{part}: {name}"
+
+
 def test_the_published_weights_paint_the_same_images_from_shorter_latents():
     torch.manual_seed(0)
     generator = trainer.Trainer(32, 1e-3, "cpu").ema

@@ -56,9 +56,11 @@ class Discriminator(nn.Module):
         return self.head(torch.cat([x, deviation], 1)).squeeze(1)
 
 
-def patches(*images: Tensor) -> list[Tensor]:
-    """The same random 64-px square of each of `images` (b 3 r r)."""
-    top, left = (int(torch.randint(images[0].shape[-1] - PATCH + 1, ())) for _ in range(2))
+def patches(seed: int, *images: Tensor) -> list[Tensor]:
+    """The same random 64-px square of each of `images` (b 3 r r); the same for the same seed."""
+    random = torch.Generator().manual_seed(seed)
+    last = images[0].shape[-1] - PATCH
+    top, left = torch.randint(last + 1, (2,), generator=random).tolist()
     return [image[..., top : top + PATCH, left : left + PATCH] for image in images]
 
 
@@ -130,7 +132,7 @@ class Trainer:
         losses = {"pair": loss.item()}
         if adversarial:
             self.d.requires_grad_(False)
-            made, rendered = patches(image, real)
+            made, rendered = patches(self.images, image, real)  # a resumed run draws the same
             loss = loss + adversarial * F.softplus(-self.d(made)).mean()
         _descend(self.g_optimizer, loss)
         if adversarial:
