@@ -9,12 +9,14 @@ import pytest
 import dragkit
 
 PACKAGE = Path(dragkit.__file__).parent
-FOR_ALL = {"numeric", "atomic", "arguments", "latents"}  # they know nothing of the others
+# they know nothing of the others
+FOR_ALL = {"numeric", "atomic", "arguments", "latents", "reading"}
 MAY_IMPORT = {  # from the bottom up; a part may also import its own files
     "numeric": "",
     "atomic": "",
     "arguments": "",
     "latents": "",
+    "reading": "",
     "geometry": "",
     "pixels": "",
     "scores": "",

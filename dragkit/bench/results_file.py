@@ -12,6 +12,9 @@ from typing import Any
 from filelock import SoftFileLock, Timeout
 
 from ..atomic import write_all
+from ..reading import check_name, parse_json, read_bytes
+
+MOST_BYTES = 64 << 20  # of a file of results; the largest of ours has one
 
 Result = dict[str, Any]
 
@@ -94,11 +97,13 @@ def read_results(out: str | Path, key: Sequence[str] = ("task", "method")) -> li
         ValueError: a line that is not a result; the message names file, line and reason.
     """
     results = []
-    for number, line in enumerate(Path(out).read_bytes().split(b"\n")[:-1], 1):
+    for number, line in enumerate(read_bytes(Path(out), MOST_BYTES).split(b"\n")[:-1], 1):
         try:
-            result = json.loads(line)
+            result = parse_json(line, "it")
             for name in (*key, "settings"):
                 result[name]
+            for name in result:
+                check_name("the name of a column", name)
         except (ValueError, KeyError, TypeError) as error:
             raise ValueError(
                 f"{out}, line {number} is not a result of a benchmark ({error}); mend or remove"

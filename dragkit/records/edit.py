@@ -111,10 +111,15 @@ class Edit:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Edit:
-        """The edit that :meth:`to_dict` described."""
-        mask = None
-        if data.get("mask") is not None:
-            mask = torch.tensor([[int(value) for value in row] for row in data["mask"]])
+        """The edit that :meth:`to_dict` described.
+
+        Raises:
+            ValueError: it is no dict with handles and targets, or its mask has no rows of 0 and 1.
+        """
+        if not isinstance(data, Mapping) or not {"handles", "targets"} <= data.keys():
+            raise ValueError(f"{shown(data)} is no edit: it needs handles and targets")
+        rows = data.get("mask")
+        mask = None if rows is None else _mask_of_rows(rows)
         return cls(data["handles"], data["targets"], mask, data.get("arrive"))
 
     def __repr__(self) -> str:
@@ -158,6 +163,17 @@ def _check_distinct(handles: Tensor) -> None:
                 f"handles {j} and {i} are both on pixel {pixel};"
                 " a pixel can go to one target only, so remove one of them"
             )
+
+
+def _mask_of_rows(rows: Any) -> Tensor:
+    """The mask (H W) whose rows are texts of the characters 0 and 1."""
+    if not (isinstance(rows, list) and rows and all(isinstance(row, str) for row in rows)):
+        raise ValueError(f"mask is {shown(rows)}; its rows are texts, such as '0110'")
+    width = len(rows[0])
+    if not width or any(len(row) != width or row.strip("01") for row in rows):
+        raise ValueError("the rows of mask must be equally long texts of 0 and 1, such as '0110'")
+    characters = torch.frombuffer(bytearray("".join(rows), "ascii"), dtype=torch.uint8)
+    return (characters - ord("0")).reshape(len(rows), width)
 
 
 def _as_mask(value: Any) -> Tensor:

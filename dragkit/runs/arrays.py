@@ -71,9 +71,13 @@ def _read_array(file: ZipFile, entry: ZipInfo) -> np.ndarray:
         read_header = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
         shape, column_major, dtype = read_header(data)
         header = data.tell()
+
         if dtype.kind not in KINDS:
             raise ValueError(f"{entry.filename[:80]!r} holds {dtype}, which no run has")
-        if header + math.prod(shape) * dtype.itemsize != entry.file_size:
+        if (
+            min(shape, default=0) < 0
+            or header + math.prod(shape) * dtype.itemsize != entry.file_size
+        ):
             raise ValueError(
                 f"{entry.filename[:80]!r} says that it has shape {shape}, and its size says"
                 " otherwise"

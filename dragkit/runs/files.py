@@ -23,8 +23,10 @@ from torch import Tensor
 from .. import arguments
 from ..atomic import write_file
 from ..pieces import printed
+from ..reading import read_json
 from ..records import Edit, Frame, Goals, Step, TrackResult
 from .arrays import as_npz, read_npz
+from .checks import check_frames, check_metadata
 from .format2 import convert_format2
 
 FORMAT = 3
@@ -84,11 +86,13 @@ def read_run(path: str | Path) -> tuple[list[Frame], dict[str, Any]]:
     """
     path = _json_path(path)
     try:
-        text = json.loads(path.read_text(encoding="utf-8"))
+        text = read_json(path)
         arrays = _arrays_of(path, text.get("id"))
         if text["dragkit"] == 2:
             text, arrays = convert_format2(text, arrays)
-        return _frames(text, arrays), dict(text.get("metadata", {}))
+        frames = _frames(text, arrays)
+        check_frames(frames)
+        return frames, check_metadata(text.get("metadata", {}))
     except FileNotFoundError as error:
         raise ValueError(
             f"{error.filename} is missing; a saved run is a .json and a .npz of the same name"
@@ -117,8 +121,10 @@ def _arrays_of(path: Path, number: Any) -> dict[str, np.ndarray]:
     if not (number is None or (isinstance(number, str) and re.fullmatch(HEX16, number))):
         raise ValueError(f"its id is {str(number)[:40]!r}, which no run has")
 
-    unfinished = _arrays_with_id(path, number or "")  # there if a save ended before its last step
-    arrays = read_npz(unfinished if unfinished.exists() else path.with_suffix(".npz"))
+    file = path.with_suffix(".npz")
+    if number and _arrays_with_id(path, number).exists():  # a save ended before its last step
+        file = _arrays_with_id(path, number)
+    arrays = read_npz(file)
     found = arrays.pop("id", None)
     if (None if found is None else found.tobytes().hex()) != number:
         raise ValueError(

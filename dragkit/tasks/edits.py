@@ -28,11 +28,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from .. import arguments
+from ..arguments import whole
 from ..atomic import write_file
 from ..numeric import is_whole
+from ..reading import parse_json, read_bytes
 from ..records import Edit
 
 KEYS = {"name", "seed", "handles", "targets", "landmarks", "arrive", "mask"}
+MOST_BYTES = 64 << 20  # of a file
+MOST_PIXELS = 1 << 24  # of a mask: 4096 × 4096
 NEEDED = ("name", "seed", "handles", "targets")
 
 
@@ -119,13 +124,13 @@ def read_tasks(path: str | Path) -> list[Task]:
         ValueError: a line that is not a task, or one whose name is taken; the message names file,
             line and reason.
     """
-    path = Path(path)
+    path = arguments.path("path", path)
     tasks: dict[str, Task] = {}
-    for number, line in enumerate(path.read_text(encoding="utf-8").split("\n"), 1):
+    for number, line in enumerate(read_bytes(path, MOST_BYTES).split(b"\n"), 1):
         if not line.strip():
             continue
         try:
-            task = _parse_line(json.loads(line), f"{path.stem}-{number}")
+            task = _parse_line(parse_json(line, "it"), f"{path.stem}-{number}")
             if task.name in tasks:
                 raise _name_is_taken(task.name)
         except (ValueError, TypeError) as error:
@@ -191,16 +196,19 @@ def _decode_mask(data: Any) -> Tensor | None:
     if data is None:
         return None
     try:
-        height, width = data["size"]
-        values = np.repeat(np.arange(len(data["runs"])) % 2, data["runs"])
+        height, width = (whole("size", side, 1) for side in data["size"])
+        runs = [whole("a run", run) for run in data["runs"]]
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(
             f'mask is {data!r:.60}; it must be null or {{"size": [height, width], "runs": [0s, 1s,'
             " 0s, …]}"
         ) from error
-    if values.size != height * width:
+    if height * width > MOST_PIXELS:
+        raise ValueError(f"the mask has {height}×{width} pixels; at most {MOST_PIXELS} are read")
+    if sum(runs) != height * width:
         raise ValueError(
-            f"the mask's runs make {values.size} pixels, its size {height}×{width} needs"
+            f"the mask's runs make {sum(runs)} pixels, its size {height}×{width} needs"
             f" {height * width}"
         )
+    values = np.repeat((np.arange(len(runs)) % 2).astype(np.uint8), runs)
     return torch.from_numpy(values.reshape(height, width))

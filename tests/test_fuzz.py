@@ -1,0 +1,194 @@
+"""Damaged and hostile files: each is refused in words, or is good enough to be used.
+
+500 of each kind are tried; ``DRAGKIT_FUZZ=20000 python3 run.py test -k fuzz`` tries more.
+"""
+
+import json
+import os
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import dragkit as dk
+from dragkit.bench.results_file import read_results
+from dragkit.models.zoo import DATA
+from dragkit.runs.drawing import draw_frame
+from dragkit.tasks.edits import read_tasks
+
+many = settings(
+    max_examples=int(os.environ.get("DRAGKIT_FUZZ", "500")),
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=list(HealthCheck),
+)
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner),
+    max_leaves=5,
+)
+ODD_ARRAYS = st.sampled_from(
+    [
+        np.zeros(0, np.float32),
+        np.zeros((3, 0, 2), np.float32),
+        np.zeros((4, 1, 2), np.float64),
+        np.full((4, 1, 2), np.nan, np.float32),
+        np.full((4, 1, 2), 1e30, np.float32),
+        np.zeros((4, 1, 9, 9), np.int64),
+        np.zeros((4, 1), bool),
+        np.array(["a", "b", "c", "d"]),
+        np.array(5),
+    ]
+)
+
+
+def places(value, path=()):
+    """Every place in a JSON, as a path of keys."""
+    yield path
+    if isinstance(value, dict):
+        for key, part in value.items():
+            yield from places(part, (*path, key))
+    if isinstance(value, list):
+        for i, part in enumerate(value[:3]):
+            yield from places(part, (*path, i))
+
+
+def changed(value, path, new):
+    """A copy of a JSON with `new` at a place; None for what should be left out."""
+    if not path:
+        return new
+    value = json.loads(json.dumps(value))
+    inner = value
+    for key in path[:-1]:
+        inner = inner[key]
+    if new is None:
+        del inner[path[-1]]
+    else:
+        inner[path[-1]] = new
+    return value
+
+
+@st.composite
+def damaged(draw, good):
+    """A JSON with one to three places changed."""
+    for _ in range(draw(st.integers(1, 3))):
+        good = changed(good, draw(st.sampled_from(list(places(good)))), draw(VALUES))
+    return good
+
+
+def flipped(data, contents):
+    """Some bytes changed, or the end cut off."""
+    contents = bytearray(contents)
+    if data.draw(st.booleans()):
+        return bytes(contents[: data.draw(st.integers(0, len(contents)))])
+    for _ in range(data.draw(st.integers(1, 4))):
+        contents[data.draw(st.integers(0, len(contents) - 1))] = data.draw(st.integers(0, 255))
+    return bytes(contents)
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """A saved run's folder, its JSON and its arrays."""
+    folder = tmp_path_factory.mktemp("run")
+    path = dk.Trace.load(DATA / "traces/twins-learned").until(3).save(folder / "good")
+    with np.load(path.with_suffix(".npz")) as file:
+        return folder, json.loads(path.read_text()), dict(file)
+
+
+def open_and_use(path):
+    """Load a run; if that works, everything that shows it must work, too."""
+    try:
+        trace = dk.Trace.load(path)
+    except ValueError as error:
+        assert str(error)
+        return False
+    repr(trace)
+    trace.path()
+    trace.to_dataframe()
+    player = dk.Player(trace, 64)
+    player.seek(0)
+    for handle in range(len(trace[0].points)):
+        draw_frame(trace[-1], trace.path(), handle, size=64)
+    player.close()
+    return True
+
+
+@many
+@given(data=st.data())
+def test_fuzz_a_runs_json(run, data):
+    folder, text, arrays = run
+    (folder / "bad.json").write_text(json.dumps(data.draw(damaged(text))))
+    np.savez(folder / "bad.npz", **arrays)
+    open_and_use(folder / "bad")
+
+
+@many
+@given(data=st.data())
+def test_fuzz_a_runs_arrays(run, data):
+    folder, text, arrays = run
+    arrays = dict(arrays)
+    for _ in range(data.draw(st.integers(1, 2))):
+        name = data.draw(st.sampled_from(sorted(arrays)))
+        new = data.draw(ODD_ARRAYS | st.none())
+        arrays.pop(name)
+        if new is not None:
+            arrays[
+                data.draw(st.sampled_from([name, f"{name}@9", f"{name}@x", "track/maps/a"]))
+            ] = new
+    (folder / "bad.json").write_text(json.dumps(text))
+    np.savez(folder / "bad.npz", **arrays)
+    open_and_use(folder / "bad")
+
+
+@many
+@given(data=st.data())
+def test_fuzz_a_runs_bytes(run, data):
+    folder, _, _ = run
+    for ending in (".json", ".npz"):
+        contents = (folder / "good").with_suffix(ending).read_bytes()
+        (folder / "bad").with_suffix(ending).write_bytes(
+            flipped(data, contents) if data.draw(st.booleans()) else contents
+        )
+    open_and_use(folder / "bad")
+
+
+@many
+@given(data=st.data())
+def test_fuzz_results(tmp_path_factory, data):
+    good = {"task": "a", "method": "b", "settings": {"model": "lion"}, "steps": 3}
+    lines = [json.dumps(data.draw(damaged(good))).encode() for _ in range(2)]
+    path = tmp_path_factory.mktemp("results") / "results.jsonl"
+    path.write_bytes(flipped(data, b"\n".join(lines) + b"\n"))
+    try:
+        results = read_results(path)
+    except ValueError as error:
+        assert str(path) in str(error)
+        return
+    assert all({"task", "method", "settings"} <= result.keys() for result in results)
+
+
+@many
+@given(data=st.data())
+def test_fuzz_edits(tmp_path_factory, data):
+    mask = {"size": [8, 8], "rows": ["0" * 8] * 8}
+    good = {"name": "a", "seed": 1, "handles": [[1, 2]], "targets": [[3, 4]], "mask": mask}
+    path = tmp_path_factory.mktemp("edits") / "edits.jsonl"
+    path.write_bytes(flipped(data, json.dumps(data.draw(damaged(good))).encode()))
+    try:
+        tasks = read_tasks(path)
+    except ValueError as error:
+        assert str(path) in str(error)
+        return
+    for task in tasks:
+        assert task.edit.handles.isfinite().all()
+
+
+@many
+@given(data=st.data())
+def test_fuzz_an_edits_dict(data):
+    good = dk.Edit([(1, 2)], [(3, 4)], np.ones((4, 4))).to_dict()
+    try:
+        dk.Edit.from_dict(data.draw(damaged(good)))
+    except (ValueError, TypeError) as error:
+        assert str(error)

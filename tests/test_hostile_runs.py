@@ -1,0 +1,129 @@
+"""Small files that would fill the memory, and files that lie, are refused at once."""
+
+import json
+import struct
+import time
+import zipfile
+from io import BytesIO
+
+import numpy as np
+import pytest
+
+import dragkit as dk
+from dragkit.bench.results_file import read_results
+from dragkit.models.zoo import DATA
+from dragkit.reading import MOST_BYTES, check_name, parse_json
+from dragkit.runs.arrays import read_npz
+
+
+def entry(shape, dtype="<f4"):
+    """The contents of an .npy that declares this shape."""
+    out = BytesIO()
+    np.lib.format.write_array_header_2_0(
+        out, {"descr": dtype, "fortran_order": False, "shape": shape}
+    )
+    return out.getvalue()
+
+
+def written(path, entries, method=zipfile.ZIP_DEFLATED):
+    with zipfile.ZipFile(path, "w", method) as file:
+        for name, contents in entries:
+            file.writestr(name, contents)
+    return path
+
+
+def refused(path, words):
+    """Trace-like reading is refused, quickly."""
+    began = time.monotonic()
+    with pytest.raises(ValueError, match=words):
+        read_npz(path)
+    assert time.monotonic() - began < 1
+
+
+def test_a_bomb_is_refused_before_it_is_inflated(tmp_path):
+    zeros = entry((600 << 20,), "|u1") + bytes(600 << 20)
+    path = written(tmp_path / "a.npz", [("image.npy", zeros)])
+    assert path.stat().st_size < 1 << 20
+    del zeros
+    refused(path, r"would take 6291\d+ bytes in memory, and a file of its size may take")
+
+
+@pytest.mark.parametrize("shape", [(10**6, 10**6), (2**62, 4), (3,), (0,), (-1, -4)])
+def test_a_shape_that_the_entry_does_not_hold_is_refused(tmp_path, shape):
+    path = written(tmp_path / "a.npz", [("image.npy", entry(shape) + bytes(16))])
+    refused(path, "its size says otherwise|header|shape")
+
+
+def test_objects_and_two_entries_of_one_name_are_refused(tmp_path):
+    refused(written(tmp_path / "a.npz", [("a.npy", entry((1,), "|O") + bytes(8))]), "no run has")
+    twice = [("a.npy", entry((1,)) + bytes(4))] * 2
+    with pytest.warns(UserWarning, match="Duplicate"):
+        path = written(tmp_path / "b.npz", twice)
+    refused(path, "two entries of one name")
+
+
+def test_an_encrypted_or_lying_entry_is_refused(tmp_path):
+    path = written(tmp_path / "a.npz", [("a.npy", entry((64,)) + bytes(256))])
+    contents = path.read_bytes()
+    central = contents.rindex(b"PK\1\2")
+
+    encrypted = bytearray(contents)
+    encrypted[central + 8] |= 1
+    path.write_bytes(encrypted)
+    refused(path, "is encrypted")
+
+    for size in (10, 10**9):
+        lying = bytearray(contents)
+        lying[central + 24 : central + 28] = struct.pack("<I", size)
+        path.write_bytes(lying)
+        with pytest.raises((ValueError, zipfile.BadZipFile)):
+            read_npz(path)
+
+
+def run_with(tmp_path, **changes):
+    path = dk.Trace.load(DATA / "traces/eye").until(1).save(tmp_path / "run")
+    text = json.loads(path.read_text()) | changes
+    path.write_text(json.dumps(text))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (b"[" * 100_000, "is not JSON"),
+        (b"[" + b"1," * 3_000_000 + b"1]", "has some 3000001 values; at most 2000000"),
+        (b'{"a": ' + b"9" * 10_000 + b"}", "is not JSON"),
+        (b"\xff\xfe", "is not JSON"),
+    ],
+    ids=["deep", "many", "digits", "not UTF-8"],
+)
+def test_a_json_has_limits(text, words):
+    began = time.monotonic()
+    with pytest.raises(ValueError, match=words):
+        parse_json(text, "it")
+    assert time.monotonic() - began < 1
+
+
+def test_a_large_file_is_not_read(tmp_path):
+    path = tmp_path / "run.json"
+    with path.open("wb") as file:
+        file.truncate(10 * MOST_BYTES)  # sparse: it takes no room
+    with pytest.raises(ValueError, match="has more than 33554432 bytes"):
+        dk.Trace.load(path)
+    (tmp_path / "run.jsonl").symlink_to("run.json")
+    with pytest.raises(ValueError, match="has more than 67108864 bytes"):
+        read_results(tmp_path / "run.jsonl")
+
+
+def test_names_and_notes_from_files_are_checked(tmp_path):
+    for name in ("", "a" * 201, "a\nb", "a\x1bb", 5, None):
+        with pytest.raises(ValueError, match="printable characters"):
+            check_name("a name", name)
+    with pytest.raises(ValueError, match="metadata"):
+        dk.Trace.load(run_with(tmp_path, metadata={"model": "a" * 20_000}))
+    with pytest.raises(ValueError, match="printable"):
+        dk.Trace.load(run_with(tmp_path, metadata={"a\nb": 1}))
+    path = tmp_path / "r.jsonl"
+    path.write_text(json.dumps({"task": 1, "method": 2, "settings": {}, "a" * 300: 1}) + "\n")
+    with pytest.raises(ValueError, match="name of a column"):
+        read_results(path)
