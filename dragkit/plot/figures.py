@@ -5,7 +5,9 @@ from __future__ import annotations
 from io import BytesIO
 
 from matplotlib.axes import Axes
+from matplotlib.backend_bases import RendererBase
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 
 from ..compose import SERIES
 from ..records import Frame, Step
@@ -17,7 +19,18 @@ YELLOW = "#f0e442"
 SHADE = "#eee2d6"
 
 
-class Plot(Figure):
+class _PlainFigure(Figure):
+    """A figure whose texts are shown as they are: names from files are no formulas."""
+
+    def draw(self, renderer: RendererBase) -> None:
+        """Draw it."""
+        for text in self.findobj(Text):
+            assert isinstance(text, Text)
+            text.set_parse_math(False)
+        super().draw(renderer)
+
+
+class Plot(_PlainFigure):
     """A figure that shows itself in a notebook, whatever backend is in use."""
 
     def _repr_png_(self) -> bytes:
@@ -26,7 +39,7 @@ class Plot(Figure):
         return out.getvalue()
 
 
-class Photo(Figure):
+class Photo(_PlainFigure):
     """The same for figures that are mostly image: JPEG keeps notebooks small."""
 
     def _repr_jpeg_(self) -> bytes:
