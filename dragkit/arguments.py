@@ -17,6 +17,8 @@ from torch import Tensor
 
 from .numeric import is_real, is_whole
 
+MOST_NAME = 255  # characters of a file's name
+
 Call = TypeVar("Call", bound=Callable[..., Any])
 
 
@@ -45,6 +47,17 @@ def positive(name: str, value: Any, example: float) -> float:
     return float(value)
 
 
+def finite(name: str, value: Any, way_out: str) -> float:
+    """`value` as a float.
+
+    Raises:
+        ValueError: it is not a finite number; `way_out` says what to give.
+    """
+    if not is_real(value):
+        raise ValueError(f"{name} is {shown(value)}; give {way_out}")
+    return float(value)
+
+
 def instance(name: str, value: Any, kind: type | tuple[type, ...], way_out: str) -> None:
     """Raise TypeError unless `value` is of a `kind`; `way_out` says what to give."""
     if not isinstance(value, kind):
@@ -62,13 +75,33 @@ def path(name: str, value: Any) -> Path:
 
     Raises:
         TypeError: it is neither a text nor a path.
-        ValueError: it is empty, or has a character that no file's name has.
+        ValueError: it is empty, too long, or has a character that no file's name has.
     """
     instance(name, value, (str, PathLike), "the path of a file, such as 'runs/mine'")
     text = fspath(value)
-    if not text or "\0" in text:
-        raise ValueError(f"{name} is {text!r}; give the path of a file, such as 'runs/mine'")
+    longest = max(map(len, Path(text).parts), default=0)
+    if longest > MOST_NAME or not text or "\0" in text:
+        raise ValueError(f"{name} is {shown(text)}; give the path of a file, such as 'runs/mine'")
     return Path(text)
+
+
+def existing_file(name: str, value: Any) -> Path:
+    """`value` as the path of a file that is there.
+
+    Raises:
+        TypeError, ValueError: as :func:`path`.
+        FileNotFoundError: there is no such file.
+        IsADirectoryError: it is a folder.
+    """
+    found = path(name, value)
+    if found.is_dir():
+        raise IsADirectoryError(f"{name} is the folder {found}; give the path of a file")
+    if not found.is_file():
+        raise FileNotFoundError(
+            f"{name} is {shown(str(found))}; there is no such file (the current folder is"
+            f" {Path.cwd()})"
+        )
+    return found
 
 
 def numbers(name: str, value: Any, way_out: str) -> Tensor:
@@ -88,6 +121,22 @@ def numbers(name: str, value: Any, way_out: str) -> Tensor:
     if found.is_complex() or found.is_meta:
         raise ValueError(f"{name} is {shown(value)}; give {way_out}")
     return found
+
+
+def finite_array(name: str, value: Any, shape: tuple[int, ...], way_out: str) -> np.ndarray:
+    """`value` as an array of doubles.
+
+    Raises:
+        ValueError: it has another shape, or anything in it but finite numbers; `way_out` says
+            what to give.
+    """
+    array = numbers(name, value, way_out).cpu().double().numpy()
+    if array.shape != shape:
+        raise ValueError(f"{name} has shape {array.shape}; give {way_out}")
+    if not np.isfinite(array).all():
+        wrong = array[~np.isfinite(array)][0]
+        raise ValueError(f"{name} has the value {wrong}; give {way_out}")
+    return array
 
 
 def device(value: Any) -> torch.device:

@@ -7,7 +7,17 @@ import numpy as np
 import pytest
 import torch
 
-from dragkit.arguments import instance, named_arguments, path, positive, shown, whole
+from dragkit.arguments import (
+    existing_file,
+    finite,
+    finite_array,
+    instance,
+    named_arguments,
+    path,
+    positive,
+    shown,
+    whole,
+)
 from dragkit.numeric import is_real, is_whole
 
 ONE = [1, np.int64(1), np.array(1), torch.tensor(1)]
@@ -48,7 +58,7 @@ def test_a_whole_number_has_limits(value):
 
 def test_paths_and_kinds():
     assert path("file", "a") == path("file", Path("a")) == Path("a")
-    for value in ("", "a\0b"):
+    for value in ("", "a\0b", "a" * 5000):
         with pytest.raises(ValueError, match="give the path of a file"):
             path("file", value)
     for value in (None, 5, b"a", ["a"]):
@@ -56,6 +66,28 @@ def test_paths_and_kinds():
             path("file", value)
     with pytest.raises(TypeError, match="^model is 5; give a model$"):
         instance("model", 5, str, "a model")
+
+
+def test_a_file_that_is_there(tmp_path):
+    file = tmp_path / "here"
+    file.touch()
+    assert existing_file("out", str(file)) == file
+    with pytest.raises(IsADirectoryError, match="^out is the folder .*; give the path of a file"):
+        existing_file("out", tmp_path)
+    with pytest.raises(FileNotFoundError, match="^out is .*; there is no such file"):
+        existing_file("out", tmp_path / "nope")
+
+
+def test_finite_numbers():
+    assert finite("x", torch.tensor(2.0), "a number") == 2
+    array = finite_array("z", [torch.tensor(1), 2], (2,), "two numbers")
+    assert array.dtype == float and array.tolist() == [1, 2]
+    assert finite_array("z", np.arange(3)[::-1], (3,), "three").tolist() == [2, 1, 0]
+    for value in (1, [1], [1, np.nan], [1, np.inf], "ab", [1, 2j], None):
+        with pytest.raises(ValueError, match="^z .*; give two numbers$"):
+            finite_array("z", value, (2,), "two numbers")
+    with pytest.raises(ValueError, match="^x is nan; give a number$"):
+        finite("x", np.nan, "a number")
 
 
 def test_values_are_shown_shortened_and_in_one_line():

@@ -1,11 +1,13 @@
 """The world's truth is checked against closed forms and rotations worked by hand."""
 
+import math
 from dataclasses import astuple, replace
 
 import numpy as np
 import pytest
+import torch
 
-from dragkit.worlds import FACTORS, GEOMETRY, Lion, Scene, motion, render
+from dragkit.worlds import FACTORS, GEOMETRY, Lion, Meadow, Scene, motion, render
 from dragkit.worlds.ellipsoids import nearest, pixel_to_world, world_to_pixel
 from dragkit.worlds.lion import LANDMARKS, turning
 
@@ -255,15 +257,65 @@ def test_factors_name_the_fields_and_geometry_comes_first():
     "build, says",
     [
         (lambda: Lion.from_normal(np.zeros(5)), r"\(5,\).*\(22,\)"),
-        (lambda: Lion.from_normal(np.full(len(FACTORS), np.nan)), r"z\[0\], for yaw"),
-        (lambda: Lion(yaw=float("inf")), "yaw is inf"),
-        (lambda: Lion(size=0), "size is 0"),
-        (lambda: render(scene_of((0, 0, 0, 1)), size=0), "size 0"),
+        (lambda: Lion.from_normal(np.full(len(FACTORS), np.nan)), "z has the value nan"),
+        (lambda: Lion.from_normal("text"), "z is 'text'; give finite numbers"),
+        (lambda: Lion.from_normal(np.ones(len(FACTORS), complex)), "z is array"),
+        (lambda: Lion.from_normal(np.full(len(FACTORS), 1e300)), "standard normal"),
+        (lambda: Lion.of_latent(np.zeros(len(FACTORS))), "z is 0 everywhere"),
+        (lambda: Lion.of_latent(np.ones(len(FACTORS)), math.nan), "truncation is nan"),
+        (lambda: Lion.sample(-1), "seed is -1; give a whole number from 0 to 4294967295"),
+        (lambda: Lion.sample("a"), "seed is 'a'"),
+        (lambda: Lion.sample(2**32), "seed is 4294967296"),
+        (lambda: Lion(yaw=float("inf")), "yaw is inf; give a number such as those from -40 to 40"),
+        (lambda: Lion(yaw="a"), "yaw is 'a'"),
+        (lambda: Lion(yaw=True), "yaw is True"),
+        (lambda: Lion(x=1e300), "x is 1e.300"),
+        (lambda: Lion(size=0), "size is 0; give a number such as those from 0.33"),
+        (lambda: Lion().render(0), "size is 0"),
+        (lambda: Lion().render(12.5), "size is 12.5; give a whole number from 1 to 4096"),
+        (lambda: Lion().render(True), "size is True"),
+        (lambda: Lion().render(10**9), "size is 1000000000"),
+        (lambda: Lion().render(2048, 3), "supersample is 3; give a whole number from 1 to 2"),
+        (lambda: Lion().landmarks(0), "size is 0"),
+        (lambda: motion(Lion(), Lion(), 0), "size is 0; give a whole number from 1 to 2048"),
+        (lambda: render(scene_of((0, 0, 0, 1)), size=0), "size is 0"),
         (lambda: scene_of((0, 0, 0, -1)), "positive"),
+        (lambda: scene_of((0, 0, 0, np.nan)), "axes has the value nan"),
         (lambda: scene_of((0, 0, 0, 1), light=(0, 0, 0)), "light"),
         (lambda: scene_of((0, 0, 0, 1), axes=[[1, 1]]), r"axes has shape \(1, 2\)"),
+        (lambda: Meadow("blue", (0, 0, 0)), r"sky is 'blue'; give \(red, green, blue\)"),
+        (lambda: Meadow((0, 0, 1), (0, 1)), r"ground has shape \(2,\)"),
+        (lambda: Meadow((0, 0, 1), (0, 1, 0), math.inf), "horizon is inf"),
     ],
 )
 def test_bad_input_is_named(build, says):
     with pytest.raises(ValueError, match=says):
         build()
+
+
+@pytest.mark.parametrize(
+    "call, says",
+    [
+        (lambda: Lion(nose=1), "Lion: .*'nose'.*; it takes yaw, pitch"),
+        (lambda: Lion().render(siz=64), "Lion.render: .*'siz'; did you mean 'size'"),
+        (lambda: motion(Lion()), "motion: missing .*'b'"),
+        (lambda: motion(5, Lion()), "a is 5; give a Lion"),
+        (lambda: motion(Lion(), None), "b is None; give a Lion"),
+        (lambda: render(Lion()), "scene is Lion.*; give a Scene"),
+        (lambda: scene_of((0, 0, 0, 1), background="black"), "background is 'black'"),
+    ],
+)
+def test_another_kind_of_thing_is_named(call, says):
+    with pytest.raises(TypeError, match=says):
+        call()
+
+
+def test_numbers_of_every_library_make_the_same_lion():
+    z = np.random.RandomState(3).randn(len(FACTORS))
+    lion = Lion.from_normal(z)
+    assert Lion.from_normal(z[::-1].copy()[::-1]) == lion
+    assert Lion.from_normal([torch.tensor(value) for value in z]) == lion
+    assert Lion(yaw=torch.tensor(4.0), roll=np.float64(2)) == Lion(yaw=4, roll=2)
+    assert Lion.sample(np.int64(3)) == Lion.sample(3)
+    same = lion.render(np.int64(32)).image, lion.render(torch.tensor(32)).image
+    assert np.array_equal(*same)

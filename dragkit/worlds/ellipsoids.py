@@ -12,23 +12,38 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..arguments import finite, finite_array, function, instance, named_arguments, numbers, whole
+
+MOST_RAYS = 4096  # along a side; so many take a gigabyte
 AMBIENT = 0.46  # light from everywhere
 DIFFUSE = 0.64  # light from the lamp
 SHININESS = 24  # exponent of the highlight
 
 
+@named_arguments
 @dataclass(frozen=True)
 class Meadow:
     """A background of sky over ground, with a soft horizon and soft diagonal stripes.
 
     Calling it with world coordinates ``x`` and ``y``, of shapes that broadcast together, gives
     colours ``(*shape, 3)`` in 0..1. ``sky`` and ``ground`` are RGB in 0..1, ``horizon`` a world y.
+
+    Raises:
+        ValueError: a colour is not three finite numbers, or another number is not finite.
     """
 
     sky: np.ndarray
     ground: np.ndarray
     horizon: float = 0.1
     stripes: float = 0.06
+
+    def __post_init__(self) -> None:
+        for name in ("sky", "ground"):
+            colour = finite_array(name, getattr(self, name), (3,), "(red, green, blue) in 0..1")
+            object.__setattr__(self, name, colour)
+        for name in ("horizon", "stripes"):
+            value = finite(name, getattr(self, name), "a finite number")
+            object.__setattr__(self, name, value)
 
     def __call__(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
         """Colours (*shape, 3) at world coordinates."""
@@ -39,6 +54,7 @@ class Meadow:
         return np.clip(sky + below * (self.ground * wave[..., None] - sky), 0, 1)
 
 
+@named_arguments
 @dataclass(frozen=True)
 class Scene:
     """Ellipsoids, a light and a background.
@@ -55,7 +71,9 @@ class Scene:
         background: world x (1, w) and y (h, 1) -> colours (h, w, 3) in 0..1.
 
     Raises:
-        ValueError: wrong shape of an array, a semi-axis that is not positive, or a zero light.
+        TypeError: the background cannot be called.
+        ValueError: an array has another shape or a number that is not finite, a semi-axis is not
+            positive, or the light is zero.
     """
 
     centre: np.ndarray
@@ -67,7 +85,7 @@ class Scene:
     background: Callable[[np.ndarray, np.ndarray], np.ndarray]
 
     def __post_init__(self) -> None:
-        n = len(self.centre)
+        n = numbers("centre", self.centre, "numbers of shape (n, 3)").numel() // 3
         wanted = {
             "centre": (n, 3),
             "axes": (n, 3),
@@ -77,13 +95,14 @@ class Scene:
             "light": (3,),
         }
         for name, shape in wanted.items():
-            got = np.shape(getattr(self, name))
-            if got != shape:
-                raise ValueError(f"{name} has shape {got}; {n} ellipsoids need {shape}")
+            way_out = f"finite numbers of shape {shape} for {n} ellipsoids"
+            array = finite_array(name, getattr(self, name), shape, way_out)
+            object.__setattr__(self, name, array)
         if not np.all(self.axes > 0):
             raise ValueError(f"semi-axes must be positive, the smallest is {np.min(self.axes)}")
         if not np.any(self.light):
             raise ValueError("light is (0, 0, 0); it must point toward the light")
+        function("background", self.background, "a function of x and y, such as a Meadow")
 
     def quadric(self) -> np.ndarray:
         """The matrices (n, 3, 3) of (p - centre)^T M (p - centre) = 1: M = R diag(axes^-2) R^T."""
@@ -110,16 +129,20 @@ class Render:
     depth: np.ndarray
 
 
+@named_arguments
 def render(scene: Scene, size: int = 128, supersample: int = 2) -> Render:
     """Draw the scene, size x size pixels, with supersample^2 rays a pixel.
 
     Index and depth take one ray a pixel, through its centre.
 
     Raises:
-        ValueError: size or supersample is below 1.
+        TypeError: the scene is something else.
+        ValueError: size or supersample is not a whole number from 1 on, or together they are more
+            than 4096 rays a side.
     """
-    if size < 1 or supersample < 1:
-        raise ValueError(f"size {size} and supersample {supersample} must be at least 1")
+    instance("scene", scene, Scene, "a Scene, such as Lion().scene()")
+    size = whole("size", size, 1, MOST_RAYS)
+    supersample = whole("supersample", supersample, 1, MOST_RAYS // size)
     fine_index, fine_depth = _zbuffer(scene, size * supersample)
     index, depth = fine_index, fine_depth
     if supersample > 1:

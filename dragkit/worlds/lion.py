@@ -7,13 +7,29 @@ widths), then turned, scaled and moved into the world of `ellipsoids`.
 from __future__ import annotations
 
 import math
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike
 
+from ..arguments import finite, finite_array, instance, named_arguments, shown, whole
+from ..numeric import is_real
 from .anatomy import body, colour, head, turning
-from .ellipsoids import Meadow, Render, Scene, nearest, pixel_to_world, render, world_to_pixel
+from .ellipsoids import (
+    MOST_RAYS,
+    Meadow,
+    Render,
+    Scene,
+    nearest,
+    pixel_to_world,
+    render,
+    world_to_pixel,
+)
 
+MOST_SIDE = 2048  # of an image whose motion is computed; so large, it takes two gigabytes
+MOST_SEED = 2**32 - 1
+SHORTEST = 0.001  # of the lengths; and
+FARTHEST = 1000  # how far from 0 any factor may be
 GEOMETRY = 11  # the first factors move points, the others only colour and light them
 FACTORS: tuple[tuple[str, float, float], ...] = (
     ("yaw", -40, 40),  # degrees; > 0 looks to the right of the image
@@ -84,12 +100,13 @@ class Motion:
     visible: np.ndarray
 
 
+@named_arguments
 @dataclass(frozen=True)
 class Lion:
     """One lion; every factor defaults to the middle of its range in `FACTORS` (units there).
 
     Raises:
-        ValueError: a factor is not finite, or a length is not positive.
+        ValueError: a factor is not a number from -1000 to 1000, or a length is below 0.001.
     """
 
     yaw: float = 0.0
@@ -116,15 +133,18 @@ class Lion:
     light_height: float = 40.0
 
     def __post_init__(self) -> None:
-        for (name, _, _), value in zip(FACTORS, astuple(self)):
-            if not math.isfinite(value):
-                raise ValueError(f"{name} is {value}; every factor must be finite")
-        for name in ("size", "ears", "mane"):
-            if getattr(self, name) <= 0:
-                raise ValueError(f"{name} is {getattr(self, name)}; it must be positive")
+        for name, low, high in FACTORS:
+            value = getattr(self, name)
+            least = SHORTEST if name in ("size", "ears", "mane") else -FARTHEST
+            if not (is_real(value) and least <= value <= FARTHEST):
+                raise ValueError(
+                    f"{name} is {shown(value)}; give a number such as those from {low:g} to"
+                    f" {high:g}"
+                )
+            object.__setattr__(self, name, float(value))
 
     @classmethod
-    def from_normal(cls, z: np.ndarray) -> Lion:
+    def from_normal(cls, z: ArrayLike) -> Lion:
         """The lion of standard normal numbers z (22,): factor = low + (high - low) Phi(z).
 
         Phi is the normal distribution function, so z = 0 is the average lion, and scaling z
@@ -133,32 +153,35 @@ class Lion:
         Raises:
             ValueError: z has another length, or a number in it is not finite.
         """
-        z = np.asarray(z, dtype=float)
-        if z.shape != (len(FACTORS),):
-            raise ValueError(
-                f"z has shape {z.shape}; a lion needs ({len(FACTORS)},), one number a factor"
-            )
-        if not np.isfinite(z).all():
-            at = int(np.argmin(np.isfinite(z)))
-            raise ValueError(
-                f"z[{at}], for {FACTORS[at][0]}, is {z[at]}; every number must be finite"
-            )
-        phi = [0.5 * (1 + math.erf(value / math.sqrt(2))) for value in z]
+        phi = [0.5 * (1 + math.erf(value / math.sqrt(2))) for value in _checked_z(z)]
         return cls(*(low + (high - low) * p for (_, low, high), p in zip(FACTORS, phi)))
 
     @classmethod
-    def of_latent(cls, z: np.ndarray, truncation: float = 1.0) -> Lion:
+    @named_arguments
+    def of_latent(cls, z: ArrayLike, truncation: float = 1.0) -> Lion:
         """The lion that the bundled generator was taught to paint for its latent z (22,).
 
         The generator normalises z to unit second moment and pulls it by the truncation toward the
         average; so does this: from_normal(truncation z / sqrt(mean z^2)).
+
+        Raises:
+            ValueError: as :meth:`from_normal`; z is 0, which has no direction; or the truncation
+                is not finite.
         """
-        z = np.asarray(z, dtype=float)
+        truncation = finite("truncation", truncation, "a number, such as 0.7")
+        z = _checked_z(z)
+        if not z.any():
+            raise ValueError("z is 0 everywhere; give 22 normal numbers, or use Lion() for z = 0")
         return cls.from_normal(truncation * z / np.sqrt(np.square(z).mean()))
 
     @classmethod
     def sample(cls, seed: int) -> Lion:
-        """A random lion, uniform in every factor's range; the same seed gives the same lion."""
+        """A random lion, uniform in every factor's range; the same seed gives the same lion.
+
+        Raises:
+            ValueError: the seed is not a whole number from 0 to 2^32 - 1.
+        """
+        seed = whole("seed", seed, 0, MOST_SEED)
         return cls.from_normal(np.random.RandomState(seed).randn(len(FACTORS)))
 
     def scene(self) -> Scene:
@@ -188,15 +211,21 @@ class Lion:
         """The names of the ellipsoids, in the order of `scene`."""
         return (*head(self), *body(self))
 
+    @named_arguments
     def render(self, size: int = 128, supersample: int = 2) -> Render:
         """The image of this lion: see `ellipsoids.render`."""
         return render(self.scene(), size, supersample)
 
+    @named_arguments
     def landmarks(self, size: int = 128) -> Landmarks:
         """The named points of `LANDMARKS`, in pixels of a size x size image.
 
         p = centre + rotation (axes * direction), then world to pixel.
+
+        Raises:
+            ValueError: the size is not a whole number from 1 to 4096.
         """
+        size = whole("size", size, 1, MOST_RAYS)
         scene = self.scene()
         parts = self.parts()
         part = np.array([parts.index(name) for name, _ in LANDMARKS.values()])
@@ -207,12 +236,20 @@ class Lion:
         )
 
 
+@named_arguments
 def motion(a: Lion, b: Lion, size: int = 128) -> Motion:
     """Where each point seen in the image of a is in that of b, exactly.
 
     u = R_a^T (p - c_a) / axes_a is the point in its ellipsoid's own frame, which a and b share;
     p' = c_b + R_b (axes_b * u) is where b has it;  flow = p' - p, in pixels.
+
+    Raises:
+        TypeError: a or b is not a lion.
+        ValueError: the size is not a whole number from 1 to 2048.
     """
+    instance("a", a, Lion, "a Lion, such as Lion.sample(1)")
+    instance("b", b, Lion, "a Lion, such as Lion.sample(2)")
+    size = whole("size", size, 1, MOST_SIDE)
     before = a.scene()
     after = b.scene()
     y, x = np.indices((size, size)).reshape(2, -1)
@@ -230,6 +267,19 @@ def motion(a: Lion, b: Lion, size: int = 128) -> Motion:
     flow[on] = (moved - point)[:, :2] * size / 2
     visible[on] = _visible(after, moved)
     return Motion(flow.reshape(size, size, 2), visible.reshape(size, size))
+
+
+def _checked_z(z: ArrayLike) -> np.ndarray:
+    """z (22,) as doubles.
+
+    Raises:
+        ValueError: it is anything else, or farther from 0 than a normal number ever is.
+    """
+    shape = (len(FACTORS),)
+    z = finite_array("z", z, shape, f"finite numbers of shape {shape}, one for each factor")
+    if np.abs(z).max() > FARTHEST:
+        raise ValueError(f"z has numbers up to {np.abs(z).max():g}; give standard normal ones")
+    return z
 
 
 def _surface(scene: Scene, part: np.ndarray, unit: np.ndarray) -> np.ndarray:
