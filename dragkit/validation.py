@@ -46,11 +46,16 @@ def check_model(model: Any) -> None:
 def check_method(method: Method, edit: Edit, size: Size) -> None:
     """Raise ValueError if a piece of `method` cannot work on images of `size`."""
     warn_of_fixed_handles(edit)
+    check_pieces(method)
+    check_sizes([method["tracker"], *method["losses"]], size)
+
+
+def check_pieces(method: Method) -> None:
+    """Raise ValueError if a piece of `method` cannot work, whatever the images."""
     check_numbers(method["lr"], method["arrive"])
     whole("steps", method["steps"])
     check_tracker(method["tracker"])
     check_losses(method["losses"], method["arrive"])
-    check_sizes([method["tracker"], *method["losses"]], size)
     check_gate(method["trust"])
 
 

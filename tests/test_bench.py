@@ -168,6 +168,14 @@ GOOD = '{"name": "a", "seed": 1, "handles": [[1, 2]], "targets": [[3, 4]]}'
             GOOD.replace("}", ', "mask": {"size": [2, 2], "runs": [1, 2]}}'),
             "make 3 pixels, its size 2×2 needs 4",
         ),
+        (
+            GOOD.replace("}", ', "mask": {"size": [1000000, 1000000], "runs": [1000000000000]}}'),
+            "sides of at most 8192 pixels",
+        ),
+        (GOOD.replace("}", ', "mask": {"size": [2, 2], "runs": [5, -1]}}'), "must be null or"),
+        (GOOD.replace("}", ', "mask": {"size": [2, 2], "runs": [2.5, 1.5]}}'), "must be null or"),
+        ("[" * 100_000, "recursion"),
+        ("\\xff", "decode|Expecting value"),
         ('{"seed": 1, "points": {"handle": [[1, 2]]}}', "FreeDragBench"),
         ('{"seed": 1, "points": {"handle": [[1, 2, 3]], "target": [[1, 2]]}}', "too many values"),
     ],
@@ -177,6 +185,42 @@ def test_a_bad_line_is_named_with_its_number_and_reason(tmp_path, line, message)
     path.write_text(f"{GOOD}\n\n{line}\n")
     with pytest.raises(ValueError, match=rf"edits\.jsonl, line 3: .*{message}"):
         read_tasks(path)
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (lambda: task_of_toy(seed=True), ValueError, "seed is True; give a whole number from 0"),
+        (lambda: task_of_toy(seed=-1), ValueError, "seed is -1"),
+        (lambda: task_of_toy(seed=1.5), ValueError, "seed is 1.5"),
+        (lambda: task_of_toy(seed=2**40), ValueError, "seed is 1099511627776"),
+        (lambda: task_of_toy(name=""), ValueError, "name is ''; give a word"),
+        (lambda: task_of_toy(name=5), ValueError, "name is 5"),
+        (lambda: task_of_toy(edit=None), TypeError, "edit is None; give a dragkit.Edit"),
+        (lambda: task_of_toy(landmarks=5), ValueError, "landmarks is 5; give a list of names"),
+        (lambda: task_of_toy(landmarks="a"), ValueError, "landmarks is 'a'"),
+        (lambda: task_of_toy(landmarks=("a", "b")), ValueError, "2 landmarks for 1 handles"),
+        (lambda: task_of_toy(sead=1), TypeError, "Task: .*'sead'; did you mean 'seed'"),
+        (lambda: Task.from_dict(5), TypeError, "data is 5; give what to_dict returned"),
+        (lambda: read_tasks(5), TypeError, "path is 5; give the path of a file"),
+        (lambda: read_tasks("nope.jsonl"), FileNotFoundError, "'nope.jsonl'; there is no such f"),
+        (lambda: read_tasks(ROOT), IsADirectoryError, "path is the folder"),
+        (lambda: write_tasks(5, []), TypeError, "path is 5"),
+        (lambda: write_tasks("a", 5), TypeError, "tasks is 5; give a list"),
+        (lambda: write_tasks("a", [5]), TypeError, r"tasks\[0\] is 5; give a Task"),
+        (lambda: read_results("nope"), FileNotFoundError, "'nope'; there is no such file"),
+        (lambda: read_results(ROOT), IsADirectoryError, "out is the folder"),
+        (lambda: read_results(__file__, "task"), TypeError, "key is 'task'; give a list"),
+    ],
+)
+def test_what_is_no_task_or_file_is_refused(call, error, message):
+    with pytest.raises(error, match=message):
+        call()
+
+
+def test_a_seed_of_numpy_is_a_seed(tmp_path):
+    (task,) = read_tasks(write_tasks(tmp_path / "a.jsonl", [task_of_toy(seed=np.int64(3))]))
+    assert task.seed == 3
 
 
 def test_two_tasks_of_one_name_are_not_written(tmp_path):
@@ -403,7 +447,7 @@ def test_the_file_holds_what_is_returned_and_a_second_call_does_nothing(tmp_path
     out = tmp_path / "new" / "out.jsonl"
     results = runner.run(toy_tasks(2), METHODS, out, model=Toy())
     before = out.read_bytes()
-    monkeypatch.setattr(runner, "drag_task", None)
+    monkeypatch.setattr(runner, "drag_task", pytest.fail)
     assert json.dumps(runner.run(toy_tasks(2), METHODS, out, model=Toy())) == json.dumps(results)
     assert out.read_bytes() == before
     assert comparable(read_results(out)) == comparable(results)
@@ -677,6 +721,61 @@ def test_wrong_questions_are_refused_before_any_work(tmp_path):
         runner.run(toy_tasks(1), METHODS, out, model="tiger")
 
 
+def ask(tmp_path, tasks=None, methods=METHODS, **changes):
+    """A benchmark of one toy with something else in it."""
+    asked = {"out": tmp_path / "out.jsonl", "model": "toy"} | changes
+    return runner.run(toy_tasks(1) if tasks is None else tasks, methods, **asked)
+
+
+@pytest.mark.parametrize(
+    ("question", "error", "message"),
+    [
+        ({"tasks": []}, ValueError, "tasks is empty; give at least one"),
+        ({"tasks": 5}, TypeError, "tasks is 5; give a list of"),
+        ({"tasks": "edits.jsonl"}, TypeError, r"tasks\[0\] is 'e'; give a Task.*read_tasks"),
+        ({"tasks": [None]}, TypeError, r"tasks\[0\] is None"),
+        ({"methods": {}}, ValueError, "methods is empty; give a dict"),
+        ({"methods": [QUICK]}, TypeError, r"methods is \[.*; give a dict of names and methods"),
+        ({"methods": {"m": draggan}}, TypeError, "method 'm' is <function draggan.*; give its p"),
+        ({"methods": {"m": None}}, TypeError, "method 'm' is None"),
+        ({"methods": {1: QUICK}}, TypeError, "a method's name is 1; give a text"),
+        ({"methods": {"m": {}}}, TypeError, "method 'm' does not fit drag: missing"),
+        ({"methods": {"m": QUICK | {"lr": -1}}}, ValueError, "method 'm': lr is -1"),
+        ({"methods": {"m": QUICK | {"steps": 1.5}}}, ValueError, "method 'm': steps is 1.5"),
+        ({"methods": {"m": QUICK | {"losses": []}}}, ValueError, "method 'm': losses is empty"),
+        (
+            {"methods": {"m": QUICK | {"tracker": NearestNeighbor}}},
+            ValueError,
+            r"method 'm': tracker is the class NearestNeighbor; .* NearestNeighbor\(\)",
+        ),
+        ({"measure": 5}, TypeError, "measure is 5; give a function"),
+        ({"measure": lambda *_: None}, TypeError, "the measure returned None; it must return a d"),
+        ({"measure": lambda *_: {"q": "1"}}, TypeError, "the measure returned {'q': '1'}"),
+        ({"measure": lambda *_: {1: 1.0}}, TypeError, "the measure returned {1: 1.0}"),
+        ({"measure": lambda *_: {"q": torch.ones(2)}}, TypeError, "the measure returned {'q': t"),
+        ({"model": 5}, TypeError, "model is 5, which has no name.*; give a model"),
+        ({"model": Toy}, TypeError, "model is the class Toy; pass an instance"),
+        ({"executor": 5}, TypeError, "executor is 5; give an Executor"),
+        ({"out": 5}, TypeError, "out is 5; give the path of a file"),
+        ({"out": ""}, ValueError, "out is ''; give the path of a file"),
+        ({"out": ROOT}, IsADirectoryError, "out is the folder .*; give the path of a file"),
+        ({"out": Path(__file__) / "a"}, OSError, "cannot be written .*; name another place"),
+        ({"modle": "toy"}, TypeError, "run: .*'modle'; did you mean 'model'"),
+    ],
+)
+def test_what_is_no_question_is_refused(tmp_path, question, error, message):
+    with pytest.raises(error, match=message):
+        ask(tmp_path, **question)
+    out = tmp_path / "out.jsonl"
+    assert not out.exists() or not out.read_bytes()
+
+
+def test_a_measure_may_return_numbers_of_any_library(tmp_path):
+    measured = {"a": torch.tensor(1.5), "b": np.float32(2), "c": math.nan, "d": True}
+    result = ask(tmp_path, measure=lambda *_: measured)[0]
+    assert [result[name] for name in "abd"] == [1.5, 2, 1] and math.isnan(result["c"])
+
+
 def test_a_measure_that_fails_stops_the_run_and_names_the_task(tmp_path):
     with pytest.raises(ZeroDivisionError) as caught:
         runner.run(
@@ -897,6 +996,50 @@ def test_tables_name_what_is_missing():
         tables.table([*RESULTS, result("a", "DragGAN", 1.0)])
 
 
+WORDS = [one | {"words": "a", "list": []} for one in RESULTS]
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (lambda: tables.table(5), TypeError, "results is 5; give what runner.run returned"),
+        (lambda: tables.table("out.jsonl"), TypeError, r"results\[0\] is 'o'.*read_results"),
+        (lambda: tables.table([1]), TypeError, r"results\[0\] is 1"),
+        (lambda: tables.table(RESULTS, by="handles"), TypeError, "by is 'handles'; give a list"),
+        (lambda: tables.table(RESULTS, by=("beauty",)), ValueError, "no result has 'beauty'"),
+        (lambda: tables.table(RESULTS, by=("handles",) * 2), ValueError, "name each column once"),
+        (lambda: tables.table(RESULTS, by=("method",)), ValueError, "and not the method"),
+        (lambda: tables.table(WORDS, by=("list",)), ValueError, "cannot be grouped by 'list'"),
+        (lambda: tables.table(WORDS, value="words"), ValueError, "'words' is not a number in ev"),
+        (lambda: tables.table([{"a": 1}]), ValueError, "no result has 'task'; they have a"),
+        (lambda: tables.table(RESULTS, vlaue="a"), TypeError, "did you mean 'value'"),
+        (lambda: tables.compare(RESULTS, [1]), ValueError, r"no method \[1\] in these results"),
+        (lambda: tables.compare(RESULTS[:1], "slow & sure"), ValueError, "is the only method"),
+        (lambda: tables.markdown(5), TypeError, "frame is 5; give what table or compare returned"),
+        (lambda: tables.latex(RESULTS), TypeError, "frame is .*; give what table"),
+        (lambda: run_jobs(5, "a"), TypeError, "jobs is 5; give a list of Job"),
+        (lambda: run_jobs([], 5), TypeError, "out is 5; give the path"),
+        (lambda: Job(5, {}, print, ()), TypeError, "key is 5; give plain values by name"),
+        (lambda: Job({}, {}, 5, ()), TypeError, "work is 5; give a function"),
+        (lambda: Job({}, {}, print, [1]), TypeError, r"arguments is \[1\]; give a tuple"),
+    ],
+)
+def test_tables_and_jobs_refuse_another_kind_of_thing(call, error, message):
+    with pytest.raises(error, match=message):
+        call()
+
+
+def test_jobs_have_keys_of_their_own_and_results_that_can_be_written(tmp_path):
+    job = Job({"number": 1}, {}, complex, (1,))
+    with pytest.raises(ValueError, match=r"two jobs have the key \(number 1\)"):
+        run_jobs([job, job], tmp_path / "a")
+    with pytest.raises(ValueError, match=r"the key of \(name 1\) should have the names number"):
+        run_jobs([job, Job({"name": 1}, {}, complex, (1,))], tmp_path / "a")
+    wrong = Job({"number": 1}, {}, partial(dict, value=1j), ())
+    with pytest.raises(TypeError, match="cannot be written as JSON .*; let the work return num"):
+        run_jobs([wrong], tmp_path / "a")
+
+
 def test_two_gates_of_one_name_are_told_apart(tmp_path):
     """Lambdas print alike but for their address."""
     tasks, out = [task_of_toy()], tmp_path / "out.jsonl"
@@ -909,6 +1052,7 @@ def test_two_gates_of_one_name_are_told_apart(tmp_path):
     assert len(read_results(out)) == 1
 
 
-def task_of_toy():
+def task_of_toy(**changes):
     latent = Toy().sample(0)
-    return Task(0, Edit(latent[:1], latent[:1] + 5), "toy")
+    edit = Edit(latent[:1], latent[:1] + 5)
+    return Task(**{"seed": 0, "edit": edit, "name": "toy"} | changes)

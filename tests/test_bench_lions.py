@@ -245,7 +245,7 @@ def test_a_study_of_sequences_is_resumed(tmp_path, monkeypatch):
     with ThreadPoolExecutor(1) as pool:
         found = tracking.measure(Namespace(count=1), out, pool)
         before = out.read_bytes()
-        monkeypatch.setattr(tracking, "measure_seed", None)
+        monkeypatch.setattr(tracking, "measure_seed", pytest.fail)
         again = tracking.measure(Namespace(count=1), out, pool)
     assert out.read_bytes() == before and len(before.splitlines()) == 3
     pd.testing.assert_frame_equal(found, again)

@@ -43,7 +43,7 @@ MAY_IMPORT = {  # from the bottom up; a part may also import its own files
     "plot": "records runs models compose pixels scores",
     "widgets": "records pieces runs models inversion compose pixels",
     "check": "records geometry gates pieces trackers loop methods models tasks plot",
-    "bench": "records geometry gates pieces losses trackers loop methods models images"
+    "bench": "records geometry gates pieces losses trackers validation loop methods models images"
     " inversion compose runs tasks worlds pixels",
     "course": "",
 }

@@ -91,6 +91,54 @@ def test_whole_numbers_are_told_the_range():
         landmark_network()(torch.zeros(3, SIZE, SIZE, dtype=torch.uint8))
 
 
+@pytest.mark.parametrize(
+    ("image", "message"),
+    [
+        (torch.full((3, SIZE, SIZE), torch.nan), "numbers from nan to nan; give floats in 0..1"),
+        (torch.full((3, SIZE, SIZE), 255.0), "numbers from 255 to 255"),
+        (torch.full((3, SIZE, SIZE), -torch.inf), "numbers from -inf"),
+        (torch.ones(3, SIZE, SIZE, dtype=torch.bool), "torch.bool"),
+        (5, r"has shape \(\)"),
+        ("a.png", "the image is 'a.png'; give a tensor"),
+        (None, "the image is None"),
+    ],
+)
+def test_what_is_no_image_is_refused(image, message):
+    with pytest.raises(ValueError, match=message):
+        landmark_network()(image)
+
+
+def test_arrays_and_doubles_are_images_too(renders):
+    network, image = landmark_network(), renders[0][0]
+    points = network(image)
+    array = image.double().numpy()
+    assert torch.equal(network(array), points)
+    assert torch.equal(network(np.flip(np.flip(array, 2).copy(), 2)), points)
+    assert torch.equal(network([*image]), points)
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (lambda: landmark_network("gpu"), ValueError, "device is 'gpu'"),
+        (lambda: landmark_network([1]), ValueError, r"device is \[1\]"),
+        (lambda: landmark_network("meta"), ValueError, "device is 'meta'"),
+        (lambda: landmark_network(devcie="cpu"), TypeError, "did you mean 'device'"),
+        (lambda: open_landmarks("nope"), FileNotFoundError, "'nope'; there is no such file"),
+        (lambda: open_landmarks(5), TypeError, "path is 5; give the path of a file"),
+        (lambda: open_landmarks(__file__), ValueError, "is no landmark network; give a file"),
+        (lambda: open_landmarks(zoo.bundled("lion")), ValueError, "is no landmark network"),
+        (lambda: zoo.bundled("lino"), ValueError, "name is .lino.; give one of .*lion-d"),
+        (lambda: zoo.bundled(5), TypeError, "name is 5; give one of lion, "),
+        (lambda: zoo.bundled(nmae="lion"), TypeError, "did you mean 'name'"),
+        (lambda: zoo.card(5), TypeError, "path is 5; give the path of a file"),
+    ],
+)
+def test_what_is_no_network_is_refused(call, error, message):
+    with pytest.raises(error, match=message):
+        call()
+
+
 def test_it_is_no_generator():
     with pytest.raises(
         ValueError,

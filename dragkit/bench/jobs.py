@@ -18,9 +18,11 @@ from typing import Any
 import torch
 from tqdm.auto import tqdm
 
+from ..arguments import function, instance, named_arguments, path
 from .results_file import Result, open_results
 
 
+@named_arguments
 @dataclass(frozen=True, eq=False)
 class Job:
     """One piece of work, as it travels to a worker: ``work(*arguments)`` returns its results.
@@ -30,6 +32,9 @@ class Job:
         settings: what the results depend on, as texts (:func:`dragkit.bench.settings.describe`).
         work: a function of a module, so that it can be pickled; it returns plain values by name.
         arguments: what it is called with.
+
+    Raises:
+        TypeError: one of these is something else.
     """
 
     key: Mapping[str, Any]
@@ -37,6 +42,12 @@ class Job:
     work: Callable[..., Mapping[str, Any]]
     arguments: tuple[Any, ...]
     parent: int = field(default_factory=os.getpid)
+
+    def __post_init__(self) -> None:
+        instance("key", self.key, Mapping, 'plain values by name, such as {"task": "lion 3"}')
+        instance("settings", self.settings, Mapping, "texts by name, such as describe returns")
+        function("work", self.work, "a function of a module")
+        instance("arguments", self.arguments, tuple, "a tuple, such as (task,)")
 
     def __str__(self) -> str:
         return ", ".join(f"{name} {value!r}" for name, value in self.key.items())
@@ -53,6 +64,7 @@ class Job:
         return {**self.key, **found, "settings": self.settings}
 
 
+@named_arguments
 def run_jobs(
     jobs: Sequence[Job], out: str | Path, executor: Executor | None = None, unit: str = "job"
 ) -> list[Result]:
@@ -68,12 +80,18 @@ def run_jobs(
         unit: what the progress bar counts.
 
     Raises:
-        ValueError: `out` is damaged, or holds a result of a job that had other settings.
+        TypeError: an argument is something else.
+        ValueError: two jobs have one key, or keys of other names; `out` is damaged, or holds a
+            result of a job that had other settings.
         BlockingIOError: another run is writing `out`; the message names its process.
+        OSError: `out` cannot be written.
     """
-    out = Path(out)
+    out = path("out", out)
+    instance("jobs", jobs, Sequence, "a list of Job")
+    way_out = "an Executor of concurrent.futures, or None to work in this process"
+    instance("executor", executor, (Executor, type(None)), way_out)
     names = list(jobs[0].key) if jobs else []
-    asked = {_key(job.key, names): job for job in jobs}
+    asked = _by_key(jobs, names)
     with open_results(out, names) as file:
         done = {_key(result, names): result for result in file.results}
         for key in asked.keys() & done.keys():
@@ -92,6 +110,19 @@ def run_jobs(
 
             _work(missing, executor, save)
     return [done[key] for key in asked]
+
+
+def _by_key(jobs: Sequence[Job], names: Sequence[str]) -> dict[str, Job]:
+    """The jobs by their key, which has these `names`."""
+    found: dict[str, Job] = {}
+    for job in jobs:
+        if list(job.key) != names:
+            raise ValueError(f"the key of ({job}) should have the names {', '.join(names)}")
+        key = _key(job.key, names)
+        if key in found:
+            raise ValueError(f"two jobs have the key ({job}); results are filed by it")
+        found[key] = job
+    return found
 
 
 def _key(values: Mapping[str, Any], names: Sequence[str]) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 
 from filelock import SoftFileLock, Timeout
 
+from ..arguments import existing_file, instance, named_arguments, shown
 from ..atomic import write_all
 from ..reading import check_name, parse_json, read_bytes
 
@@ -36,9 +37,16 @@ class ResultsFile:
         """Add one result; it is on the disk when this returns.
 
         Raises:
+            TypeError: it holds something that JSON cannot hold.
             OSError: the disk is full, say; the file is what it was before.
         """
-        line = json.dumps(result).encode() + b"\n"
+        try:
+            line = json.dumps(result).encode() + b"\n"
+        except (TypeError, ValueError) as error:
+            raise TypeError(
+                f"a result cannot be written as JSON ({error}): {shown(result)}; let the work"
+                " return numbers, texts, lists and dicts"
+            ) from error
         before = self.path.stat().st_size
         try:
             with self.path.open("ab", buffering=0) as file:
@@ -62,9 +70,16 @@ def open_results(path: Path, names: Sequence[str]) -> Iterator[ResultsFile]:
 
     Raises:
         BlockingIOError: another process, or another run in this one, is writing it.
+        OSError: it cannot be written there.
         ValueError: a line that is not a result.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.is_dir():
+        raise IsADirectoryError(f"out is the folder {path}; give the path of a file")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        words = f"{path} cannot be written ({error.strerror}); name another place"
+        raise type(error)(error.errno, words) from error
     with _alone(path):
         path.touch()
         yield ResultsFile(path, names)
@@ -86,6 +101,7 @@ def _alone(path: Path) -> Iterator[None]:
         lock.release()
 
 
+@named_arguments
 def read_results(out: str | Path, key: Sequence[str] = ("task", "method")) -> list[Result]:
     """The results in `out`, in the order in which they were finished, without a torn last line.
 
@@ -94,10 +110,14 @@ def read_results(out: str | Path, key: Sequence[str] = ("task", "method")) -> li
         key: the names that a job of this file is filed under.
 
     Raises:
+        TypeError: `out` is no path, or the key is something else.
+        FileNotFoundError: there is no such file.
         ValueError: a line that is not a result; the message names file, line and reason.
     """
+    out = existing_file("out", out)
+    instance("key", key, (list, tuple), 'a list of names, such as ["task", "method"]')
     results = []
-    for number, line in enumerate(read_bytes(Path(out), MOST_BYTES).split(b"\n")[:-1], 1):
+    for number, line in enumerate(read_bytes(out, MOST_BYTES).split(b"\n")[:-1], 1):
         try:
             result = parse_json(line, "it")
             for name in (*key, "settings"):

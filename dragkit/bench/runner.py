@@ -24,23 +24,26 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor
 
+from ..arguments import function, instance, named_arguments, shown
 from ..loop import drag
 from ..models import load
-from ..models.protocols import Model
-from ..pieces import Tracker
+from ..models.protocols import Model, check_model
+from ..pieces import Method, Tracker
 from ..records import Edit, Step, View
-from ..tasks.edits import Task, check_names
+from ..tasks.edits import Task, checked_tasks
+from ..validation import check_pieces
 from .jobs import Job, Result, run_jobs
 from .measures import Measure, images
 from .metrics import mean_distance
 from .settings import describe, describe_measure, shorten
 
 
+@named_arguments
 def run(
     tasks: Sequence[Task],
     methods: Mapping[str, Mapping[str, Any]],
@@ -69,14 +72,19 @@ def run(
             seconds are those of a shared machine: measure time without one.
 
     Raises:
-        ValueError: two tasks of one name, a damaged `out`, or one that holds a result of other
-            settings.
-        TypeError: a method with a piece that `drag` does not know, without one that it needs, or
-            with one whose settings cannot be read.
+        ValueError: there is no task or no method, two tasks have one name, a piece cannot work,
+            or `out` is damaged or holds a result of other settings.
+        TypeError: an argument is something else; a method with a piece that `drag` does not know,
+            without one that it needs, or with one whose settings cannot be read.
+        OSError: `out` cannot be written.
     """
-    check_names(tasks)
-    for name, pieces in methods.items():
-        _check_pieces(name, pieces)
+    tasks = checked_tasks(tasks)
+    if not tasks:
+        raise ValueError("tasks is empty; give at least one, such as those of read_tasks(path)")
+    _check_methods(methods)
+    if not isinstance(model, str | Path):
+        check_model(model)
+    function("measure", measure, "a function (model, task, start, last) → dict of numbers")
     return run_jobs(_drag_jobs(tasks, methods, model, measure), out, executor, unit="drag")
 
 
@@ -111,7 +119,8 @@ def drag_task(
     """One drag, from the model's name to a result; runs in the worker.
 
     Raises:
-        ValueError: the measure returns a name that every result has.
+        TypeError: the measure returns something else than numbers by name.
+        ValueError: it returns a name that every result has.
     """
     if isinstance(model, str | Path):
         model = _load_once(model)
@@ -124,7 +133,7 @@ def drag_task(
     if last is None or found["error"]:
         return result
 
-    measured = {name: float(value) for name, value in measure(model, task, start, last).items()}
+    measured = _as_numbers(measure(model, task, start, last))
     taken = measured.keys() & (result.keys() | {"task", "method", "settings"})
     if taken:
         raise ValueError(
@@ -197,11 +206,43 @@ def _wait(view: View) -> None:
         torch.cuda.synchronize()
 
 
+def _as_numbers(measured: Any) -> dict[str, float]:
+    """What a measure returned, as numbers by name; NaN is one."""
+    try:
+        values = {name: float(value) for name, value in measured.items()}
+        plain = all(isinstance(name, str) for name in values)
+        if plain and not any(isinstance(value, str | bytes) for value in measured.values()):
+            return values
+    except (AttributeError, TypeError, ValueError, RuntimeError):
+        pass
+    raise TypeError(
+        f"the measure returned {shown(measured)}; it must return a dict of names and numbers,"
+        ' such as {"distance": 3.2}'
+    )
+
+
+def _check_methods(methods: Mapping[str, Mapping[str, Any]]) -> None:
+    """Raise TypeError or ValueError unless `methods` are the pieces of drags, by name."""
+    way_out = 'a dict of names and methods, such as {"DragGAN": dragkit.methods.draggan()}'
+    instance("methods", methods, Mapping, way_out)
+    if not methods:
+        raise ValueError(f"methods is empty; give {way_out}")
+    for name, pieces in methods.items():
+        instance("a method's name", name, str, f"a text; methods is {way_out}")
+        instance(f"method {name!r}", pieces, Mapping, f"its pieces; methods is {way_out}")
+        _check_pieces(name, pieces)
+
+
 def _check_pieces(name: str, pieces: Mapping[str, Any]) -> None:
     try:
-        inspect.signature(drag).bind(None, None, None, **pieces)
+        asked = inspect.signature(drag).bind(None, None, None, **pieces)
     except TypeError as error:
         raise TypeError(f"method {name!r} does not fit drag: {error}") from None
+    asked.apply_defaults()
+    try:
+        check_pieces(cast(Method, asked.arguments))
+    except ValueError as error:
+        raise ValueError(f"method {name!r}: {error}") from error
 
 
 def _describe_model(model: str | Path | Model) -> str:

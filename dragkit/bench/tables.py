@@ -12,6 +12,7 @@ from typing import Any
 
 import pandas as pd
 
+from ..arguments import instance, named_arguments, shown
 from .metrics import bootstrap, interval, resamplings
 
 UNITS = {
@@ -23,9 +24,11 @@ UNITS = {
     "start_seconds": "s",
     "psnr": "dB",
 }
+OF_A_RUN = ("error", "arrived", "handles", "steps", "seconds")  # what a table counts besides
 DIGITS = 3  # significant digits of a printed number
 
 
+@named_arguments
 def table(
     results: Iterable[Mapping[str, Any]],
     by: Sequence[str] = ("handles",),
@@ -43,14 +46,16 @@ def table(
         value: what is averaged.
 
     Raises:
+        TypeError: the results are something else, or `by` is.
         ValueError: no results, or a `value` or `by` that none of them has; those they have are
-            listed.
+            listed. Or the `value` is not a number.
     """
-    frame = _as_frame(results, [*by, value])
+    frame = _as_frame(results, by, value, OF_A_RUN)
     rows = {key: _statistics(group, value) for key, group in _groups(frame, by)}
     return _labelled(rows, by, value)
 
 
+@named_arguments
 def compare(
     results: Iterable[Mapping[str, Any]],
     baseline: str,
@@ -69,14 +74,18 @@ def compare(
         by, value: as for :func:`table`.
 
     Raises:
-        ValueError: as :func:`table`, or a `baseline` that is not a method of the results.
+        TypeError: as :func:`table`.
+        ValueError: as :func:`table`, or a `baseline` that is not a method of the results, or is
+            the only one.
     """
-    frame = _as_frame(results, [*by, value])
-    if baseline not in set(frame["method"]):
+    frame = _as_frame(results, by, value)
+    methods = list(dict.fromkeys(frame["method"]))
+    if baseline not in methods:
         raise ValueError(
-            f"no method {baseline!r} in these results; they have"
-            f" {', '.join(dict.fromkeys(frame['method']))}"
+            f"no method {shown(baseline)} in these results; they have {', '.join(methods)}"
         )
+    if len(methods) == 1:
+        raise ValueError(f"{baseline!r} is the only method in these results; compare two or more")
     is_baseline = frame["method"] == baseline
     base = frame[is_baseline].set_index("task")[value]
     rows = {
@@ -86,35 +95,71 @@ def compare(
     return _labelled(rows, by, value)
 
 
+@named_arguments
 def markdown(frame: pd.DataFrame) -> str:
     """The table for a README: three digits, units in its head."""
+    instance("frame", frame, pd.DataFrame, "what table or compare returned")
     sides = _alignment(frame, "left", "right")
     return _printed(frame).to_markdown(index=False, disable_numparse=True, colalign=sides)
 
 
+@named_arguments
 def latex(frame: pd.DataFrame) -> str:
     """The table for a paper (needs the LaTeX package booktabs)."""
+    instance("frame", frame, pd.DataFrame, "what table or compare returned")
     sides = "".join(_alignment(frame, "l", "r"))
     return _printed(frame).to_latex(index=False, escape=True, column_format=sides)
 
 
-def _as_frame(results: Iterable[Mapping[str, Any]], needed: Sequence[str]) -> pd.DataFrame:
-    frame = pd.DataFrame(list(results))
-    if frame.empty:
-        raise ValueError(
-            "no results; run some first, or read their file: table(read_results(out))"
-        )
-    for name in needed:
+def _as_frame(
+    results: Iterable[Mapping[str, Any]],
+    by: Sequence[str],
+    value: str,
+    others: Sequence[str] = (),
+) -> pd.DataFrame:
+    """The results as rows that have what is asked for: groups, a number, and `others`."""
+    frame = pd.DataFrame(_checked_rows(results))
+    instance("by", by, (list, tuple), 'a list of names, such as ("handles",)')
+    for name in ("task", "method", *by, value, *others):
         if name not in frame:
             raise ValueError(
-                f"no result has {name!r}; they have {', '.join(map(str, frame.columns))}"
+                f"no result has {shown(name)}; they have {', '.join(map(str, frame.columns))}"
             )
+    _check_groups(frame, by)
+    if not pd.api.types.is_numeric_dtype(frame[value]):
+        raise ValueError(f"{value!r} is not a number in every result, and has no mean")
 
     twice = frame.duplicated(["task", "method"])
     if twice.any():
         task, method = frame.loc[twice, ["task", "method"]].iloc[0]
         raise ValueError(f"two results for task {task!r}, method {method!r}; a task counts once")
     return frame
+
+
+def _checked_rows(results: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    way_out = "what runner.run returned, or read_results(out)"
+    instance("results", results, Iterable, way_out)
+    rows = list(results)
+    for number, row in enumerate(rows):
+        instance(f"results[{number}]", row, Mapping, f"a dict; results is {way_out}")
+    if not rows:
+        raise ValueError(
+            "no results; run some first, or read their file: table(read_results(out))"
+        )
+    return rows
+
+
+def _check_groups(frame: pd.DataFrame, by: Sequence[str]) -> None:
+    """Raise ValueError if results cannot be told apart by `by`."""
+    if len({"method", *by}) <= len(by):
+        raise ValueError(
+            f"by is {by!r}; name each column once, and not the method, which has rows already"
+        )
+    for name in by:
+        if not frame[name].map(pd.api.types.is_hashable).all():
+            raise ValueError(
+                f"results cannot be grouped by {name!r}, which is a list or a dict; name another"
+            )
 
 
 def _groups(frame: pd.DataFrame, by: Sequence[str]) -> list[tuple[tuple[Any, ...], pd.DataFrame]]:

@@ -60,7 +60,7 @@ def load(name_or_path: str | Path, device: str = "auto", **settings: Any) -> Mod
             f"name_or_path is {name_or_path!r}; give the name of a model, such as"
             ' dragkit.load("lion"), or the path of a file'
         )
-    device = _device(device)
+    device = available_device(device)
     if str(name_or_path) == "toy":
         check_settings("toy", settings, Toy.__dataclass_fields__)
         return Toy(**settings)
@@ -144,7 +144,12 @@ def _kind(path: Path) -> str:
     return ""
 
 
-def _device(device: str) -> str:
+def available_device(device: str) -> str:
+    """`device`, if this machine has it; for "auto", the first of CUDA, MPS and CPU that it has.
+
+    Raises:
+        ValueError: there is no such device, or not here.
+    """
     available = {
         "cuda": torch.cuda.is_available(),
         "mps": torch.backends.mps.is_available(),

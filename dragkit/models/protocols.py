@@ -13,8 +13,11 @@ from typing import Any, Protocol, runtime_checkable
 import torch
 from torch import Tensor
 
+from ..arguments import shown
 from ..records import Size, View
 from .inversion import Inversion
+
+MEMBERS = ("name", "size", "device", "sample", "view", "finish")  # of a `Model`
 
 
 @runtime_checkable
@@ -25,6 +28,18 @@ class Named(Protocol):
     def name(self) -> str:
         """What it is called."""
         ...
+
+
+def check_model(model: Any) -> None:
+    """Raise TypeError unless `model` has the members of `Model`."""
+    if isinstance(model, type):
+        raise TypeError(f"model is the class {model.__name__}; pass an instance of it")
+    missing = [name for name in MEMBERS if not hasattr(model, name)]
+    if missing:
+        raise TypeError(
+            f"model is {shown(model)}, which has no {', '.join(missing)}; give a model, such as"
+            ' dragkit.load("lion")'
+        )
 
 
 class Model(Protocol):

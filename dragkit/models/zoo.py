@@ -13,6 +13,8 @@ import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .. import arguments
+from ..arguments import instance, named_arguments, shown
 from .weights import id_in
 
 if TYPE_CHECKING:
@@ -40,14 +42,21 @@ def index() -> dict[str, dict[str, Any]]:
     return json.loads((DATA / "index.json").read_text(encoding="utf-8"))
 
 
+@named_arguments
 def bundled(name: str) -> Path:
     """The file of a bundled model.
 
     Raises:
+        TypeError: the name is no text.
         FileNotFoundError: the file is not there.
-        ValueError: its sha256 is not the index's: truncated or altered.
+        ValueError: nothing of that name is bundled; or the file's sha256 is not the index's:
+            truncated or altered.
     """
-    entry = index()[name]
+    known = index()
+    instance("name", name, str, f"one of {', '.join(known)}")
+    if name not in known:
+        raise ValueError(f"name is {shown(name)}; give one of {', '.join(known)}")
+    entry = known[name]
     path = DATA / entry["file"]
     again = f"restore it with `git checkout -- data/{path.name}` or install dragkit again"
     if not path.exists():
@@ -61,15 +70,18 @@ def bundled(name: str) -> Path:
     return path
 
 
-def card(path: Path) -> dict[str, Any]:
+@named_arguments
+def card(path: str | Path) -> dict[str, Any]:
     """How a checkpoint was made: the JSON of the same name beside it, or nothing.
 
     A card with another id than the file's own belongs to the file that was here before, so it is
     left out, with a warning.
 
     Raises:
+        TypeError: the path is none.
         ValueError: there is such a file, and it is not a JSON object.
     """
+    path = arguments.path("path", path)
     beside = path.with_suffix(".json")
     if beside == path or not beside.is_file():
         return {}

@@ -29,18 +29,19 @@ import torch
 from torch import Tensor
 
 from .. import arguments
-from ..arguments import whole
+from ..arguments import instance, named_arguments, shown, whole
 from ..atomic import write_file
-from ..numeric import is_whole
 from ..reading import parse_json, read_bytes
 from ..records import Edit
 
+MOST_SEED = 2**32 - 1
+MOST_SIDE = 4096  # of a mask, in pixels
 KEYS = {"name", "seed", "handles", "targets", "landmarks", "arrive", "mask"}
 MOST_BYTES = 64 << 20  # of a file
-MOST_PIXELS = 1 << 24  # of a mask: 4096 × 4096
 NEEDED = ("name", "seed", "handles", "targets")
 
 
+@named_arguments
 @dataclass(frozen=True, eq=False)
 class Task:
     """One edit of one seed's image.
@@ -53,8 +54,9 @@ class Task:
             they have none. A measurement that knows where a landmark is afterwards needs them.
 
     Raises:
-        ValueError: a seed that is not a whole number from 0 on, no name, or a number of landmarks
-            that differs from the number of handles.
+        TypeError: the edit is something else.
+        ValueError: a seed that is not a whole number from 0 to 2^32 - 1, no name, or a number of
+            landmarks that differs from the number of handles.
     """
 
     seed: int
@@ -63,10 +65,10 @@ class Task:
     landmarks: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        if not is_whole(self.seed, 0):
-            raise ValueError(f"seed is {self.seed!r}; give a whole number from 0 on")
+        object.__setattr__(self, "seed", whole("seed", self.seed, 0, MOST_SEED))
+        instance("edit", self.edit, Edit, "a dragkit.Edit, such as Edit([(64, 80)], [(64, 60)])")
         if not (isinstance(self.name, str) and self.name):
-            raise ValueError(f"name is {self.name!r}; give a word to file the results under")
+            raise ValueError(f"name is {shown(self.name)}; give a word to file the results under")
 
         object.__setattr__(self, "landmarks", _names(self.landmarks))
         if len(self.landmarks) not in (0, len(self.edit.handles)):
@@ -92,8 +94,10 @@ class Task:
         """The task that :meth:`to_dict` described.
 
         Raises:
+            TypeError: it is not a dict.
             ValueError: a key that is missing or unknown, or a value that does not fit.
         """
+        instance("data", data, Mapping, "what to_dict returned")
         missing = [key for key in NEEDED if key not in data]
         if missing:
             raise ValueError(f"{missing[0]!r} is missing; a task has at least {', '.join(NEEDED)}")
@@ -106,25 +110,31 @@ class Task:
         return cls(data["seed"], edit, data["name"], data.get("landmarks") or ())
 
 
+@named_arguments
 def write_tasks(path: str | Path, tasks: Iterable[Task]) -> Path:
     """Write `tasks`, one a line; returns the path.
 
     Raises:
+        TypeError: the path is none, or there is something else among the tasks.
         ValueError: two tasks share a name.
+        OSError: the file cannot be written.
     """
-    tasks = list(tasks)
-    check_names(tasks)
+    path = arguments.path("path", path)
+    tasks = checked_tasks(tasks)
     return write_file(path, "".join(json.dumps(task.to_dict()) + "\n" for task in tasks))
 
 
+@named_arguments
 def read_tasks(path: str | Path) -> list[Task]:
     """The tasks of a file, ours or FreeDragBench's; a line's keys say which it is.
 
     Raises:
+        TypeError: the path is none.
+        FileNotFoundError: there is no such file.
         ValueError: a line that is not a task, or one whose name is taken; the message names file,
             line and reason.
     """
-    path = arguments.path("path", path)
+    path = arguments.existing_file("path", path)
     tasks: dict[str, Task] = {}
     for number, line in enumerate(read_bytes(path, MOST_BYTES).split(b"\n"), 1):
         if not line.strip():
@@ -133,19 +143,28 @@ def read_tasks(path: str | Path) -> list[Task]:
             task = _parse_line(parse_json(line, "it"), f"{path.stem}-{number}")
             if task.name in tasks:
                 raise _name_is_taken(task.name)
-        except (ValueError, TypeError) as error:
+        except (ValueError, TypeError, RecursionError) as error:
             raise ValueError(f"{path}, line {number}: {error}") from error
         tasks[task.name] = task
     return list(tasks.values())
 
 
-def check_names(tasks: Iterable[Task]) -> None:
-    """Raise ValueError if two tasks share a name: their results could not be told apart."""
-    seen: set[str] = set()
-    for task in tasks:
-        if task.name in seen:
+def checked_tasks(tasks: Iterable[Task]) -> list[Task]:
+    """`tasks` as a list.
+
+    Raises:
+        TypeError: it is something else, or there is something else among them.
+        ValueError: two tasks share a name: their results could not be told apart.
+    """
+    way_out = "a list of dragkit.tasks.edits.Task, such as read_tasks(path)"
+    instance("tasks", tasks, Iterable, way_out)
+    found: dict[str, Task] = {}
+    for number, task in enumerate(tasks):
+        instance(f"tasks[{number}]", task, Task, f"a Task; tasks is {way_out}")
+        if task.name in found:
             raise _name_is_taken(task.name)
-        seen.add(task.name)
+        found[task.name] = task
+    return list(found.values())
 
 
 def _name_is_taken(name: str) -> ValueError:
@@ -172,8 +191,8 @@ def _parse_line(data: Any, name: str) -> Task:
 
 
 def _names(value: Any) -> tuple[str, ...]:
-    if isinstance(value, str) or not all(isinstance(name, str) for name in value):
-        raise ValueError(f'landmarks is {value!r}; give a list of names, such as ["chin"]')
+    if not (isinstance(value, list | tuple) and all(isinstance(name, str) for name in value)):
+        raise ValueError(f'landmarks is {shown(value)}; give a list of names, such as ["chin"]')
     return tuple(value)
 
 
@@ -196,15 +215,13 @@ def _decode_mask(data: Any) -> Tensor | None:
     if data is None:
         return None
     try:
-        height, width = (whole("size", side, 1) for side in data["size"])
-        runs = [whole("a run", run) for run in data["runs"]]
+        height, width = (whole("side", side, 1, MOST_SIDE) for side in data["size"])
+        runs = [whole("run", run, 0, MOST_SIDE**2) for run in data["runs"]]
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(
-            f'mask is {data!r:.60}; it must be null or {{"size": [height, width], "runs": [0s, 1s,'
-            " 0s, …]}"
+            f'mask is {shown(data)}; it must be null or {{"size": [height, width], "runs": [0s,'
+            f" 1s, 0s, …]}}, with sides of at most {MOST_SIDE} pixels"
         ) from error
-    if height * width > MOST_PIXELS:
-        raise ValueError(f"the mask has {height}×{width} pixels; at most {MOST_PIXELS} are read")
     if sum(runs) != height * width:
         raise ValueError(
             f"the mask's runs make {sum(runs)} pixels, its size {height}×{width} needs"

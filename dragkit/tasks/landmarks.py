@@ -14,16 +14,19 @@ from __future__ import annotations
 
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ..arguments import existing_file, named_arguments, numbers
 from ..atomic import write_file
-from ..models import zoo
+from ..models import available_device, zoo
 
 SIZE = 128  # side of the images, in pixels
 CELL = 4  # side of a score map's cell, in pixels
+MARGIN = 0.1  # how far beyond 0..1 an image may be, such as one that was enlarged
 RING = 1  # cells around the image, so that points at its very border are means too
 
 
@@ -70,7 +73,8 @@ class LandmarkNetwork(nn.Module):
         """Where the landmarks are.
 
         Args:
-            image: one image (3 128 128) or several (b 3 128 128), floats in 0..1.
+            image: one image (3 128 128) or several (b 3 128 128), floats in 0..1; a tensor, or an
+                array.
 
         Returns:
             Points (k 2), or (b k 2), in the order of `names`, as pixels (x, y) with pixel centres
@@ -78,20 +82,32 @@ class LandmarkNetwork(nn.Module):
             covered.
 
         Raises:
-            ValueError: another shape, or whole numbers (an image in 0..255).
+            ValueError: another shape, whole numbers, or numbers that are not in 0..1.
         """
-        if image.ndim not in (3, 4) or image.shape[-3:] != (3, SIZE, SIZE):
-            raise ValueError(
-                f"the image has shape {tuple(image.shape)}; the landmark network reads (3 {SIZE}"
-                f" {SIZE}) or (b 3 {SIZE} {SIZE})"
-            )
-        if not image.is_floating_point():
-            raise ValueError(
-                f"the image is {image.dtype}; give floats in 0..1, such as image / 255"
-            )
+        image = _checked_image(image).to(self.score.weight)
         if image.ndim == 3:
             return soft_argmax(self.scores(image[None]))[0]
         return soft_argmax(self.scores(image))
+
+
+def _checked_image(image: Any) -> Tensor:
+    """One image or several as a tensor of floats; raises ValueError if it is anything else."""
+    if not isinstance(image, Tensor):
+        image = numbers("the image", image, "a tensor of floats in 0..1")
+    if image.ndim not in (3, 4) or image.shape[-3:] != (3, SIZE, SIZE):
+        raise ValueError(
+            f"the image has shape {tuple(image.shape)}; the landmark network reads (3 {SIZE}"
+            f" {SIZE}) or (b 3 {SIZE} {SIZE})"
+        )
+    if not image.is_floating_point():
+        raise ValueError(f"the image is {image.dtype}; give floats in 0..1, such as image / 255")
+    if not (image.detach() - 0.5).abs().le(0.5 + MARGIN).all():  # NaN is not, either
+        low, high = (value.item() for value in image.detach().aminmax())
+        raise ValueError(
+            f"the image has numbers from {low:.3g} to {high:.3g}; give floats in 0..1, such as"
+            " image / 255"
+        )
+    return image
 
 
 def _conv(before: int, after: int, stride: int = 1) -> nn.Sequential:
@@ -103,25 +119,45 @@ def _double(x: Tensor) -> Tensor:
     return F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)
 
 
-@lru_cache(maxsize=4)
+@named_arguments
 def landmark_network(device: str = "cpu") -> LandmarkNetwork:
     """The bundled network, opened once for each device and frozen: gradients reach the image.
 
     Raises:
         FileNotFoundError: its file is gone.
-        ValueError: its file is damaged.
+        ValueError: its file is damaged, or there is no such device.
     """
+    return _bundled_network(str(available_device(device)))
+
+
+@lru_cache(maxsize=4)
+def _bundled_network(device: str) -> LandmarkNetwork:
     return open_landmarks(zoo.bundled("landmarks"), device)
 
 
-def open_landmarks(path: Path, device: str = "cpu") -> LandmarkNetwork:
-    """The network in a file that `python -m dragkit.training.landmarks` wrote, with its names."""
-    from safetensors import safe_open
+@named_arguments
+def open_landmarks(path: str | Path, device: str = "cpu") -> LandmarkNetwork:
+    """The network in a file that `python -m dragkit.training.landmarks` wrote, with its names.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: it holds something else, or there is no such device.
+    """
+    from safetensors import SafetensorError, safe_open
     from safetensors.torch import load_file
 
-    with safe_open(path, "pt") as file:
-        network = LandmarkNetwork(tuple(file.metadata()["names"].split()))
-    network.load_state_dict(load_file(path))  # half precision becomes single
+    path = existing_file("path", path)
+    device = available_device(device)
+    try:
+        with safe_open(path, "pt") as file:
+            names = (file.metadata() or {})["names"].split()
+        network = LandmarkNetwork(tuple(names))
+        network.load_state_dict(load_file(path))  # half precision becomes single
+    except (SafetensorError, KeyError, RuntimeError) as error:
+        raise ValueError(
+            f"{path} is no landmark network; give a file that python -m dragkit.training.landmarks"
+            " wrote"
+        ) from error
     return channels_last(network.to(device)).eval().requires_grad_(False)
 
 

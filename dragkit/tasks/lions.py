@@ -20,12 +20,13 @@ from torch import Tensor
 from torch.nn import functional as F
 from tqdm.auto import tqdm
 
+from ..arguments import whole
 from ..models import load
 from ..models.gan.model import StyleGAN2
 from ..models.protocols import Model
 from ..records import Edit
 from ..worlds.lion import FACTORS, Lion
-from .edits import Task
+from .edits import MOST_SEED, Task
 from .landmarks import landmark_network
 
 POSE = 7  # yaw, pitch, roll, x, y, size, mouth
@@ -43,6 +44,7 @@ def generator() -> StyleGAN2:
 
 def z_of(seed: int) -> np.ndarray:
     """z (22,) of the bundled lion's `seed`: ``load("lion").sample_z(seed)`` without the model."""
+    seed = whole("seed", seed, 0, MOST_SEED)
     return np.random.RandomState(seed).randn(1, len(FACTORS))[0]
 
 
@@ -66,7 +68,7 @@ def pairs(count: int = 100, counts: tuple[int, ...] = COUNTS) -> list[Task]:
     Each pair is dragged by 1, 5 and all landmarks. They are drawn from those that are visible in
     both poses, nested: the one is among the five.
     """
-    seeds = tqdm(range(count), "pairs", unit="pair", delay=2)
+    seeds = tqdm(range(whole("count", count)), "pairs", unit="pair", delay=2)
     return [task for seed in seeds for task in pairs_of(seed, counts)]
 
 

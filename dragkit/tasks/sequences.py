@@ -20,6 +20,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..arguments import whole
 from ..loop import drag
 from ..methods import draggan
 from ..models.gan.model import StyleGAN2
@@ -27,6 +28,7 @@ from ..models.protocols import Model
 from ..models.toy import Toy
 from ..records import Edit, View
 from . import lions
+from .edits import MOST_SEED
 from .landmarks import landmark_network
 from .lookalikes import has_lookalike
 
@@ -96,11 +98,12 @@ def toy_sequence(
 
 def toy_sequences(count: int = 20) -> list[ImageSequence]:
     """`count` sequences of each of the four scenes: `toy_scenes` of the seeds from 0 on."""
-    return [sequence for seed in range(count) for sequence in toy_scenes(seed)]
+    return [sequence for seed in range(whole("count", count)) for sequence in toy_scenes(seed)]
 
 
 def toy_scenes(seed: int) -> list[ImageSequence]:
     """The four scenes, with the blobs' signatures and direction drawn from `seed`."""
+    seed = whole("seed", seed, 0, MOST_SEED)
     angle = 2 * np.pi * np.random.RandomState(seed).rand()
     direction = torch.tensor([np.cos(angle), np.sin(angle)], dtype=torch.float32)
     across = torch.stack([direction[1], -direction[0]])
