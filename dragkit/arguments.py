@@ -112,7 +112,7 @@ def numbers(name: str, value: Any, way_out: str) -> Tensor:
     """
     try:
         if isinstance(value, np.ndarray):
-            value = np.ascontiguousarray(value)  # torch takes no negative strides
+            value = np.require(value, requirements="CW")  # torch takes no negative strides
         elif isinstance(value, list | tuple) and any(map(_is_array, value)):
             value = torch.stack([numbers(name, part, way_out) for part in value])
         found = torch.as_tensor(value).detach()

@@ -185,7 +185,7 @@ def warn_of_fixed_handles(edit: Edit) -> None:
         warnings.warn(
             f"handle {i} at ({x:g}, {y:g}) is where the mask lets nothing move, so the losses pull"
             " it and fix it at the same time; free it in the mask, or remove it",
-            stacklevel=4,
+            stacklevel=5,  # the cell that called drag
         )
 
 

@@ -67,18 +67,133 @@ def test_figures_show_themselves_without_pyplot(trace):
     assert before or "matplotlib.pyplot" not in sys.modules
 
 
+NAN = np.full((4, 4), np.nan)
+EMPTY = dk.Trace()
+ONE_LAYER = dk.View(torch.zeros(1, 4, 4), (8, 8), None)
+TWO_LAYERS = dk.View(torch.zeros(2, 4, 4), (8, 8), None)
+BROKEN = dk.View(torch.full((3, 4, 4), torch.nan), (8, 8), None)
+
+
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda t: dk.plot.losses(dk.Trace()), "empty"),
-        (lambda t: dk.plot.filmstrip(dk.Trace()), "empty"),
-        (lambda t: dk.plot.filmstrip(t, n=0), "at least one"),
-        (lambda t: dk.plot.scores(t[0], handle=2), "handles 0 to 1"),
+        (lambda t: dk.plot.losses(EMPTY), "the trace is empty; run a step first"),
+        (lambda t: dk.plot.filmstrip(EMPTY), "the trace is empty"),
+        (lambda t: dk.plot.filmstrip(t, n=0), "n is 0; give a whole number from 1 to 100"),
+        (lambda t: dk.plot.filmstrip(t, n=-1), "n is -1"),
+        (lambda t: dk.plot.filmstrip(t, n="a"), "n is 'a'"),
+        (lambda t: dk.plot.filmstrip(t, n=2.5), "n is 2.5"),
+        (lambda t: dk.plot.filmstrip(t, n=True), "n is True"),
+        (lambda t: dk.plot.filmstrip(t, n=10**9), "n is 1000000000"),
+        (lambda t: dk.plot.scores(t[0], handle=2), "handle is 2; give a whole number from 0 to 1"),
+        (lambda t: dk.plot.scores(t[0], handle=-1), "handle is -1"),
+        (lambda t: dk.plot.scores(t[0], handle=None), "handle is None"),
+        (lambda t: dk.plot.confidence(EMPTY), "the trace is empty"),
+        (lambda t: dk.plot.confidence(t, 5), "handle is 5; give a whole number from 0 to 1"),
+        (lambda t: dk.plot.confidence(t, "a"), "handle is 'a'"),
+        (lambda t: dk.plot.confidence(t, 0.5), "handle is 0.5"),
+        (lambda t: dk.plot.compare([]), "there are no runs to draw; give at least one"),
+        (lambda t: dk.plot.compare([t, EMPTY]), "the run 1 is empty"),
+        (lambda t: dk.plot.compare([t], handle=2), "handle is 2"),
+        (lambda t: dk.plot.compare([t], ["a", "b"]), "1 runs and 2 names; give a name for each"),
+        (lambda t: dk.plot.features([]), "there are no views to draw"),
+        (lambda t: dk.plot.features([ONE_LAYER], []), "1 views and 0 names"),
+        (lambda t: dk.plot.features(BROKEN), r"views\[0\] hold NaN or infinity"),
+        (
+            lambda t: dk.plot.features([ONE_LAYER, TWO_LAYERS]),
+            "have length 2, the first ones 1; read all from one block",
+        ),
+        (lambda t: dk.plot.images({}), "no images to show; give a dict of name and image"),
+        (lambda t: dk.plot.images({"a": np.zeros(3)}), r"'a' has shape \(3,\); an image is"),
+        (lambda t: dk.plot.images({"a": torch.zeros(3, 0, 4)}), r"'a' has shape \(3, 0, 4\)"),
+        (lambda t: dk.plot.images({"a": 5}), r"'a' has shape \(\)"),
+        (lambda t: dk.plot.images({"a": "a.png"}), "the image 'a' is 'a.png'; give a tensor"),
+        (lambda t: dk.plot.images({"a": t[0].image * 1j}), "the image 'a' is array"),
+        (lambda t: dk.plot.images({"a": np.full((2, 2, 3), np.nan)}), "'a' has colours from nan"),
+        (lambda t: dk.plot.images({"a": np.full((2, 2, 3), 9.0)}), "from 9 to 9; give 0 to 1"),
+        (lambda t: dk.plot.images({"a": np.full((2, 2, 3), 300)}), "give 0 to 255"),
+        (lambda t: dk.plot.images({"a": t[0].image}, side=-1), "side is -1; give a whole number"),
+        (lambda t: dk.plot.inversion(5), "5 holds no inversion; give what dragkit.invert"),
+        (lambda t: dk.plot.curves({}, "x", "y"), "there is no curve to draw; give a dict"),
+        (lambda t: dk.plot.curves({"a": "text"}, "x", "y"), "the curve 'a' is 'text'; give numb"),
+        (lambda t: dk.plot.curves({"a": [1, None]}, "x", "y"), r"the curve 'a' is \[1, None\]"),
+        (lambda t: dk.plot.curves({"a": []}, "x", "y"), r"the curve 'a' has shape \(0,\)"),
+        (lambda t: dk.plot.curves({"a": 5}, "x", "y"), r"the curve 'a' has shape \(\)"),
+        (lambda t: dk.plot.curves({"a": NAN}, "x", "y"), r"the curve 'a' has shape \(4, 4\)"),
+        (lambda t: dk.plot.curves({"a": [1]}, "x", "y", at=[np.nan]), r"at is \[nan\]; give fin"),
+        (lambda t: dk.plot.maps({}), "maps are tensors"),
+        (lambda t: dk.plot.maps({"a": NAN}), "no finite number to draw in 'a'"),
+        (lambda t: dk.plot.maps({"a": NAN}, same=False), "no finite number to draw in 'a'"),
+        (lambda t: dk.plot.maps({"a": "text"}), "the map 'a' is 'text'"),
+        (lambda t: dk.plot.maps({"a": np.eye(2)}, corner=5), r"corner has shape \(\)"),
+        (lambda t: dk.plot.maps({"a": np.eye(2)}, corner=(0, np.inf)), "corner has the value inf"),
+        (lambda t: draw_frame(t[0], handle=7), "handle is 7; give a whole number from 0 to 1"),
+        (lambda t: draw_frame(t[0], size=-1), "size is -1; give a whole number from 16 to 4096"),
+        (lambda t: draw_frame(t[0], size=64.5), "size is 64.5"),
+        (lambda t: draw_frame(t[0], size=10**6), "size is 1000000"),
+        (lambda t: draw_frame(t[0], bold=-1), "bold is -1; give a number above 0"),
+        (lambda t: draw_frame(t[0], path=[(1, 2)]), r"path has shape \(1, 2\); give points of sh"),
+        (lambda t: draw_frame(t[0], path="text"), "path is 'text'"),
     ],
 )
 def test_errors_say_the_way_out(trace, call, message):
     with pytest.raises(ValueError, match=message):
         call(trace)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda t: dk.plot.step(5), "frame is 5; give a frame of a run"),
+        (lambda t: dk.plot.step(t), "frame is Trace.*; give a frame of a run, such as trace"),
+        (lambda t: dk.plot.scores(None), "frame is None"),
+        (lambda t: dk.plot.losses(5), "trace is 5; give a Trace"),
+        (lambda t: dk.plot.losses("data/chin"), "trace is 'data/chin'"),
+        (lambda t: dk.plot.filmstrip([t[0]]), "trace is .*; give a Trace"),
+        (lambda t: dk.plot.filmstrip(t, m=3), "filmstrip: .*'m'.*; it takes trace, n"),
+        (lambda t: dk.plot.losses(), "losses: missing .*'trace'; it takes trace"),
+        (lambda t: dk.plot.confidence(t[0]), "trace is .*; give a Trace"),
+        (lambda t: dk.plot.compare(t), "traces is .*; give a list of runs"),
+        (lambda t: dk.plot.compare([t, 5]), "run 1 is 5; give a Trace"),
+        (lambda t: dk.plot.compare([t, t], names="ab"), "names is 'ab'; give a list of texts"),
+        (lambda t: dk.plot.compare([t], names=[5]), "a name is 5; give a text"),
+        (lambda t: dk.plot.ablation([t]), "runs is .*; give runs by name"),
+        (lambda t: dk.plot.ablation({"a": 5}), "run 'a' is 5; give a Trace"),
+        (lambda t: dk.plot.features(5), "views is 5; give a view, or a list"),
+        (lambda t: dk.plot.features([5]), r"views\[0\] is 5; give what a model shows"),
+        (lambda t: dk.plot.images(5), "named is 5; give a dict of name and image"),
+        (lambda t: dk.plot.images({"a": t[0].image}, axes_in=5), "axes_in is 5; give a text"),
+        (lambda t: dk.plot.curves([1, 2], "x", "y"), r"named is \[1, 2\]; give a dict"),
+        (lambda t: dk.plot.curves({"a": [1]}, 5, "y"), "x is 5; give a text"),
+        (lambda t: dk.plot.curves({"a": [1]}, "x"), "curves: missing .*'y'"),
+        (lambda t: dk.plot.maps(np.eye(2)), r"named is .*; give maps \(h w\) by name"),
+        (lambda t: dk.plot.learning(5, 5, 5), "view is 5; give what a model shows"),
+        (lambda t: draw_frame(5), "frame is 5; give a frame"),
+        (lambda t: draw_frame(t[0], colour="red"), "draw_frame: .*'colour'.*; it takes frame, pa"),
+    ],
+)
+def test_another_kind_of_thing_is_named(trace, call, message):
+    with pytest.raises(TypeError, match=message):
+        call(trace)
+
+
+def test_numbers_of_every_library_can_be_drawn(trace):
+    dk.plot.filmstrip(trace, np.int64(2))
+    dk.plot.confidence(trace, np.int64(1))
+    dk.plot.scores(trace[1], torch.tensor(1))
+    draw_frame(trace[1], trace.path(1).tolist(), np.int32(1), size=np.int64(64))
+    curves = {
+        "reversed": np.arange(3)[::-1],
+        "tensors": [torch.tensor(1.0), torch.tensor([2.0]).squeeze(), torch.tensor(3)],
+        "half": torch.ones(3, dtype=torch.bfloat16, requires_grad=True),
+        "unknown": [1, np.nan, np.inf],
+        "column": [torch.tensor([1.0]), torch.tensor([2.0]), torch.tensor([3.0])],
+    }
+    lines = dk.plot.curves(curves, "x", "y", at=torch.arange(3)).axes[0].lines
+    assert lines[0].get_ydata().tolist() == [2, 1, 0]
+    assert lines[4].get_ydata().tolist() == [1, 2, 3]
+    dk.plot.maps({"rows": [torch.ones(2), torch.zeros(2)], "flipped": np.eye(2)[::-1, ::-1]})
+    dk.plot.images({"flipped": trace[0].image[::-1, ::-1], "wide": trace[0].image.astype(int)})
 
 
 @pytest.fixture(scope="module")
@@ -138,21 +253,6 @@ def test_features_keep_their_colours_along_a_run(stable):
     )
 
 
-@pytest.mark.parametrize(
-    ("call", "message"),
-    [
-        (lambda t: dk.plot.confidence(dk.Trace()), "empty"),
-        (lambda t: dk.plot.confidence(t, 5), "handles 0 to 1"),
-        (lambda t: dk.plot.compare([]), "at least one run"),
-        (lambda t: dk.plot.compare([t], ["a", "b"]), "2 names"),
-        (lambda t: dk.plot.features([]), "at least one view"),
-    ],
-)
-def test_the_new_figures_say_the_way_out(trace, call, message):
-    with pytest.raises(ValueError, match=message):
-        call(trace)
-
-
 @pytest.fixture(scope="module")
 def shortened(trace):
     """The run of `trace` under three numbers of steps: all of it, half of it, only the start."""
@@ -210,7 +310,7 @@ def other_run(seed=0, targets=((74, 80), (38, 36)), mask=None):
     ("runs", "message"),
     [
         (lambda t: {}, "there is no run"),
-        (lambda t: {"a": t, "b": dk.Trace()}, "the trace is empty"),
+        (lambda t: {"a": t, "b": dk.Trace()}, "the run 'b' is empty"),
         (
             lambda t: {"a": t, "b": other_run(targets=[(74, 80), (38, 37)])},
             "'a' and 'b' began with different targets",

@@ -33,10 +33,12 @@ def test_the_maps_are_the_filters_of_the_moments_above_them(solver, moments):
 def test_what_cannot_be_drawn_is_reported():
     view = TOY.view(LATENT)
     memory = dk.Discriminative(iterations=2).start(view, EDIT)
-    with pytest.raises(ValueError, match="no handle 2; this edit has handles 0 to 1"):
+    with pytest.raises(ValueError, match="handle is 2; give a whole number from 0 to 1"):
         dk.plot.learning(view, memory, EDIT, handle=2)
     with pytest.raises(ValueError, match="Template holds no learned filters"):
         dk.plot.learning(view, dk.NearestNeighbor().start(view, EDIT), EDIT)
+    with pytest.raises(ValueError, match="shape .*; this edit and view need"):
+        dk.plot.learning(view, memory, dk.Edit(LATENT[:1], LATENT[:1] + 8))
     with pytest.raises(ValueError, match="n is 0"):
         dk.plot.learning(view, memory, EDIT, n=0)
 

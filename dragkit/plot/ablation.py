@@ -6,14 +6,16 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from ..arguments import instance, named_arguments
 from ..records import Edit, Frame
 from ..runs.trace import Trace
-from .figures import Photo, check_not_empty
+from .figures import Photo, check_trace
 from .frames import show_frame
 
 TOLERANCE = 2  # of 255 levels: devices round differently
 
 
+@named_arguments
 def ablation(runs: Mapping[str, Trace]) -> Photo:
     """One edit with several settings: the start, and side by side how each run ended, and when.
 
@@ -33,11 +35,14 @@ def ablation(runs: Mapping[str, Trace]) -> Photo:
     than six runs take two rows.
 
     Raises:
+        TypeError: it is not a dict of runs.
         ValueError: there is no run, one is empty, or they did not begin with the same edit of the
             same image.
     """
+    way_out = 'runs by name, such as {"block 64": trace}'
+    instance("runs", runs, Mapping, way_out)
     if not runs:
-        raise ValueError('there is no run to draw; give each a name, such as {"block 64": trace}')
+        raise ValueError(f"there is no run to draw; give {way_out}")
     _check_same_start(runs)
     start = next(iter(runs.values()))[0]
     shown = {"start": start}
@@ -56,8 +61,8 @@ def ablation(runs: Mapping[str, Trace]) -> Photo:
 
 def _check_same_start(runs: Mapping[str, Trace]) -> None:
     """Raise ValueError if one start image could not stand for all runs."""
-    for trace in runs.values():
-        check_not_empty(trace)
+    for name, trace in runs.items():
+        check_trace(trace, f"run {name!r}")
     (first_name, first_run), *others = runs.items()
     first = first_run[0]
     for name, trace in others:

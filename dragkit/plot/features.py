@@ -8,11 +8,13 @@ import numpy as np
 from PIL import Image
 from torch import Tensor
 
+from ..arguments import instance, named_arguments, numbers, whole
 from ..compose import Palette
 from ..records import View
-from .figures import Photo, pixel_extent
+from .figures import Photo, check_names, check_texts, pixel_extent
 
 
+@named_arguments
 def features(views: View | Sequence[View], names: Sequence[str] | None = None) -> Photo:
     """Features as colours: their first three principal components as red, green and blue.
 
@@ -20,17 +22,17 @@ def features(views: View | Sequence[View], names: Sequence[str] | None = None) -
     The axes are in pixels of the image.
 
     Raises:
-        ValueError: there is no view, or the names do not fit.
+        TypeError: there is something else than views, or the names are no list of texts.
+        ValueError: there is no view, the names do not fit, or the features are not finite or not
+            of one length.
     """
     if isinstance(views, View):
         views = [views]
+    instance("views", views, (list, tuple), "a view, or a list of views")
     if names is None:
         names = [""] * len(views)
-    if not views or len(names) != len(views):
-        raise ValueError(
-            f"{len(views)} views and {len(names)} names; give at least one view, and a name for"
-            " each or none"
-        )
+    check_names(names, len(views), "views")
+    _check_views(views)
     maps = [view.features.detach().cpu().numpy() for view in views]
     palette = Palette.of(maps[0])
 
@@ -47,6 +49,20 @@ def features(views: View | Sequence[View], names: Sequence[str] | None = None) -
     return figure
 
 
+def _check_views(views: Sequence[View]) -> None:
+    """Raise TypeError or ValueError unless the features of all views have the same colours."""
+    for i, view in enumerate(views):
+        instance(f"views[{i}]", view, View, "what a model shows, such as model.view(latent)")
+        if not view.features.isfinite().all():
+            raise ValueError(f"the features of views[{i}] hold NaN or infinity; check the latent")
+        if len(view.features) != len(views[0].features):
+            raise ValueError(
+                f"the features of views[{i}] have length {len(view.features)}, the first ones"
+                f" {len(views[0].features)}; read all from one block"
+            )
+
+
+@named_arguments
 def images(
     named: Mapping[str, Tensor | np.ndarray | Image.Image],
     side: int | None = None,
@@ -60,10 +76,15 @@ def images(
         axes_in: what the axes count: "px", or "cells" if a map is shown in colours.
 
     Raises:
-        ValueError: there are none, or one has another shape.
+        TypeError: it is no dict, or a text is none.
+        ValueError: there are none, or one has another shape or colours out of range.
     """
+    instance("named", named, Mapping, 'a dict of name and image, such as {"start": image}')
     if not named:
         raise ValueError("there are no images to show; give a dict of name and image")
+    if side is not None:
+        side = whole("side", side, 1)
+    check_texts(axes_in=axes_in)
     figure = Photo(figsize=(0.5 + 2.2 * len(named), 2.8), layout="constrained")
     many = figure.subplots(1, len(named), squeeze=False)[0]
     for axes, (name, image) in zip(many, named.items()):
@@ -79,14 +100,18 @@ def images(
 
 def _pixels(name: str, image: Tensor | np.ndarray | Image.Image) -> np.ndarray:
     """An image as an array (H W 3)."""
-    if isinstance(image, Tensor):
-        given = image.detach().cpu().numpy()
-        pixels = np.moveaxis(given, 0, -1)
-    else:
-        given = np.asarray(image)
-        pixels = given
-    if pixels.ndim != 3 or pixels.shape[2] != 3:
+    way_out = "a tensor (3 H W) in 0..1, an array (H W 3), or an image of Pillow's"
+    if isinstance(image, Image.Image):
+        image = np.asarray(image)
+    given = numbers(f"the image {name!r}", image, way_out)
+    pixels = given.movedim(0, -1) if isinstance(image, Tensor) and given.ndim else given
+    if pixels.ndim != 3 or pixels.shape[2] != 3 or not len(pixels):
         raise ValueError(
-            f"{name!r} has shape {given.shape}; an image is a tensor (3 H W) or an array (H W 3)"
+            f"{name!r} has shape {tuple(given.shape)}; an image is a tensor (3 H W) or an array"
+            " (H W 3)"
         )
-    return pixels
+    most = 1 if pixels.is_floating_point() else 255
+    if not (pixels.double() / most - 0.5).abs().le(0.51).all():  # NaN is not, either
+        low, high = (value.item() for value in pixels.aminmax())
+        raise ValueError(f"{name!r} has colours from {low:g} to {high:g}; give 0 to {most}")
+    return pixels.cpu().numpy()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from io import BytesIO
 
 from matplotlib.axes import Axes
@@ -9,10 +10,12 @@ from matplotlib.backend_bases import RendererBase
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
+from ..arguments import instance
 from ..compose import SERIES
 from ..records import Frame, Step
 from ..runs.trace import Trace
 
+MOST_ACROSS = 100  # images in a row
 COLOURS = ["#{:02x}{:02x}{:02x}".format(*colour) for colour in SERIES]
 ORANGE, BLUE, GREEN, PINK, AMBER, SKY = COLOURS
 YELLOW = "#f0e442"
@@ -61,22 +64,35 @@ def pixel_extent(size: tuple[int, int]) -> tuple[float, float, float, float]:
 
 
 def as_frame(step: Frame | Step) -> Frame:
-    """The frame of a step."""
+    """The frame of a step; raises TypeError if it is none."""
     if isinstance(step, Frame):
         return step
+    instance("frame", step, Step, "a frame of a run, such as trace[0], or a step of dragkit.drag")
     return Frame.of(step)
 
 
-def check_not_empty(trace: Trace) -> None:
-    """Raise ValueError if there is nothing to draw."""
+def check_trace(trace: Trace, name: str = "trace") -> None:
+    """Raise TypeError if it is no trace, and ValueError if there is nothing to draw."""
+    instance(name, trace, Trace, "a Trace, such as dragkit.Trace(dragkit.drag(…))")
     if not len(trace):
-        raise ValueError("the trace is empty; run a step first")
+        raise ValueError(f"the {name} is empty; run a step first")
 
 
-def check_handle(frame: Frame, handle: int) -> None:
-    """Raise ValueError if the frame has no such handle."""
-    if not 0 <= handle < len(frame.points):
-        raise ValueError(f"no handle {handle}; this step has handles 0 to {len(frame.points) - 1}")
+def check_names(names: Sequence[str], count: int, things: str) -> None:
+    """Raise an error unless there is a name for each of `count` things, and one at least."""
+    instance("names", names, (list, tuple), 'a list of texts, such as ["DragGAN", "mine"]')
+    for name in names:
+        instance("a name", name, str, "a text")
+    if not count:
+        raise ValueError(f"there are no {things} to draw; give at least one")
+    if len(names) != count:
+        raise ValueError(f"{count} {things} and {len(names)} names; give a name for each, or none")
+
+
+def check_texts(**texts: str) -> None:
+    """Raise TypeError unless all are texts."""
+    for name, text in texts.items():
+        instance(name, text, str, "a text")
 
 
 def tidy(*many: Axes) -> None:

@@ -5,14 +5,20 @@ from __future__ import annotations
 import numpy as np
 from matplotlib.axes import Axes
 
+from ..arguments import named_arguments, whole
 from ..records import Frame, Step
 from ..runs.drawing import draw_frame
 from ..runs.trace import Trace
-from .figures import Photo, as_frame, check_not_empty, pixel_extent
+from .figures import MOST_ACROSS, Photo, as_frame, check_trace, pixel_extent
 
 
+@named_arguments
 def step(frame: Frame | Step) -> Photo:
-    """One step: the image with handles (dots), targets (rings) and mask; axes in its pixels."""
+    """One step: the image with handles (dots), targets (rings) and mask; axes in its pixels.
+
+    Raises:
+        TypeError: it is no frame and no step.
+    """
     frame = as_frame(frame)
     figure = Photo(figsize=(4, 4), layout="constrained")
     axes = figure.add_subplot()
@@ -21,15 +27,16 @@ def step(frame: Frame | Step) -> Photo:
     return figure
 
 
+@named_arguments
 def filmstrip(trace: Trace, n: int = 6) -> Photo:
     """`n` steps of a trace side by side, evenly spaced from the first to the last.
 
     Raises:
-        ValueError: the trace is empty, or n is below 1.
+        TypeError: it is no trace.
+        ValueError: the trace is empty, or n is not a whole number from 1 to 100.
     """
-    check_not_empty(trace)
-    if n < 1:
-        raise ValueError(f"n is {n}; a filmstrip needs at least one image")
+    check_trace(trace)
+    n = whole("n", n, 1, MOST_ACROSS)
     positions = np.unique(np.linspace(0, len(trace) - 1, n).round().astype(int))
     figure = Photo(figsize=(1.7 * len(positions), 1.95), layout="constrained")
     many = figure.subplots(1, len(positions), squeeze=False)[0]

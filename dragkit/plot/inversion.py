@@ -5,12 +5,14 @@ from __future__ import annotations
 import numpy as np
 from matplotlib.axes import Axes
 
+from ..arguments import named_arguments, shown
 from ..models.inversion import Inversion
 from .figures import BLUE, ORANGE, Photo
 
 CONTRAST = 4  # how much the difference is magnified
 
 
+@named_arguments
 def inversion(found: Inversion, before: Inversion | None = None) -> Photo:
     """The target, what was found, four times their difference, and the PSNR over the iterations.
 
@@ -25,15 +27,16 @@ def inversion(found: Inversion, before: Inversion | None = None) -> Photo:
     Raises:
         ValueError: what is given is not an inversion.
     """
-    shown = {"found": found} if before is None else {"found": before, "tuned": found}
-    for one in shown.values():
+    both = {"found": found} if before is None else {"found": before, "tuned": found}
+    for one in both.values():
         if not isinstance(one, Inversion):
             raise ValueError(
-                f"{one!r} holds no inversion; give what dragkit.invert or dragkit.tune returned"
+                f"{shown(one)} holds no inversion; give what dragkit.invert or dragkit.tune"
+                " returned"
             )
     difference = found.image - found.target
     images = {"target": found.target}
-    images |= {f"{name}, {one.quality}": one.image for name, one in shown.items()}
+    images |= {f"{name}, {one.quality}": one.image for name, one in both.items()}
     images[f"difference x {CONTRAST}"] = (difference * CONTRAST + 0.5).clamp(0, 1)
 
     ratios = [1.0] * len(images)

@@ -10,8 +10,9 @@ import torch
 from matplotlib.axes import Axes
 from torch import Tensor
 
+from ..arguments import instance, named_arguments, whole
 from ..records import Edit, View
-from .figures import BLUE, ORANGE, Photo, pixel_extent
+from .figures import BLUE, MOST_ACROSS, ORANGE, Photo, pixel_extent
 
 
 @runtime_checkable
@@ -27,6 +28,7 @@ class LearnedFilters(Protocol):
         """(iterations + 1, n) the loss of each of them."""
 
 
+@named_arguments
 def learning(view: View, memory: LearnedFilters, edit: Edit, handle: int = 0, n: int = 4) -> Photo:
     """The learned score of every cell at `n` moments, and the loss over the iterations.
 
@@ -36,9 +38,13 @@ def learning(view: View, memory: LearnedFilters, edit: Edit, handle: int = 0, n:
     curve are the moments shown.
 
     Raises:
-        ValueError: the memory holds no learned filters, there is no such handle, or n is below 1.
+        TypeError: the view or the edit is something else.
+        ValueError: the memory holds no learned filters, or those of another model or edit; there
+            is no such handle; or n is not a whole number from 1 to 100.
     """
-    _check(memory, edit, handle, n)
+    _check(view, memory, edit)
+    handle = whole("handle", handle, 0, len(edit.handles) - 1)
+    n = whole("n", n, 1, MOST_ACROSS)
     moments = _moments(len(memory.history) - 1, n)
     losses = memory.losses[:, handle].cpu().numpy()
 
@@ -62,17 +68,21 @@ def learning(view: View, memory: LearnedFilters, edit: Edit, handle: int = 0, n:
     return figure
 
 
-def _check(memory: LearnedFilters, edit: Edit, handle: int, n: int) -> None:
-    """Raise ValueError if there is nothing to draw."""
+def _check(view: View, memory: LearnedFilters, edit: Edit) -> None:
+    """Raise TypeError or ValueError if there is nothing to draw."""
+    instance("view", view, View, "what a model shows, such as model.view(latent)")
+    instance("edit", edit, Edit, "the edit that the filters were learned for")
     if not isinstance(memory, LearnedFilters):
         raise ValueError(
             f"{type(memory).__name__} holds no learned filters; give what"
             " Discriminative().start(view, edit) returns"
         )
-    if not 0 <= handle < len(edit.handles):
-        raise ValueError(f"no handle {handle}; this edit has handles 0 to {len(edit.handles) - 1}")
-    if n < 1:
-        raise ValueError(f"n is {n}; show at least one moment")
+    found, needed = tuple(memory.history.shape[1:]), (len(edit.handles), len(view.features))
+    if found != needed:
+        raise ValueError(
+            f"the memory holds filters of shape {found}; this edit and view need {needed}: give"
+            " those that the tracker was started with"
+        )
 
 
 def _moments(last: int, n: int) -> np.ndarray:

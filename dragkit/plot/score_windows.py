@@ -8,9 +8,11 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.image import AxesImage
 
+from ..arguments import named_arguments
 from ..compose import normalize_window, peaks, score_range
 from ..records import Frame, Step
-from .figures import Plot, as_frame, check_handle
+from ..runs.drawing import checked_handle
+from .figures import Plot, as_frame
 
 PeakStyle = tuple[str, str, dict[str, Any]]  # label, mark, and more for `Axes.plot`
 
@@ -18,6 +20,7 @@ BEST: PeakStyle = ("best", "o", {"ms": 13, "mfc": "none", "mew": 2})
 RUNNER_UP: PeakStyle = ("runner-up", "D", {"ms": 8, "mfc": "white", "mew": 1.5})
 
 
+@named_arguments
 def scores(frame: Frame | Step, handle: int = 0) -> Plot:
     """The score windows of one handle, fused first, then what it is made of; axes in pixels.
 
@@ -26,10 +29,11 @@ def scores(frame: Frame | Step, handle: int = 0) -> Plot:
     (the second peak) has a diamond.
 
     Raises:
+        TypeError: it is no frame and no step.
         ValueError: there is no such handle.
     """
     frame = as_frame(frame)
-    check_handle(frame, handle)
+    handle = checked_handle(frame, handle)
     maps = frame.score_maps(handle)
     centre = frame.step.window_centre[handle].numpy()
 

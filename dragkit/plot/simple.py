@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 from torch import Tensor
 
-from .figures import Plot, colour_of, legend_beside, tidy
+from ..arguments import finite_array, instance, named_arguments, numbers, shown
+from .figures import Plot, check_texts, colour_of, legend_beside, tidy
 
 
+@named_arguments
 def curves(
-    named: Mapping[str, Sequence[float] | Tensor],
+    named: Mapping[str, Sequence[float] | Tensor | np.ndarray],
     x: str,
     y: str,
     title: str = "",
@@ -27,27 +31,30 @@ def curves(
         at: where the values are on the x axis; default: 0, 1, 2, …
 
     Raises:
-        ValueError: there is no curve, or one has another length than `at`.
+        TypeError: it is no dict, or a text is none.
+        ValueError: there is no curve, one has no numbers, or another length than `at`.
     """
-    _check_curves(named, at)
+    check_texts(x=x, y=y, title=title)
+    curves = _checked_curves(named)
+    places = None if at is None else _checked_places(at, curves)
     figure = Plot(figsize=(8, 2.8), layout="constrained")
     axes = figure.add_subplot(xlabel=x, ylabel=y, title=title)
-    if at is None or all(place == int(place) for place in at):
+    if places is None or (places == places.round()).all():
         axes.locator_params("x", integer=True)  # there is no step 2.5
-    for i, (name, given) in enumerate(named.items()):
-        values = _array(given)
-        places = np.arange(len(values)) if at is None else at
-        axes.plot(places, values, color=colour_of(i), label=name)
+    for i, (name, values) in enumerate(curves.items()):
+        across = np.arange(len(values)) if places is None else places
+        axes.plot(across, values, color=colour_of(i), label=name)
     tidy(axes)
     legend_beside(axes)
     return figure
 
 
+@named_arguments
 def maps(
     named: Mapping[str, Tensor | np.ndarray],
     unit: str = "",
     same: bool = True,
-    corner: tuple[int, int] = (0, 0),
+    corner: ArrayLike = (0, 0),
     axes_in: str = "cells",
 ) -> Plot:
     """Maps (h w) side by side under their names, with a colour bar.
@@ -60,12 +67,12 @@ def maps(
         axes_in: what the axes count: "cells", or "px" if the map has a number for every pixel.
 
     Raises:
-        ValueError: there is no map, or one has another number of axes.
+        TypeError: it is no dict, or a text is none.
+        ValueError: there is no map, one has another number of axes, or none has a finite number.
     """
-    arrays = {name: _array(values) for name, values in named.items()}
-    if not arrays or any(array.ndim != 2 for array in arrays.values()):
-        shapes = {name: array.shape for name, array in arrays.items()}
-        raise ValueError(f"maps are tensors (h w) by name; got {shapes}")
+    check_texts(unit=unit, axes_in=axes_in)
+    arrays = _checked_maps(named)
+    corner = finite_array("corner", corner, (2,), "the place (x, y) of the upper left cell")
 
     figure = Plot(figsize=(0.8 + 2.6 * len(arrays), 3), layout="constrained")
     many = figure.subplots(1, len(arrays), squeeze=False)[0]
@@ -86,22 +93,52 @@ def maps(
     return figure
 
 
-def _check_curves(
-    named: Mapping[str, Sequence[float] | Tensor], at: Sequence[float] | None
-) -> None:
-    """Raise ValueError if there is nothing to draw, or lengths differ."""
+def _checked_curves(
+    named: Mapping[str, Sequence[float] | Tensor | np.ndarray],
+) -> dict[str, np.ndarray]:
+    """The curves (s) by name; raises an error if there is nothing to draw."""
+    way_out = 'a dict of name and values, such as {"error": [3, 2, 1]}'
+    instance("named", named, Mapping, way_out)
     if not named:
-        raise ValueError(
-            'there is no curve to draw; give a dict of name and values, such as {"error": [3, 2,'
-            " 1]}"
-        )
-    if at is None:
-        return
-    wrong = {name: len(values) for name, values in named.items() if len(values) != len(at)}
+        raise ValueError(f"there is no curve to draw; give {way_out}")
+    return {name: _values(f"the curve {name!r}", values) for name, values in named.items()}
+
+
+def _checked_places(at: Sequence[float], curves: Mapping[str, np.ndarray]) -> np.ndarray:
+    """The curves' places (s); raises ValueError if lengths differ."""
+    places = _values("at", at)
+    if not np.isfinite(places).all():
+        raise ValueError(f"at is {shown(at)}; give finite places, one for each value")
+    wrong = {name: len(values) for name, values in curves.items() if len(values) != len(places)}
     if wrong:
         raise ValueError(
-            f"at has {len(at)} places, but there are curves of other lengths: {wrong}"
+            f"at has {len(places)} places, but there are curves of other lengths: {wrong}"
         )
+    return places
+
+
+def _values(name: str, values: Sequence[float] | Tensor | np.ndarray) -> np.ndarray:
+    """Values (s) as doubles; those of a list may be tensors of one number each."""
+    way_out = "numbers, such as [3, 2, 1]"
+    array = _array(name, values, way_out)
+    if array.ndim == 2 and array.shape[1] == 1:
+        array = array[:, 0]
+    if array.ndim != 1 or not array.size:
+        raise ValueError(f"{name} has shape {array.shape}; give {way_out}")
+    return array
+
+
+def _checked_maps(named: Mapping[str, Tensor | np.ndarray]) -> dict[str, np.ndarray]:
+    """The maps (h w) by name; raises an error if there is nothing to draw."""
+    way_out = "maps (h w) by name"
+    instance("named", named, Mapping, way_out)
+    arrays = {name: _array(f"the map {name!r}", values, way_out) for name, values in named.items()}
+    if not arrays or any(array.ndim != 2 or not array.size for array in arrays.values()):
+        shapes = {name: array.shape for name, array in arrays.items()}
+        raise ValueError(f"maps are tensors (h w) by name; got {shapes}")
+    if not any(np.isfinite(array).any() for array in arrays.values()):
+        raise ValueError(f"no finite number to draw in {', '.join(map(repr, arrays))}")
+    return arrays
 
 
 def _range(arrays: Sequence[np.ndarray]) -> tuple[float, float]:
@@ -110,8 +147,7 @@ def _range(arrays: Sequence[np.ndarray]) -> tuple[float, float]:
     return known.min(), known.max()
 
 
-def _array(values: Sequence[float] | Tensor | np.ndarray) -> np.ndarray:
-    """Values as an array; single tensors among them become numbers."""
-    if isinstance(values, Tensor):
-        return values.detach().cpu().numpy()
-    return np.asarray([v.item() if isinstance(v, Tensor) else v for v in values])
+def _array(name: str, values: Any, way_out: str) -> np.ndarray:
+    """Numbers as an array of doubles."""
+    array: np.ndarray = numbers(name, values, way_out).cpu().double().numpy()
+    return array

@@ -7,18 +7,22 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.axes import Axes
 
+from ..arguments import instance, named_arguments
 from ..compose import trust_spans
+from ..runs.drawing import checked_handle
 from ..runs.trace import Trace
-from .figures import SHADE, Plot, check_handle, check_not_empty, colour_of, legend_beside, tidy
+from .figures import SHADE, Plot, check_names, check_trace, colour_of, legend_beside, tidy
 
 
+@named_arguments
 def losses(trace: Trace) -> Plot:
     """Distance to target (px) and every loss term over the steps of a trace.
 
     Raises:
+        TypeError: it is no trace.
         ValueError: the trace is empty.
     """
-    check_not_empty(trace)
+    check_trace(trace)
     figure = Plot(figsize=(8, 3), layout="constrained")
     distance_axes, loss_axes = figure.subplots(1, 2)
     steps = _steps(trace)
@@ -34,6 +38,7 @@ def losses(trace: Trace) -> Plot:
     return figure
 
 
+@named_arguments
 def confidence(trace: Trace, handle: int = 0) -> Plot:
     """Confidence of every handle over the steps, with the gate's threshold (dashed).
 
@@ -41,10 +46,11 @@ def confidence(trace: Trace, handle: int = 0) -> Plot:
     Without a gate there is no threshold.
 
     Raises:
+        TypeError: it is no trace.
         ValueError: the trace is empty, or there is no such handle.
     """
-    check_not_empty(trace)
-    check_handle(trace[0], handle)
+    check_trace(trace)
+    handle = checked_handle(trace[0], handle)
     figure = Plot(figsize=(8, 3), layout="constrained")
     axes = figure.add_subplot()
     steps = _steps(trace)
@@ -59,25 +65,26 @@ def confidence(trace: Trace, handle: int = 0) -> Plot:
     return figure
 
 
+@named_arguments
 def compare(traces: Sequence[Trace], names: Sequence[str] | None = None, handle: int = 0) -> Plot:
     """Distance to target (px) and confidence of one handle in several runs, on one time axis.
 
     Raises:
+        TypeError: it is no list of runs, or the names are no list of texts.
         ValueError: there is no run, one is empty or without such a handle, or the names do not
             fit.
     """
+    instance("traces", traces, (list, tuple), "a list of runs, such as [trace, other]")
     if names is None:
         names = [f"run {i}" for i in range(len(traces))]
-    if not traces or len(names) != len(traces):
-        raise ValueError(
-            f"{len(traces)} runs and {len(names)} names; give at least one run, and a name for"
-            " each"
-        )
+    check_names(names, len(traces), "runs")
+    for i, trace in enumerate(traces):
+        check_trace(trace, f"run {i}")
+        handle = checked_handle(trace[0], handle)
+
     figure = Plot(figsize=(8, 3), layout="constrained")
     distance_axes, confidence_axes = figure.subplots(1, 2)
     for i, (trace, name) in enumerate(zip(traces, names)):
-        check_not_empty(trace)
-        check_handle(trace[0], handle)
         steps = _steps(trace)
         colour = colour_of(i)
         distance_axes.plot(steps, _distance(trace, handle), color=colour, label=name)

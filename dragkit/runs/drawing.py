@@ -2,35 +2,69 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sized
 
 import numpy as np
+from numpy.typing import ArrayLike
 from PIL import Image
 
+from ..arguments import finite_array, instance, named_arguments, positive, whole
 from ..compose import ScoreWindow, draw_overlay
 from ..records import Frame
 
+LEAST_SIDE, MOST_SIDE = 16, 4096  # of an image, in pixels
 
+
+@named_arguments
 def draw_frame(
-    frame: Frame, path: np.ndarray | None = None, handle: int | None = None, **style: Any
+    frame: Frame,
+    path: ArrayLike | None = None,
+    handle: int | None = None,
+    *,
+    window: ScoreWindow | None = None,
+    size: int = 384,
+    bold: float = 1,
 ) -> Image.Image:
     """The frame's image with handles, targets and mask drawn in.
 
     Args:
         path: (steps n 2) the handles' path so far: ``trace.path(i)``.
         handle: the number of a handle whose score window should be drawn, too.
-        style: `size` in pixels and more, as in :func:`dragkit.compose.draw_overlay`.
+        window: another score window to draw.
+        size: the image's height in pixels.
+        bold: how much larger points and lines are than usual, for images that are shown small.
+
+    Raises:
+        TypeError: the frame is something else.
+        ValueError: there is no such handle, or another argument cannot be drawn.
     """
+    instance("frame", frame, Frame, "a frame of a run, such as trace[0]")
+    size = whole("size", size, LEAST_SIDE, MOST_SIDE)
+    bold = positive("bold", bold, 1.5)
     if handle is not None:
-        style["window"] = score_window(frame, handle)
+        window = score_window(frame, checked_handle(frame, handle))
     return draw_overlay(
         frame.image,
         frame.points.numpy(),
         frame.edit.targets.numpy(),
-        path=path,
+        path=None if path is None else _checked_path(frame, path),
         mask=None if frame.edit.mask is None else frame.edit.mask.numpy(),
-        **style,
+        window=window,
+        size=size,
+        bold=bold,
     )
+
+
+def checked_handle(frame: Frame, handle: int) -> int:
+    """`handle` as an int; raises ValueError if the frame has no handle of that number."""
+    return whole("handle", handle, 0, len(frame.points) - 1)
+
+
+def _checked_path(frame: Frame, path: ArrayLike) -> np.ndarray:
+    count = len(path) if isinstance(path, Sized) else 0
+    n = len(frame.points)
+    way_out = f"points of shape (steps, {n}, 2), such as trace.path(10)"
+    return finite_array("path", path, (count, n, 2), way_out)
 
 
 def score_window(frame: Frame, handle: int) -> ScoreWindow:

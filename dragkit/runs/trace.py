@@ -13,7 +13,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from ..arguments import instance, numbers, positive, shown, whole
+from ..arguments import instance, numbers, positive, shown
 from ..latents import checked_latent
 from ..numeric import is_whole
 from ..pieces import Viewer
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 
 
 RESERVED = {"dragkit", "id", "edit", "steps", "metadata", "why"}  # names in the JSON
-MOST_SIDE = 4096  # of the images of a film, in pixels
 
 
 def position_in(trace: Trace, index: int) -> int:
@@ -215,7 +214,6 @@ class Trace:
 
     def _images(self, size: int) -> list[Image.Image]:
         self._check_not_empty()
-        size = whole("size", size, 16, MOST_SIDE)
         return [draw_frame(frame, self.path(i), size=size) for i, frame in enumerate(self.frames)]
 
     def _check_not_empty(self) -> None:
