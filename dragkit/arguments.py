@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from difflib import get_close_matches
 from functools import wraps
 from os import PathLike, fspath
@@ -112,7 +112,7 @@ def numbers(name: str, value: Any, way_out: str) -> Tensor:
     """
     try:
         if isinstance(value, np.ndarray):
-            value = np.require(value, requirements="CW")  # torch takes no negative strides
+            value = np.require(value, requirements=("C", "W"))  # torch takes no negative strides
         elif isinstance(value, list | tuple) and any(map(_is_array, value)):
             value = torch.stack([numbers(name, part, way_out) for part in value])
         found = torch.as_tensor(value).detach()
@@ -162,6 +162,12 @@ def shown(value: Any, length: int = 120) -> str:
     return text if len(text) <= length else f"{text[: length - 1]}…"
 
 
+def nearest(name: str, known: Sequence[str]) -> str:
+    """For a message about an unknown name: the known one that may be meant, if any."""
+    near = get_close_matches(name, known, 1)
+    return f"; did you mean {near[0]!r}?" if near else ""
+
+
 def _is_array(value: Any) -> bool:
     return isinstance(value, Tensor | np.ndarray) and value.ndim > 0
 
@@ -198,6 +204,5 @@ def _explained(
     known = [name for name in signature.parameters if name not in ("self", "cls")]
     message = f"{call.__qualname__.removesuffix('.__init__')}: {error}"
     for name in keywords.keys() - signature.parameters.keys():
-        near = get_close_matches(name, known, 1)
-        message += f"; did you mean {near[0]!r}?" if near else ""
+        message += nearest(name, known)
     return f"{message}; it takes {', '.join(known)}"

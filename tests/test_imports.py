@@ -41,7 +41,7 @@ MAY_IMPORT = {  # from the bottom up; a part may also import its own files
     "tasks": "records geometry pieces trackers loop methods models worlds pixels",
     "training": "models worlds tasks compose pixels",
     "plot": "records runs models compose pixels scores",
-    "widgets": "records pieces runs models inversion compose pixels",
+    "widgets": "records pieces validation loop runs models inversion compose pixels",
     "check": "records geometry gates pieces trackers loop methods models tasks plot",
     "bench": "records geometry gates pieces losses trackers validation loop methods models images"
     " inversion compose runs tasks worlds pixels",

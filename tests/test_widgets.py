@@ -804,7 +804,7 @@ def test_compare_trackers_on_the_same_frames(model, stable):
         (lambda t: dk.Compare(t), "two runs or more"),
         (lambda t: dk.Compare(t, dk.Trace()), "at least one step"),
         (lambda t: dk.Compare(t, t, names=["a", "a"]), "a name of its own"),
-        (lambda t: dk.Features(None, dk.Trace()), "empty"),
+        (lambda t: dk.Features(dk.load("toy"), dk.Trace()), "empty"),
     ],
 )
 def test_what_cannot_be_shown_is_refused(stable, make, message):

@@ -13,6 +13,7 @@ from typing import Any
 
 from matplotlib.axes import Axes
 
+from ..arguments import named_arguments
 from ..plot.figures import Photo
 from .calls import Unanswered, noting, raised, watched
 from .cases import Case
@@ -70,6 +71,7 @@ class Exercise:
         usage = f"Ask with your function: check.{self.name}({self.name})"
         object.__setattr__(self, "__doc__", f"{self.asks}\n\n{usage}")
 
+    @named_arguments
     def __call__(self, function: Answer) -> Verdict:
         """The verdict on `function`.
 
@@ -99,6 +101,7 @@ class Exercise:
         """The cases, drawn once; answers get copies of them."""
         return list(self.cases())
 
+    @named_arguments
     def or_ours(self, function: Answer) -> Answer:
         """Your function if it is right, else ours, with a line that says so.
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from ..arguments import named_arguments
 from ..geometry import inside, sample, square, window
 from ..pieces import Tracker
 from ..records import Edit, TrackResult, View
@@ -85,6 +86,7 @@ class Contract:
 
     name: str = "tracker"
 
+    @named_arguments
     def __call__(self, tracker: Tracker) -> Verdict:
         """The verdict: the first rule that is broken, or how far off the tracker is.
 
@@ -95,6 +97,7 @@ class Contract:
             return not_yet(self.name, words)
         return self._followed(tracker, three_blobs())
 
+    @named_arguments
     def or_ours(self, tracker: Tracker) -> Tracker:
         """Your tracker if it keeps the contract, else one of ours, with a line that says so."""
         if self(tracker).passed:

@@ -7,7 +7,7 @@ from dataclasses import replace
 import torch
 from tqdm.auto import tqdm
 
-from ..arguments import instance, positive
+from ..arguments import instance, named_arguments, positive
 from ..models.protocols import Model
 from ..pieces import Gate, Tracker
 from ..records import Frame
@@ -18,6 +18,7 @@ from .same_model import model_of_run
 from .trace import Trace
 
 
+@named_arguments
 @torch.no_grad()
 def retrack(
     model: Model, trace: Trace, tracker: Tracker, trust: Gate | None = None, arrive: float = 1.0

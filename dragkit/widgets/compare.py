@@ -9,24 +9,29 @@ import ipywidgets as W
 from PIL import Image
 from PIL.ImageOps import contain
 
+from ..arguments import instance, named_arguments, shown, whole
 from ..compose import hstack, vstack
 from ..models.protocols import Model
 from ..pieces import Tracker
 from ..records import Frame
 from ..runs.retrack import retrack
 from ..runs.trace import Trace
+from ..validation import check_tracker
 from .compared_run import ComparedRun
 from .layout import card, row, side_by_side
 from .notebook_widget import NotebookWidget
 from .playback import PlaybackControls
 from .run_images import panels_of_runs
 from .score_maps import LEGEND_WIDTH, ScoreMapControls
-from .sizes import Sizes
+from .sizes import Sizes, checked_height, image_size
 from .status import StatusLine, shows_errors
 from .step_chart import StepChart
 from .throttle import Throttle
 
+SIZES = (300, 480)  # of an image, and on slides
 
+
+@named_arguments
 class Compare(NotebookWidget):
     """Two or more runs on one time axis: ``Compare(a, b, names=("DragGAN", "StableDrag"))``.
 
@@ -49,7 +54,9 @@ class Compare(NotebookWidget):
         score_maps: which score window is shown.
 
     Raises:
-        ValueError: fewer than two runs, one without steps, or names that do not fit.
+        TypeError: a run is none, or the names are no list of texts.
+        ValueError: fewer than two runs, one without steps, names that do not fit, or a size that
+            cannot be shown.
     """
 
     def __init__(
@@ -86,6 +93,7 @@ class Compare(NotebookWidget):
         self.seek(-1)
 
     @classmethod
+    @named_arguments
     def trackers(
         cls,
         model: Model,
@@ -102,7 +110,13 @@ class Compare(NotebookWidget):
         Discriminative()})``. The images are the same; each tracker follows its own points. See
         :func:`dragkit.runs.retrack`, which takes `settings` (`trust`, `arrive`) and shows a
         progress bar if it takes longer than two seconds.
+
+        Raises:
+            TypeError: the trackers are not a dict, or as :func:`dragkit.runs.retrack`.
+            ValueError: there are fewer than two, or as :func:`dragkit.runs.retrack`.
         """
+        _check_trackers(trackers)
+        image_size(size, slides, *SIZES)
         runs = [retrack(model, trace, tracker, **settings) for tracker in trackers.values()]
         return cls(*runs, names=list(trackers), size=size, slides=slides)
 
@@ -117,13 +131,24 @@ class Compare(NotebookWidget):
         return {name: run.frame for name, run in self.runs.items()}
 
     def seek(self, position: int) -> None:
-        """Show the step at `position`; negative ones count from the end."""
-        self._at = range(len(self.steps))[position]
+        """Show the step at `position`; negative ones count from the end.
+
+        Raises:
+            ValueError: there is no such position.
+        """
+        count = len(self.steps)
+        self._at = whole("position", position, -count, count - 1) % count
         self._draw()
 
     def image(self, name: str, size: int = 384) -> Image.Image:
-        """The step of one run that is shown."""
-        return self.runs[name].image(size)
+        """The step of one run that is shown.
+
+        Raises:
+            ValueError: there is no such run, or the size cannot be drawn.
+        """
+        if name not in list(self.runs):
+            raise ValueError(f"no run {shown(name)}; there are {', '.join(self.runs)}")
+        return self.runs[name].image(checked_height(size))
 
     def chart_image(self) -> Image.Image:
         """The curves, twice as large as on the page, or as large as on a slide."""
@@ -201,6 +226,8 @@ class Compare(NotebookWidget):
 
 def _check_runs(traces: Sequence[Trace], names: Sequence[str] | None) -> list[str]:
     """The runs' names, if they fit."""
+    for i, trace in enumerate(traces):
+        instance(f"run {i}", trace, Trace, "one Trace after the other: Compare(a, b)")
     if len(traces) < 2 or not all(len(trace) for trace in traces):
         raise ValueError(
             f"Compare needs two runs or more with at least one step each; got {len(traces)}"
@@ -208,11 +235,25 @@ def _check_runs(traces: Sequence[Trace], names: Sequence[str] | None) -> list[st
         )
     if names is None:
         return [f"run {i}" for i in range(len(traces))]
-    if len(set(names)) != len(traces):
+    instance("names", names, (list, tuple), 'a list of texts, such as ("DragGAN", "mine")')
+    for name in names:
+        instance("a name", name, str, "a text")
+    if not len(names) == len(set(names)) == len(traces):
         raise ValueError(
             f"{len(traces)} runs but the names {list(names)}; give each a name of its own"
         )
     return list(names)
+
+
+def _check_trackers(trackers: Mapping[str, Tracker]) -> None:
+    """Raise TypeError or ValueError unless they are two or more trackers by name."""
+    way_out = 'two or more by name, such as {"small": NearestNeighbor(12), "mine": Mine()}'
+    instance("trackers", trackers, Mapping, way_out)
+    if len(trackers) < 2:
+        raise ValueError(f"there are {len(trackers)} trackers; give {way_out}")
+    for name, tracker in trackers.items():
+        instance("a tracker's name", name, str, "a text")
+        check_tracker(tracker)
 
 
 def _frame_with_most_maps(traces: Sequence[Trace]) -> Frame:
@@ -220,11 +261,10 @@ def _frame_with_most_maps(traces: Sequence[Trace]) -> Frame:
 
 
 def _sizes(traces: Sequence[Trace], size: int | None, slides: bool) -> Sizes:
+    size = image_size(size, slides, *SIZES)
     if slides:
-        size = size or 480
         chart = (5 * size // 8, 5 * size // 8)
     else:
-        size = size or 300
         chart = (max(_width_of_images(traces, size), 600), 210)
     return Sizes(size, chart, slides)
 

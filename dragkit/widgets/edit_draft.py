@@ -7,6 +7,7 @@ from operator import itemgetter
 import numpy as np
 import torch
 
+from ..arguments import instance
 from ..records import Edit, Size
 
 Point = tuple[float, float]
@@ -40,9 +41,11 @@ class EditDraft:
         """Begin with the points and the mask of `edit`, or with nothing.
 
         Raises:
+            TypeError: it is no edit.
             ValueError: the edit does not fit the image.
         """
         if edit is not None:
+            instance("edit", edit, Edit, "a dragkit.Edit, such as Edit([(64, 80)], [(64, 60)])")
             edit = edit.fit(self.size)
         self.handles: list[Point] = []
         self.targets: list[Point | None] = []

@@ -8,12 +8,13 @@ from functools import lru_cache
 import numpy as np
 from PIL import Image
 
+from ..arguments import instance
 from ..compose import Palette, draw_overlay, map_image, read_feature, similarity_map
 from ..compose.features import Measure
-from ..models.protocols import Model
+from ..models.protocols import Model, check_model
 from ..records import Size
 from ..runs.same_model import model_of_run
-from ..runs.trace import Trace
+from ..runs.trace import Trace, position_in
 
 
 class FeatureState:
@@ -33,10 +34,14 @@ class FeatureState:
         templates: the layer's feature (c) at each handle of the first step.
 
     Raises:
-        ValueError: the trace is empty, does not begin at step 0, or is another model's.
+        TypeError: a model or the trace is something else.
+        ValueError: there is no model, or the trace is empty, does not begin at step 0, or is
+            another model's.
     """
 
     def __init__(self, models: Mapping[str, Model], trace: Trace) -> None:
+        _check_models(models)
+        instance("trace", trace, Trace, "a Trace, such as dragkit.Trace(dragkit.drag(…))")
         if not len(trace):
             raise ValueError("the trace is empty; run a step first")
         if trace[0].index:
@@ -72,7 +77,7 @@ class FeatureState:
 
     def seek(self, position: int) -> None:
         """Choose the step at a position; negative ones count from the end."""
-        self.at = range(len(self.trace))[position]
+        self.at = position_in(self.trace, position)
 
     def choose_layer(self, name: str) -> None:
         """Read another layer: its colours and templates are those of the first step."""
@@ -110,6 +115,11 @@ class FeatureState:
     def _view(self, layer: str, position: int) -> np.ndarray:
         model = self.models[layer]
         view = model.view(self.trace[position].latent.to(model.device))
+        if not view.features.isfinite().all():
+            raise ValueError(
+                f"the features of step {self.trace[position].index} hold NaN or infinity, which"
+                " have no colours; check the model's view"
+            )
         return view.features.detach().cpu().numpy()
 
     def _feature_here(self) -> np.ndarray:
@@ -120,3 +130,13 @@ class FeatureState:
         if self.handle is None:
             return self._feature_here()
         return self.templates[self.handle]
+
+
+def _check_models(models: Mapping[str, Model]) -> None:
+    if not models:
+        raise ValueError(
+            'there is no model; give one, or several by name, such as {"block 32": model}'
+        )
+    for name, model in models.items():
+        instance("a layer's name", name, str, "a text")
+        check_model(model)

@@ -8,6 +8,7 @@ import ipywidgets as W
 import numpy as np
 from PIL import Image
 
+from ..arguments import named_arguments
 from ..compose import MEASURES, encode, hstack, scale_bar, vstack
 from ..models.protocols import Model
 from ..runs.trace import Trace
@@ -16,6 +17,7 @@ from .feature_state import FeatureState
 from .layout import card, on_change, row, side_by_side
 from .notebook_widget import NotebookWidget
 from .playback import PlaybackControls
+from .sizes import checked_height, checked_size
 from .status import StatusLine, shows_errors
 from .throttle import Throttle
 
@@ -23,6 +25,7 @@ UNDER_MOUSE = "the pixel under the mouse"
 NAMES = {"cosine": "cosine", "distance": "-‖F - f‖"}  # of the measures
 
 
+@named_arguments
 class Features(NotebookWidget):
     """See what the trackers compare: ``Features(model, trace)``.
 
@@ -49,13 +52,15 @@ class Features(NotebookWidget):
         playback: which step is shown.
 
     Raises:
-        ValueError: the trace is empty, or does not begin at step 0.
+        TypeError: a model or the trace is something else.
+        ValueError: there is no model, the trace is empty, does not begin at step 0 or is another
+            model's, or the size cannot be shown.
     """
 
     def __init__(self, model: Model | Mapping[str, Model], trace: Trace, size: int = 256) -> None:
         models = dict(model) if isinstance(model, Mapping) else {"features": model}
         self.state = FeatureState(models, trace)
-        self.size = size
+        self.size = checked_size(size)
         self._fixed = False
         self._draw_soon = Throttle(self._draw)
 
@@ -90,7 +95,7 @@ class Features(NotebookWidget):
 
     def images(self, size: int = 256) -> list[Image.Image]:
         """The step, its features as colours, and the similarity; `size` pixels high."""
-        return self.state.images(size)
+        return self.state.images(checked_height(size))
 
     def still(self) -> Image.Image:
         """The three images, and the scale of the third."""

@@ -10,8 +10,10 @@ import numpy as np
 from PIL import Image
 from torch import Tensor
 
+from ..arguments import function, named_arguments, whole
+from ..latents import checked_latent
 from ..models.inversion import Inversion
-from ..models.protocols import Model
+from ..models.protocols import Model, check_model
 from ..records import Edit
 from .canvas import ARROWS, Touch
 from .edit_draft import EditDraft, Point
@@ -21,9 +23,13 @@ from .notebook_widget import NotebookWidget
 from .pair_editor import PairEditor
 from .picker_tools import PickerTools
 from .picker_view import PickerView
+from .sizes import checked_height, checked_size
 from .status import StatusLine, shows_errors
 
+MOST_SEED = 2**31 - 1  # that a box can show
 
+
+@named_arguments
 class Picker(NotebookWidget):
     """Pick a seed or use your own image, click a handle, then where it should go.
 
@@ -50,7 +56,9 @@ class Picker(NotebookWidget):
         column: all the rest.
 
     Raises:
-        ValueError: at once, if `edit` does not fit the model's image.
+        TypeError: the model or the edit is something else.
+        ValueError: at once, if the seed, the size or the latent is none, or `edit` does not fit
+            the model's image.
     """
 
     def __init__(
@@ -61,6 +69,9 @@ class Picker(NotebookWidget):
         size: int = 384,
         latent: Tensor | None = None,
     ) -> None:
+        check_model(model)
+        seed = _checked_seed(seed)
+        size = checked_size(size)
         self.model = model
         self.draft = EditDraft(model.size, reach=10 * model.size[0] / size)
         self.draft.load(edit)
@@ -87,7 +98,7 @@ class Picker(NotebookWidget):
         if latent is None:
             self._show_seed(seed)
         else:
-            self._show_latent(latent)
+            self._show_latent(checked_latent(model, latent))
         self._draw()
 
     @property
@@ -111,7 +122,7 @@ class Picker(NotebookWidget):
 
     @seed.setter
     def seed(self, seed: int) -> None:
-        self.seed_box.value = seed
+        self.seed_box.value = _checked_seed(seed)
 
     @property
     def latent(self) -> Tensor:
@@ -125,11 +136,13 @@ class Picker(NotebookWidget):
 
     def on_change(self, callback: Callable[[], None]) -> None:
         """Call `callback()` after every change of seed, points or mask."""
+        function("callback", callback, "a function without arguments")
         self._listeners.append(callback)
 
     def load(self, latent: Tensor, edit: Edit) -> None:
         """Show another start, such as a saved session's; this is not reported as a change."""
         self.settle()
+        latent = checked_latent(self.model, latent)
         self.draft.load(edit)
         self._show_latent(latent)
         self._draw()
@@ -140,7 +153,7 @@ class Picker(NotebookWidget):
 
     def still(self, size: int = 384) -> Image.Image:
         """The image with what has been picked."""
-        return self.view.still(size, self.tools.radius)
+        return self.view.still(checked_height(size), self.tools.radius)
 
     def __repr__(self) -> str:
         return f"Picker({self.source}, {len(self.draft.handles)} handles)"
@@ -228,11 +241,15 @@ class Picker(NotebookWidget):
         self._changed()
 
 
+def _checked_seed(seed: int) -> int:
+    return whole("seed", seed, 0, MOST_SEED)
+
+
 def _seed_box(seed: int) -> W.BoundedIntText:
     box = W.BoundedIntText(
         seed,
         min=0,
-        max=2**31 - 1,
+        max=MOST_SEED,
         description="Seed",
         tooltip="Which image: the same number gives the same one",
         layout=W.Layout(width="150px"),

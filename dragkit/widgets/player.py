@@ -10,6 +10,7 @@ import ipywidgets as W
 import numpy as np
 from PIL import Image
 
+from ..arguments import function, named_arguments, shown, whole
 from ..records import Frame
 from ..runs.session import Session
 from ..runs.trace import Trace
@@ -22,10 +23,11 @@ from .player_state import START, PlayerState
 from .player_view import PlayerView
 from .run_files import FileControls
 from .session_runner import SessionRunner
-from .sizes import player_sizes
+from .sizes import checked_height, player_sizes
 from .status import StatusLine, shows_errors
 
 
+@named_arguments
 class Player(NotebookWidget):
     """Watch a run: ``Player(trace)`` plays it; ``Player(session)`` can also run and branch it.
 
@@ -52,6 +54,7 @@ class Player(NotebookWidget):
 
     Raises:
         TypeError: the source is neither.
+        ValueError: the trace is empty, or a size cannot be shown.
     """
 
     def __init__(
@@ -63,6 +66,7 @@ class Player(NotebookWidget):
         blank: np.ndarray | None = None,
         slides: bool = False,
     ) -> None:
+        sizes = player_sizes(size, chart, slides)
         self.state = PlayerState(source, blank)
         stop_all()
         self.state.begin()
@@ -72,7 +76,6 @@ class Player(NotebookWidget):
             "open": [],
         }
 
-        sizes = player_sizes(size, chart, slides)
         width = sizes.image
         self.status = StatusLine(width)
         self.view = PlayerView(
@@ -133,11 +136,13 @@ class Player(NotebookWidget):
         self.state.begin()
         self.view.draw()
 
+    @named_arguments
     def seek(self, position: int) -> None:
         """Show the step at `position` of the trace; negative ones count from the end."""
         self.state.seek(position)
         self.view.draw()
 
+    @named_arguments
     def run(self, steps: int | None = None) -> Trace:
         """Run up to `steps` updates and wait for them; an interrupt ends it early.
 
@@ -145,13 +150,16 @@ class Player(NotebookWidget):
             steps: as many as the method has if None.
 
         Raises:
-            ValueError: there is nothing to run.
+            ValueError: there is nothing to run, or `steps` is not a whole number.
             Exception: what the run raised; it is shown in the widget too, and the steps made so
                 far are kept.
         """
+        if steps is not None:
+            steps = whole("steps", steps)
         self.runner.run(steps)
         return self.trace
 
+    @named_arguments
     def branch(self, position: int) -> None:
         """Go back to the step at `position`; the next run continues from there.
 
@@ -170,6 +178,7 @@ class Player(NotebookWidget):
         self.stop()
         super().close()
 
+    @named_arguments
     def on(self, event: Literal["start", "rest", "open"], callback: Callable[[], None]) -> None:
         """Call `callback()` at an event.
 
@@ -177,6 +186,9 @@ class Player(NotebookWidget):
             event: "start", before a run; "rest", after it; "open", after a file was opened.
             callback: what is called.
         """
+        if not isinstance(event, str) or event not in self._callbacks:
+            raise ValueError(f"event is {shown(event)}; give one of {', '.join(self._callbacks)}")
+        function("callback", callback, "a function without arguments")
         self._callbacks[event].append(callback)
 
     def wait_for(self, ready: bool) -> None:
@@ -200,7 +212,7 @@ class Player(NotebookWidget):
 
     def image(self, size: int = 384) -> Image.Image:
         """The step that is shown, `size` pixels high."""
-        return self.view.image(size)
+        return self.view.image(checked_height(size))
 
     def chart_image(self) -> Image.Image:
         """The curves, twice as large as on the page, or as large as on a slide."""

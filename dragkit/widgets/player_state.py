@@ -8,10 +8,11 @@ from typing import Literal
 
 import numpy as np
 
+from ..arguments import shown
 from ..compose import Panel
 from ..records import Frame, Size
 from ..runs.session import Session
-from ..runs.trace import Trace
+from ..runs.trace import Trace, position_in
 from .run_images import panels_of_run, step_text
 
 START = "Press Run and watch."
@@ -34,10 +35,11 @@ class PlayerState:
 
     Raises:
         TypeError: the source is something else.
+        ValueError: it is a trace without steps, or `blank` is no such array.
     """
 
     def __init__(self, source: Trace | Session | None, blank: np.ndarray | None = None) -> None:
-        self.blank = np.full((128, 128, 3), 240, np.uint8) if blank is None else blank
+        self.blank = np.full((128, 128, 3), 240, np.uint8) if blank is None else _checked(blank)
         self.waiting: bool | None = None
         self.task: Literal["run", "file"] | None = None
         self.show(source)
@@ -47,12 +49,15 @@ class PlayerState:
 
         Raises:
             TypeError: the source is something else.
+            ValueError: it is a trace without steps.
         """
         if not isinstance(source, Trace | Session | None):
             raise TypeError(
                 f"a Player shows a Trace or a Session, not a {type(source).__name__};"
                 " dk.Trace(dk.drag(…)) makes one of a run"
             )
+        if isinstance(source, Trace) and not len(source):
+            raise ValueError("the trace is empty; run a step first")
         self.session = source if isinstance(source, Session) else None
         self._trace = source if isinstance(source, Trace) else Trace()
         self.recorded = isinstance(source, Trace)
@@ -106,8 +111,9 @@ class PlayerState:
 
         Raises:
             IndexError: there is no such step.
+            TypeError: the position is not a whole number.
         """
-        self._at = range(len(self.trace))[position]
+        self._at = position_in(self.trace, position)
 
     def seek_end(self) -> None:
         """Show the newest step."""
@@ -189,3 +195,11 @@ class PlayerState:
         if self.at == len(self.trace) - 1:
             text += f" — {self.trace.why()}"
         return text
+
+
+def _checked(blank: np.ndarray) -> np.ndarray:
+    """`blank`, if it is an image: uint8 (H W 3)."""
+    is_image = isinstance(blank, np.ndarray) and blank.dtype == np.uint8 and blank.size
+    if not (is_image and blank.ndim == 3 and blank.shape[2] == 3):
+        raise ValueError(f"blank is {shown(blank)}; give an image, an array uint8 (H W 3)")
+    return blank

@@ -9,17 +9,20 @@ from typing import TYPE_CHECKING, Any
 import ipywidgets as W
 from PIL import Image
 
+from ..arguments import function, instance, named_arguments, shown
 from ..runs.trace import Trace
 from .layout import button, card, on_change, row
 from .markup import element, show, text_box
 from .notebook_widget import NotebookWidget
 from .player import Player
+from .sizes import checked_size
 from .status import StatusLine, shows_errors
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
 
+@named_arguments
 class Results(NotebookWidget):
     """A table of drags, sorted by any column; a row opens its run: ``Results(table, open)``.
 
@@ -44,7 +47,9 @@ class Results(NotebookWidget):
         player: shows the run.
 
     Raises:
-        ValueError: there are no rows.
+        TypeError: the table is no DataFrame, or `open` no function.
+        ValueError: there are no rows, a column has no name of its own or cannot be sorted, or the
+            size cannot be shown.
     """
 
     def __init__(
@@ -54,8 +59,10 @@ class Results(NotebookWidget):
         size: int = 320,
         falling: bool = False,
     ) -> None:
-        if not len(table):
-            raise ValueError("the table is empty; run some drags first")
+        _check_table(table)
+        function("open", open, "a function of a row (a dict) that returns the row's Trace")
+        instance("falling", falling, bool, "True or False")
+        size = checked_size(size)
         self.table = table.reset_index(drop=True)
         self.open = open
         self.runs: dict[int, Trace] = {}
@@ -104,7 +111,7 @@ class Results(NotebookWidget):
         ascending = not self.falling.value
         ordered = self.table.sort_values(self.order.value, ascending=ascending, kind="stable")
         text = ordered.to_string(index=False, float_format="{:.2f}".format, justify="right")
-        head, *lines = text.replace(" ", "\u00a0").splitlines()  # a list swallows plain spaces
+        head, *lines = text.replace(" ", "\u00a0").split("\n")  # a list swallows plain spaces
         show(self.head, element("pre", head))
 
         chosen = self.rows.value
@@ -134,6 +141,28 @@ class Results(NotebookWidget):
         self.player.show(self.runs[i])
         self.shown = i
         self.status.say(" · ".join(f"{name} {_text(value)}" for name, value in drag.items()))
+
+
+def _check_table(table: DataFrame) -> None:
+    """Raise TypeError or ValueError unless it has rows, and columns that can be sorted."""
+    from pandas import DataFrame
+
+    instance("table", table, DataFrame, "a pandas DataFrame with one drag a row")
+    if table.empty:
+        raise ValueError("the table is empty; run some drags first")
+    names = list(table)
+    for name in names:
+        if not isinstance(name, str) or names.count(name) > 1:
+            raise ValueError(
+                f"a column is named {shown(name)}; give each a text of its own, as in"
+                ' table.columns = ["task", "distance"]'
+            )
+        try:
+            table[name].sort_values()
+        except TypeError as error:
+            raise ValueError(
+                f"column {name!r} cannot be sorted ({error}); make all of it numbers or texts"
+            ) from error
 
 
 def _list_of_rows(count: int, width: int) -> W.Select:

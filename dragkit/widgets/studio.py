@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import ipywidgets as W
@@ -9,8 +10,11 @@ import numpy as np
 from PIL import Image
 from torch import Tensor
 
+from ..arguments import named_arguments, nearest
 from ..compose import hstack, vstack
+from ..loop import drag
 from ..models.protocols import Model
+from ..pieces import Method
 from ..records import Edit
 from ..runs.session import Session
 from ..runs.trace import Trace
@@ -18,10 +22,13 @@ from .layout import card, side_by_side
 from .notebook_widget import NotebookWidget
 from .picker import Picker
 from .player import Player
+from .sizes import checked_size
 
+OWN_ARGUMENTS = ("model", "seed", "edit", "size", "latent")
 GAP = 24  # CSS pixels between the two images
 
 
+@named_arguments
 class Studio(NotebookWidget):
     """Pick an edit and watch it happen: ``Studio(model, edit=edit, **dragkit.methods.draggan())``.
 
@@ -41,8 +48,10 @@ class Studio(NotebookWidget):
         player: the right half, and the curves below both.
 
     Raises:
-        TypeError: there is no method.
-        ValueError: at once, if `edit` does not fit the model's image.
+        TypeError: there is no method, one with a piece that there is not, or without one that it
+            needs; the model or the edit is something else.
+        ValueError: at once, if a piece of the method cannot work on the model's images, `edit`
+            does not fit them, or the seed, the size or the latent is none.
     """
 
     def __init__(
@@ -56,11 +65,15 @@ class Studio(NotebookWidget):
     ) -> None:
         if not method:
             raise TypeError("Studio needs a method: Studio(model, **dragkit.methods.draggan())")
+        _check_names(method)
+        size = checked_size(size)
         self.model = model
         self.method = method
         self.size = size
         self.picker = Picker(model, seed, edit, size, latent)
-        start = self._new_session() if edit else None
+        if edit is None:
+            _check_method(model, self.picker.latent, method)
+        start = None if edit is None else self._new_session()
         chart = (2 * size + GAP, size // 2)
         self.player = Player(start, size, chart=chart, blank=self._pale_image())
         self.status = self.player.status
@@ -70,7 +83,7 @@ class Studio(NotebookWidget):
         self.player.on("start", self._start_run)
         self.player.on("rest", self.refresh_still)
         self.player.on("open", self._load_opened)
-        if not edit:
+        if edit is None:
             self._edit_changed()
         self.box = self._layout()
 
@@ -158,3 +171,20 @@ class Studio(NotebookWidget):
         start = self.trace[0]
         self.picker.load(start.latent.to(self.model.device), start.edit)
         self.player.state.waiting = None
+
+
+def _check_names(method: Mapping[str, Any]) -> None:
+    """Raise TypeError if `method` has a piece that no method has."""
+    pieces = list(Method.__annotations__)
+    for name in method.keys() - set(pieces):
+        raise TypeError(
+            f"Studio has no argument {name!r}{nearest(name, [*OWN_ARGUMENTS, *pieces])}; it takes"
+            f" {', '.join(OWN_ARGUMENTS)}, and the pieces of a method: {', '.join(pieces)}"
+        )
+
+
+def _check_method(model: Model, latent: Tensor, method: Mapping[str, Any]) -> None:
+    """Raise what a drag would, before there is an edit: one is begun, and never continued."""
+    height, width = model.size
+    middle = [((width - 1) / 2, (height - 1) / 2)]
+    drag(model, latent, Edit(middle, middle), **method)
