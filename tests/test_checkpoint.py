@@ -433,7 +433,7 @@ def test_a_saved_model_is_the_same_when_it_is_loaded(tmp_path):
         "w",
         0.5,
     )
-    with pytest.raises(ValueError, match="only a StyleGAN2 can be saved, but this is Toy"):
+    with pytest.raises(ValueError, match="only a StyleGAN2 can be saved, and model is Toy"):
         dk.save(dk.load("toy"), tmp_path / "c.safetensors")
     with pytest.raises(ValueError, match="ends in .safetensors"):
         dk.save(model, tmp_path / "c.pt")

@@ -164,9 +164,7 @@ def test_a_file_of_the_training_is_told_from_a_stylegan2s_by_its_names():
 def test_a_device_that_there_is_not_is_told(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
-    with pytest.raises(
-        ValueError, match='device is \'gpu\'; choose "cuda", "mps", "cpu" or "auto"'
-    ):
+    with pytest.raises(ValueError, match='device is \'gpu\'; give "cpu", "cuda", "mps" or "auto"'):
         dk.load("lion", device="gpu")
     for device in ("cuda:0", "mps"):
         with pytest.raises(

@@ -357,7 +357,7 @@ def test_the_features_are_the_output_of_the_chosen_block(block):
     assert torch.equal(view.anchor, view.features)
 
 
-@pytest.mark.parametrize("blocks", [(8, 16), (16, 8), (4, 8, 32), [8, 8, 16]])
+@pytest.mark.parametrize("blocks", [(8, 16), (16, 8), (4, 8, 32), [8, 16]])
 def test_several_blocks_are_joined_on_the_grid_of_the_largest(blocks):
     """Coarse to fine; a cell of the fine grid reads the coarse map between its cells."""
     latent, view = model(32).sample(3), model(32, feature_block=blocks).view(model(32).sample(3))
