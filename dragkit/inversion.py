@@ -69,8 +69,7 @@ def invert(
         TypeError, FileNotFoundError: the image cannot be read.
     """
     _check_functions(loss, callback)
-    settings = {"steps": steps, "lr": lr, "loss": loss}
-    given = {name: value for name, value in settings.items() if value is not None}
+    given = _given(steps=steps, lr=lr, loss=loss)
     iterations = iter_inversion(model, image, fit=fit, **given)
     count = {**_inverter(model).inversion_settings, **given}.get("steps")
     if count is None:  # a single pass
@@ -81,7 +80,7 @@ def invert(
     if best is None:
         raise KeyboardInterrupt
     if finished and (warning := domain_warning(best)):
-        warnings.warn(warning, stacklevel=2)
+        warnings.warn(warning, stacklevel=3)  # of who called, not of the check of the arguments
     return best
 
 
@@ -125,6 +124,11 @@ def domain_warning(found: Inversion) -> str:
         f" variance. For images like those the bundled lion learned from, both are at least"
         f" {FAMILIAR_PSNR:g} dB and {100 * FAMILIAR_VARIANCE:.0f} %. Drags may look odd."
     )
+
+
+def _given(**settings: Any) -> dict[str, Any]:
+    """Those that are not None."""
+    return {name: value for name, value in settings.items() if value is not None}
 
 
 def _check_functions(loss: Any, callback: Any) -> None:

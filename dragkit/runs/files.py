@@ -1,8 +1,7 @@
 """Runs as files: a readable .json and, beside it, the arrays in a .npz.
 
 Every field of a `Step` that can be stored is: numbers and words in the JSON, tensors in the npz
-under the same name, such as "track/points". A tensor that has the same shape at every step is one
-array over the steps; else each step has its own, such as "track/scores@3".
+under the same name, such as "track/points" (:mod:`dragkit.runs.flat`).
 """
 
 from __future__ import annotations
@@ -11,32 +10,23 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from .. import arguments
 from ..atomic import write_file
 from ..pieces import printed
 from ..reading import read_json
-from ..records import Edit, Frame, Goals, Step, TrackResult
+from ..records import Edit, Frame
 from .arrays import as_npz, read_npz
 from .checks import check_frames, check_metadata
+from .flat import Values, flatten, frame_of, plain, stack, unstack
 from .format2 import convert_format2
 
 FORMAT = 3
 HEX16 = "[0-9a-f]{16}"
-ELSEWHERE = ("edit", "tracker")  # fields of a step that are stored in their own way
-
-# "/" and "@" have a meaning in names; a loss or a map may be called as it likes.
-ESCAPED = str.maketrans({"%": "%25", "/": "%2F", "@": "%40"})
-
-Values = dict[str, Any]
 
 
 def write_run(frames: Sequence[Frame], path: str | Path, extra: Mapping[str, Any]) -> Path:
@@ -51,11 +41,9 @@ def write_run(frames: Sequence[Frame], path: str | Path, extra: Mapping[str, Any
         OSError: the files cannot be written; the old run is still there.
     """
     path = _json_path(path)
-    values = [_flatten(frame.step) | {"image": frame.image} for frame in frames]
-    steps = [
-        _plain(flat) | _for_readers(frame) for flat, frame in zip(values, frames, strict=True)
-    ]
-    arrays = _stack(values)
+    values = [flatten(frame.step) | {"image": frame.image} for frame in frames]
+    steps = [plain(flat) | _for_readers(frame) for flat, frame in zip(values, frames, strict=True)]
+    arrays = stack(values)
     contents = {**extra, "edit": frames[0].edit.to_dict(), "steps": steps}
     try:
         number = _id_of(contents, arrays)
@@ -142,31 +130,6 @@ def _json_path(path: str | Path) -> Path:
     return path.with_name(path.name.removesuffix(".npz") + ".json")
 
 
-def _flatten(value: Any, name: str = "") -> Values:
-    """The parts of a record that can be stored, by name: "latent", "track/points", …"""
-    if is_dataclass(value):
-        parts = {
-            field.name: getattr(value, field.name)
-            for field in fields(value)
-            if "stays" not in field.metadata and field.name not in ELSEWHERE
-        }
-        return _flatten(parts, name)
-    if isinstance(value, Mapping) and value:
-        flat: Values = {}
-        for key, part in value.items():
-            key = str(key).translate(ESCAPED)
-            flat |= _flatten(part, f"{name}/{key}" if name else key)
-        return flat
-    if value is None:
-        return {}
-    return {name: value.numpy() if isinstance(value, Tensor) else value}
-
-
-def _plain(flat: Values) -> Values:
-    """What goes into the JSON."""
-    return {name: value for name, value in flat.items() if not isinstance(value, np.ndarray)}
-
-
 def _for_readers(frame: Frame) -> Values:
     """What people look for in the JSON; when it is read again, the arrays count."""
     tracker = frame.step.tracker
@@ -176,21 +139,6 @@ def _for_readers(frame: Frame) -> Values:
         "arrived": frame.arrived.tolist(),
         "trusted": frame.trusted.tolist(),
     }
-
-
-def _stack(values: Sequence[Values]) -> dict[str, np.ndarray]:
-    """The arrays by name: over the steps, if all have the same shape, else one by one."""
-    arrays: dict[str, np.ndarray] = {}
-    names = {name: None for flat in values for name in flat}
-    for name in names:
-        column = [flat.get(name) for flat in values]
-        present = {i: value for i, value in enumerate(column) if isinstance(value, np.ndarray)}
-        same_shape = len({array.shape for array in present.values()}) == 1
-        if same_shape and len(present) == len(column):
-            arrays[name] = np.stack(list(present.values()))
-        else:
-            arrays |= {f"{name}@{i}": array for i, array in present.items()}
-    return arrays
 
 
 def _frames(text: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> list[Frame]:
@@ -203,64 +151,6 @@ def _frames(text: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> list[F
         raise ValueError(f"{count} steps, but {len(arrays['image'])} images")
 
     edit = Edit.from_dict(text["edit"])
-    values = _unstack(arrays, count)
-    return [_frame(edit, plain | flat) for plain, flat in zip(text["steps"], values, strict=True)]
-
-
-def _unstack(arrays: Mapping[str, np.ndarray], count: int) -> list[Values]:
-    """The opposite of :func:`_stack`."""
-    values: list[Values] = [{} for _ in range(count)]
-    for name, array in arrays.items():
-        name, _, step = name.partition("@")
-        if step:
-            values[int(step)][name] = array
-            continue
-        for flat, part in zip(values, array, strict=True):
-            flat[name] = part
-    return values
-
-
-def _frame(edit: Edit, flat: Values) -> Frame:
-    nested = _nest(flat)
-    image = nested.pop("image")
-    track = nested.pop("track")
-    if "goals" in track:
-        goals = track.pop("goals")
-        track["goals"] = Goals(**_tensors(goals | {"cases": tuple(goals["cases"])}))
-    state = nested.pop("optimizer_state", {})
-    moments = {int(number): _tensors(part) for number, part in state.items()}
-
-    known = {field.name for field in fields(Step)}
-    step = Step(
-        edit=edit,
-        view=None,
-        track=TrackResult(memory=None, **_tensors(track)),
-        optimizer_state=moments,
-        **{key: value for key, value in _tensors(nested).items() if key in known},
-    )
-    return Frame(step, image)
-
-
-def _nest(flat: Values) -> Values:
-    """``{"track/points": p}`` → ``{"track": {"points": p}}``."""
-    nested: Values = {}
-    for name, value in flat.items():
-        *folders, leaf = map(unquote, name.split("/"))
-        inner = nested
-        for folder in folders:
-            inner = inner.setdefault(folder, {})
-        inner[leaf] = value
-    return nested
-
-
-def _tensors(values: Values) -> Values:
-    """The same with arrays as tensors, also one level down."""
-    return {name: _as_tensor(value) for name, value in values.items()}
-
-
-def _as_tensor(value: Any) -> Any:
-    if isinstance(value, np.ndarray | np.generic):
-        return torch.from_numpy(np.array(value))
-    if isinstance(value, dict):
-        return _tensors(value)
-    return value
+    values = unstack(arrays, count)
+    steps = zip(text["steps"], values, strict=True)
+    return [frame_of(edit, words | flat) for words, flat in steps]

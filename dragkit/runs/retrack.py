@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import torch
 from tqdm.auto import tqdm
@@ -38,12 +39,8 @@ def retrack(
         ValueError: the trace does not begin at step 0, the model is another one, or the tracker
             or the gate cannot work.
     """
-    check_model(model)
-    instance("trace", trace, Trace, "a Trace, such as dragkit.Trace(dragkit.drag(…))")
-    check_tracker(tracker)
-    check_gate(trust)
+    _check_input(model, trace, tracker, trust)
     arrive = positive("arrive", arrive, 1)
-    _check_start(trace)
     model = model_of_run(model, trace)
     edit = trace[0].edit.to(model.device)
     arrive = edit.arrive or arrive
@@ -69,6 +66,14 @@ def retrack(
         again.append(Frame(to_device(step, "cpu"), frame.image))
         tracking.advance(track)
     return again
+
+
+def _check_input(model: Any, trace: Any, tracker: Any, trust: Any) -> None:
+    check_model(model)
+    instance("trace", trace, Trace, "a Trace, such as dragkit.Trace(dragkit.drag(…))")
+    check_tracker(tracker)
+    check_gate(trust)
+    _check_start(trace)
 
 
 def _check_start(trace: Trace) -> None:

@@ -13,15 +13,15 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from ..arguments import instance, numbers, positive, shown
-from ..latents import checked_latent
+from ..arguments import instance, positive, shown
 from ..numeric import is_whole
 from ..pieces import Viewer
-from ..records import Edit, Frame, Step, TrackResult
+from ..records import Edit, Frame, Step
 from ..validation import check_model_and_edit
 from .drawing import draw_frame
 from .files import read_run, write_run
 from .outcome import why
+from .own_loop import step_of_pair
 from .video import write_video
 
 if TYPE_CHECKING:
@@ -103,8 +103,7 @@ class Trace:
         edit = edit.fit(model.size).to("cpu")
         trace = cls()
         for index, pair in enumerate(pairs):
-            latent, points = _checked_pair(model, index, pair, edit)
-            trace.append(_step_of_pair(model, index, latent, points, edit, arrive))
+            trace.append(step_of_pair(model, index, pair, edit, arrive))
         return trace
 
     def append(self, step: Step | Frame) -> Frame:
@@ -219,40 +218,6 @@ class Trace:
     def _check_not_empty(self) -> None:
         if not self.frames:
             raise ValueError("the trace is empty; run a step first")
-
-
-def _checked_pair(model: Viewer, index: int, pair: Any, edit: Edit) -> tuple[Tensor, Tensor]:
-    """The latent, and its points (n 2) on the CPU."""
-    if not (isinstance(pair, tuple | list) and len(pair) == 2):
-        raise TypeError(f"pair {index} is {shown(pair)}; give a latent and its points")
-    points = numbers(f"the points of pair {index}", pair[1], "one (x, y) for each handle")
-    points = points.float().cpu().reshape(-1, 2) if points.numel() % 2 == 0 else points
-    if points.shape != edit.handles.shape or not points.isfinite().all():
-        raise ValueError(
-            f"the points of pair {index} are {points.tolist()}, and the edit has"
-            f" {len(edit.handles)} handles; give a finite (x, y) for each"
-        )
-    return checked_latent(model, pair[0]).detach(), points
-
-
-def _step_of_pair(
-    model: Viewer, index: int, latent: Tensor, points: Tensor, edit: Edit, arrive: float
-) -> Step:
-    n = len(points)
-    unknown = torch.full([n], torch.nan)
-    track = TrackResult(points, unknown, torch.full([n, 1, 1], torch.nan), memory=None)
-    return Step(
-        index=index,
-        latent=latent.clone(),
-        edit=edit,
-        view=model.view(latent),
-        track=track,
-        losses={},
-        arrived=track.arrived(edit.targets, edit.arrive or arrive),
-        search_centre=points,
-        initial_confidence=unknown,
-        tracker="your own",
-    )
 
 
 def _row(frame: Frame, handle: int) -> dict[str, Any]:
