@@ -19,6 +19,7 @@ from dragkit.tasks.landmarks import (
     soft_argmax,
 )
 from dragkit.training import landmark_errors
+from dragkit.training import landmark_data
 from dragkit.training import landmarks as training
 from dragkit.worlds.lion import LANDMARKS, Lion
 
@@ -45,7 +46,7 @@ def renders():
     """Eight lions that it has not learned from: images in 0..1 and their landmarks, NaN where
     covered.
     """
-    images, points = zip(*map(training.render, range(3_000_000, 3_000_008)))
+    images, points = zip(*map(landmark_data.render, range(3_000_000, 3_000_008)))
     return torch.from_numpy(np.stack(images)).float() / 255, np.stack(points)
 
 
@@ -175,7 +176,7 @@ def test_the_loss_counts_only_what_is_not_covered():
 
 
 def test_the_truth_is_the_worlds():
-    image, points = training.render(4)
+    image, points = landmark_data.render(4)
     landmarks = Lion.sample(4).landmarks(SIZE)
     assert np.array_equal(~np.isnan(points[:, 0]), landmarks.visible)
     assert np.array_equal(points[landmarks.visible], landmarks.points[landmarks.visible])
@@ -186,7 +187,7 @@ def test_a_batch_is_always_the_same_and_augmented_images_stay_in_range(renders):
     data = (renders[0].mul(255).byte().numpy(), renders[1])
     first, again = (training.batch(data, 5, 4) for _ in range(2))
     assert torch.equal(first[0], again[0]) and first[0].shape == (4, 3, SIZE, SIZE)
-    soft = training.augment(first[0])
+    soft = landmark_data.augment(first[0])
     assert soft.shape == first[0].shape and soft.min() >= 0 and soft.max() <= 1
 
 
