@@ -173,7 +173,7 @@ def test_a_pickle_nested_in_a_storage_is_read_as_a_storage_or_refused(tmp_path):
             (saved([1, 2]), "found list where Storage was expected"),
             (saved(torch.zeros(2)), "_rebuild_tensor_v2', which is not on the closed list"),
             (pickle.dumps(5), "magic number"),
-            (b"", "damaged"),
+            (b"", "a pickle without an end"),
         ]
     ):
         refused(
@@ -295,9 +295,9 @@ def test_compressed_archives_are_refused_unread(tmp_path):
     "body, message",
     [
         (b"]" * 100_000 + b"a" * 99_999, "expected networks"),
-        (b")" + b"\x85" * 500_000, "no StyleGAN2|damaged|expected networks"),
+        (b")" + b"\x85" * 400_000, "no StyleGAN2|damaged|expected networks"),
         (b"}" + b")" + b"\x85" * 200_000 + b"K\x01s", "tuple as a key"),
-        (b"(" * 1_000_100, "more than 1000000 opcodes and items"),
+        (b"(" * 1_000_100, "500001 opcodes and items; at most 500000"),
         (b"K\x01r\xff\xff\xff\xff", "its data is one int"),
         (b"\x8e" + struct.pack("<Q", 2**62) + b"abc", "a piece of 4611686018427387904 bytes"),
         (b"\x96" + struct.pack("<Q", 2**40) + b"abc", "a piece of 1099511627776 bytes"),
@@ -329,12 +329,12 @@ def test_objects_nested_too_deep_or_laughing_a_billion_times_are_refused(tmp_pat
         deep = Persistent("Layer", {"_modules": {"a": deep}})
     for _ in range(14):  # each holds the one before ten times: 10^14 tensors in a few kilobytes
         laugh = Persistent("Layer", {"_modules": {str(i): laugh for i in range(10)}})
-    refused(write(tmp_path / "deep.pkl", {"G_ema": deep}), "nested deeper than 16")
-    refused(write(tmp_path / "laugh.pkl", {"G_ema": laugh}), "more than 1000000 opcodes and items")
+    refused(write(tmp_path / "deep.pkl", {"G_ema": deep}), "nested 17 deep; at most 16")
+    refused(write(tmp_path / "laugh.pkl", {"G_ema": laugh}), "opcodes and items; at most 500000")
     empty = Persistent("Layer", {})
     for _ in range(14):
         empty = Persistent("Layer", {"_modules": {str(i): empty for i in range(10)}})
-    refused(write(tmp_path / "empty.pkl", {"G_ema": empty}), "more than 1000000 opcodes and items")
+    refused(write(tmp_path / "empty.pkl", {"G_ema": empty}), "opcodes and items; at most 500000")
     kwargs = EasyDict(a=1)
     for _ in range(30):
         kwargs = EasyDict({str(i): kwargs for i in range(10)})
@@ -380,7 +380,7 @@ TEXT = lambda text: b"X" + struct.pack("<I", len(text)) + text
             + b"\x86q\x00(h\x00"
             + b"c_codecs\nencode\nh\x00R" * 2000
             + b"t",
-            "or 67108864 characters",
+            "bytes of text; at most 33554432",
         ),
         (
             b"]("
@@ -388,11 +388,11 @@ TEXT = lambda text: b"X" + struct.pack("<I", len(text)) + text
             + b"e\x85q\x00("
             + b"ccollections\nOrderedDict\nh\x00R" * 1000
             + b"t",
-            "opcodes and items",
+            "opcodes and items; at most 500000",
         ),
         (
             b"](" + b"K\x01" * 20_000 + b"e\x85q\x00(" + b"cbuiltins\nset\nh\x00R" * 1000 + b"t",
-            "opcodes and items",
+            "opcodes and items; at most 500000",
         ),
         (
             b"}("
@@ -439,15 +439,16 @@ def test_shapes_have_few_axes(tmp_path):
 def test_shared_objects_under_many_or_long_names_are_refused(tmp_path):
     leaf = Persistent("Layer", {"_parameters": {f"w{i}": torch.zeros(1) for i in range(2000)}})
     many = Persistent("Layer", {"_modules": {str(i): leaf for i in range(2000)}})
-    refused(write(tmp_path / "many.pkl", {"G_ema": many}), "opcodes and items")
+    refused(write(tmp_path / "many.pkl", {"G_ema": many}), "opcodes and items; at most 500000")
     refused(
-        write(tmp_path / "roots.pkl", {str(i): leaf for i in range(2000)}), "opcodes and items"
+        write(tmp_path / "roots.pkl", {str(i): leaf for i in range(2000)}),
+        "101 networks; at most 100",
     )
     refused(
         write(
             tmp_path / "long.pkl", {"G_ema": Persistent("Layer", {"_modules": {"x" * 5000: leaf}})}
         ),
-        "names of more than 300",
+        "5000 characters; names have at most 300",
     )
     torch.save(
         {f"mapping.fc{i}.weight": torch.zeros(1) for i in range(3000)}
@@ -468,7 +469,7 @@ def test_arguments_nested_without_end_are_named_briefly(tmp_path):
             write(
                 tmp_path / f"{k}.pkl", {"G_ema": persistent(made, _init_kwargs=EasyDict(kwargs))}
             ),
-            "c_dim|damaged",
+            "c_dim|opcode LONG4",
         )
 
 
@@ -491,7 +492,7 @@ def test_an_object_that_holds_itself_is_refused(tmp_path):
         b"X\x08\x00\x00\x00_modulesh\x00su\x85R"
         b"q\x01h\x00X\x01\x00\x00\x00ah\x01s}X\x05\x00\x00\x00G_emah\x01s."
     )
-    refused(path, "nested deeper than 16")
+    refused(path, "nested 17 deep; at most 16")
 
 
 def test_every_truncation_of_a_file_is_refused(tmp_path):

@@ -10,19 +10,23 @@ names, tensors are checked against the file (:mod:`.tensors`), networks are foun
 
 from __future__ import annotations
 
+from heapq import nsmallest
+
 import torch
 from torch import Tensor
 
 from ..network import Mapping
 from ..state_dict import blank
+from .budget import Budget
+from .budget import CheckpointError as CheckpointError
 from .contents import Contents as Contents
 from .contents import guarded
 from .contents import read as read
 from .layouts import BUILT, check, layout_of, renamed, sizes
-from .machine import CheckpointError as CheckpointError
 from .networks import Network as Network
 
 AVERAGED = 10_000  # latents, if a file does not have their average
+TOGETHER = 1_000  # of them, so that what is between the layers takes little memory
 
 
 def generator(contents: Contents) -> tuple[dict[str, Tensor], float | None]:
@@ -39,10 +43,8 @@ def generator(contents: Contents) -> tuple[dict[str, Tensor], float | None]:
 def _generator(contents: Contents) -> tuple[dict[str, Tensor], float | None]:
     name, layout = which(contents)
     network = contents.networks[name]
-    if sum(tensor.bytes for tensor in network.tensors.values()) > contents.size:
-        raise CheckpointError(
-            "tensors that share their numbers: together they have more bytes than the file"
-        )
+    budget = Budget()
+    _check_size(network, contents.size, budget)
     check(network.arguments, BUILT)
     state = renamed(network.tensors, layout)
     averaged = "mapping.w_avg" in state
@@ -54,8 +56,25 @@ def _generator(contents: Contents) -> tuple[dict[str, Tensor], float | None]:
         raise CheckpointError(str(error)) from error
     check(network.arguments, sizes(state))
     if not averaged:
-        state["mapping.w_avg"] = _average(state)
+        state["mapping.w_avg"] = _average(state, budget)
     return state, network.clamp
+
+
+def _check_size(network: Network, most: int, budget: Budget) -> None:
+    """Raise CheckpointError if the tensors are too big for the file or for this computer.
+
+    `most` is the file's size in bytes.
+    """
+    tensors = network.tensors.values()
+    total = sum(tensor.bytes for tensor in tensors)
+    if total > most:
+        raise CheckpointError(
+            f"tensors that share their numbers: together they have {total} bytes, and the file"
+            f" {most}"
+        )
+    storages = {tensor.storage for tensor in tensors}
+    budget.spend("bytes of storages", sum(storage.bytes for storage in storages))
+    budget.spend("numbers", sum(tensor.numbers for tensor in tensors))
 
 
 def which(contents: Contents) -> tuple[str, str]:
@@ -70,20 +89,22 @@ def which(contents: Contents) -> tuple[str, str]:
             return name, layout
     found = []
     for name, network in contents.networks.items():
-        some = ", ".join(sorted(network.tensors)[:3])
+        some = ", ".join(nsmallest(3, network.tensors))
         kind = f"{network.kind} of {len(network.tensors)} tensors"
         found.append(f"{name or 'the file'}: {kind} ({some}, …)")
     raise CheckpointError(f"no StyleGAN2 generator in it; it holds {'; '.join(found)}")
 
 
 @torch.no_grad()
-def _average(state: dict[str, Tensor]) -> Tensor:
+def _average(state: dict[str, Tensor], budget: Budget) -> Tensor:
     """w_avg: the mean w of many z, from a fixed seed."""
     w_dim, z_dim = state["mapping.fc0.weight"].shape
     layers = sum(name.startswith("mapping.fc") for name in state) // 2
-    mapping = Mapping(z_dim, w_dim, layers)
     own = {n.removeprefix("mapping."): t for n, t in state.items() if n.startswith("mapping.")}
+    budget.spend("random numbers", AVERAGED * (z_dim + w_dim))
+    budget.spend("multiplications", AVERAGED * sum(tensor.numel() for tensor in own.values()))
+    mapping = Mapping(z_dim, w_dim, layers)
     mapping.load_state_dict(own | {"w_avg": torch.zeros(w_dim)})
 
     z = torch.randn(AVERAGED, z_dim, generator=torch.Generator().manual_seed(0))
-    return mapping(z).mean(0)
+    return torch.cat([mapping(some) for some in z.split(TOGETHER)]).mean(0)

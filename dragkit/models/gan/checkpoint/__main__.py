@@ -7,18 +7,19 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import math
-import reprlib
 import sys
 from collections.abc import Iterator
 from io import TextIOWrapper
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from ... import zoo
 from . import CheckpointError, Contents, guarded, read, which
 from .contents import printable
-from .layouts import flat
+from .layouts import brief, flat
+
+SHOWN = 1000  # arguments, and tensors
 
 
 def lines(contents: Contents) -> Iterator[str]:
@@ -29,13 +30,13 @@ def lines(contents: Contents) -> Iterator[str]:
     if entry := zoo.listed(contents.path.name):
         yield f"public model {entry['name']!r}: {_compared(sha256, entry)}; {entry['licence']}"
     for name, network in contents.networks.items():
-        count = sum(math.prod(tensor.shape) for tensor in network.tensors.values())
+        count = sum(tensor.numbers for tensor in network.tensors.values())
         yield (
             f"  {name or 'the file itself'}: {network.kind}, {count / 1e6:.2f} M numbers in"
             f" {len(network.tensors)} tensors"
         )
     if contents.others:
-        yield f"  also: {', '.join(contents.others)}"
+        yield f"  also: {', '.join(contents.others[:SHOWN])}"
     try:
         name, layout = which(contents)
     except CheckpointError as error:
@@ -46,9 +47,10 @@ def lines(contents: Contents) -> Iterator[str]:
         f"dragkit.load takes {name or 'it'}: a StyleGAN2 generator with {layout}'s names, clamp"
         f" {network.clamp}; its arguments:"
     )
-    yield from (f"  {key} = {reprlib.repr(value)}" for key, value in flat(network.arguments))
+    shown = islice(flat(network.arguments), SHOWN)
+    yield from (f"  {key} = {brief(value)}" for key, value in shown)
     yield "its tensors:"
-    for key, tensor in network.tensors.items():
+    for key, tensor in islice(network.tensors.items(), SHOWN):
         yield (
             f"  {key:44}{'x'.join(map(str, tensor.shape)) or 'one number':>18} "
             f" {str(tensor.storage.dtype).removeprefix('torch.')}"

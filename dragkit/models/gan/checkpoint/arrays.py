@@ -8,8 +8,9 @@ from typing import Any
 
 import torch
 
-from .machine import Budget, CheckpointError, Inert, expect
+from .budget import Budget, CheckpointError
 from .tensors import AXES, Storage, Stored, whole
+from .values import Inert, expect, fields
 
 NUMPY = {
     "f8": torch.float64,
@@ -31,17 +32,18 @@ class Dtype(Inert):
     """Stands in for ``numpy.dtype``: a numeric type such as "f4"; others are refused."""
 
     def __init__(self, code: Any, *_: Any) -> None:
-        self.code = expect(code, str).lstrip("<>|=")
-        if self.code not in NUMPY:
+        expect(code, str)
+        bare = code[1:] if code[:1] in ("<", ">", "|", "=") else code
+        if bare not in NUMPY:
             raise CheckpointError(
                 f"an array of type {code[:20]!r}; numbers only: {', '.join(NUMPY)}"
             )
-        self.dtype = NUMPY[self.code]
+        self.dtype = NUMPY[bare]
         self.big = code.startswith(">")
 
     def build(self, state: Any) -> None:
         """Take the byte order."""
-        _, order, *_ = expect(state, tuple)
+        _, order, *_ = fields(state)
         if order == ">" or (order == "=" and sys.byteorder != "little") or self.big:
             raise CheckpointError("an array in big-endian order")
 
@@ -53,7 +55,7 @@ class Array(Inert):
 
     def build(self, state: Any) -> None:
         """Take (version, shape, dtype, whether in Fortran order, bytes)."""
-        _, shape, dtype, fortran, data = expect(state, tuple)
+        _, shape, dtype, fortran, data = fields(state)
         dtype = expect(dtype, Dtype).dtype
         if len(expect(shape, tuple)) > AXES or not whole(shape):
             raise CheckpointError(
@@ -80,7 +82,7 @@ def frombuffer(data: Any, dtype: Any, shape: Any, order: Any, axes: Any = None) 
     array.build((1, shape, dtype, order == "F", data))
     stored = expect(array.stored, Stored)
     if axes is not None:
-        if sorted(expect(axes, tuple)) != list(range(len(shape))):
+        if not whole(fields(axes)) or sorted(axes) != list(range(len(shape))):
             raise CheckpointError("an array whose axes are not in any order")
         permuted = tuple(stored.shape[i] for i in axes)
         strides = tuple(stored.strides[i] for i in axes)
@@ -99,7 +101,7 @@ def latin1(budget: Budget, text: Any, codec: Any) -> memoryview:
     """Stands in for ``_codecs.encode``, which writes bytes in torch's older pickles."""
     if expect(codec, str) != "latin1":
         raise CheckpointError(f"text in codec {codec[:20]!r}")
-    budget.spend(text=len(expect(text, str)))
+    budget.spend("bytes of text", len(expect(text, str)))
     return memoryview(text.encode("latin1"))
 
 

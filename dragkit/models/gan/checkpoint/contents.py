@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import mmap
 import re
-import struct
-import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,13 +13,19 @@ import torch
 from torch import Tensor
 
 from ... import zoo
+from ...safetensors_header import read_header
+from .archive import Archive
+from .budget import Budget, CheckpointError
 from .known import known
-from .machine import Budget, CheckpointError, Machine, Tape
+from .machine import Machine
 from .networks import Network, bound, networks_of
+from .tape import Tape
 from .tensors import MAGIC, Storage, Stored, storage_of, torch_file
+from .values import short
 
+DIGITS = 30  # of a clamp; converting many to a number takes minutes
 IMAGES = (b"\xff\xd8\xff", b"\x89PNG", b"GIF8")  # how JPEG, PNG and GIF begin
-BYTES = 4 << 30  # of a file; the largest public one has a tenth
+BYTES = 2 << 30  # of a file; a training's state, with its optimisers, may have half
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,7 +104,7 @@ def _root(path: Path, view: memoryview, budget: Budget) -> tuple[str, Any]:
     head = bytes(view[:512])
     # the length of its header, which may well begin with byte 80
     if head[8:9] == b"{" and int.from_bytes(head[:8], "little") < 1 << 32:
-        return "safetensors", _safetensors(path)
+        return "safetensors", _safetensors(path, budget)
     if head.startswith(b"PK\x03\x04"):
         return "torch file", _zip(path, view, budget)
     if head.startswith(b"\x80"):
@@ -138,51 +142,45 @@ def _not_a_checkpoint(head: bytes) -> str:
 
 def _zip(path: Path, view: memoryview, budget: Budget) -> Any:
     """The data of torch's newer format: an uncompressed archive of one pickle and its storages."""
-    with zipfile.ZipFile(path) as archive:
-        entries = {entry.filename: entry for entry in archive.infolist()}
-    pickles = [name for name in entries if name.endswith("/data.pkl")]
+    archive = Archive(path, view, budget)
+    pickles = [name for name in archive.entries if name.endswith("/data.pkl")]
     if len(pickles) != 1:
         raise CheckpointError(
             f"an archive with {len(pickles)} files data.pkl; a torch file has one"
         )
     folder = pickles[0].removesuffix("/data.pkl")
-
-    def piece(name: str) -> memoryview:
-        return _entry(view, entries, name)
-
-    if f"{folder}/byteorder" in entries and bytes(piece(f"{folder}/byteorder")) != b"little":
+    order = f"{folder}/byteorder"
+    if order in archive.entries and bytes(archive.checked(order)[:10]) != b"little":
         raise CheckpointError("a torch file from a big-endian machine")
     storages: dict[str, Storage] = {}
 
     def persistent(identity: Any) -> Storage:
         key, storage = storage_of(identity)
         if key not in storages:
-            storage.fill(piece(f"{folder}/data/{key}"))
+            name = f"{folder}/data/{key}"
+            storage.fill(archive.piece(name), archive.checksum(name))
         return storages.setdefault(key, storage)
 
-    return Machine(budget, known(budget), persistent).run(Tape(piece(pickles[0])))
+    return Machine(budget, known(budget), persistent).run(Tape(archive.checked(pickles[0])))
 
 
-def _entry(view: memoryview, entries: dict[str, zipfile.ZipInfo], name: str) -> memoryview:
-    """A file of an archive, behind a header of 30 bytes, its name and its extra field."""
-    if name not in entries:
-        raise CheckpointError(f"the archive lacks {name!r}")
-    entry = entries[name]
-    if entry.compress_type != zipfile.ZIP_STORED:
-        raise CheckpointError(f"{entry.filename!r} is compressed; torch does not compress")
-    header = entry.header_offset
-    name_length, extra_length = struct.unpack("<HH", view[header + 26 : header + 30])
-    first = header + 30 + name_length + extra_length
-    return view[first : first + entry.file_size]
-
-
-def _safetensors(path: Path) -> dict[str, Any]:
+def _safetensors(path: Path, budget: Budget) -> dict[str, Any]:
     from safetensors import safe_open
 
+    header = read_header(path)
+    stored = {}
     with safe_open(path, "pt") as file:
-        stored = {name: _stored(file.get_tensor(name)) for name in file.keys()}  # noqa: SIM118
-        clamp = (file.metadata() or {}).get("clamp")
-    return {"": Network("safetensors", stored, clamp=bound(float(clamp)) if clamp else None)}
+        for name in header.shapes:
+            budget.spend("entries")
+            stored[short(name)] = _stored(file.get_tensor(name))
+    return {"": Network("safetensors", stored, clamp=_clamp(header.metadata.get("clamp", "")))}
+
+
+def _clamp(text: str) -> float | None:
+    """The clamp that our own files have as text."""
+    if len(text) > DIGITS:
+        raise CheckpointError(f"a clamp of {len(text)} digits; at most {DIGITS} are read")
+    return bound(float(text)) if text else None
 
 
 def _stored(tensor: Tensor) -> Stored:

@@ -7,14 +7,15 @@ from functools import partial
 from typing import Any
 
 from .arrays import Array, Dtype, frombuffer, latin1, ndarray, scalar
-from .machine import Budget, expect, plain
+from .budget import Budget
 from .networks import Node
 from .tensors import STORAGE_TYPES, nested_storage, rebuild_parameter, rebuild_tensor
+from .values import expect, plain, short
 
 
 def persistent_object(meta: Any) -> Node:
     """Stands in for NVIDIA's persistent classes, which would execute ``meta["module_src"]``."""
-    return Node(expect(meta["class_name"], str), meta["state"])
+    return Node(short(meta["class_name"]), meta["state"])
 
 
 def size(items: Any) -> tuple[Any, ...]:
@@ -40,11 +41,11 @@ def known(budget: Budget) -> dict[str, Callable[..., Any]]:
     """The closed list of names, each with what stands in for it, for one file."""
 
     def items(given: Any = ()) -> dict[Any, Any]:
-        budget.spend(len(given))
+        budget.spend("opcodes and items", len(given))
         return {plain(key): value for key, value in given}
 
     def members(given: Any = ()) -> set[Any]:
-        budget.spend(len(given))
+        budget.spend("opcodes and items", len(given))
         return set(map(plain, given))
 
     return {

@@ -3,28 +3,24 @@ r"""A pickle machine that can build plain data, and nothing else.
 A pickle is a program for a small stack machine, and Python's own machine calls whatever the
 program names. This one knows the opcodes that write data down (numbers, text, bytes, lists, dicts,
 tuples, sets) and a closed list of names. A name stands for a function of ours, which returns inert
-data; no name is ever imported. Opcodes and their arguments are decoded by the standard library's
-`pickletools`, which only reads.
+data; no name is ever imported.
 """
 
 from __future__ import annotations
 
-import pickletools
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
-PIECE = 128 << 20  # bytes in one string or tensor; the largest public tensor has 9.4 MB
-# opcodes and items in one file; a 1024-px checkpoint with three networks has about 60 thousand
-WORK = 1_000_000
-TEXT = 64 << 20  # characters of text in one file, so that text cannot unfold in memory
+from .budget import Budget, CheckpointError
+from .tape import ARGUMENTS, NAMES, Tape
+from .values import Inert, Known, expect, fields, plain, short
 
 # the machine's methods, and the opcodes that they carry out; any other opcode is refused
 _STEPS = {
     "_ignore": "PROTO FRAME",
-    "_push": "NONE BININT BININT1 BININT2 LONG1 LONG4 BINFLOAT",
+    "_push": "NONE BININT BININT1 BININT2 BINFLOAT",
+    "_long": "LONG1",
     "_bytes": "SHORT_BINBYTES BINBYTES BINBYTES8 BYTEARRAY8",
     "_text": "SHORT_BINUNICODE BINUNICODE BINUNICODE8",
     "_tuple": "TUPLE",
@@ -54,76 +50,7 @@ _MADE = {  # opcodes that push something new, always the same
     "EMPTY_TUPLE": tuple,
 }
 _TUPLES = {"TUPLE1": 1, "TUPLE2": 2, "TUPLE3": 3}
-
-
-class CheckpointError(ValueError):
-    """A file that cannot be read, or is refused; the message says what was found."""
-
-
-class Budget:
-    """What one file may ask for: a few bytes can name the same thing a thousand times."""
-
-    def __init__(self) -> None:
-        self.work = WORK
-        self.text = TEXT
-
-    def spend(self, work: int = 1, text: int = 0) -> None:
-        """Take from what is left; CheckpointError if it is not enough."""
-        self.work -= work
-        self.text -= text
-        if self.work < 0 or self.text < 0:
-            raise CheckpointError(
-                f"it asks for more than {WORK} opcodes and items, or {TEXT} characters; no"
-                " generator needs as many"
-            )
-
-
-@dataclass(frozen=True)
-class Known:
-    """A name of the closed list, and what stands in for it."""
-
-    name: str
-    stand_in: Callable[..., Any]
-
-
-class Inert(ABC):
-    """What a stand-in may return if the pickle sets the object's state later (opcode BUILD)."""
-
-    @abstractmethod
-    def build(self, state: Any) -> None:
-        """Take the state."""
-
-
-class Tape:
-    """Bytes that `pickletools` reads from a position on, each piece bounded."""
-
-    def __init__(self, data: memoryview, at: int = 0) -> None:
-        self.data = data
-        self.at = at
-
-    def read(self, count: int) -> bytes | memoryview:
-        """The next `count` bytes, not copied if they are many: tensors stay in the file."""
-        if count > PIECE:
-            raise CheckpointError(
-                f"a piece of {count} bytes at byte {self.at}; the largest that is read has {PIECE}"
-            )
-        return self.take(count) if count > 1000 else bytes(self.take(count))
-
-    def take(self, count: int) -> memoryview:
-        """The next `count` bytes, or what is left, without copying them."""
-        piece = self.data[self.at : self.at + count]
-        self.at += len(piece)
-        return piece
-
-    def readline(self) -> bytes:
-        """The rest of a line, at most 1000 bytes."""
-        line, end, _ = bytes(self.data[self.at : self.at + 1000]).partition(b"\n")
-        self.at += len(line) + len(end)
-        return line + end
-
-    def tell(self) -> int:
-        """The position in bytes."""
-        return self.at
+_ALLOWED = {"STOP", *_MADE, *_TUPLES, *_STEP_OF}
 
 
 class Machine:
@@ -156,22 +83,25 @@ class Machine:
         """
         self.stack: list[Any] = []
         self.memo: dict[int, Any] = {}
-        source: Any = tape  # it has the methods of a file that `pickletools` calls
-        for opcode, argument, at in pickletools.genops(source):
-            self.budget.spend()
-            if opcode.name == "STOP":
-                return self._pop()
-            if opcode.name in _MADE:
-                self.stack.append(_MADE[opcode.name]())
-            elif opcode.name in _TUPLES:
-                self._take_tuple(_TUPLES[opcode.name])
-            elif opcode.name in _STEP_OF:
-                getattr(self, _STEP_OF[opcode.name])(argument)
+        while (name := self._opcode(tape)) != "STOP":
+            if name in _MADE:
+                self.stack.append(_MADE[name]())
+            elif name in _TUPLES:
+                self._take_tuple(_TUPLES[name])
             else:
-                raise CheckpointError(
-                    f"opcode {opcode.name} at byte {at}; checkpoints do without it"
-                )
-        raise CheckpointError("a pickle without an end")
+                getattr(self, _STEP_OF[name])(ARGUMENTS[name](tape))
+        return self._pop()
+
+    def _opcode(self, tape: Tape) -> str:
+        """The next opcode's name, if it is on the list."""
+        self.budget.spend("opcodes and items")
+        code = tape.byte()
+        name = NAMES.get(code)
+        if name not in _ALLOWED:
+            raise CheckpointError(
+                f"opcode {name or hex(code)} at byte {tape.at - 1}; checkpoints do without it"
+            )
+        return name
 
     # plain data
 
@@ -181,12 +111,15 @@ class Machine:
     def _push(self, value: Any) -> None:
         self.stack.append(value)
 
-    def _bytes(self, value: bytes | bytearray | memoryview) -> None:
-        self.stack.append(memoryview(value))
+    def _long(self, piece: memoryview) -> None:
+        self.stack.append(int.from_bytes(piece, "little", signed=True))
 
-    def _text(self, value: str) -> None:
-        self.budget.spend(text=len(value))
-        self.stack.append(value)
+    def _bytes(self, piece: memoryview) -> None:
+        self.stack.append(piece)
+
+    def _text(self, piece: memoryview) -> None:
+        self.budget.spend("bytes of text", len(piece))
+        self.stack.append(str(piece, "utf-8", "surrogatepass"))
 
     def _pop(self) -> Any:
         value = self.stack.pop()
@@ -249,7 +182,7 @@ class Machine:
     def _global_of_stack(self, _: Any) -> None:
         name = self._pop()
         module = self._pop()
-        self._name(f"{expect(module, str)}.{expect(name, str)}")
+        self._name(f"{short(module)}.{short(name)}")
 
     def _name(self, name: str) -> None:
         if name not in self.known:
@@ -260,7 +193,7 @@ class Machine:
         self.stack.append(Known(name, self.known[name]))
 
     def _reduce(self, _: Any) -> None:
-        arguments = expect(self._pop(), tuple)
+        arguments = fields(self._pop())
         known = expect(self._pop(), Known)
         self.stack.append(known.stand_in(*arguments))
 
@@ -277,24 +210,3 @@ class Machine:
         if self.persistent is None:
             raise CheckpointError("a persistent id, which only torch's own files may have")
         self.stack.append(self.persistent(identity))
-
-
-def expect(value: Any, kind: type) -> Any:
-    """`value`, if it is of `kind`; otherwise a CheckpointError that names both."""
-    if not isinstance(value, kind):
-        raise CheckpointError(f"found {describe(value)} where {kind.__name__} was expected")
-    return value
-
-
-def plain(key: Any) -> Any:
-    """`key`, if it is text, a small whole number or None: others can be made to collide."""
-    if not (key is None or isinstance(key, str) or (isinstance(key, int) and abs(key) < 2**31)):
-        raise CheckpointError(f"{describe(key)} as a key")
-    return key
-
-
-def describe(value: Any) -> str:
-    """What a value is, never what it holds."""
-    if isinstance(value, Known):
-        return f"the name {value.name}"
-    return type(value).__name__

@@ -8,11 +8,11 @@ from typing import Any
 
 from ....numeric import is_positive
 from .arrays import Array
-from .machine import Budget, CheckpointError, Inert, expect
+from .budget import Budget, CheckpointError
 from .tensors import Stored
+from .values import Inert, expect, short
 
-DEPTH = 16  # objects in objects
-NAME = 300  # characters of a tensor's full name
+DEPTH = 16  # objects in objects; a generator has 4
 
 
 class Node(Inert):
@@ -57,6 +57,7 @@ def networks_of(root: Any, budget: Budget) -> Iterator[tuple[str, Network]]:
     for name, value in root.items():
         network = _network(value, budget)
         if network:
+            budget.spend("networks")
             found[str(name)] = network
     if not found:
         found = {"": Network("state dict", _tensors_of(root, budget))}
@@ -83,7 +84,7 @@ def _network(value: Any, budget: Budget) -> Network | None:
 
 
 def _tensors_of(state: Any, budget: Budget) -> dict[str, Stored]:
-    budget.spend(len(expect(state, dict)))
+    budget.spend("opcodes and items", len(expect(state, dict)))
     return {
         name: value
         for name, value in state.items()
@@ -96,26 +97,30 @@ def _walk(root: Node, budget: Budget) -> Iterator[tuple[str, Stored]]:
     pending = [("", root, 0)]
     while pending:
         prefix, node, depth = pending.pop()
-        if depth > DEPTH or len(prefix) > NAME:
-            raise CheckpointError(
-                f"objects nested deeper than {DEPTH}, or with names of more than {NAME} characters"
-            )
+        if depth > DEPTH:
+            raise CheckpointError(f"objects nested {depth} deep; at most {DEPTH} are read")
         for group in ("_parameters", "_buffers"):
             for name, tensor in _tensors_of(node.state.get(group, {}), budget).items():
-                yield f"{prefix}{name}", tensor
+                yield _joined(prefix, name, budget), tensor
         variables = node.state.get("variables", ())
-        budget.spend(len(variables))
+        budget.spend("opcodes and items", len(variables))
         for name, array in variables:
             if isinstance(array, Array) and array.stored:
-                yield f"{prefix}{expect(name, str)}", array.stored
+                yield _joined(prefix, name, budget), array.stored
         for group, dot in (("components", "/"), ("_modules", ".")):
             parts = expect(node.state.get(group, {}), dict)
-            budget.spend(len(parts))
+            budget.spend("opcodes and items", len(parts))
             pending += [
-                (f"{prefix}{name}{dot}", part, depth + 1)
+                (_joined(prefix, f"{name}{dot}", budget), part, depth + 1)
                 for name, part in reversed(parts.items())
                 if isinstance(part, Node)
             ]
+
+
+def _joined(prefix: str, name: Any, budget: Budget) -> str:
+    """A full name: one object may stand in many places, and each has a name of its own."""
+    budget.spend("bytes of text", len(prefix) + len(short(name)))
+    return short(prefix + name)
 
 
 def _clamp(node: Node, arguments: dict[str, Any]) -> float | None:

@@ -1,0 +1,158 @@
+"""Archives (zip) as torch writes them, whose every word is checked before it is believed.
+
+torch packs one pickle and its storages without compressing or encrypting them, so an entry lies in
+the file as it is. A zip file says where and how long an entry is in two places, in front of it and
+in a directory at the end; where the two do not agree, different programs would read different
+things, and the file is refused.
+"""
+
+from __future__ import annotations
+
+import struct
+import zipfile
+import zlib
+from itertools import pairwise
+from pathlib import Path
+
+from .budget import Budget, CheckpointError
+from .tape import PIECE
+from .values import short
+
+DIRECTORY = 2 << 20  # bytes; torch's directory takes about 70 for each entry
+ENCRYPTED = 0x2041  # the flags of an entry that say so: encrypted, strongly, and its header too
+SIZES_FOLLOW = 8  # the flag of an entry whose sizes are written behind it
+UTF8 = 0x800
+ELSEWHERE = 0xFFFFFFFF  # in place of a size: it needs 64 bits, and is not in this field
+
+
+class Archive:
+    """The entries of an archive by name; each one's bytes stay in the file.
+
+    Raises:
+        CheckpointError: it has too many entries, or some that are compressed, encrypted, of one
+            name, in each other's place, or described in two ways.
+    """
+
+    def __init__(self, path: Path, view: memoryview, budget: Budget) -> None:
+        self.view = view
+        count = _check_end(view, budget)
+        with zipfile.ZipFile(path) as archive:
+            entries = archive.infolist()
+            self.ends = _ends(entries, archive.start_dir)
+        self.entries = {entry.filename: entry for entry in entries}
+        if len(self.entries) != count or len(entries) != count:
+            raise CheckpointError(
+                f"an archive that says it has {count} files, and has {len(entries)} of"
+                f" {len(self.entries)} names"
+            )
+
+    def piece(self, name: str) -> memoryview:
+        """The bytes of an entry, behind its header of 30 bytes, its name and an extra field."""
+        if short(name) not in self.entries:
+            raise CheckpointError(f"the archive lacks {name!r}")
+        entry = self.entries[name]
+        start = entry.header_offset + 30
+        header = struct.unpack("<4s5H3L2H", self.view[start - 30 : start])
+        name_length, extra_length = header[-2:]
+        own_name = bytes(self.view[start : start + name_length])
+
+        first = start + name_length + extra_length
+        end = first + entry.file_size
+        if not _agree(entry, header, own_name) or end > self.ends[name]:
+            raise CheckpointError(
+                f"{name!r} is described in two ways in the archive, or reaches into what follows"
+            )
+        return self.view[first:end]
+
+    def checksum(self, name: str) -> int:
+        """An entry's CRC-32; 0 is what torch writes if it is told to save without any."""
+        return self.entries[name].CRC
+
+    def checked(self, name: str) -> memoryview:
+        """The bytes of an entry that describes the others, if they have its checksum."""
+        piece = self.piece(name)
+        if len(piece) > PIECE:
+            raise CheckpointError(
+                f"{name!r} in the archive has {len(piece)} bytes; at most {PIECE} are read"
+            )
+        check_sum(piece, self.checksum(name))
+        return piece
+
+
+def check_sum(data: memoryview, expected: int) -> None:
+    """Raise CheckpointError if bytes do not have their checksum, unless that is 0: not known."""
+    if expected and zlib.crc32(data) != expected:
+        raise CheckpointError(
+            f"{len(data)} bytes whose checksum is not {expected:#010x}, which the archive has for"
+            " them: they are damaged or altered"
+        )
+
+
+def _check_end(view: memoryview, budget: Budget) -> int:
+    """How many entries an archive says it has; its directory is not read before that is known.
+
+    The record of 22 bytes at the end may refer to one with 64-bit numbers, just before it.
+    """
+    signature, _, _, _, count, size, offset, comment = struct.unpack("<4s4H2LH", view[-22:])
+    if signature != b"PK\5\6" or comment:
+        raise CheckpointError(
+            "an archive without its end: it is cut short, or something follows it"
+        )
+    end = len(view) - 22
+    if view[-42:-38] == b"PK\6\7":
+        end = len(view) - 98
+        signature, *_, count, size, offset = struct.unpack("<4sQ2H2L4Q", view[end : end + 56])
+        _, _, place, _ = struct.unpack("<4sLQL", view[-42:-22])
+        if signature != b"PK\6\6" or place != end:
+            raise CheckpointError("an archive whose 64-bit record is not where it should be")
+    budget.spend("entries", count)
+    if size > DIRECTORY or offset + size != end:
+        raise CheckpointError(
+            f"an archive's directory of {size} bytes from byte {offset} on; it must end at byte"
+            f" {end}, and at most {DIRECTORY} bytes are read"
+        )
+    return count
+
+
+def _ends(entries: list[zipfile.ZipInfo], directory: int) -> dict[str, int]:
+    """Where the place of each entry ends: at the next one, or at the directory."""
+    for entry in entries:
+        _check_stored(entry)
+    ordered = sorted(entries, key=_offset)
+    ends = {first.filename: second.header_offset for first, second in pairwise(ordered)}
+    return ends | {entry.filename: directory for entry in ordered[-1:]}
+
+
+def _offset(entry: zipfile.ZipInfo) -> int:
+    return entry.header_offset
+
+
+def _check_stored(entry: zipfile.ZipInfo) -> None:
+    name = short(entry.filename)
+    if entry.flag_bits & ENCRYPTED:
+        raise CheckpointError(f"{name!r} in the archive is encrypted; torch does not encrypt")
+    if entry.compress_type != zipfile.ZIP_STORED:
+        raise CheckpointError(f"{name!r} in the archive is compressed; torch does not compress")
+    if entry.compress_size != entry.file_size:
+        raise CheckpointError(
+            f"{name!r} in the archive takes {entry.compress_size} bytes and says it has"
+            f" {entry.file_size}, though it is not compressed"
+        )
+
+
+def _agree(entry: zipfile.ZipInfo, header: tuple, own_name: bytes) -> bool:
+    """Whether the header in front of an entry says what the directory does."""
+    signature, _, flags, method, _, _, checksum, *sizes, _, _ = header
+    encoding = "utf-8" if entry.flag_bits & UTF8 else "cp437"
+    same = (
+        signature == b"PK\3\4"
+        and not flags & ENCRYPTED
+        and method == entry.compress_type
+        and own_name == entry.orig_filename.encode(encoding)
+    )
+    unknown = {0} if flags & SIZES_FOLLOW else set()
+    return (
+        same
+        and checksum in {entry.CRC} | unknown
+        and all(size in {entry.file_size, ELSEWHERE} | unknown for size in sizes)
+    )

@@ -1,0 +1,85 @@
+"""The header of a safetensors file, read before the file is opened with the library.
+
+A file begins with the header's length (8 bytes) and the header, a JSON object of the tensors'
+types, shapes and places. The library reads headers of up to 100 MB, and a million empty tensors
+fit into that; so the header's size, names and shapes are checked here.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+HEADER = 4 << 20  # bytes; Stable Diffusion XL in a single file has half a megabyte
+TENSORS = 10_000  # of a file; the same one has 2,500
+AXES = 16
+
+
+@dataclass(frozen=True)
+class Header:
+    """What a file of safetensors says that it holds."""
+
+    shapes: dict[str, tuple[int, ...]]  # of each tensor, by its name
+    metadata: dict[str, str]
+
+
+def read_header(path: Path) -> Header:
+    """The header of a safetensors file.
+
+    Raises:
+        ValueError: it is none, or holds too much. The message does not name the file, because it
+            is part of the caller's.
+        OSError: the file cannot be read.
+    """
+    with path.open("rb") as file:
+        length = int.from_bytes(file.read(8), "little")
+        if length > HEADER:
+            raise ValueError(
+                f"not safetensors, or with a header of {length} bytes; at most {HEADER} are read"
+            )
+        text = file.read(length)
+    return _parsed(text)
+
+
+def _parsed(text: bytes) -> Header:
+    try:
+        found = json.loads(text, object_pairs_hook=_object, parse_float=_no_fraction)
+    except RecursionError:
+        raise ValueError("a header of safetensors that is nested without end") from None
+    if not isinstance(found, dict):
+        raise ValueError("a header of safetensors that is not a JSON object")
+    metadata = found.pop("__metadata__", {})
+    if len(found) > TENSORS:
+        raise ValueError(f"{len(found)} tensors in one file; at most {TENSORS} are read")
+    if not isinstance(metadata, dict):
+        raise ValueError("metadata of safetensors that is not a JSON object")
+    return Header({name: _shape(name, entry) for name, entry in found.items()}, metadata)
+
+
+def _shape(name: str, entry: Any) -> tuple[int, ...]:
+    shape = entry.get("shape") if isinstance(entry, dict) else None
+    if not isinstance(shape, list) or len(shape) > AXES:
+        raise ValueError(
+            f"tensor {name[:60]!r} without a shape, or with one of more than {AXES} numbers"
+        )
+    if not all(type(size) is int and size >= 0 for size in shape):
+        raise ValueError(f"tensor {name[:60]!r} with a shape that is not of whole numbers")
+    return tuple(shape)
+
+
+def _object(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
+    """A JSON object, if no name occurs in it twice: readers differ in which one they take."""
+    found: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in found:
+            raise ValueError(f"the name {name[:60]!r} twice in a header of safetensors")
+        found[name] = value
+    return found
+
+
+def _no_fraction(text: str) -> None:
+    """Refuse a number that is not whole: a long one takes minutes to read."""
+    raise ValueError(f"the number {text[:20]} in a header of safetensors; all are whole")
