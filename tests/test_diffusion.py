@@ -21,6 +21,7 @@ from dragkit import Edit, View, always
 from dragkit.loop import drag
 from dragkit.losses import MaskLoss, ShiftedPatchLoss
 from dragkit.methods import dragdiffusion, draggan, stabledrag
+from dragkit.models import zoo
 from dragkit.models.diffusion import denoiser
 from dragkit.models.diffusion.ddim import ddim_schedule
 from dragkit.models.diffusion.lora import Lora
@@ -562,6 +563,34 @@ def test_a_lora_of_something_else_is_refused(tmp_path):
             ValueError, match="broken.safetensors is not a LoRA that dragkit saved"
         ):
             dk.lora(model, image(), file=tmp_path / "broken.safetensors")
+
+
+def with_a_huge_tensor(file, target, name):
+    """The file, but one tensor is of a billion numbers, which are a hole behind the others."""
+    whole = file.read_bytes()
+    length = int.from_bytes(whole[:8], "little")
+    header = json.loads(whole[8 : 8 + length])
+    last = len(whole) - 8 - length
+    header[name] |= {"shape": [10**9], "data_offsets": [last, last + 4 * 10**9]}
+    encoded = json.dumps(header).encode()
+    target.write_bytes(len(encoded).to_bytes(8, "little") + encoded + whole[8 + length :])
+    with target.open("r+b") as opened:
+        opened.truncate(8 + len(encoded) + last + 4 * 10**9)
+
+
+def test_files_of_huge_tensors_are_refused_before_they_are_read(monkeypatch, tmp_path):
+    lora, huge = tmp_path / "lora.safetensors", tmp_path / "huge.safetensors"
+    dk.lora(tiny(), image(), rank=2, steps=1, file=lora)
+    with safe_open(lora, "pt") as opened:
+        first = min(opened.keys())
+    monkeypatch.setattr("safetensors.torch.load_file", None)
+
+    with_a_huge_tensor(lora, huge, first)
+    with pytest.raises(ValueError, match="huge.safetensors is not a LoRA .*1000000000"):
+        dk.lora(tiny(), image(), rank=2, steps=1, file=huge)
+    with_a_huge_tensor(zoo.bundled("lion-diffusion"), huge, "conv_in.weight")
+    with pytest.raises(ValueError, match="huge.safetensors does not hold .*1000000000"):
+        dk.load(huge)
 
 
 def test_a_lora_that_speaks_of_no_prompt_belongs_to_a_model_without_a_text(tmp_path):

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
 
 from .. import arguments
 from ..arguments import named_arguments, shown
@@ -19,6 +18,7 @@ from .gan.checkpoint.convert import convert as convert
 from .gan.checkpoint.convert import save as save
 from .gan.state_dict import from_state_dict
 from .protocols import Model as Model
+from .safetensors_header import read_header
 from .settings import check_settings
 from .toy import Toy
 
@@ -133,9 +133,8 @@ def _open_generator(path: Path, name: str, device: str, settings: dict[str, Any]
 def _kind(path: Path) -> str:
     """Which diffusion model a file of safetensors holds, by its names; empty for other files."""
     try:
-        with safe_open(path, "pt") as file:
-            names = set(file.keys())
-    except (SafetensorError, OSError):
+        names = read_header(path).shapes.keys()
+    except (ValueError, OSError):
         return ""
     if any(name.startswith("model.diffusion_model.") for name in names):
         return "single file"

@@ -8,10 +8,12 @@ fit into that; so the header's size, names and shapes are checked here.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from torch import Tensor
 
 HEADER = 4 << 20  # bytes; Stable Diffusion XL in a single file has half a megabyte
 TENSORS = 10_000  # of a file; the same one has 2,500
@@ -44,11 +46,27 @@ def read_header(path: Path) -> Header:
     return _parsed(text)
 
 
+def check_fits(header: Header, expected: Mapping[str, Tensor]) -> None:
+    """Raise ValueError if a file does not hold exactly these tensors; none of them is read."""
+    unknown = sorted(header.shapes.keys() - expected.keys())
+    missing = sorted(expected.keys() - header.shapes.keys())
+    if unknown or missing:
+        raise ValueError(f"missing tensors {missing[:3]}, unknown ones {_cut(unknown[:3])}")
+    for name, tensor in expected.items():
+        if header.shapes[name] != tensor.shape:
+            raise ValueError(
+                f"tensor {name[:60]!r} has shape {header.shapes[name]}, expected"
+                f" {tuple(tensor.shape)}"
+            )
+
+
 def _parsed(text: bytes) -> Header:
     try:
         found = json.loads(text, object_pairs_hook=_object, parse_float=_no_fraction)
     except RecursionError:
         raise ValueError("a header of safetensors that is nested without end") from None
+    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise ValueError(f"a header of safetensors that is damaged ({error})") from error
     if not isinstance(found, dict):
         raise ValueError("a header of safetensors that is not a JSON object")
     metadata = found.pop("__metadata__", {})
@@ -78,6 +96,10 @@ def _object(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
             raise ValueError(f"the name {name[:60]!r} twice in a header of safetensors")
         found[name] = value
     return found
+
+
+def _cut(names: list[str]) -> list[str]:
+    return [name[:60] for name in names]
 
 
 def _no_fraction(text: str) -> None:

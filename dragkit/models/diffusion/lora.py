@@ -23,6 +23,7 @@ from torch import Tensor, nn
 
 from ...arguments import positive, whole
 from ...atomic import write_file
+from ..safetensors_header import check_fits, read_header
 
 if TYPE_CHECKING:
     from .model import Diffusion
@@ -115,25 +116,29 @@ class Lora:
             ValueError: the file is not a LoRA, or one of another model, image, prompt or rank.
             FileNotFoundError: there is no such file.
         """
-        from safetensors import SafetensorError, safe_open
+        from safetensors import SafetensorError
+        from safetensors.torch import load_file
 
         try:
-            with safe_open(path, "pt") as file:
-                metadata = file.metadata() or {}
-                saved = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        except SafetensorError as error:
+            header = read_header(path)
+        except ValueError as error:
             raise ValueError(f"{path} is not a LoRA that dragkit saved ({error})") from error
         for what, expected in self._belongs_to().items():
             # files of models without a text may have no prompt
-            if metadata.get(what, "") != expected:
+            if header.metadata.get(what, "") != expected:
                 raise ValueError(
                     f"{path} is a LoRA of another {what}; choose another file, or remove this one"
                     " to learn again"
                 )
+        try:
+            check_fits(header, self.weights)
+            saved = load_file(path)
+        except (SafetensorError, ValueError) as error:
+            raise ValueError(f"{path} is not a LoRA that dragkit saved ({error})") from error
         with torch.no_grad():
             for name, weight in saved.items():
                 self.weights[name].copy_(weight)
-        self.steps = int(metadata["steps"])
+        self.steps = int(header.metadata["steps"])
 
     def _belongs_to(self) -> dict[str, str]:
         return {

@@ -6,6 +6,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from ..safetensors_header import read_header
+
 NEEDED = {  # part of the pipeline → its files
     "unet": ("config.json", "diffusion_pytorch_model.safetensors"),
     "vae": ("config.json", "diffusion_pytorch_model.safetensors"),
@@ -104,9 +106,10 @@ def _check_not_cut_short(path: Path) -> None:
     from safetensors import SafetensorError, safe_open
 
     try:
+        read_header(path)
         with safe_open(path, "pt"):
             pass
-    except SafetensorError as error:
+    except (SafetensorError, ValueError) as error:
         raise ValueError(
             f"{path} ({path.stat().st_size} bytes) is damaged or cut short ({error}); fetch this"
             " file of the pipeline again"

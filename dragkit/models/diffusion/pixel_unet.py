@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from ..safetensors_header import check_fits, read_header
 from ..settings import check_settings
 from .ddim import ddim_schedule
 from .model import SETTINGS, Diffusion
@@ -85,9 +86,10 @@ def open_network(path: Path, device: str = "cpu") -> UNet2DModel:
 
     unet = network()
     try:
+        check_fits(read_header(path), unet.state_dict())
         weights = {name: value.float() for name, value in load_file(path).items()}
         unet.load_state_dict(weights)
-    except (SafetensorError, RuntimeError) as error:
+    except (SafetensorError, ValueError, RuntimeError) as error:
         raise ValueError(
             f"{path} does not hold a network that python -m dragkit.training.diffusion wrote"
             f" ({error})"

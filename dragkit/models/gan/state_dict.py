@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import reprlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,6 +14,7 @@ from .model import StyleGAN2
 from .network import Generator
 
 DEFAULT_BLOCK = 128  # px, as in DragGAN
+SIDE = 4096  # px; the largest public generators make images of 1024
 
 
 def from_state_dict(
@@ -91,9 +93,12 @@ def _architecture(state: Mapping[str, Tensor]) -> dict[str, Any]:
         )
     if sorted(channels) != [4 << k for k in range(len(channels))]:
         raise ValueError(
-            f"there are synthesis.b… blocks of {sorted(channels)} px; those of a StyleGAN2 start"
-            " at 4 px and double"
+            f"there are synthesis.b… blocks of {reprlib.repr(sorted(channels))} px; those of a"
+            " StyleGAN2 start at 4 px and double"
         )
+    side = max(channels)
+    if side > SIDE:
+        raise ValueError(f"a generator of {side} px; those of at most {SIDE} px are read")
     first = state["mapping.fc0.weight"]
     if first.ndim != 2:
         raise ValueError(

@@ -3,7 +3,8 @@
 NVIDIA's pickles name code to be run and carry their own source; the usual way of opening them
 executes both. Here a small machine (:mod:`.machine`) builds inert data from a closed list of
 names, tensors are checked against the file (:mod:`.tensors`), networks are found in that data
-(:mod:`.contents`), and their names made ours (:mod:`.layouts`).
+(:mod:`.contents`), and their names made ours (:mod:`.layouts`). All of it is paid from one budget
+(:mod:`.budget`), so that a small file cannot ask for much memory or time.
 
 ``python -m dragkit.models.gan.checkpoint FILE`` prints what a file holds.
 """

@@ -11,7 +11,7 @@ from __future__ import annotations
 import struct
 import zipfile
 import zlib
-from itertools import pairwise
+from operator import attrgetter
 from pathlib import Path
 
 from .budget import Budget, CheckpointError
@@ -34,48 +34,38 @@ class Archive:
     """
 
     def __init__(self, path: Path, view: memoryview, budget: Budget) -> None:
-        self.view = view
         count = _check_end(view, budget)
         with zipfile.ZipFile(path) as archive:
             entries = archive.infolist()
-            self.ends = _ends(entries, archive.start_dir)
-        self.entries = {entry.filename: entry for entry in entries}
-        if len(self.entries) != count or len(entries) != count:
+            directory = archive.start_dir
+        if len(entries) != count:
             raise CheckpointError(
-                f"an archive that says it has {count} files, and has {len(entries)} of"
-                f" {len(self.entries)} names"
+                f"an archive that says it has {count} files, and has {len(entries)}"
             )
-
-    def piece(self, name: str) -> memoryview:
-        """The bytes of an entry, behind its header of 30 bytes, its name and an extra field."""
-        if short(name) not in self.entries:
-            raise CheckpointError(f"the archive lacks {name!r}")
-        entry = self.entries[name]
-        start = entry.header_offset + 30
-        header = struct.unpack("<4s5H3L2H", self.view[start - 30 : start])
-        name_length, extra_length = header[-2:]
-        own_name = bytes(self.view[start : start + name_length])
-
-        first = start + name_length + extra_length
-        end = first + entry.file_size
-        if not _agree(entry, header, own_name) or end > self.ends[name]:
+        self.checksums = {entry.filename: entry.CRC for entry in entries}
+        if len(self.checksums) < count:
             raise CheckpointError(
-                f"{name!r} is described in two ways in the archive, or reaches into what follows"
+                f"an archive of {count} files with {len(self.checksums)} different names"
             )
-        return self.view[first:end]
+        self.pieces = _pieces(view, entries, directory)
 
-    def checksum(self, name: str) -> int:
-        """An entry's CRC-32; 0 is what torch writes if it is told to save without any."""
-        return self.entries[name].CRC
+    def piece(self, name: str) -> tuple[memoryview, int]:
+        """The bytes of an entry, and their checksum (CRC-32).
+
+        A checksum of 0 means that there is none: torch can be told to save without.
+        """
+        if name not in self.pieces:
+            raise CheckpointError(f"the archive lacks {short(name)!r}")
+        return self.pieces[name], self.checksums[name]
 
     def checked(self, name: str) -> memoryview:
         """The bytes of an entry that describes the others, if they have its checksum."""
-        piece = self.piece(name)
+        piece, checksum = self.piece(name)
         if len(piece) > PIECE:
             raise CheckpointError(
                 f"{name!r} in the archive has {len(piece)} bytes; at most {PIECE} are read"
             )
-        check_sum(piece, self.checksum(name))
+        check_sum(piece, checksum)
         return piece
 
 
@@ -114,17 +104,35 @@ def _check_end(view: memoryview, budget: Budget) -> int:
     return count
 
 
-def _ends(entries: list[zipfile.ZipInfo], directory: int) -> dict[str, int]:
-    """Where the place of each entry ends: at the next one, or at the directory."""
-    for entry in entries:
-        _check_stored(entry)
-    ordered = sorted(entries, key=_offset)
-    ends = {first.filename: second.header_offset for first, second in pairwise(ordered)}
-    return ends | {entry.filename: directory for entry in ordered[-1:]}
+def _pieces(
+    view: memoryview, entries: list[zipfile.ZipInfo], directory: int
+) -> dict[str, memoryview]:
+    """The bytes of each entry, which must end before the next one begins."""
+    ordered = sorted(entries, key=attrgetter("header_offset"))
+    ends = [*(entry.header_offset for entry in ordered[1:]), directory]
+    return {
+        entry.filename: _piece(view, entry, end) for entry, end in zip(ordered, ends, strict=True)
+    }
 
 
-def _offset(entry: zipfile.ZipInfo) -> int:
-    return entry.header_offset
+def _piece(view: memoryview, entry: zipfile.ZipInfo, most: int) -> memoryview:
+    """The bytes of an entry, behind its header of 30 bytes, its name and an extra field."""
+    _check_stored(entry)
+    start = entry.header_offset + 30
+    header = struct.unpack("<4s5H3L2H", view[start - 30 : start])
+    name_length, extra_length = header[-2:]
+    own_name = bytes(view[start : start + name_length])
+
+    first = start + name_length + extra_length
+    end = first + entry.file_size
+    if not _agree(entry, header, own_name):
+        raise CheckpointError(f"{entry.filename!r} is described in two ways in the archive")
+    if end > most:
+        raise CheckpointError(
+            f"{entry.filename!r} in the archive reaches byte {end}; what follows it begins at"
+            f" byte {most}"
+        )
+    return view[first:end]
 
 
 def _check_stored(entry: zipfile.ZipInfo) -> None:

@@ -59,7 +59,8 @@ class Array(Inert):
         dtype = expect(dtype, Dtype).dtype
         if len(expect(shape, tuple)) > AXES or not whole(shape):
             raise CheckpointError(
-                f"an array whose shape is not of whole numbers from 0 up, at most {AXES}"
+                f"an array of {len(shape)} axes whose sizes are not whole numbers from 0 up, at"
+                f" most {AXES}"
             )
         storage = Storage(dtype, math.prod(shape))
         storage.fill(expect(data, memoryview))

@@ -50,7 +50,7 @@ class Budget:
         self.spent[kind] = spent
         if spent > LIMITS[kind]:
             raise CheckpointError(
-                f"it asks for {spent} {kind}; at most {LIMITS[kind]} are read in one file, and no"
+                f"it asks for {spent} {kind}; one file may ask for {LIMITS[kind]}, and no"
                 " generator needs as many"
             )
         self.requests += 1
@@ -61,6 +61,6 @@ class Budget:
         seconds = time.thread_time() - self.start
         if seconds > SECONDS:
             raise CheckpointError(
-                f"it has taken {seconds:.1f} s of computing; at most {SECONDS:g} s are spent on"
-                " one file, and no generator needs as many"
+                f"it has taken {seconds:.1f} s of computing; one file may take {SECONDS:g} s, and"
+                " no generator needs as many"
             )

@@ -85,8 +85,8 @@ class Stored:
         few = len(self.shape) == len(self.strides) <= AXES
         if not few or not whole((self.offset, *self.shape, *self.strides)):
             raise CheckpointError(
-                "a tensor whose offset, size and stride are not whole numbers from 0 up, at most"
-                f" {AXES} each"
+                f"a tensor of {len(self.shape)} axes whose offset, sizes and strides are not whole"
+                f" numbers from 0 up, at most {AXES} each"
             )
         last = self.offset + sum(
             (n - 1) * s for n, s in zip(self.shape, self.strides, strict=True)
