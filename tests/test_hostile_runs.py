@@ -54,6 +54,18 @@ def test_a_shape_that_the_entry_does_not_hold_is_refused(tmp_path, shape):
     refused(path, "its size says otherwise|header|shape")
 
 
+def test_a_million_entries_are_not_listed(tmp_path):
+    name = b"%08x"
+    one = struct.pack("<4s4B4HL2L5H2L", b"PK\1\2", *[20, 0] * 2, *[0] * 7, 8, *[0] * 6)
+    directory = b"".join(one + name % i for i in range(1_000_000))
+    for count in (0xFFFF, 10):
+        end = struct.pack("<4s4H2LH", b"PK\5\6", 0, 0, count, count, len(directory), 64, 0)
+        (tmp_path / "a.npz").write_bytes(b"PK\3\4" + bytes(60) + directory + end)
+        refused(tmp_path / "a.npz", "entries or more, described in 54000000 bytes")
+    (tmp_path / "a.npz").write_bytes(b"PK")
+    refused(tmp_path / "a.npz", "is not an .npz, or is cut short")
+
+
 def test_objects_and_two_entries_of_one_name_are_refused(tmp_path):
     refused(written(tmp_path / "a.npz", [("a.npy", entry((1,), "|O") + bytes(8))]), "no run has")
     twice = [("a.npy", entry((1,)) + bytes(4))] * 2

@@ -18,8 +18,7 @@ from dragkit.tasks.landmarks import (
     open_landmarks,
     soft_argmax,
 )
-from dragkit.training import landmark_errors
-from dragkit.training import landmark_data
+from dragkit.training import landmark_data, landmark_errors
 from dragkit.training import landmarks as training
 from dragkit.worlds.lion import LANDMARKS, Lion
 

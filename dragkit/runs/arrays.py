@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import struct
 from collections.abc import Mapping
 from io import BytesIO
 from pathlib import Path
@@ -14,7 +15,9 @@ from numpy.lib import format as npy
 # Runs of ours take 2 to 6 times as many bytes in memory as on the disk; hostile files 1000 times.
 MAX_EXPANSION = 20
 FREE_BYTES = 64 << 20
-MAX_ENTRIES = 100_000
+MAX_ENTRIES = 65_000
+MAX_DIRECTORY = 8 << 20  # bytes; an entry of ours takes about 80
+END = struct.Struct("<4s4H2LH")  # the record at the end of an archive
 KINDS = "biufU"  # truths, numbers and words
 ENCRYPTED = 1
 
@@ -33,16 +36,32 @@ def read_npz(path: Path) -> dict[str, np.ndarray]:
         ValueError: too many entries, more bytes than a file of this size may hold, or an entry
             that is encrypted, or is not what its header says.
     """
+    _check_end(path)
     with ZipFile(path) as file:
         entries = file.infolist()
         _check_entries(path, entries)
         return {_name(entry): _read_array(file, entry) for entry in entries}
 
 
-def _check_entries(path: Path, entries: list[ZipInfo]) -> None:
-    if len(entries) > MAX_ENTRIES:
-        raise ValueError(f"{path} has {len(entries)} entries; at most {MAX_ENTRIES} are read")
+def _check_end(path: Path) -> None:
+    """Raise ValueError unless the archive's last bytes promise a directory of reasonable size.
 
+    What the directory says is not read before that.
+    """
+    with path.open("rb") as file:
+        file.seek(max(path.stat().st_size - END.size, 0))
+        end = file.read()
+    if len(end) < END.size or not end.startswith(b"PK\5\6"):
+        raise ValueError(f"{path} is not an .npz, or is cut short")
+    *_, count, size, _, _ = END.unpack(end)
+    if count > MAX_ENTRIES or size > MAX_DIRECTORY:
+        raise ValueError(
+            f"{path} has {count} entries or more, described in {size} bytes; at most"
+            f" {MAX_ENTRIES} in {MAX_DIRECTORY} bytes are read"
+        )
+
+
+def _check_entries(path: Path, entries: list[ZipInfo]) -> None:
     allowed = FREE_BYTES + MAX_EXPANSION * path.stat().st_size
     asked = sum(entry.file_size for entry in entries)
     if asked > allowed:
