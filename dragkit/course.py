@@ -83,7 +83,7 @@ def is_bar(data: dict[str, Any]) -> bool:
 
 
 def solved(notebook: NotebookNode) -> NotebookNode:
-    """A copy with each solution in the place of its stub.
+    """A copy with each solution in the place of its stub, and without outputs.
 
     Raises:
         ValueError: an exercise has no solution, or a solution no exercise.
@@ -91,6 +91,9 @@ def solved(notebook: NotebookNode) -> NotebookNode:
     notebook = deepcopy(notebook)
     for stub, answer in exercises(notebook):
         stub.source = answer
+    for cell in notebook.cells:
+        if cell.cell_type == "code":  # what the stubs brought about is no longer true
+            cell.update(outputs=[], execution_count=None)
     return notebook
 
 

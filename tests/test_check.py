@@ -48,7 +48,7 @@ def test_the_right_answer_passes_with_a_image(exercise):
 
 @every
 def test_each_mistake_is_named(exercise):
-    assert len(exercise.mistakes) >= 3
+    assert len(exercise.mistakes) >= 3, "name at least three mistakes"
     for words, wrong in exercise.mistakes.items():
         verdict = exercise(wrong)
         assert not verdict.passed and words in verdict.words, (words, verdict.words)

@@ -30,7 +30,7 @@ RANGES = [
 TOP_LEVEL = {
     *("notebooks", "dragkit", "data", "tests", "environment.yml", "README.md", "run.py"),
     *("pyproject.toml", "LICENSE", "CONTRIBUTING.md", "CHANGELOG.md", "CITATION.cff"),
-    *("locks", ".gitignore", ".gitattributes", ".pre-commit-config.yaml", ".ci"),
+    *("SECURITY.md", "locks", ".gitignore", ".gitattributes", ".pre-commit-config.yaml", ".ci"),
 }
 
 

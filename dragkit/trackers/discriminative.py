@@ -228,6 +228,7 @@ class Discriminative:
 class QuadraticError:
     """The mean squared error of a filter as a quadratic, z·Gz - 2 b·z + s, with the ridge in G.
 
+    It is 1/K Σ (z·F - y)² + μ ‖z‖², expanded: G = 1/K Σ F Fᵀ + μ I, b = 1/K Σ y F, s = 1/K Σ y².
     However many examples there are, it takes c² numbers per handle.
 
     Attributes:
