@@ -7,22 +7,26 @@ handled here, once.
 
 from __future__ import annotations
 
-from io import BytesIO
 from os import PathLike
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 import torch
-from PIL import Image, ImageOps
+from PIL import ExifTags, Image, ImageOps
 from torch import Tensor
 
-BROKEN = (OSError, SyntaxError, ValueError, EOFError)  # what Pillow raises on damaged files
+from .image_files import check_format, check_pixels, decode, is_deep, is_heavy, load
+from .numeric import is_whole
+from .reading import is_file, is_folder, shortened
+
 READABLE = (
     "a path, the bytes of a file, a Pillow image, an array (H W), (H W 3) or (H W 4), or a"
     " tensor (3 H W)"
 )
 FITS = ("crop", "pad")
+LARGEST = 4096  # px: the side that an image is made for; the largest models' have a quarter
+ORIENTATION = ExifTags.Base.Orientation
 ROUNDING = 1e-3  # how far outside 0..1 floats may be: resizing leaves such values
 
 ImageLike = str | PathLike | bytes | Image.Image | np.ndarray | Tensor
@@ -47,16 +51,17 @@ def read_image(image: ImageLike, size: int, fit: Literal["crop", "pad"] = "crop"
     Raises:
         FileNotFoundError: no such file.
         TypeError: `image` is something else.
-        ValueError: not an image, a damaged or enormous one, an array of another shape, type or
-            range, an unknown `fit`.
+        ValueError: not an image, one of a format that is not read, a damaged one, or one of more
+            than 50 million pixels (24 million in floats, 16 bits, with transparency or in WebP);
+            an array of another shape, type or range; an unknown `fit`.
     """
     if fit not in FITS:
         raise ValueError(
             f'unknown fit {fit!r}; choose "crop" (the square in the middle) or "pad" (all of it,'
             " with borders)"
         )
-    if size < 1:
-        raise ValueError(f"size is {size}; an image's side is at least 1 px")
+    if not is_whole(size, 1, LARGEST):
+        raise ValueError(f"size is {size!r}; an image's side has 1 to {LARGEST} px")
     planes = _planes(image)
     if fit == "crop":
         return _cropped(planes, size)
@@ -65,11 +70,11 @@ def read_image(image: ImageLike, size: int, fit: Literal["crop", "pad"] = "crop"
 
 def _planes(image: ImageLike) -> Planes:
     if isinstance(image, Image.Image):
-        return _of_pillow(image, "the image")
+        return _of_given(image, "the image")
     if isinstance(image, (str, PathLike)):
         return _of_file(Path(image))
     if isinstance(image, bytes):
-        return _opened(BytesIO(image), "the file")
+        return _of_bytes(image, "the file")
     if isinstance(image, Tensor):
         return _of_tensor(image)
     if isinstance(image, np.ndarray):
@@ -78,47 +83,64 @@ def _planes(image: ImageLike) -> Planes:
 
 
 def _of_file(path: Path) -> Planes:
-    if path.is_dir():
-        raise FileNotFoundError(f"{path} is a folder; give the path of an image in it")
-    if not path.is_file():
+    if not is_file(path):
+        if is_folder(path):
+            raise FileNotFoundError(f"{path} is a folder; give the path of an image in it")
         raise FileNotFoundError(
-            f"there is no file {path}; give the path of an image on this machine"
+            f"there is no file {path!s:.300}; give the path of an image on this machine"
         )
-    return _opened(path, str(path))
+    return _of_bytes(path, str(path))
 
 
-def _opened(file: Path | BytesIO, name: str) -> Planes:
-    try:
-        with Image.open(file) as image:
-            return _of_pillow(image, name)
-    except Image.UnidentifiedImageError as error:
-        raise ValueError(
-            f"{name} is not an image that Pillow can read; give a PNG, JPEG, WebP or TIFF"
-        ) from error
-    except Image.DecompressionBombError as error:
-        most = Image.MAX_IMAGE_PIXELS or 0  # it is set, or there would be no such error
-        raise ValueError(
-            f"{name} has more than {2 * most:,} pixels; make it smaller, or, if you trust it, "
-            "set PIL.Image.MAX_IMAGE_PIXELS = None"
-        ) from error
+def _of_bytes(source: Path | bytes, name: str) -> Planes:
+    return _of_pillow(decode(source, name), name)
+
+
+def _of_given(image: Image.Image, name: str) -> Planes:
+    """Of an image that somebody else opened, and may not have decoded yet."""
+    check_format(image, name)
+    check_pixels(*image.size, name, is_heavy(image))
+    load(image, name)
+    return _of_pillow(image, name)
 
 
 def _of_pillow(image: Image.Image, name: str) -> Planes:
-    """Upright, opaque, three planes."""
+    """Upright, opaque, three planes; no copy is made that is not needed."""
+    image = _upright(image, name)
+    if is_deep(image):
+        return _of_floats(_depth_removed(image), name)
+    if image.has_transparency_data:
+        image = _over_white(image)
+    if image.mode != "RGB":
+        image = image.convert("RGB")
+    return list(image.split())
+
+
+def _upright(image: Image.Image, name: str) -> Image.Image:
     try:
-        image = ImageOps.exif_transpose(image)
-        # which Pillow would clip at 255
-        deep = np.asarray(image).astype(np.float32) if image.mode[0] in "FI" else None
-        if image.has_transparency_data:
-            image = Image.alpha_composite(
-                Image.new("RGBA", image.size, "white"), image.convert("RGBA")
-            )
-        if deep is None:
-            return list(image.convert("RGB").split())
-    except BROKEN as error:
-        raise ValueError(f"{name} cannot be read: {error}") from error
-    whole = 1 if image.mode == "F" else 255 if image.mode == "I" and deep.max() <= 255 else 65535
-    return _of_floats(deep / whole, name)
+        if image.getexif().get(ORIENTATION, 1) == 1:
+            return image
+        return ImageOps.exif_transpose(image)
+    # what a file says of itself can be broken in any way
+    except Exception as error:
+        raise ValueError(f"{name} cannot be turned upright: {shortened(error)}") from error
+
+
+def _over_white(image: Image.Image) -> Image.Image:
+    if image.mode != "RGBA":
+        image = image.convert("RGBA")
+    white = Image.new("RGB", image.size, "white")
+    white.paste(image, mask=image.getchannel("A"))
+    return white
+
+
+def _depth_removed(image: Image.Image) -> np.ndarray:
+    """Grey of 16 bits or floats as float32 in 0..1; Pillow would clip it at 255."""
+    deep = np.asarray(image, np.float32)
+    if image.mode == "F":
+        return deep
+    whole = 255 if image.mode == "I" and deep.max() <= 255 else 65535
+    return deep / np.float32(whole)
 
 
 def _of_array(array: np.ndarray) -> Planes:
@@ -130,6 +152,8 @@ def _of_array(array: np.ndarray) -> Planes:
         raise ValueError(
             f"the array has shape {array.shape}; an image is (H W), (H W 3) or (H W 4)"
         )
+    height, width = array.shape[:2]
+    check_pixels(width, height, "the array", heavy=array.dtype != np.uint8)
     if array.dtype == np.uint8:
         return _of_pillow(Image.fromarray(np.ascontiguousarray(array)), "the array")
     return _of_floats(array, "the array")
@@ -142,6 +166,10 @@ def _of_tensor(tensor: Tensor) -> Planes:
         raise ValueError(
             f"the tensor holds {tensor.dtype}; give floats in 0..1, such as tensor / 255"
         )
+    if tensor.layout != torch.strided or tensor.is_meta:
+        raise ValueError(f"the tensor is {shortened(tensor)}; give one with all its numbers")
+    _, height, width = tensor.shape
+    check_pixels(width, height, "the tensor", heavy=True)
     return _of_floats(tensor.detach().cpu().float().permute(1, 2, 0).numpy(), "the tensor")
 
 
@@ -159,10 +187,17 @@ def _of_floats(array: np.ndarray, name: str) -> Planes:
             f"{name} has values from {array.min():.4g} to {array.max():.4g}; bring floats into"
             " 0..1, or give uint8 in 0..255"
         )
-    colours = np.float32(array if array.ndim == 3 else np.stack([array] * 3, -1)).clip(0, 1)
-    if colours.shape[2] == 4:
-        colours = colours[..., :3] * colours[..., 3:] + (1 - colours[..., 3:])
-    return [Image.fromarray(np.ascontiguousarray(plane)) for plane in np.moveaxis(colours, 2, 0)]
+    if array.ndim == 2:
+        return [_plane(array)] * 3
+    if array.shape[2] == 3:
+        return [_plane(array[..., i]) for i in range(3)]
+    alpha = np.float32(array[..., 3]).clip(0, 1)
+    return [_plane(np.float32(array[..., i]).clip(0, 1) * alpha + (1 - alpha)) for i in range(3)]
+
+
+def _plane(values: np.ndarray) -> Image.Image:
+    """Floats (H W) as an image of mode "F"; those a rounding outside 0..1 are clipped."""
+    return Image.fromarray(np.ascontiguousarray(values, np.float32).clip(0, 1))
 
 
 def _scaled(

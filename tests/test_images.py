@@ -1,9 +1,17 @@
 """Images of every make are read as what a person sees."""
 
+import io
+import struct
+import subprocess
+import warnings
+import zlib
+
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image, ImageFile
 
 from dragkit.images import read_image
 
@@ -227,3 +235,134 @@ def test_files_that_are_no_images_are_told(tmp_path, monkeypatch):
     Image.fromarray(CORNERS).save(tmp_path / "big.png")
     with pytest.raises(ValueError, match="big.png has more than .* pixels; make it smaller"):
         read_image(tmp_path / "big.png", 8)
+
+
+# Files that are made to harm
+
+
+def png(width: int, height: int, *chunks: bytes) -> bytes:
+    """A PNG of black pixels, packed: of 10,000 x 10,000 pixels it has 100 KB."""
+    row = bytes(1 + width)
+    packer = zlib.compressobj(9)
+    body = b"".join(packer.compress(row) for _ in range(height)) + packer.flush()
+    header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
+    parts = [chunk(b"IHDR", header), *chunks, chunk(b"IDAT", body), chunk(b"IEND", b"")]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(parts)
+
+
+def chunk(kind: bytes, data: bytes) -> bytes:
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+
+def saved(image: Image.Image, form: str, **settings) -> bytes:
+    file = io.BytesIO()
+    image.save(file, form, **settings)
+    return file.getvalue()
+
+
+def many_scans(count: int) -> bytes:
+    """A progressive JPEG whose last scan is repeated."""
+    content = saved(Image.new("L", (16, 16)), "JPEG", progressive=True)
+    tables = content.rfind(b"\xff\xc4")
+    return content[:-2] + content[tables:-2] * count + content[-2:]
+
+
+def refuse_to_decode(*_):
+    raise AssertionError("it was decoded")
+
+
+@pytest.mark.parametrize(
+    ("image", "limit"),
+    [
+        (png(8000, 6300), "8000 × 6300 pixels, more than 50,000,000; make it smaller"),
+        (saved(Image.new("LA", (5000, 5000)), "PNG"), r"24,000,000 \(.*transparency"),
+        (saved(Image.new("I;16", (5000, 5000)), "PNG"), r"24,000,000 \(in floats, 16 bits"),
+        (np.broadcast_to(np.uint8(0), (10**6, 10**6)), "1000000 × 1000000 .* than 50,000,000"),
+        (np.broadcast_to(0.5, (10**6, 10**6, 3)), "1000000 × 1000000 .* than 24,000,000"),
+        (torch.zeros(1).expand(3, 10**6, 10**6), "1000000 × 1000000 .* than 24,000,000"),
+        (Image.open(io.BytesIO(png(8000, 6300))), "the image has 8000 × 6300 pixels"),
+        (many_scans(40), "is a progressive JPEG of more than 30 scans"),
+    ],
+)
+def test_too_many_pixels_are_refused_before_one_is_decoded(monkeypatch, image, limit):
+    monkeypatch.setattr(ImageFile.ImageFile, "load", refuse_to_decode)
+    with pytest.raises(ValueError, match=limit):
+        read_image(image, 8)
+
+
+def test_a_progressive_jpeg_of_a_few_scans_is_read():
+    assert read_image(many_scans(2), 8).shape == (3, 8, 8)
+
+
+EPS = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\n%%EndComments\n%%EOF\n"
+
+
+def test_no_other_program_is_started(monkeypatch):
+    monkeypatch.setattr(subprocess, "Popen", refuse_to_decode)
+    with pytest.raises(ValueError, match="is not an image that Pillow can read, or one of a rare"):
+        read_image(EPS, 8)
+    with pytest.raises(ValueError, match=r"a file of format EPS.* image.convert\(\"RGB\"\)"):
+        read_image(Image.open(io.BytesIO(EPS)), 8)
+
+
+@pytest.mark.parametrize("form", ["PNG", "JPEG", "WEBP", "TIFF", "GIF", "BMP"])
+def test_the_usual_formats_are_read_and_told_when_cut(form):
+    noise = np.random.RandomState(0).randint(0, 255, (40, 40), np.uint8)
+    content = saved(Image.fromarray(noise), form)
+    assert read_image(content, 8).shape == (3, 8, 8)
+    with pytest.raises(ValueError, match="the file "):
+        read_image(content[: len(content) // 2], 8)
+
+
+def test_a_phones_jpeg_of_two_images_is_read():
+    second = Image.new("RGB", (8, 8))
+    pair = saved(Image.new("RGB", (8, 8), "red"), "MPO", save_all=True, append_images=[second])
+    assert quarters(read_image(pair, 8))[0] == [1, 0, 0]
+    assert quarters(read_image(Image.open(io.BytesIO(pair)), 8))[0] == [1, 0, 0]
+
+
+@pytest.mark.parametrize(
+    "bomb",
+    [
+        chunk(b"iCCP", b"x\0\0" + zlib.compress(bytes(20 << 20))),
+        chunk(b"zTXt", b"x\0\0" + zlib.compress(bytes(20 << 20))),
+    ],
+)
+def test_texts_and_profiles_that_unpack_to_much_are_told(bomb):
+    with pytest.raises(ValueError, match="the file cannot be read: Decompressed data too large"):
+        read_image(png(8, 8, bomb), 8)
+
+
+def turned(form: str) -> bytes:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    return saved(Image.fromarray(CORNERS), form, exif=exif)
+
+
+WHOLE = [turned(form) for form in ("PNG", "JPEG", "TIFF", "WEBP")]
+BYTE = st.tuples(st.integers(0, 10**6), st.integers(0, 255))
+
+
+@given(st.sampled_from(WHOLE), st.lists(BYTE, min_size=1, max_size=4))
+def test_a_damaged_file_is_an_image_or_told_to_be_none(whole, changes):
+    content = bytearray(whole)
+    for place, value in changes:
+        content[place % len(content)] = value
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Pillow warns of broken EXIF, and reads on
+        try:
+            assert read_image(bytes(content), 8).shape == (3, 8, 8)
+        except ValueError as error:
+            assert str(error).startswith("the file")
+
+
+def test_what_is_no_path_is_no_file():
+    for path in ("a" * 5000, "a\0b"):
+        with pytest.raises(FileNotFoundError, match="there is no file a"):
+            read_image(path, 8)
+
+
+@pytest.mark.parametrize("size", [1.5, True, "8", 10**6])
+def test_a_side_that_is_none_is_told(size):
+    with pytest.raises(ValueError, match=f"size is {size!r}; an image's side has 1 to 4096 px"):
+        read_image(CORNERS, size)

@@ -1,0 +1,137 @@
+"""Files of images, opened within limits: a small file can claim, or unpack to, a huge image.
+
+The size is read from the file's beginning and checked before a pixel is decoded. Only the formats
+of a closed list are tried: Pillow knows many more, and starts another program for one of them
+(Ghostscript, for EPS).
+"""
+
+from __future__ import annotations
+
+from io import BytesIO
+from pathlib import Path
+from typing import BinaryIO
+
+from PIL import Image, ImageFile
+
+FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "GIF", "BMP")
+JPEG_PAIR = "MPO"  # what Pillow calls a phone's JPEG that has a second image behind the first
+BYTES = 256 << 20  # of a file; a camera's raw TIFF has 150 MB
+PIXELS = 50_000_000  # as today's largest phone cameras have
+# in floats, 16 bits, with transparency or in WebP, of which more or larger copies are made
+HEAVY_PIXELS = 24_000_000
+SCANS = 30  # of a progressive JPEG, each as long to decode as the whole image; usual are ten
+STRIPS = 100_000  # of a TIFF; usual is one for each row
+
+COMMON = "give a PNG, JPEG, WebP or TIFF"
+
+
+def decode(source: Path | bytes, name: str) -> Image.Image:
+    """The image in a file, in memory.
+
+    Raises:
+        ValueError: it is not an image in one of the formats, damaged, or beyond a limit; the
+            message calls it `name`.
+    """
+    with _binary(source) as file:
+        _check_bytes(file, name)
+        image = _open(file, name)
+        check_pixels(*image.size, name, is_heavy(image))
+        _check_work(image, file, name)
+        load(image, name)
+        return image
+
+
+def check_format(image: Image.Image, name: str) -> None:
+    """Raise ValueError for an image that is still in a file of a format that is not read."""
+    if isinstance(image, ImageFile.ImageFile) and image.format not in (*FORMATS, JPEG_PAIR):
+        raise ValueError(
+            f"{name} was opened from a file of format {image.format}, which dragkit does not read;"
+            f' {COMMON}, or decode it yourself: image.convert("RGB")'
+        )
+
+
+def check_pixels(width: int, height: int, name: str, heavy: bool) -> None:
+    """Raise ValueError if an image has too many pixels; `heavy` is as of :func:`is_heavy`."""
+    most = HEAVY_PIXELS if heavy else PIXELS
+    if width * height > most:
+        kind = " (in floats, 16 bits, with transparency or in WebP)" if heavy else ""
+        raise ValueError(
+            f"{name} has {width} × {height} pixels, more than {most:,}{kind}; make it smaller"
+        )
+
+
+def is_deep(image: Image.Image) -> bool:
+    """Whether its pixels are floats or have more than 8 bits."""
+    return image.mode[0] in "FI"
+
+
+def is_heavy(image: Image.Image) -> bool:
+    """Whether it is deep, partly transparent or in WebP: more or larger copies are made of it."""
+    return is_deep(image) or image.has_transparency_data or image.format == "WEBP"
+
+
+def load(image: Image.Image, name: str) -> None:
+    """Decode an image that is still in its file."""
+    try:
+        image.load()
+    except Exception as error:
+        raise ValueError(f"{name} cannot be read: {_short(error)}") from error
+
+
+def _binary(source: Path | bytes) -> BinaryIO:
+    if isinstance(source, bytes):
+        return BytesIO(source)
+    return source.open("rb")
+
+
+def _open(file: BinaryIO, name: str) -> Image.Image:
+    """The image, not decoded yet."""
+    try:
+        return Image.open(file, formats=FORMATS)
+    except Image.UnidentifiedImageError as error:
+        raise ValueError(
+            f"{name} is not an image that Pillow can read, or one of a rare format; {COMMON}"
+        ) from error
+    except Image.DecompressionBombError as error:
+        most = min(
+            PIXELS, 2 * (Image.MAX_IMAGE_PIXELS or PIXELS)
+        )  # ours, or a lower one of Pillow
+        raise ValueError(f"{name} has more than {most:,} pixels; make it smaller") from error
+    # strange bytes can break any step of a decoder, each in its own way
+    except Exception as error:
+        raise ValueError(f"{name} cannot be read: {_short(error)}") from error
+
+
+def _check_bytes(file: BinaryIO, name: str) -> None:
+    size = file.seek(0, 2)
+    file.seek(0)
+    if size > BYTES:
+        raise ValueError(f"{name} has {size:,} bytes, more than {BYTES:,}; make it smaller")
+
+
+def _check_work(image: Image.Image, file: BinaryIO, name: str) -> None:
+    """Raise ValueError if a file makes a decoder work far longer than its pixels need."""
+    if image.format == "TIFF" and len(getattr(image, "tile", ())) > STRIPS:
+        raise ValueError(f"{name} is in more than {STRIPS:,} strips; save it again as a PNG")
+    if image.info.get("progressive") and _count_scans(file) > SCANS:
+        raise ValueError(
+            f"{name} is a progressive JPEG of more than {SCANS} scans; save it again as a PNG"
+        )
+
+
+def _count_scans(file: BinaryIO) -> int:
+    """How often a JPEG's scans begin (FF DA), at most; the place in the file stays as it is."""
+    place = file.tell()
+    file.seek(0)
+    count = 0
+    last = b""
+    while block := file.read(1 << 20):
+        count += (last + block).count(b"\xff\xda")
+        last = block[-1:]
+    file.seek(place)
+    return count
+
+
+def _short(error: Exception) -> str:
+    text = str(error) or type(error).__name__
+    return "".join(c if c.isprintable() else "?" for c in text[:200])
