@@ -98,14 +98,22 @@ def scale_radius(radius: float, size: tuple[int, int]) -> int:
     error.
 
     Raises:
-        ValueError: the result is below one pixel, or the radius is not a finite number.
+        ValueError: the result is below one pixel or larger than the image, or the radius is not a
+            finite number.
     """
     if not is_real(radius):
         raise ValueError(
             f"radius is {radius!r}; give a number of pixels of a {REFERENCE}-px image, such as"
             " radius=12"
         )
-    pixels = int(radius * size[0] / REFERENCE + 0.5)
+    scaled = radius * size[0] / REFERENCE + 0.5
+    if scaled >= max(size) + 1:
+        largest = math.floor(10 * max(size) * REFERENCE / size[0]) / 10
+        raise ValueError(
+            f"radius {radius:g} (for a {REFERENCE}-px image) is larger than an image of"
+            f" {size[1]}×{size[0]} px; use radius={largest:g} or less, which reaches all of it"
+        )
+    pixels = int(scaled)
     if pixels < 1:
         smallest = math.ceil(10 * REFERENCE / size[0] / 2) / 10  # rounded up: the advice must work
         raise ValueError(
@@ -124,7 +132,7 @@ def window_size(radius: float, stride: float | None, size: tuple[int, int]) -> t
 
     Raises:
         ValueError: as :func:`scale_radius`; or with a stride, the radius is not a whole number
-            from 1 on, or the stride is not above 0.
+            from 1 on, the stride is not above 0, or the window is larger than the image.
     """
     if stride is None:
         return scale_radius(radius, size), 1
@@ -138,7 +146,22 @@ def window_size(radius: float, stride: float | None, size: tuple[int, int]) -> t
             f"radius is {radius!r}; with a stride it counts places, so give a whole number from"
             " 1 on"
         )
+    check_reach(radius, stride, size)
     return int(radius), stride
+
+
+def check_reach(radius: float, stride: float, size: tuple[int, int]) -> None:
+    """Raise ValueError if `radius` places, `stride` pixels apart, reach farther than the image.
+
+    They are not more than its pixels either, however close they are.
+    """
+    longer = max(size)
+    if max(radius, radius * stride) > longer:
+        largest = math.floor(longer / max(stride, 1))
+        raise ValueError(
+            f"radius {radius:g} with stride {stride:g} is larger than an image of"
+            f" {size[1]}×{size[0]} px; use a radius of {largest} or less"
+        )
 
 
 def to_grid(mask: Tensor, features: Tensor, mode: str = "area") -> Tensor:

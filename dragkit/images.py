@@ -16,9 +16,10 @@ import torch
 from PIL import ExifTags, Image, ImageOps
 from torch import Tensor
 
+from .arguments import shown
 from .image_files import check_format, check_pixels, decode, is_deep, is_heavy, load
 from .numeric import is_whole
-from .reading import is_file, is_folder, shortened
+from .reading import is_file, is_folder
 
 READABLE = (
     "a path, the bytes of a file, a Pillow image, an array (H W), (H W 3) or (H W 4), or a"
@@ -123,7 +124,7 @@ def _upright(image: Image.Image, name: str) -> Image.Image:
         return ImageOps.exif_transpose(image)
     # what a file says of itself can be broken in any way
     except Exception as error:
-        raise ValueError(f"{name} cannot be turned upright: {shortened(error)}") from error
+        raise ValueError(f"{name} cannot be turned upright: {shown(error)}") from error
 
 
 def _over_white(image: Image.Image) -> Image.Image:
@@ -167,7 +168,7 @@ def _of_tensor(tensor: Tensor) -> Planes:
             f"the tensor holds {tensor.dtype}; give floats in 0..1, such as tensor / 255"
         )
     if tensor.layout != torch.strided or tensor.is_meta:
-        raise ValueError(f"the tensor is {shortened(tensor)}; give one with all its numbers")
+        raise ValueError(f"the tensor is {shown(tensor)}; give one with all its numbers")
     _, height, width = tensor.shape
     check_pixels(width, height, "the tensor", heavy=True)
     return _of_floats(tensor.detach().cpu().float().permute(1, 2, 0).numpy(), "the tensor")

@@ -63,7 +63,7 @@ class ShiftedPatchLoss:
         _check_from_0("skip", self.skip, 1.0)
 
     def check(self, size: Size) -> None:
-        """Raise ValueError if the radius is below one pixel in an image of `size`."""
+        """Raise ValueError if the radius is below one pixel, or larger than an image of `size`."""
         window_size(self.radius, self.stride, size)
 
     def __call__(self, view: View, track: TrackResult, start: View, edit: Edit) -> Tensor:

@@ -13,7 +13,7 @@ from filelock import SoftFileLock, Timeout
 
 from ..arguments import existing_file, instance, named_arguments, shown
 from ..atomic import write_all
-from ..reading import check_name, parse_json, read_bytes
+from ..reading import check_text, parse_json, read_bytes
 
 MOST_BYTES = 64 << 20  # of a file of results; the largest of ours has one
 
@@ -119,11 +119,11 @@ def read_results(out: str | Path, key: Sequence[str] = ("task", "method")) -> li
     results = []
     for number, line in enumerate(read_bytes(out, MOST_BYTES).split(b"\n")[:-1], 1):
         try:
-            result = parse_json(line, "it")
+            result = parse_json(line, finite=False)
             for name in (*key, "settings"):
                 result[name]
             for name in result:
-                check_name("the name of a column", name)
+                check_text(name, "the name of a column")
         except (ValueError, KeyError, TypeError) as error:
             raise ValueError(
                 f"{out}, line {number} is not a result of a benchmark ({error}); mend or remove"

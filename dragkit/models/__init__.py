@@ -10,6 +10,7 @@ import torch
 
 from .. import arguments
 from ..arguments import named_arguments, shown
+from ..reading import is_file, is_folder
 from . import zoo
 from .diffusion.pixel_unet import open_diffusion
 from .diffusion.stable_diffusion import open_stable_diffusion
@@ -82,14 +83,14 @@ def _find(name_or_path: str | Path) -> tuple[Path, str]:
         raise ValueError(f"{name!r} {zoo.NO_GENERATOR[kind]}; models to drag are: {_generators()}")
     if name in known:
         return zoo.bundled(name), name
-    if path.is_file():
+    if is_file(path):
         return path, path.stem
-    if name and path.is_dir():
+    if name and is_folder(path):
         return path, path.resolve().name
     if entry := zoo.listed(path.name):
         return zoo.find(entry), entry["name"]
     raise ValueError(
-        f"unknown model {name!r}: no such file or folder, and the bundled models are:"
+        f"unknown model {name!r:.200}: no such file or folder, and the bundled models are:"
         f" {_generators()}; dragkit.models.zoo.public() lists public ones, whose files you bring."
         " Nothing is downloaded"
     )

@@ -24,6 +24,10 @@ from ..latents import checked_latent, fitting_latent
 from ..numeric import is_real
 from ..records import Size, View
 
+LARGEST = 4096  # of each whole setting
+NUMBERS = 1 << 26  # of all blobs and channels on the image; the default has 300,000
+LAST_SEED = 2**63 - 1  # that a generator of torch takes
+
 
 @dataclass(frozen=True)
 class Toy:
@@ -41,7 +45,8 @@ class Toy:
         seed: of the signatures.
 
     Raises:
-        ValueError: a setting that makes no image.
+        ValueError: a setting that makes no image, or more blobs and channels than fit into
+            memory on an image of this side.
     """
 
     side: int = 128
@@ -55,15 +60,22 @@ class Toy:
     name = "toy"
 
     def __post_init__(self) -> None:
-        whole("side", self.side, 2)
-        whole("blobs", self.blobs, 1)
-        whole("channels", self.channels, 3)
-        whole("seed", self.seed)
+        whole("side", self.side, 2, LARGEST)
+        whole("blobs", self.blobs, 1, LARGEST)
+        whole("channels", self.channels, 3, LARGEST)
+        whole("seed", self.seed, 0, LAST_SEED)
         positive("width", self.width, 6)
         if not (is_real(self.lookalike) and 0 <= self.lookalike <= 1):
             raise ValueError(f"lookalike is {self.lookalike!r}; give a number from 0 to 1")
         if not is_real(self.light):
             raise ValueError(f"light is {self.light!r}; give a number, such as 0.3")
+
+        numbers = (self.blobs + self.channels) * self.side**2
+        if numbers > NUMBERS:
+            raise ValueError(
+                f"{self.blobs} blobs and {self.channels} channels on {self.side} px are"
+                f" {numbers:,} numbers, more than {NUMBERS:,}; take fewer, or a smaller side"
+            )
 
     @property
     def size(self) -> Size:

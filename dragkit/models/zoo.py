@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from .. import arguments
 from ..arguments import instance, named_arguments, shown
+from ..reading import read_json
 from .weights import id_in
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ PACKAGE = Path(__file__).parents[1]
 DATA = PACKAGE / "data" if (PACKAGE / "data").exists() else PACKAGE.parent / "data"
 # settings of a model that its card may have
 SETTINGS = ("name", "feature_block", "rows", "space", "truncation")
+CARD = 1 << 20  # bytes of a card at most; ours have thousands
 PUBLIC = DATA / "public.json"
 NO_GENERATOR = {  # for people who try to drag an entry of another "kind"
     "landmarks": (
@@ -79,17 +81,18 @@ def card(path: str | Path) -> dict[str, Any]:
 
     Raises:
         TypeError: the path is none.
-        ValueError: there is such a file, and it is not a JSON object.
+        ValueError: there is such a file, and it is not a JSON object, or larger than a megabyte.
     """
     path = arguments.path("path", path)
     beside = path.with_suffix(".json")
     if beside == path or not beside.is_file():
         return {}
     try:
-        found = json.loads(beside.read_text(encoding="utf-8"))
-    except (ValueError, RecursionError) as error:
+        found = read_json(beside, CARD)
+    except ValueError as error:
         raise ValueError(
-            f"{beside}, the card of {path.name}, is not JSON ({error}); repair it, or move it away"
+            f"{beside}, the card of {path.name}, cannot be read ({error}); repair it, or move it"
+            " away"
         ) from error
     if not isinstance(found, dict):
         raise ValueError(

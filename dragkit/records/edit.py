@@ -17,9 +17,12 @@ from torch import Tensor
 from .. import arguments
 from ..arguments import named_arguments, numbers, shown
 from ..numeric import is_positive, is_whole
+from ..reading import declared_shape
 from .device import Device, to_device
+from .mask import check_mask_of, mask_of_rows
 
 Size = tuple[int, int]  # (height, width) of the image in pixels
+MOST = 1000  # handles of an edit; each step searches for every one of them
 
 
 @named_arguments
@@ -114,12 +117,14 @@ class Edit:
         """The edit that :meth:`to_dict` described.
 
         Raises:
-            ValueError: it is no dict with handles and targets, or its mask has no rows of 0 and 1.
+            ValueError: it is no dict with handles and targets, the mask is not rows of 0 and 1, or
+                as of the class itself.
         """
         if not isinstance(data, Mapping) or not {"handles", "targets"} <= data.keys():
             raise ValueError(f"{shown(data)} is no edit: it needs handles and targets")
-        rows = data.get("mask")
-        mask = None if rows is None else _mask_of_rows(rows)
+        mask = None
+        if data.get("mask") is not None:
+            mask = mask_of_rows(data["mask"])
         return cls(data["handles"], data["targets"], mask, data.get("arrive"))
 
     def __repr__(self) -> str:
@@ -134,6 +139,9 @@ class Edit:
 
 
 def _as_points(name: str, value: Any) -> Tensor:
+    shape = declared_shape(value)
+    if math.prod(shape) > 2 * MOST:
+        raise ValueError(f"{name} has shape {shown(shape)}; give at most {MOST} points (x, y)")
     points = numbers(name, value, "a list of (x, y) points, such as [(64, 80)]")
     if points.dtype == torch.bool:
         raise ValueError(f"{name} is {shown(value)}; True and False are no coordinates")
@@ -165,18 +173,8 @@ def _check_distinct(handles: Tensor) -> None:
             )
 
 
-def _mask_of_rows(rows: Any) -> Tensor:
-    """The mask (H W) whose rows are texts of the characters 0 and 1."""
-    if not (isinstance(rows, list) and rows and all(isinstance(row, str) for row in rows)):
-        raise ValueError(f"mask is {shown(rows)}; its rows are texts, such as '0110'")
-    width = len(rows[0])
-    if not width or any(len(row) != width or row.strip("01") for row in rows):
-        raise ValueError("the rows of mask must be equally long texts of 0 and 1, such as '0110'")
-    characters = torch.frombuffer(bytearray("".join(rows), "ascii"), dtype=torch.uint8)
-    return (characters - ord("0")).reshape(len(rows), width)
-
-
 def _as_mask(value: Any) -> Tensor:
+    check_mask_of(value)
     mask = numbers("mask", value, "an array (height, width) of 0 and 1")
     if mask.ndim != 2:
         raise ValueError(f"mask has shape {tuple(mask.shape)}; it must be (height, width)")
@@ -197,7 +195,7 @@ def _as_mask(value: Any) -> Tensor:
 def _check_arrive(arrive: Any) -> None:
     if not is_positive(arrive):
         raise ValueError(
-            f"arrive is {arrive}; give a distance in pixels above 0, such as arrive=1"
+            f"arrive is {shown(arrive)}; give a distance in pixels above 0, such as arrive=1"
         )
 
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from ..numeric import is_real, is_whole
-from ..reading import check_name
+from ..reading import check_text
 from ..records import Frame, Goals
 
 MOST_SIDE = 16_384  # px of an image
@@ -43,7 +43,7 @@ def check_metadata(metadata: Any) -> dict[str, Any]:
     if not isinstance(metadata, Mapping) or len(metadata) > MOST_NAMES:
         raise ValueError(f"its metadata are no dict of at most {MOST_NAMES} entries")
     for name, value in metadata.items():
-        check_name("a name in its metadata", name)
+        check_text(name, "a name in its metadata")
         if len(str(value)) > MOST_TEXT:
             raise ValueError(f"{name!r} in its metadata has more than {MOST_TEXT} characters")
     return dict(metadata)
@@ -98,7 +98,8 @@ def _check_scores(scores: Any, maps: Any, n: int) -> None:
     if not isinstance(maps, Mapping) or len(maps) > MOST_NAMES or not side:
         raise ValueError("its score maps are no maps by name")
     for name, part in {"scores": scores, **maps}.items():
-        _check_part(check_name("the name of a score map", name), part, (n, side, side))
+        check_text(name, "the name of a score map")
+        _check_part(name, part, (n, side, side))
 
 
 def _check_goals(goals: Goals | None, n: int) -> None:
@@ -112,14 +113,14 @@ def _check_goals(goals: Goals | None, n: int) -> None:
     if len(goals.cases) != n:
         raise ValueError(f"there are {len(goals.cases)} cases of goals for {n} handles")
     for case in goals.cases:
-        check_name("the case of a goal", case)
+        check_text(case, "the case of a goal")
 
 
 def _check_texts(losses: Any, tracker: Any) -> None:
     if not isinstance(losses, Mapping) or len(losses) > MOST_NAMES:
         raise ValueError("its losses are no values by name")
     for name, value in losses.items():
-        check_name("the name of a loss", name)
+        check_text(name, "the name of a loss")
         if not isinstance(value, float | int):
             raise ValueError(f"the loss {name!r} is {str(value)[:40]!r}, not a number")
     if not isinstance(tracker, str) or len(tracker) > MOST_TEXT:
@@ -130,4 +131,5 @@ def _check_moments(state: Mapping[int, Mapping[str, Tensor]], latent: Tensor) ->
     for moments in state.values():
         for name, moment in moments.items():
             shape = () if name == "step" else tuple(latent.shape)
-            _check_part(f"Adam's {check_name('a moment of Adam', name)}", moment, shape)
+            check_text(name, "the name of a moment of Adam")
+            _check_part(name, moment, shape)

@@ -26,6 +26,7 @@ from .flat import Values, flatten, frame_of, plain, stack, unstack
 from .format2 import convert_format2
 
 FORMAT = 3
+MOST_BYTES = 32 << 20  # of the JSON; a run of 1000 steps takes about one megabyte
 HEX16 = "[0-9a-f]{16}"
 
 
@@ -74,7 +75,7 @@ def read_run(path: str | Path) -> tuple[list[Frame], dict[str, Any]]:
     """
     path = _json_path(path)
     try:
-        text = read_json(path)
+        text = read_json(path, MOST_BYTES, finite=False)
         arrays = _arrays_of(path, text.get("id"))
         if text["dragkit"] == 2:
             text, arrays = convert_format2(text, arrays)

@@ -18,26 +18,27 @@ were picked in (512 px).
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import count, groupby
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import torch
 from torch import Tensor
 
 from .. import arguments
 from ..arguments import instance, named_arguments, shown, whole
 from ..atomic import write_file
-from ..reading import parse_json, read_bytes
+from ..numeric import is_whole
+from ..reading import check_text, parse_json
 from ..records import Edit
+from ..records.mask import mask_of_runs
 
-MOST_SEED = 2**32 - 1
-MOST_SIDE = 4096  # of a mask, in pixels
+LAST_SEED = 2**32 - 1  # that NumPy's RandomState takes
 KEYS = {"name", "seed", "handles", "targets", "landmarks", "arrive", "mask"}
-MOST_BYTES = 64 << 20  # of a file
+LINE = 1 << 20  # bytes of a task at most; ours have hundreds
+TASKS = 10_000  # of a file
+PIXELS = 1 << 26  # of all masks of a file; those of 4096 images of 128 px
 NEEDED = ("name", "seed", "handles", "targets")
 
 
@@ -65,10 +66,9 @@ class Task:
     landmarks: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "seed", whole("seed", self.seed, 0, MOST_SEED))
+        object.__setattr__(self, "seed", whole("seed", self.seed, 0, LAST_SEED))
         instance("edit", self.edit, Edit, "a dragkit.Edit, such as Edit([(64, 80)], [(64, 60)])")
-        if not (isinstance(self.name, str) and self.name):
-            raise ValueError(f"name is {shown(self.name)}; give a word to file the results under")
+        check_text(self.name, "name")
 
         object.__setattr__(self, "landmarks", _names(self.landmarks))
         if len(self.landmarks) not in (0, len(self.edit.handles)):
@@ -103,7 +103,9 @@ class Task:
             raise ValueError(f"{missing[0]!r} is missing; a task has at least {', '.join(NEEDED)}")
         unknown = sorted(set(data) - KEYS)
         if unknown:
-            raise ValueError(f"unknown key {unknown[0]!r}; a task has {', '.join(sorted(KEYS))}")
+            raise ValueError(
+                f"unknown key {shown(unknown[0])}; a task has {', '.join(sorted(KEYS))}"
+            )
 
         mask = _decode_mask(data.get("mask"))
         edit = Edit(data["handles"], data["targets"], mask, data.get("arrive"))
@@ -136,17 +138,35 @@ def read_tasks(path: str | Path) -> list[Task]:
     """
     path = arguments.existing_file("path", path)
     tasks: dict[str, Task] = {}
-    for number, line in enumerate(read_bytes(path, MOST_BYTES).split(b"\n"), 1):
-        if not line.strip():
-            continue
+    pixels = 0
+    for number, line in _lines(path):
         try:
-            task = _parse_line(parse_json(line, "it"), f"{path.stem}-{number}")
+            task = _parse_line(parse_json(line), f"{path.stem}-{number}")
             if task.name in tasks:
                 raise _name_is_taken(task.name)
-        except (ValueError, TypeError, RecursionError) as error:
+            pixels += 0 if task.edit.mask is None else task.edit.mask.numel()
+            if len(tasks) == TASKS or pixels > PIXELS:
+                raise ValueError(
+                    f"a file has at most {TASKS:,} tasks, whose masks have at most {PIXELS:,}"
+                    " pixels together; make two of it"
+                )
+        except (ValueError, TypeError) as error:
             raise ValueError(f"{path}, line {number}: {error}") from error
         tasks[task.name] = task
     return list(tasks.values())
+
+
+def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
+    """The lines of a file that are not empty, each with its number from 1 on."""
+    with path.open("rb") as file:
+        for number in count(1):
+            line = file.readline(LINE + 1)
+            if not line:
+                return
+            if len(line) > LINE:
+                raise ValueError(f"{path}, line {number}: it has more than {LINE:,} bytes")
+            if line.strip():
+                yield number, line
 
 
 def checked_tasks(tasks: Iterable[Task]) -> list[Task]:
@@ -214,18 +234,17 @@ def _decode_mask(data: Any) -> Tensor | None:
     """The mask of its run lengths; ``None`` stays None."""
     if data is None:
         return None
-    try:
-        height, width = (whole("side", side, 1, MOST_SIDE) for side in data["size"])
-        runs = [whole("run", run, 0, MOST_SIDE**2) for run in data["runs"]]
-    except (KeyError, TypeError, ValueError) as error:
+    if not (_is_mask(data) and len(data["size"]) == 2):
         raise ValueError(
-            f'mask is {shown(data)}; it must be null or {{"size": [height, width], "runs": [0s,'
-            f" 1s, 0s, …]}}, with sides of at most {MOST_SIDE} pixels"
-        ) from error
-    if sum(runs) != height * width:
-        raise ValueError(
-            f"the mask's runs make {sum(runs)} pixels, its size {height}×{width} needs"
-            f" {height * width}"
+            f"mask is {shown(data)};"
+            ' it must be null or {"size": [height, width], "runs": [0s, 1s, 0s, …]}'
         )
-    values = np.repeat((np.arange(len(runs)) % 2).astype(np.uint8), runs)
-    return torch.from_numpy(values.reshape(height, width))
+    return mask_of_runs(data["size"], data["runs"])
+
+
+def _is_mask(data: Any) -> bool:
+    """Whether it is an object with two lists of whole numbers."""
+    return isinstance(data, dict) and all(
+        isinstance(data.get(key), list) and all(is_whole(number, 0) for number in data[key])
+        for key in ("size", "runs")
+    )

@@ -26,7 +26,7 @@ from ..models.gan.model import StyleGAN2
 from ..models.protocols import Model
 from ..records import Edit
 from ..worlds.lion import FACTORS, Lion
-from .edits import MOST_SEED, Task
+from .edits import LAST_SEED, Task
 from .landmarks import landmark_network
 
 POSE = 7  # yaw, pitch, roll, x, y, size, mouth
@@ -44,7 +44,7 @@ def generator() -> StyleGAN2:
 
 def z_of(seed: int) -> np.ndarray:
     """z (22,) of the bundled lion's `seed`: ``load("lion").sample_z(seed)`` without the model."""
-    seed = whole("seed", seed, 0, MOST_SEED)
+    seed = whole("seed", seed, 0, LAST_SEED)
     return np.random.RandomState(seed).randn(1, len(FACTORS))[0]
 
 

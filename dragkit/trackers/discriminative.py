@@ -31,12 +31,14 @@ import torch
 from torch import Tensor
 
 from ..geometry import REFERENCE, cells, inside, sample, window, window_size
-from ..numeric import is_positive, is_real
+from ..numeric import is_positive, is_real, is_whole
 from ..records import Edit, Size, TrackResult, View
 from ..scores import minmax_normalize
 from .search_window import best, read_window, similarity
 
 SOLVERS = ("adam", "ridge")
+
+ITERATIONS = 10_000  # of Adam at most; each is kept
 
 # A window whose features differ by less than this fraction of the template counts as constant;
 # our choice.
@@ -115,18 +117,25 @@ class Discriminative:
                 f"fusion is {self.fusion!r}; it must be in 0..1: 1 = the learned map alone, 0 ="
                 " nearest neighbour"
             )
-        for name in ("label", "ridge", "lr", "iterations"):
+        for name in ("label", "ridge", "lr"):
             value = getattr(self, name)
             if not is_positive(value):
                 raise ValueError(f"{name} is {value!r}; it must be above 0")
-        if self.iterations != int(self.iterations):
-            raise ValueError(f"iterations is {self.iterations!r}; give a whole number")
+        if not is_whole(self.iterations, 1, ITERATIONS):
+            raise ValueError(
+                f"iterations is {self.iterations!r}; give a whole number from 1 to {ITERATIONS:,}"
+            )
 
     def check(self, size: Size) -> None:
-        """Raise ValueError if a radius is below one pixel in an image of `size`."""
+        """Raise ValueError if a radius is below one pixel, or larger than an image of `size`."""
         window_size(self.radius, self.stride, size)
         if self.region is not None:
             window_size(self.region, self.stride, size)
+        if self._sigma(size) > max(size):
+            raise ValueError(
+                f"label is {self.label:g}, so the label is 1 in all of an image of"
+                f" {size[1]}×{size[0]} px; give a smaller one, such as 8"
+            )
 
     def start(self, view: View, edit: Edit) -> Filters:
         """Learn the filters (n c) on step 0, all handles in one batch.
@@ -184,10 +193,14 @@ class Discriminative:
         known = inside(pixels, view.size).to(edit.handles)
         weights = known / known.sum(1, keepdim=True)
 
-        sigma = self.label * (self.stride or view.size[0] / REFERENCE)
+        sigma = self._sigma(view.size)
         square_distance = (pixels - edit.handles[:, None]).square().sum(-1)
         labels = torch.exp(-square_distance / (2 * sigma**2))
         return sample(view.features.detach(), pixels, view.size), labels, weights
+
+    def _sigma(self, size: Size) -> float:
+        """The label's σ in pixels of an image of `size`."""
+        return self.label * (self.stride or size[0] / REFERENCE)
 
     def _learn(self, error: QuadraticError, first: Tensor) -> Tensor:
         """Every filter from `first` (n c) on: (iterations + 1, n, c).

@@ -16,11 +16,14 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from ..numeric import is_whole
+
 Estimator = Callable[[Tensor, Tensor], Tensor]
 
 SMALLEST = 128  # px: the smallest side that RAFT's pyramid of maps can work with
 MULTIPLE = 8  # px: of which RAFT's sides are multiples
 INSTALL = 'pip install "dragkit[flow]"'
+UPDATES = 1000  # of RAFT's recurrent network at most; it settles after some 30
 TRIAL = 64  # px: the side of the images that an estimator is tried on
 
 
@@ -59,7 +62,8 @@ class Raft:
         updates: of the recurrent network (torchvision: 12).
 
     Raises:
-        ValueError: an unknown size, or no such file; when first called, weights that do not fit.
+        ValueError: an unknown size, no such file, or impossible updates; when first called,
+            weights that do not fit.
         ModuleNotFoundError: torchvision is not installed.
     """
 
@@ -70,6 +74,10 @@ class Raft:
     def __post_init__(self) -> None:
         if self.size not in ("small", "large"):
             raise ValueError(f'unknown size {self.size!r}; choose "small" or "large"')
+        if not is_whole(self.updates, 1, UPDATES):
+            raise ValueError(
+                f"updates is {self.updates!r}; give a whole number from 1 to {UPDATES}"
+            )
         if not Path(self.weights).is_file():
             raise ValueError(
                 f"{self.weights} is not a file; give the weights of torchvision's raft_{self.size}"
@@ -105,7 +113,8 @@ class Raft:
         network = getattr(optical_flow, f"raft_{self.size}")(weights=None)
         try:
             network.load_state_dict(_read_state(Path(self.weights)))
-        except (RuntimeError, AttributeError, KeyError, TypeError) as error:
+        # a file of somebody else's can be broken in any way
+        except Exception as error:
             raise ValueError(
                 f"{self.weights} does not fit torchvision's raft_{self.size} ({error})"
             ) from error

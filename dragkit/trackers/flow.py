@@ -77,7 +77,7 @@ class OpticalFlow:
             raise ValueError(f"every is {self.every!r}; give a whole number of answers from 1 on")
 
     def check(self, size: Size) -> None:
-        """Raise ValueError if the window is below one pixel in an image of `size`."""
+        """Raise ValueError if the window is one pixel, or larger than an image of `size`."""
         if self.refine is not None:
             NearestNeighbor(self.refine).check(size)
 

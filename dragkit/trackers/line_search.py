@@ -25,12 +25,13 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from ..geometry import REFERENCE, clamp_inside, inside, sample, square, window
+from ..geometry import REFERENCE, check_reach, clamp_inside, inside, sample, square, window
 from ..numeric import is_positive, is_whole
-from ..records import Edit, Goals, TrackResult, View
+from ..records import Edit, Goals, Size, TrackResult, View
 
 UPDATES = 5  # of a sub-motion
 PLACES = 10  # on the line that are compared
+COMPARED = 1 << 19  # features that are compared for the scores of one handle, at most
 GRACE = 10  # updates that remain once every goal is at its target
 
 
@@ -122,8 +123,26 @@ class LineSearch:
                 " enough for its next hop"
             )
 
+    def check(self, size: Size) -> None:
+        """Raise ValueError if the patch, or what is compared, is too large in images of `size`."""
+        check_reach(self.radius, self.stride, size)
+        if self._hop(size) > max(size):
+            raise ValueError(
+                f"hop {self.hop:g} (for a {REFERENCE}-px image) is larger than an image of"
+                f" {size[1]}×{size[0]} px; use a smaller one, such as 12"
+            )
+        scored = (2 * self._score_radius(size) + 1) ** 2
+        patch = (2 * self.radius + 1) ** 2
+        if scored * patch > COMPARED:
+            raise ValueError(
+                f"hop {self.hop:g} (for a {REFERENCE}-px image) and radius {self.radius} compare"
+                f" {scored * patch:,} features for each handle in an image of {size[1]}×{size[0]}"
+                f" px, more than {COMPARED:,}; use a smaller hop, such as 12, or radius"
+            )
+
     def start(self, view: View, edit: Edit) -> LineSearchState:
         """Take the templates (n q c) from step 0."""
+        self.check(view.size)
         handles = edit.handles
         offsets = self.stride * square(self.radius).flatten(0, 1).to(handles)
         patch = sample(view.features.detach(), handles[:, None] + offsets, view.size)
@@ -163,9 +182,13 @@ class LineSearch:
             goals=memory.goals,
         )
 
-    def _hop(self, view: View) -> float:
-        """The farthest hop in pixels of the view's image."""
-        return self.hop * view.size[0] / REFERENCE
+    def _hop(self, size: Size) -> float:
+        """The farthest hop in pixels of an image of `size`."""
+        return self.hop * size[0] / REFERENCE
+
+    def _score_radius(self, size: Size) -> int:
+        """The radius in pixels of the scores, which reach somewhat farther than a hop."""
+        return math.ceil(1.5 * self._hop(size))
 
     def _expected(self, view: View, handles: Tensor, offsets: Tensor, patch: Tensor) -> Tensor:
         """L (n): given, or measured on a ring around each handle."""
@@ -173,7 +196,7 @@ class LineSearch:
             return patch.new_zeros(len(handles)) + self.expected
 
         angles = torch.arange(8).to(handles) * torch.pi / 4
-        ring = self._hop(view) * torch.stack([angles.cos(), angles.sin()], 1)
+        ring = self._hop(view.size) * torch.stack([angles.cos(), angles.sin()], 1)
         loss = _loss(view, handles[:, None] + ring, patch, offsets)
         return self.fraction * loss.mean(1).clamp_min(1e-8)
 
@@ -221,7 +244,7 @@ class LineSearch:
         self, view: View, memory: LineSearchState, goals: Tensor, back: Tensor
     ) -> Tensor:
         """The places (n m 2) on the line to the target that are compared, inside the image."""
-        hop = self._hop(view)
+        hop = self._hop(view.size)
         ahead = _toward(goals, memory.targets, hop)
         begin = torch.where(back, goals - ahead, goals)
         path = torch.where(back, _toward(begin, memory.targets, 2 * hop), ahead)
@@ -239,7 +262,7 @@ class LineSearch:
 
     def _scores(self, view: View, memory: LineSearchState, centre: Tensor) -> Tensor:
         """-L (n k k) on the pixels around `centre`, NaN outside the image."""
-        pixels = window(centre, math.ceil(1.5 * self._hop(view)))
+        pixels = window(centre, self._score_radius(view.size))
         loss = _loss(view, pixels.flatten(1, 2), memory.patch, memory.offsets)
         scores = -loss.view(pixels.shape[:3])
         return scores.masked_fill(~inside(pixels, view.size), torch.nan)

@@ -60,7 +60,7 @@ class NearestNeighbor:
             raise ValueError(f"unknown norm {self.norm!r}; choose 1 or 2")
 
     def check(self, size: Size) -> None:
-        """Raise ValueError if the window is a single pixel in an image of `size`."""
+        """Raise ValueError if the window is one pixel, or larger than an image of `size`."""
         radius, _ = window_size(self.radius, self.stride, size)
         if self.strict and radius == 1:
             raise ValueError(

@@ -13,6 +13,8 @@ from ..numeric import is_whole
 from ..records import Edit, TrackResult, View
 from .flow import unscored
 
+LONGEST = 256  # images that are kept; they are a gigabyte at 512 px
+
 # images (t 3 H W) in 0..1 and points (n 2) in the first → their places (t n 2)
 Follower = Callable[[Tensor, Tensor], Tensor]
 
@@ -42,15 +44,17 @@ class Particles:
         length: how many images it gets at most (PIPs: 8).
 
     Raises:
-        ValueError: a length below 2; during a drag, places of another shape.
+        ValueError: a length below 2 or above 256; during a drag, places of another shape.
     """
 
     follower: Follower
     length: int = 8
 
     def __post_init__(self) -> None:
-        if not is_whole(self.length, 2):
-            raise ValueError(f"length is {self.length!r}; give a whole number of images from 2 on")
+        if not is_whole(self.length, 2, LONGEST):
+            raise ValueError(
+                f"length is {self.length!r}; give a whole number of images from 2 to {LONGEST}"
+            )
 
     def start(self, view: View, edit: Edit) -> FrameBuffer:
         """Remember the first image."""

@@ -5,7 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ...numeric import is_real, is_whole
+from ...reading import check_name
 from .unet import self_attentions
+
+LARGEST = 4096  # px: the longest side of an image
+REFINE = 100  # corrections of a step at most; more than two or three change nothing
 
 if TYPE_CHECKING:
     from .model import Diffusion
@@ -13,6 +17,7 @@ if TYPE_CHECKING:
 
 def check_diffusion(model: Diffusion) -> None:
     """Raise ValueError if a setting is impossible; the message names it and what is possible."""
+    check_name(model.name)
     _check_strength(model)
     _check_size(model)
     _check_network(model)
@@ -22,8 +27,8 @@ def check_diffusion(model: Diffusion) -> None:
             f" there are {model.timestep_index} steps to the image, so give 0 to"
             f" {model.timestep_index} (none)"
         )
-    if not is_whole(model.refine, 0):
-        raise ValueError(f"refine is {model.refine!r}; give a whole number of at least 0")
+    if not is_whole(model.refine, 0, REFINE):
+        raise ValueError(f"refine is {model.refine!r}; give a whole number from 0 to {REFINE}")
 
 
 def _check_strength(model: Diffusion) -> None:
@@ -47,6 +52,8 @@ def _check_size(model: Diffusion) -> None:
             f"size is {model.size}; this network's images have sides that are multiples of"
             f" {multiple} px, such as {(8 * multiple, 8 * multiple)}"
         )
+    if max(model.size) > LARGEST:
+        raise ValueError(f"size is {model.size}; give sides of at most {LARGEST} px, such as 512")
 
 
 def _check_network(model: Diffusion) -> None:

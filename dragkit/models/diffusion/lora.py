@@ -32,6 +32,7 @@ LORA_RANK = 16
 LORA_STEPS = 80
 LORA_LR = 5e-4
 LORA_BATCH = 4
+LARGEST = {"rank": 1024, "batch": 64}  # the layers have some 1000 channels
 LAYERS = ["to_q", "to_k", "to_v", "to_out.0"]
 
 
@@ -42,8 +43,8 @@ class Lora:
     store and restore what was learned.
 
     Raises:
-        ValueError: a rank or batch that is not a whole number of at least 1, or an lr that is not
-            above 0.
+        ValueError: a rank that is not a whole number from 1 to 1024, a batch that is none from 1
+            to 64, or an lr that is not above 0.
     """
 
     def __init__(
@@ -55,7 +56,7 @@ class Lora:
         batch: int = LORA_BATCH,
     ) -> None:
         for name, value in (("rank", rank), ("batch", batch)):
-            whole(name, value, 1)
+            whole(name, value, 1, LARGEST[name])
         positive("lr", lr, LORA_LR)
 
         self.base = model

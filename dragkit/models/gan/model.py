@@ -12,9 +12,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from ...arguments import whole
+from ...arguments import shown, whole
 from ...latents import checked_latent, fitting_latent
 from ...numeric import is_real, is_whole
+from ...reading import check_name
 from ...records import Size, View
 from ..fingerprint import fingerprint
 from ..inversion import Inversion
@@ -22,6 +23,7 @@ from . import inversion, tuning
 from .network import Generator
 
 MAX_SEED = 2**32 - 1  # of NumPy's RandomState
+FARTHEST = 10  # that truncation goes; the numbers stay finite there
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,8 +54,8 @@ class StyleGAN2:
         truncation: ψ of :meth:`sample`.
 
     Raises:
-        ValueError: no such block, no such number of rows, an unknown space, or a truncation that
-            is not in 0..2.
+        ValueError: no such block, no such number of rows, an unknown space, a truncation that is
+            no such number, or a name that no file could have.
     """
 
     generator: Generator = field(repr=False)
@@ -64,22 +66,22 @@ class StyleGAN2:
     truncation: float = 0.7
 
     def __post_init__(self) -> None:
+        check_name(self.name)
         if self.space not in ("w+", "w"):
-            raise ValueError(f'unknown space {self.space!r}; choose "w+" or "w"')
+            raise ValueError(f'unknown space {shown(self.space)}; choose "w+" or "w"')
+        if not (is_real(self.truncation) and abs(self.truncation) <= FARTHEST):
+            raise ValueError(
+                f"truncation is {shown(self.truncation)}; give a number, from 0 (the mean"
+                f" image) to 1 (as learned), at most {FARTHEST} in either direction"
+            )
 
         num_ws = self.generator.synthesis.num_ws
         if not is_whole(self.rows, 1, num_ws):
             raise ValueError(
-                f"rows is {self.rows!r}; this generator's w+ has {num_ws} rows, so give a whole"
-                f" number from 1 to {num_ws}"
+                f"rows is {shown(self.rows)}; this generator's w+ has {num_ws} rows, so give a"
+                f" whole number from 1 to {num_ws}"
             )
 
-        if not (isinstance(self.name, str) and self.name):
-            raise ValueError(f"name is {self.name!r}; give a text")
-        if not (is_real(self.truncation) and 0 <= self.truncation <= 2):
-            raise ValueError(
-                f"truncation is {self.truncation!r}; give a number from 0 (all the same) to 1"
-            )
         if isinstance(self.feature_block, list):  # a card is JSON, which has no tuples
             object.__setattr__(self, "feature_block", tuple(self.feature_block))
         known = self.generator.synthesis.resolutions
@@ -91,7 +93,7 @@ class StyleGAN2:
             raise ValueError(f"feature_block is {self.feature_block}; name each block once")
         for block in self._blocks:
             if not is_whole(block) or block not in known:
-                raise ValueError(f"no block of {block!r} px; this generator has {known}")
+                raise ValueError(f"no block of {shown(block)} px; this generator has {known}")
 
     @property
     def _blocks(self) -> tuple[int, ...]:

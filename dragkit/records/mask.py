@@ -1,0 +1,73 @@
+"""Masks that come from others: how large they say they are, before anything is made of them."""
+
+from __future__ import annotations
+
+from math import prod
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..arguments import shown
+from ..reading import declared_shape
+
+LARGEST = 4096  # px: the longest side of a mask; a mask is as large as its image
+
+
+def check_mask_shape(shape: tuple[int, ...]) -> None:
+    """Raise ValueError if a mask of this shape is larger than any image that is dragged."""
+    if max(shape, default=0) > LARGEST or prod(shape) > LARGEST**2:
+        raise ValueError(
+            f"mask has shape {shown(shape)}; it must be (height, width), each of at most"
+            f" {LARGEST} px, as the image is"
+        )
+
+
+def mask_of_rows(rows: Any) -> Tensor:
+    """The mask (H W) of its rows, each of the characters 0 and 1, or a list of them.
+
+    Raises:
+        ValueError: it is something else, the rows have different lengths, or it is too large.
+    """
+    if not (isinstance(rows, list) and rows and all(isinstance(row, str | list) for row in rows)):
+        raise ValueError(f'mask is {shown(rows)}; give its rows, such as ["0110", "0110"]')
+    widths = [len(row) for row in rows]
+    check_mask_shape((len(rows), max(widths)))
+    if min(widths) < max(widths):
+        raise ValueError(
+            f"the mask's rows have {min(widths)} to {max(widths)} pixels; they need one length"
+        )
+    return torch.from_numpy(np.stack([_values(row) for row in rows]))
+
+
+def mask_of_runs(size: Any, runs: Any) -> Tensor:
+    """The mask (H W) of its size [H, W] and its run lengths, of 0s and 1s in turn, 0s first.
+
+    Raises:
+        ValueError: the runs do not make as many pixels as the size needs, or it is too large.
+    """
+    height, width = size
+    check_mask_shape((height, width))
+    count = sum(runs)
+    if count != height * width:
+        raise ValueError(
+            f"the mask's runs make {count} pixels, its size {height}×{width} needs"
+            f" {height * width}"
+        )
+    values = np.repeat(np.arange(len(runs), dtype=np.int64) % 2 == 1, runs)
+    return torch.from_numpy(values.reshape(height, width))
+
+
+def check_mask_of(value: Any) -> None:
+    """Raise ValueError if anything like an array (H W) says that it is too large."""
+    check_mask_shape(declared_shape(value))
+
+
+def _values(row: str | list[Any]) -> np.ndarray:
+    """A row of 0s and 1s (W) as uint8."""
+    text = row if isinstance(row, str) else "".join(str(int(value)) for value in row)
+    values = np.frombuffer(text.encode(), np.uint8) - ord("0")
+    if len(values) != len(row) or (values > 1).any():
+        raise ValueError(f"the mask has the row {shown(row)}; a row is made of 0 and 1")
+    return values
