@@ -27,7 +27,7 @@ from .layouts import BUILT, check, layout_of, renamed, sizes
 from .networks import Network as Network
 
 AVERAGED = 10_000  # latents, if a file does not have their average
-TOGETHER = 1_000  # of them, so that what is between the layers takes little memory
+TOGETHER = 2_500  # of them: what is between the layers stays in the cache, and takes little memory
 
 
 def generator(contents: Contents) -> tuple[dict[str, Tensor], float | None]:
