@@ -17,6 +17,7 @@ from torch.nn import functional as F
 from .numeric import is_positive, is_real
 
 REFERENCE = 512  # radii are given for an image of this height
+SMALL = 64  # px, a window that any image may have
 
 
 def sample(features: Tensor, points: Tensor, size: tuple[int, int]) -> Tensor:
@@ -153,9 +154,10 @@ def window_size(radius: float, stride: float | None, size: tuple[int, int]) -> t
 def check_reach(radius: float, stride: float, size: tuple[int, int]) -> None:
     """Raise ValueError if `radius` places, `stride` pixels apart, reach farther than the image.
 
-    They are not more than its pixels either, however close they are.
+    They are not more than its pixels either, however close they are. Windows of up to 64 px are
+    allowed on smaller images, too: they cost little, and methods have them whatever the image.
     """
-    longer = max(size)
+    longer = max(*size, SMALL)
     if max(radius, radius * stride) > longer:
         largest = math.floor(longer / max(stride, 1))
         raise ValueError(
