@@ -3,6 +3,7 @@
 500 of each kind are tried; ``DRAGKIT_FUZZ=20000 python3 run.py test -k fuzz`` tries more.
 """
 
+import io
 import json
 import os
 
@@ -10,12 +11,16 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
 import dragkit as dk
 from dragkit.bench.results_file import read_results
+from dragkit.images import read_image
+from dragkit.models.gan.state_dict import from_state_dict
 from dragkit.models.zoo import DATA
 from dragkit.runs.drawing import draw_frame
 from dragkit.tasks.edits import read_tasks
+from tests.checkpoint_files import network
 
 many = settings(
     max_examples=int(os.environ.get("DRAGKIT_FUZZ", "500")),
@@ -192,3 +197,57 @@ def test_fuzz_an_edits_dict(data):
         dk.Edit.from_dict(data.draw(damaged(good)))
     except (ValueError, TypeError) as error:
         assert str(error)
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory):
+    """A small generator's file, and its card."""
+    path = tmp_path_factory.mktemp("model") / "m.safetensors"
+    generator = network(16)
+    model = from_state_dict(generator.state_dict(), name="small", feature_block=(8, 16))
+    dk.save(model, path)
+    return path, json.loads(path.with_suffix(".json").read_text())
+
+
+@many
+@given(data=st.data())
+@pytest.mark.filterwarnings("ignore:.*is not the card")
+def test_fuzz_cards(checkpoint, data):
+    path, card = checkpoint
+    text = json.dumps(data.draw(damaged(card))).encode()
+    path.with_suffix(".json").write_bytes(
+        flipped(data, text) if data.draw(st.booleans()) else text
+    )
+    try:
+        model = dk.load(path, device="cpu")
+    except ValueError as error:
+        assert str(error)
+        return
+    assert model.finish(model.sample(0)).isfinite().all()
+    assert model.name.isprintable() and "/" not in model.name
+
+
+@pytest.fixture(scope="module")
+def image_files():
+    """One small image in each format that is read."""
+    pixels = np.random.RandomState(0).randint(0, 256, (12, 16, 3), np.uint8)
+    files = {}
+    for kind in ("PNG", "JPEG", "WEBP", "TIFF", "GIF", "BMP"):
+        out = io.BytesIO()
+        Image.fromarray(pixels).save(out, kind)
+        files[kind] = out.getvalue()
+    return files
+
+
+@many
+@given(data=st.data())
+@pytest.mark.filterwarnings("ignore")  # Pillow's, of odd metadata
+def test_fuzz_images(image_files, data):
+    contents = image_files[data.draw(st.sampled_from(sorted(image_files)))]
+    try:
+        image = read_image(flipped(data, contents), 8)
+    except ValueError as error:
+        assert str(error)
+        return
+    assert image.shape == (3, 8, 8)
+    assert image.isfinite().all() and image.min() >= 0 and image.max() <= 1

@@ -89,11 +89,11 @@ class StyleGAN2:
             raise ValueError(
                 f"feature_block is empty; name at least one block of this generator: {known}"
             )
-        if len(set(self._blocks)) < len(self._blocks):
-            raise ValueError(f"feature_block is {self.feature_block}; name each block once")
         for block in self._blocks:
             if not is_whole(block) or block not in known:
                 raise ValueError(f"no block of {shown(block)} px; this generator has {known}")
+        if len(set(self._blocks)) < len(self._blocks):
+            raise ValueError(f"feature_block is {self.feature_block}; name each block once")
 
     @property
     def _blocks(self) -> tuple[int, ...]:
