@@ -9,6 +9,7 @@ from difflib import get_close_matches
 from functools import wraps
 from os import PathLike, fspath
 from pathlib import Path
+from types import FunctionType
 from typing import Any, TypeVar, cast
 
 import numpy as np
@@ -34,15 +35,16 @@ def whole(name: str, value: Any, least: int = 0, most: float = math.inf) -> int:
     return int(value)
 
 
-def positive(name: str, value: Any, example: float) -> float:
+def positive(name: str, value: Any, example: float, most: float = math.inf) -> float:
     """`value` as a float.
 
     Raises:
-        ValueError: it is not a finite number above 0.
+        ValueError: it is not a finite number above 0, or is more than `most`.
     """
-    if not (is_real(value) and value > 0):
+    if not (is_real(value) and 0 < value <= most):
+        limit = "" if most == math.inf else f" and up to {most:g}"
         raise ValueError(
-            f"{name} is {shown(value)}; give a number above 0, such as {name}={example:g}"
+            f"{name} is {shown(value)}; give a number above 0{limit}, such as {name}={example:g}"
         )
     return float(value)
 
@@ -108,7 +110,8 @@ def numbers(name: str, value: Any, way_out: str) -> Tensor:
     """`value` as a tensor: a tensor, an array, a list, or a list of these.
 
     Raises:
-        ValueError: it is something else, or its numbers are complex; `way_out` says what to give.
+        ValueError: it is something else, or its numbers are complex or sparse; `way_out` says
+            what to give.
     """
     try:
         if isinstance(value, np.ndarray):
@@ -118,7 +121,7 @@ def numbers(name: str, value: Any, way_out: str) -> Tensor:
         found = torch.as_tensor(value).detach()
     except (TypeError, ValueError, RuntimeError, OverflowError) as error:
         raise ValueError(f"{name} is {shown(value)}; give {way_out}") from error
-    if found.is_complex() or found.is_meta:
+    if found.is_complex() or found.is_meta or found.layout != torch.strided:
         raise ValueError(f"{name} is {shown(value)}; give {way_out}")
     return found
 
@@ -147,7 +150,7 @@ def device(value: Any) -> torch.device:
     """
     try:
         return torch.device(value)
-    except (RuntimeError, TypeError) as error:
+    except (RuntimeError, TypeError, ValueError) as error:
         raise ValueError(
             f'device is {shown(value)}; give "cpu", "cuda", "mps" or "auto"'
         ) from error
@@ -176,10 +179,14 @@ def named_arguments(call: Call) -> Call:
     """For what people call: an argument that is unknown, missing or too many is explained.
 
     Args:
-        call: a function, or a class.
+        call: a function; or a class, for its making and its public methods.
     """
     if isinstance(call, type):
-        call.__init__ = named_arguments(call.__init__)  # type: ignore[misc]  # of this one class
+        for name, member in list(vars(call).items()):
+            if isinstance(member, FunctionType) and (name == "__init__" or name[0] != "_"):
+                setattr(call, name, named_arguments(member))
+            elif isinstance(member, classmethod) and name[0] != "_":
+                setattr(call, name, classmethod(named_arguments(member.__func__)))
         return call
     signature = inspect.signature(call)
 

@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -39,7 +40,8 @@ def check_model(model: Any) -> None:
     """Raise TypeError if `model` is none."""
     if isinstance(model, type):
         raise TypeError(f"model is the class {model.__name__}; pass an instance of it")
-    if not isinstance(model, Viewer):
+    is_array = isinstance(model, Tensor | np.ndarray)  # which have a view and a size, too
+    if is_array or not isinstance(model, Viewer):
         raise TypeError(f'model is {shown(model)}; give a model, such as dragkit.load("lion")')
 
 

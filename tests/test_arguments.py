@@ -113,6 +113,16 @@ class Square:
     side: int
     colour: str = "red"
 
+    @classmethod
+    def of(cls, text):
+        return cls(int(text))
+
+    def area(self, scale=1):
+        return scale * self.side**2
+
+    def _hidden(self):
+        return 1
+
 
 def test_a_call_that_cannot_work_is_explained():
     assert area(2, height=3) == 6 and Square(2) == Square(side=2)
@@ -123,3 +133,12 @@ def test_a_call_that_cannot_work_is_explained():
         Square(2, colr="red")
     with pytest.raises(TypeError, match="^Square: too many positional arguments"):
         Square(1, 2, 3)
+
+
+def test_so_are_the_public_methods_of_a_class():
+    square = Square.of("4")
+    assert square == Square(4) and square.area(scale=2) == 32 and square._hidden() == 1
+    with pytest.raises(TypeError, match=r"^Square.of: missing .*'text'; it takes text"):
+        Square.of()
+    with pytest.raises(TypeError, match=r"^Square.area: .*'sclae'; did you mean 'scale'\?"):
+        square.area(sclae=2)

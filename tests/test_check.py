@@ -79,6 +79,31 @@ def test_the_verdict_is_the_same_every_time(exercise):
     assert exercise(wrong).words == exercise(wrong).words
 
 
+class Unprintable:
+    def __repr__(self):
+        raise RuntimeError
+
+
+def nothing_in_particular(*_):
+    return Unprintable()
+
+
+@every
+def test_no_answer_makes_a_check_raise(exercise):
+    answers = [nothing_in_particular, print, len, int, torch.sum, 5, "a", None]
+    for value in (10**400, [[1], [2, 3]], {}, {"a": 1}, torch.eye(3).to_sparse(), 1j):
+        answers.append(lambda *_, v=value: v)
+    for answer in answers:
+        verdict = exercise(answer)
+        assert not verdict.passed and repr(verdict)
+
+
+@pytest.mark.parametrize("ask", [check.sample, check.sample.or_ours, check.tracker])
+def test_a_check_without_an_answer_says_what_it_takes(ask):
+    with pytest.raises(TypeError, match="missing .*; it takes (function|tracker)"):
+        ask()
+
+
 def test_what_a_function_raises_is_told_with_its_line():
     def sample(features, x, y):
         i = int(y)

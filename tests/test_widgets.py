@@ -798,18 +798,177 @@ def test_compare_trackers_on_the_same_frames(model, stable):
     assert both.last_error is None
 
 
+TOY = dk.load("toy")
+NEAR = dk.NearestNeighbor()
+TABLE = pd.DataFrame({"px": [2.0, 1.0], "task": ["a", "b"]})
+OUTSIDE = dk.Edit([(500, 1)], [(1, 1)])
+SIZE = "size is .*; give a whole number from 64 to 2048"
+HEIGHT = "size is .*; give a whole number from 16 to 4096"
+
+
 @pytest.mark.parametrize(
     ("make", "message"),
     [
+        (lambda t: dk.Player(dk.Trace()), "the trace is empty; run a step first"),
+        *(
+            (lambda t, size=size: dk.Player(t, size), SIZE)
+            for size in (0, -3, True, 9.5, "a", 1e9)
+        ),
+        (lambda t: dk.Player(t, chart=5), r"chart is 5; give \(width, height\)"),
+        (lambda t: dk.Player(t, chart=(300, -1)), r"chart is \(300, -1\)"),
+        (lambda t: dk.Player(t, chart=(300, 300, 300)), "chart is"),
+        (lambda t: dk.Player(t, blank=np.zeros((4, 4))), "blank is .*; give an image"),
+        (lambda t: dk.Player(t).image(0), HEIGHT),
+        (lambda t: dk.Player(t).on("strt", print), "event is 'strt'; give one of start, rest, op"),
+        (lambda t: dk.Player(t).on(["rest"], print), r"event is \['rest'\]"),
+        (lambda t: dk.Player(dk.Session(TOY, TOY.sample(0), PAIR, **FAST)).run("5"), "steps is"),
+        (lambda t: dk.Player(dk.Session(TOY, TOY.sample(0), PAIR, **FAST)).run(-1), "steps is"),
+        (lambda t: dk.Player(dk.Session(TOY, TOY.sample(0), PAIR, **FAST)).run(1.5), "steps is"),
         (lambda t: dk.Compare(t), "two runs or more"),
         (lambda t: dk.Compare(t, dk.Trace()), "at least one step"),
         (lambda t: dk.Compare(t, t, names=["a", "a"]), "a name of its own"),
-        (lambda t: dk.Features(dk.load("toy"), dk.Trace()), "empty"),
+        (lambda t: dk.Compare(t, t, names=["a"]), "a name of its own"),
+        (lambda t: dk.Compare(t, t, names=["a", "b", "a"]), "a name of its own"),
+        (lambda t: dk.Compare(t, t, size=0), SIZE),
+        (lambda t: dk.Compare(t, t).seek(10**6), "position is 1000000; give a whole number from"),
+        (lambda t: dk.Compare(t, t).seek("a"), "position is 'a'"),
+        (lambda t: dk.Compare(t, t).image("a"), "no run 'a'; there are run 0, run 1"),
+        (lambda t: dk.Compare(t, t).image("run 0", 0.5), HEIGHT),
+        (lambda t: dk.Compare.trackers(TOY, t, {"a": NEAR}), "there are 1 trackers; give two or"),
+        (
+            lambda t: dk.Compare.trackers(TOY, t, {"a": NEAR, "b": dk.NearestNeighbor}),
+            r"tracker is the class NearestNeighbor; pass an instance",
+        ),
+        (lambda t: dk.Compare.trackers(TOY, t, {"a": NEAR, "b": NEAR}, size=0), SIZE),
+        (lambda t: dk.Compare.trackers(TOY, t, {"a": NEAR, "b": NEAR}, trust=0.8), "trust is 0.8"),
+        (lambda t: dk.Features(TOY, dk.Trace()), "empty"),
+        (lambda t: dk.Features({}, t), "there is no model; give one, or several by name"),
+        (lambda t: dk.Features(TOY, t, size="big"), SIZE),
+        (lambda t: dk.Features(TOY, t).images(-1), HEIGHT),
+        (lambda t: dk.Results(TABLE[:0], print), "the table is empty"),
+        (lambda t: dk.Results(pd.DataFrame(index=[0, 1]), print), "the table is empty"),
+        (lambda t: dk.Results(TABLE, print, size=0), SIZE),
+        (lambda t: dk.Results(pd.DataFrame({0: [1]}), print), "a column is named 0; give each"),
+        (lambda t: dk.Results(TABLE[["px", "px"]], print), "a column is named 'px'; give each a"),
+        (lambda t: dk.Results(pd.DataFrame({"a": [1, "b"]}), print), "'a' cannot be sorted"),
+        (
+            lambda t: dk.Picker(TOY, seed=-1),
+            "seed is -1; give a whole number from 0 to 2147483647",
+        ),
+        (lambda t: dk.Picker(TOY, seed=2**31), "seed is 2147483648"),
+        (lambda t: dk.Picker(TOY, size=0), SIZE),
+        (lambda t: dk.Picker(TOY, edit=OUTSIDE), r"handle 0 at \(500, 1\) is outside"),
+        (lambda t: dk.Picker(TOY, latent=torch.zeros(5)), "the latent has shape"),
+        (lambda t: dk.Picker(TOY, latent=TOY.sample(0) * torch.nan), "values that are NaN"),
+        (lambda t: dk.Picker(TOY).still("a"), HEIGHT),
+        (lambda t: setattr(dk.Picker(TOY), "seed", "a"), "seed is 'a'"),
+        (lambda t: setattr(dk.Picker(TOY), "edit", OUTSIDE), "outside"),
+        (lambda t: dk.Studio(TOY, size=0, **FAST), SIZE),
+        (lambda t: dk.Studio(TOY, "a", **FAST), "seed is 'a'"),
+        (lambda t: dk.Studio(TOY, edit=OUTSIDE, **FAST), "outside"),
+        (lambda t: dk.Studio(TOY, **FAST | {"lr": -1}), "lr is -1"),
+        (lambda t: dk.Studio(TOY, **FAST | {"steps": 1.5}), "steps is 1.5"),
+        (lambda t: dk.Studio(TOY, **FAST | {"tracker": dk.NearestNeighbor}), "tracker is the cla"),
+        (lambda t: dk.Studio(TOY, **FAST | {"losses": []}), "losses is empty"),
+        (lambda t: dk.Studio(TOY, **FAST | {"tracker": dk.NearestNeighbor(1)}), "below one pixel"),
     ],
 )
 def test_what_cannot_be_shown_is_refused(stable, make, message):
     with pytest.raises(ValueError, match=message):
         make(stable)
+
+
+class Headless:
+    """A model of somebody's own that was never finished."""
+
+    name, size, device = "headless", (8, 8), torch.device("cpu")
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda t: dk.Player(5), "a Player shows a Trace or a Session, not a int"),
+        (lambda t: dk.Player(t, slides="yes"), "slides is 'yes'; give True or False"),
+        (lambda t: dk.Player(t, sise=300), "Player: .*'sise'; did you mean 'size'.*it takes sou"),
+        (lambda t: dk.Player(t).seek("a"), "a step is found by a whole number"),
+        (lambda t: dk.Player(t).seek(), "Player.seek: missing .*'position'"),
+        (lambda t: dk.Player(t).seek(postion=1), "Player.seek: .*; did you mean 'position'"),
+        (lambda t: dk.Player(t).on("rest", 5), "callback is 5; give a function"),
+        (lambda t: dk.Compare(5, 6), r"run 0 is 5; give one Trace after the other: Compare\(a"),
+        (lambda t: dk.Compare([t, t]), "run 0 is .*; give one Trace after the other"),
+        (lambda t: dk.Compare(t, t, names="ab"), "names is 'ab'; give a list of texts"),
+        (lambda t: dk.Compare(t, t, names=[1, 2]), "a name is 1; give a text"),
+        (lambda t: dk.Compare(t, t, name=["a"]), "Compare: .*; did you mean 'names'"),
+        (lambda t: dk.Compare.trackers(TOY, t, [NEAR, NEAR]), "trackers is .*; give two or more"),
+        (lambda t: dk.Compare.trackers(TOY, t, {1: NEAR, 2: NEAR}), "a tracker's name is 1"),
+        (lambda t: dk.Compare.trackers(5, t, {"a": NEAR, "b": NEAR}), "model is 5, which has no"),
+        (
+            lambda t: dk.Compare.trackers(TOY, 5, {"a": NEAR, "b": NEAR}),
+            "trace is 5; give a Trace",
+        ),
+        (
+            lambda t: dk.Compare.trackers(TOY, t, {"a": NEAR, "b": NEAR}, arive=1),
+            "retrack: .*'arive'; did you mean 'arrive'",
+        ),
+        (lambda t: dk.Features(None, t), "model is None, which has no .*; give a model"),
+        (lambda t: dk.Features(t, TOY), "model is Trace.*, which has no name"),
+        (lambda t: dk.Features(TOY, 5), "trace is 5; give a Trace"),
+        (lambda t: dk.Features({"a": 5}, t), "model is 5, which has no"),
+        (lambda t: dk.Features({1: TOY}, t), "a layer's name is 1; give a text"),
+        (lambda t: dk.Features(TOY, t).seek(1.5), "found by a whole number, and this is 1.5"),
+        (lambda t: dk.Results(5, print), "table is 5; give a pandas DataFrame"),
+        (lambda t: dk.Results([{"px": 1}], print), "table is .*; give a pandas DataFrame"),
+        (lambda t: dk.Results(TABLE, 5), "open is 5; give a function of a row"),
+        (lambda t: dk.Results(TABLE, print, falling=1), "falling is 1; give True or False"),
+        (lambda t: dk.Results(TABLE), "Results: missing .*'open'"),
+        (lambda t: dk.Picker(None), "model is None, which has no"),
+        (lambda t: dk.Picker(type(TOY)), "model is the class Toy; pass an instance"),
+        (lambda t: dk.Picker(Headless()), "model is .*, which has no sample, view, finish"),
+        (lambda t: dk.Picker(TOY, edit=5), "edit is 5; give a dragkit.Edit"),
+        (lambda t: dk.Picker(TOY, latent=[1]), r"latent is \[1\]; give a tensor"),
+        (lambda t: dk.Picker(TOY).on_change(5), "callback is 5; give a function"),
+        (lambda t: dk.Picker(TOY, sead=1), "Picker: .*; did you mean 'seed'"),
+        (lambda t: dk.Studio("lion", **FAST), "model is 'lion', which has no"),
+        (lambda t: dk.Studio(TOY, edit=0, **FAST), "edit is 0; give a dragkit.Edit"),
+        (lambda t: dk.Studio(TOY, **FAST, trcker=1), "no argument 'trcker'; did you mean 'track"),
+        (lambda t: dk.Studio(TOY, sead=1, **FAST), "no argument 'sead'; did you mean 'seed'.*lo"),
+        (lambda t: dk.Studio(TOY, resume=t[0], **FAST), "no argument 'resume'"),
+        (lambda t: dk.Studio(TOY, lr=1e-3), "drag: missing .*'tracker'"),
+        (lambda t: dk.Studio(**FAST), "Studio: missing .*'model'"),
+    ],
+)
+def test_what_is_something_else_is_named(stable, make, message):
+    with pytest.raises(TypeError, match=message):
+        make(stable)
+
+
+def test_steps_that_there_are_not(stable):
+    for make in (dk.Player, lambda run: dk.Features(TOY, run)):
+        with pytest.raises(IndexError, match=r"step 99 is not in the trace, which has steps 0 to"):
+            make(stable).seek(99)
+
+
+def test_numbers_of_numpy_and_torch_are_numbers(stable):
+    player = dk.Player(stable, np.int64(128), chart=(np.int64(128), torch.tensor(96)))
+    player.seek(np.int64(1))
+    assert player.at == 1 and player.image(np.int32(64)).height == 64
+    both = dk.Compare(stable, stable, size=torch.tensor(128))
+    both.seek(torch.tensor(2))
+    assert both.at == 2
+    studio = dk.Studio(TOY, np.int64(3), PAIR, np.int64(128), **FAST | {"lr": np.float32(0.5)})
+    assert studio.picker.seed == 3 and len(studio.run(np.int64(2))) == 3
+    studio.branch(np.int64(1))
+    assert len(studio.trace) == 2 and studio.last_error is None
+
+
+def test_compare_shows_images_of_several_sizes(stable):
+    small = dk.load("toy", side=64)
+    method = FAST | {"losses": [dk.ShiftedPatchLoss(8)], "steps": 2}
+    edit = dk.Edit([(20, 20)], [(30, 30)])
+    other = dk.Trace(dk.drag(small, small.sample(0), edit, **method))
+    both = dk.Compare(stable, other, size=128)
+    assert [both.image(name, 128).size for name in both.runs] == [(128, 128)] * 2
+    assert both.last_error is None
 
 
 def test_features_show_what_is_like_the_pixel_under_the_mouse(model, stable):

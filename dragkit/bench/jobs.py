@@ -88,10 +88,10 @@ def run_jobs(
     """
     out = path("out", out)
     instance("jobs", jobs, Sequence, "a list of Job")
+    instance("unit", unit, str, 'a text, such as "drag"')
     way_out = "an Executor of concurrent.futures, or None to work in this process"
     instance("executor", executor, (Executor, type(None)), way_out)
-    names = list(jobs[0].key) if jobs else []
-    asked = _by_key(jobs, names)
+    asked, names = _by_key(jobs)
     with open_results(out, names) as file:
         done = {_key(result, names): result for result in file.results}
         for key in asked.keys() & done.keys():
@@ -112,17 +112,22 @@ def run_jobs(
     return [done[key] for key in asked]
 
 
-def _by_key(jobs: Sequence[Job], names: Sequence[str]) -> dict[str, Job]:
-    """The jobs by their key, which has these `names`."""
+def _by_key(jobs: Sequence[Job]) -> tuple[dict[str, Job], list[str]]:
+    """The jobs by their key, and the names that all keys have."""
     found: dict[str, Job] = {}
-    for job in jobs:
+    names: list[str] = []
+    for number, job in enumerate(jobs):
+        instance(f"jobs[{number}]", job, Job, "a Job")
+        names = names or list(job.key)
         if list(job.key) != names:
-            raise ValueError(f"the key of ({job}) should have the names {', '.join(names)}")
+            raise ValueError(
+                f"the key of ({job}) should have the names {', '.join(map(str, names))}"
+            )
         key = _key(job.key, names)
         if key in found:
             raise ValueError(f"two jobs have the key ({job}); results are filed by it")
         found[key] = job
-    return found
+    return found, names
 
 
 def _key(values: Mapping[str, Any], names: Sequence[str]) -> str:

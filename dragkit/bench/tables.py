@@ -80,7 +80,7 @@ def compare(
     """
     frame = _as_frame(results, by, value)
     methods = list(dict.fromkeys(frame["method"]))
-    if baseline not in methods:
+    if not isinstance(baseline, str) or baseline not in methods:
         raise ValueError(
             f"no method {shown(baseline)} in these results; they have {', '.join(methods)}"
         )
@@ -120,6 +120,8 @@ def _as_frame(
     """The results as rows that have what is asked for: groups, a number, and `others`."""
     frame = pd.DataFrame(_checked_rows(results))
     instance("by", by, (list, tuple), 'a list of names, such as ("handles",)')
+    for name in (*by, value):
+        instance("a column", name, str, 'its name, such as "mean_distance"')
     for name in ("task", "method", *by, value, *others):
         if name not in frame:
             raise ValueError(

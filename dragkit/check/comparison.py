@@ -8,6 +8,8 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from ..arguments import shown
+
 Values = dict[str, Any]  # what an answer returned, by name: tensors, or words that must be equal
 NEAR = 1e-3  # of the right answer's largest number
 
@@ -53,7 +55,7 @@ def describe_difference(name: str, right: Any, found: Any) -> str:
     if not is_numbers(right):
         if isinstance(found, str) and found.endswith("."):
             return str(found)  # what a `run` saw, as a sentence of its own
-        return f"{subject} is {found!r}, but it should be {right!r}."
+        return f"{subject} is {shown(found)}, but it should be {right!r}."
 
     expected = to_tensor(right)
     try:

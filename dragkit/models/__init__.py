@@ -155,7 +155,7 @@ def available_device(device: str) -> str:
         "mps": torch.backends.mps.is_available(),
         "cpu": True,
     }
-    if device == "auto":
+    if isinstance(device, str) and device == "auto":
         return next(kind for kind in available if available[kind])
     kind = arguments.device(device).type
     if kind not in available:

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from ..arguments import shown
+from ..numeric import is_whole
 from ..records import Size, View
 from .inversion import Inversion
 
@@ -39,6 +40,12 @@ def check_model(model: Any) -> None:
         raise TypeError(
             f"model is {shown(model)}, which has no {', '.join(missing)}; give a model, such as"
             ' dragkit.load("lion")'
+        )
+    size = model.size
+    is_pair = isinstance(size, tuple | list) and len(size) == 2
+    if not (is_pair and all(is_whole(side, 1) for side in size)):
+        raise TypeError(
+            f"the size of the model is {shown(size)}; it must be (height, width) in pixels"
         )
 
 

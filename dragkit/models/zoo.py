@@ -81,9 +81,10 @@ def card(path: str | Path) -> dict[str, Any]:
 
     Raises:
         TypeError: the path is none.
+        FileNotFoundError: there is no checkpoint.
         ValueError: there is such a file, and it is not a JSON object, or larger than a megabyte.
     """
-    path = arguments.path("path", path)
+    path = arguments.existing_file("path", path)
     beside = path.with_suffix(".json")
     if beside == path or not beside.is_file():
         return {}

@@ -11,6 +11,7 @@ from torch import Tensor
 from ..arguments import instance, named_arguments, numbers, whole
 from ..compose import Palette
 from ..records import View
+from ..runs.drawing import MOST_SIDE
 from .figures import Photo, check_names, check_texts, pixel_extent
 
 
@@ -83,7 +84,7 @@ def images(
     if not named:
         raise ValueError("there are no images to show; give a dict of name and image")
     if side is not None:
-        side = whole("side", side, 1)
+        side = whole("side", side, 1, MOST_SIDE)
     check_texts(axes_in=axes_in)
     figure = Photo(figsize=(0.5 + 2.2 * len(named), 2.8), layout="constrained")
     many = figure.subplots(1, len(named), squeeze=False)[0]

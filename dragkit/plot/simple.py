@@ -67,10 +67,11 @@ def maps(
         axes_in: what the axes count: "cells", or "px" if the map has a number for every pixel.
 
     Raises:
-        TypeError: it is no dict, or a text is none.
+        TypeError: it is no dict, a text is none, or `same` is not True or False.
         ValueError: there is no map, one has another number of axes, or none has a finite number.
     """
     check_texts(unit=unit, axes_in=axes_in)
+    instance("same", same, bool, "True for one scale, False for one each")
     arrays = _checked_maps(named)
     corner = finite_array("corner", corner, (2,), "the place (x, y) of the upper left cell")
 

@@ -13,6 +13,7 @@ from ..compose import ScoreWindow, draw_overlay
 from ..records import Frame
 
 LEAST_SIDE, MOST_SIDE = 16, 4096  # of an image, in pixels
+MOST_BOLD = 10
 
 
 @named_arguments
@@ -40,7 +41,9 @@ def draw_frame(
     """
     instance("frame", frame, Frame, "a frame of a run, such as trace[0]")
     size = whole("size", size, LEAST_SIDE, MOST_SIDE)
-    bold = positive("bold", bold, 1.5)
+    bold = positive("bold", bold, 1.5, MOST_BOLD)
+    if window is not None:
+        instance("window", window, ScoreWindow, "what score_window(frame, handle) returns")
     if handle is not None:
         window = score_window(frame, checked_handle(frame, handle))
     return draw_overlay(

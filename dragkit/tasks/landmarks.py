@@ -44,6 +44,7 @@ def soft_argmax(scores: Tensor) -> Tensor:
     return scores.flatten(-2).softmax(-1) @ cells(*scores.shape[-2:]).to(scores)
 
 
+@named_arguments
 class LandmarkNetwork(nn.Module):
     """Images in, points out: ``network(image)[network.names.index("nose")]`` is the nose (x, y).
 

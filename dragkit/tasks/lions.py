@@ -20,7 +20,7 @@ from torch import Tensor
 from torch.nn import functional as F
 from tqdm.auto import tqdm
 
-from ..arguments import whole
+from ..arguments import named_arguments, whole
 from ..models import load
 from ..models.gan.model import StyleGAN2
 from ..models.protocols import Model
@@ -29,6 +29,7 @@ from ..worlds.lion import FACTORS, Lion
 from .edits import LAST_SEED, Task
 from .landmarks import landmark_network
 
+MOST_PAIRS = 10_000  # the seed of the pose is that number higher
 POSE = 7  # yaw, pitch, roll, x, y, size, mouth
 COUNTS = (1, 5, 17)  # handles of a pair's edits, as far as so many are visible
 SIZE = 128
@@ -42,6 +43,7 @@ def generator() -> StyleGAN2:
     return cast(StyleGAN2, load("lion", device="cpu"))
 
 
+@named_arguments
 def z_of(seed: int) -> np.ndarray:
     """z (22,) of the bundled lion's `seed`: ``load("lion").sample_z(seed)`` without the model."""
     seed = whole("seed", seed, 0, LAST_SEED)
@@ -62,13 +64,14 @@ def unit_mean_square(z: np.ndarray) -> np.ndarray:
     return z / np.sqrt(np.square(z).mean())
 
 
+@named_arguments
 def pairs(count: int = 100, counts: tuple[int, ...] = COUNTS) -> list[Task]:
     """The edits of `count` pairs: seed s takes the pose of seed 10000 + s.
 
     Each pair is dragged by 1, 5 and all landmarks. They are drawn from those that are visible in
     both poses, nested: the one is among the five.
     """
-    seeds = tqdm(range(whole("count", count)), "pairs", unit="pair", delay=2)
+    seeds = tqdm(range(whole("count", count, 0, MOST_PAIRS)), "pairs", unit="pair", delay=2)
     return [task for seed in seeds for task in pairs_of(seed, counts)]
 
 

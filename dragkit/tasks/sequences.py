@@ -20,7 +20,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..arguments import whole
+from ..arguments import named_arguments, whole
 from ..loop import drag
 from ..methods import draggan
 from ..models.gan.model import StyleGAN2
@@ -33,6 +33,7 @@ from .landmarks import landmark_network
 from .lookalikes import has_lookalike
 
 FRAMES = 24
+MOST_COUNT = 10_000  # toys
 # Radius of a search window that reaches the twin of a toy sequence: 20 px, given at 512 px.
 TOY_RADIUS = 80
 TWIN = 0.5  # a toy's second blob counts as a look-alike from this similarity on
@@ -96,11 +97,14 @@ def toy_sequence(
     )
 
 
+@named_arguments
 def toy_sequences(count: int = 20) -> list[ImageSequence]:
     """`count` sequences of each of the four scenes: `toy_scenes` of the seeds from 0 on."""
-    return [sequence for seed in range(whole("count", count)) for sequence in toy_scenes(seed)]
+    count = whole("count", count, 0, MOST_COUNT)
+    return [sequence for seed in range(count) for sequence in toy_scenes(seed)]
 
 
+@named_arguments
 def toy_scenes(seed: int) -> list[ImageSequence]:
     """The four scenes, with the blobs' signatures and direction drawn from `seed`."""
     seed = whole("seed", seed, 0, LAST_SEED)

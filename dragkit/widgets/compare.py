@@ -11,7 +11,7 @@ from PIL.ImageOps import contain
 
 from ..arguments import instance, named_arguments, shown, whole
 from ..compose import hstack, vstack
-from ..models.protocols import Model
+from ..models.protocols import Model, check_model
 from ..pieces import Tracker
 from ..records import Frame
 from ..runs.retrack import retrack
@@ -93,7 +93,6 @@ class Compare(NotebookWidget):
         self.seek(-1)
 
     @classmethod
-    @named_arguments
     def trackers(
         cls,
         model: Model,
@@ -115,6 +114,7 @@ class Compare(NotebookWidget):
             TypeError: the trackers are not a dict, or as :func:`dragkit.runs.retrack`.
             ValueError: there are fewer than two, or as :func:`dragkit.runs.retrack`.
         """
+        check_model(model)
         _check_trackers(trackers)
         image_size(size, slides, *SIZES)
         runs = [retrack(model, trace, tracker, **settings) for tracker in trackers.values()]
@@ -146,7 +146,7 @@ class Compare(NotebookWidget):
         Raises:
             ValueError: there is no such run, or the size cannot be drawn.
         """
-        if name not in list(self.runs):
+        if not isinstance(name, str) or name not in self.runs:
             raise ValueError(f"no run {shown(name)}; there are {', '.join(self.runs)}")
         return self.runs[name].image(checked_height(size))
 

@@ -136,13 +136,11 @@ class Player(NotebookWidget):
         self.state.begin()
         self.view.draw()
 
-    @named_arguments
     def seek(self, position: int) -> None:
         """Show the step at `position` of the trace; negative ones count from the end."""
         self.state.seek(position)
         self.view.draw()
 
-    @named_arguments
     def run(self, steps: int | None = None) -> Trace:
         """Run up to `steps` updates and wait for them; an interrupt ends it early.
 
@@ -159,7 +157,6 @@ class Player(NotebookWidget):
         self.runner.run(steps)
         return self.trace
 
-    @named_arguments
     def branch(self, position: int) -> None:
         """Go back to the step at `position`; the next run continues from there.
 
@@ -178,7 +175,6 @@ class Player(NotebookWidget):
         self.stop()
         super().close()
 
-    @named_arguments
     def on(self, event: Literal["start", "rest", "open"], callback: Callable[[], None]) -> None:
         """Call `callback()` at an event.
 

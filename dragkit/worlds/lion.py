@@ -157,7 +157,6 @@ class Lion:
         return cls(*(low + (high - low) * p for (_, low, high), p in zip(FACTORS, phi)))
 
     @classmethod
-    @named_arguments
     def of_latent(cls, z: ArrayLike, truncation: float = 1.0) -> Lion:
         """The lion that the bundled generator was taught to paint for its latent z (22,).
 
@@ -211,12 +210,10 @@ class Lion:
         """The names of the ellipsoids, in the order of `scene`."""
         return (*head(self), *body(self))
 
-    @named_arguments
     def render(self, size: int = 128, supersample: int = 2) -> Render:
         """The image of this lion: see `ellipsoids.render`."""
         return render(self.scene(), size, supersample)
 
-    @named_arguments
     def landmarks(self, size: int = 128) -> Landmarks:
         """The named points of `LANDMARKS`, in pixels of a size x size image.
 
