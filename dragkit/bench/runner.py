@@ -79,6 +79,8 @@ def run(
         OSError: `out` cannot be written.
     """
     tasks = checked_tasks(tasks)
+    if not tasks:
+        raise ValueError("tasks is empty; give at least one, such as those of read_tasks(path)")
     _check_methods(methods)
     if not isinstance(model, str | Path):
         check_model(model)

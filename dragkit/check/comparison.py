@@ -109,7 +109,10 @@ def to_tensor(value: Any) -> Tensor:
     if isinstance(value, list | tuple):
         parts = [to_tensor(part) for part in value]
         value = torch.stack(parts) if parts else torch.empty(0)
-    return torch.as_tensor(value).detach().cpu().double()
+    tensor = torch.as_tensor(value).detach().cpu()
+    if tensor.is_complex():
+        raise TypeError("complex numbers have no place here")
+    return tensor.double()
 
 
 def _is_same(right: Any, found: Any) -> bool:

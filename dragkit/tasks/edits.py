@@ -118,7 +118,7 @@ def write_tasks(path: str | Path, tasks: Iterable[Task]) -> Path:
 
     Raises:
         TypeError: the path is none, or there is something else among the tasks.
-        ValueError: there is no task, or two share a name.
+        ValueError: two tasks share a name.
         OSError: the file cannot be written.
     """
     path = arguments.path("path", path)
@@ -174,8 +174,7 @@ def checked_tasks(tasks: Iterable[Task]) -> list[Task]:
 
     Raises:
         TypeError: it is something else, or there is something else among them.
-        ValueError: there is none; or two share a name, so that their results could not be told
-            apart.
+        ValueError: two tasks share a name: their results could not be told apart.
     """
     way_out = "a list of dragkit.tasks.edits.Task, such as read_tasks(path)"
     instance("tasks", tasks, Iterable, way_out)
@@ -185,8 +184,6 @@ def checked_tasks(tasks: Iterable[Task]) -> list[Task]:
         if task.name in found:
             raise _name_is_taken(task.name)
         found[task.name] = task
-    if not found:
-        raise ValueError("tasks is empty; give at least one, such as those of read_tasks(path)")
     return list(found.values())
 
 
