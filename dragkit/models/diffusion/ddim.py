@@ -170,5 +170,10 @@ def ddim_schedule(scheduler: Any, steps: int, device: torch.device | str = "cpu"
             f" {int(times[-1])} of {most}; take fewer, such as 50"
         )
     alphas = torch.cat([ddim.final_alpha_cumprod.view(1), ddim.alphas_cumprod[times]])
+    if not (alphas[:-1] > 0).all() or not (prediction == "v_prediction" or alphas[-1] > 0):
+        raise ValueError(
+            f"the scheduler leaves no signal at some of its times (ᾱ from {alphas[0]:g} to"
+            f" {alphas[-1]:g}); its betas are too large"
+        )
     times = torch.cat([times[:1], times])
     return Schedule(times.to(device), alphas.float().to(device), prediction)

@@ -13,6 +13,7 @@ code draws from all 1000 timesteps; ours draws from those of the schedule (our c
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
@@ -34,6 +35,10 @@ LORA_LR = 5e-4
 LORA_BATCH = 4
 LARGEST = {"rank": 1024, "batch": 64}  # the layers have some 1000 channels
 LAYERS = ["to_q", "to_k", "to_v", "to_out.0"]
+
+
+class OtherLora(ValueError):
+    """A file holds a LoRA, but one of another model, image, prompt or rank."""
 
 
 class Lora:
@@ -122,24 +127,28 @@ class Lora:
 
         try:
             header = read_header(path)
-        except ValueError as error:
-            raise ValueError(f"{path} is not a LoRA that dragkit saved ({error})") from error
-        for what, expected in self._belongs_to().items():
-            # files of models without a text may have no prompt
-            if header.metadata.get(what, "") != expected:
-                raise ValueError(
-                    f"{path} is a LoRA of another {what}; choose another file, or remove this one"
-                    " to learn again"
-                )
-        try:
+            self._check_belongs(path, header.metadata)
             check_fits(header, self.weights)
+            steps = whole("steps", int(header.metadata.get("steps", "none")))
             saved = load_file(path)
+        except OtherLora:
+            raise
         except (SafetensorError, ValueError) as error:
             raise ValueError(f"{path} is not a LoRA that dragkit saved ({error})") from error
+
         with torch.no_grad():
             for name, weight in saved.items():
                 self.weights[name].copy_(weight)
-        self.steps = int(header.metadata["steps"])
+        self.steps = steps
+
+    def _check_belongs(self, path: Path, metadata: Mapping[str, str]) -> None:
+        for what, expected in self._belongs_to().items():
+            # files of models without a text may have no prompt
+            if metadata.get(what, "") != expected:
+                raise OtherLora(
+                    f"{path} is a LoRA of another {what}; choose another file, or remove this one"
+                    " to learn again"
+                )
 
     def _belongs_to(self) -> dict[str, str]:
         return {

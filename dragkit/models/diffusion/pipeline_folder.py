@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import Any
 
 from ..safetensors_header import read_header
+from .pipeline_config import read_config
 
 NEEDED = {  # part of the pipeline → its files
     "unet": ("config.json", "diffusion_pytorch_model.safetensors"),
@@ -24,6 +23,7 @@ OTHER_INPUTS = (
     "time_cond_proj_dim",
     "center_input_sample",
 )
+ADAPTER = "adapter_config.json"
 HALF_SUFFIX = ".fp16.safetensors"
 CONVERT = (
     "diffusers.StableDiffusionPipeline.from_pretrained(folder,"
@@ -42,9 +42,7 @@ def check_pipeline(folder: Path) -> None:
             " that holds unet/, vae/, text_encoder/ …, or the path of a checkpoint in it"
         )
     _check_complete(folder)
-    for part in NEEDED:
-        for path in (folder / part).glob("*.json"):
-            _read_json(path)
+    _check_links(folder)
     for name in _needed_files():
         if name.endswith(".safetensors"):
             _check_not_cut_short(folder / name)
@@ -78,9 +76,31 @@ def _check_complete(folder: Path) -> None:
     raise ValueError(f"{folder} is not a complete pipeline; missing: {', '.join(missing)}")
 
 
+def _check_links(folder: Path) -> None:
+    """Raise ValueError if a file is a link that leads out of the folder, or an adapter.
+
+    Those of a Hugging Face cache lead from snapshots/… to the files in blobs/ beside it.
+    """
+    inside = [folder.resolve()]
+    if inside[0].parent.name == "snapshots":
+        inside.append(inside[0].parents[1] / "blobs")
+    for part in NEEDED:
+        if (folder / part / ADAPTER).exists():
+            raise ValueError(
+                f"{folder / part} has an adapter ({ADAPTER}), which dragkit does not read; merge it"
+                " into the weights, or move it away"
+            )
+        for path in (folder / part).iterdir():
+            target = path.resolve()
+            if not any(target.is_relative_to(place) for place in inside):
+                raise ValueError(
+                    f"{path} is a link to {target}, outside of {folder}; put the file itself there"
+                )
+
+
 def _check_unet(folder: Path) -> None:
-    config = _read_json(folder / "unet" / "config.json")
-    kind = config.get("_class_name")
+    config = read_config(folder / "unet" / "config.json")
+    kind = f"{config.get('_class_name')!s:.60}"
     other = [name for name in OTHER_INPUTS if config.get(name)]
     if config.get("in_channels") != 4:
         other.append("in_channels")
@@ -90,15 +110,6 @@ def _check_unet(folder: Path) -> None:
             f" ({', '.join(other) or 'its kind'}); dragkit opens Stable Diffusion 1 and 2, but not"
             " XL or later, and no inpainting models"
         )
-
-
-def _read_json(path: Path) -> Any:
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, RecursionError) as error:
-        raise ValueError(
-            f"{path} is not JSON ({error}); fetch this file of the pipeline again"
-        ) from error
 
 
 def _check_not_cut_short(path: Path) -> None:

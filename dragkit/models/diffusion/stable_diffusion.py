@@ -17,6 +17,9 @@ from ..settings import check_settings
 from .ddim import ddim_schedule
 from .model import SETTINGS, Diffusion
 from .pipeline_folder import check_pipeline
+from .staging import staged
+
+PROMPT = 10_000  # characters; CLIP reads 77 words of it
 
 
 def open_stable_diffusion(
@@ -46,11 +49,13 @@ def open_stable_diffusion(
     check_pipeline(folder)
     from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel
 
-    unet = _part(UNet2DConditionModel, folder / "unet")
+    with staged(folder) as clean:
+        unet = _part(UNet2DConditionModel, clean / "unet", folder)
+        vae = _part(AutoencoderKL, clean / "vae", folder)
+        scheduler = DDIMScheduler.from_pretrained(clean / "scheduler", local_files_only=True)
+        text = _encoded(clean, prompt, folder).to(device)
     unet = unet.to(device, memory_format=torch.channels_last).eval().requires_grad_(False)
-    vae = _part(AutoencoderKL, folder / "vae").to(device).eval().requires_grad_(False)
-    scheduler = DDIMScheduler.from_pretrained(folder / "scheduler", local_files_only=True)
-    text = _encoded(folder, prompt).to(device)
+    vae = vae.to(device).eval().requires_grad_(False)
 
     def encode(image: Tensor) -> Tensor:
         return vae.encode(2 * image - 1).latent_dist.mode() * vae.config.scaling_factor
@@ -69,18 +74,21 @@ def open_stable_diffusion(
 def _check_prompt_and_size(prompt: Any, size: Any) -> None:
     if not isinstance(prompt, str):
         raise ValueError(f"prompt is {prompt!r}; give a text, such as prompt='a lion'")
+    if len(prompt) > PROMPT:
+        raise ValueError(f"prompt has {len(prompt):,} characters; give at most {PROMPT:,}")
     if size is not None and not is_whole(size, 1):
         raise ValueError(
             f"size is {size!r}; give the side of the images in pixels, such as size=512"
         )
 
 
-def _encoded(folder: Path, prompt: str) -> Tensor:
+def _encoded(clean: Path, prompt: str, folder: Path) -> Tensor:
     """The empty prompt and `prompt`, as the UNet attends to them (2 tokens c)."""
-    from transformers import CLIPTextModel, CLIPTokenizer
+    from transformers import CLIPTextModel
 
-    encoder = _part(CLIPTextModel, folder / "text_encoder").float()  # it may be stored in half
-    tokenizer = CLIPTokenizer.from_pretrained(folder / "tokenizer", local_files_only=True)
+    encoder = _part(CLIPTextModel, clean / "text_encoder", folder)
+    encoder = encoder.float().eval()  # it may be stored in half
+    tokenizer = _tokenizer(clean / "tokenizer", folder)
     tokens = tokenizer(
         ["", prompt],
         padding="max_length",
@@ -88,20 +96,41 @@ def _encoded(folder: Path, prompt: str) -> Tensor:
         truncation=True,
         return_tensors="pt",
     )
+    known = encoder.config.vocab_size
+    if tokens.input_ids.max() >= known:
+        raise ValueError(
+            f"{folder}: its tokenizer makes the number {tokens.input_ids.max()}, its text encoder"
+            f" knows 0 to {known - 1}; these are parts of two pipelines"
+        )
     with torch.no_grad():
         return encoder(tokens.input_ids)[0]
 
 
-def _part(kind: Any, folder: Path) -> Any:
-    """One network of the pipeline, every weight of it from the file."""
+def _tokenizer(clean: Path, folder: Path) -> Any:
+    from transformers import CLIPTokenizer
+
+    try:
+        return CLIPTokenizer.from_pretrained(clean, local_files_only=True)
+    # its words come from a file of somebody else's, and can break it in any way
+    except Exception as error:
+        raise ValueError(
+            f"{folder / 'tokenizer'} does not hold a tokenizer; fetch this part of the pipeline"
+            f" again ({error!s:.200})"
+        ) from error
+
+
+def _part(kind: Any, clean: Path, pipeline: Path) -> Any:
+    """One network, every weight of it from the file; `pipeline` is for messages."""
+    folder = pipeline / clean.name
     try:
         network, info = kind.from_pretrained(
-            folder, local_files_only=True, use_safetensors=True, output_loading_info=True
+            clean, local_files_only=True, use_safetensors=True, output_loading_info=True
         )
-    except (RuntimeError, ValueError, OSError, KeyError, TypeError) as error:
+    # a file of somebody else's can break the libraries in any way
+    except Exception as error:
         raise ValueError(
             f"{folder} does not hold a complete {kind.__name__}; fetch this part of the pipeline"
-            f" again ({error})"
+            f" again ({error!s:.500})"
         ) from error
 
     missing = sorted(info["missing_keys"])

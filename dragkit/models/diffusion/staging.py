@@ -1,0 +1,146 @@
+"""A clean copy of a pipeline's folder, for the libraries that open it.
+
+They look for more than they are asked for: an adapter_config.json that leads to another folder, an
+index of further files, a pickle. In the copy there is nothing but checked configurations and links
+to the files of weights, whose sizes are those that the configurations make.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from math import prod
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ...reading import parse_json
+from .pipeline_config import (
+    scheduler_settings,
+    text_encoder_settings,
+    unet_settings,
+    vae_settings,
+)
+from .tokens import write_tokenizer
+
+FILE = 8 << 30  # bytes of weights; the UNet of Stable Diffusion has 3.4 GB in single precision
+HEADER = 4 << 20  # bytes in which a file describes its weights; Stable Diffusion has 100,000
+SLACK = 10_000_000  # numbers that may be missing, and are named one by one
+DTYPES = ("F16", "BF16", "F32", "F64", "I32", "I64")
+
+UNET = "unet/diffusion_pytorch_model.safetensors"
+VAE = "vae/diffusion_pytorch_model.safetensors"
+TEXT_ENCODER = "text_encoder/model.safetensors"
+
+
+@contextmanager
+def staged(folder: Path) -> Iterator[Path]:
+    """A folder with what is needed of the pipeline, for as long as this lasts.
+
+    Raises:
+        ValueError: a configuration is impossible, or does not belong to its weights.
+    """
+    unet = unet_settings(folder / "unet" / "config.json")
+    vae = vae_settings(folder / "vae" / "config.json")
+    text = text_encoder_settings(folder / "text_encoder" / "config.json")
+    scheduler = scheduler_settings(folder / "scheduler" / "scheduler_config.json")
+    _check_widths(folder, unet, text)
+    _check_weights(folder / UNET, lambda: _diffusers("UNet2DConditionModel", unet))
+    _check_weights(folder / VAE, lambda: _diffusers("AutoencoderKL", vae))
+    _check_weights(folder / TEXT_ENCODER, lambda: _text_encoder(text))
+
+    with tempfile.TemporaryDirectory(prefix="dragkit-", ignore_cleanup_errors=True) as name:
+        clean = Path(name)
+        _write(clean / "unet/config.json", {"_class_name": "UNet2DConditionModel", **unet})
+        _write(clean / "vae/config.json", {"_class_name": "AutoencoderKL", **vae})
+        _write(clean / "text_encoder/config.json", {"model_type": "clip_text_model", **text})
+        _write(
+            clean / "scheduler/scheduler_config.json",
+            {"_class_name": "DDIMScheduler", **scheduler},
+        )
+        for weights in (UNET, VAE, TEXT_ENCODER):
+            _link(clean / weights, folder / weights)
+        (clean / "tokenizer").mkdir()
+        write_tokenizer(folder / "tokenizer", clean / "tokenizer", text["vocab_size"])
+        yield clean
+
+
+def _check_widths(folder: Path, unet: Mapping[str, Any], text: Mapping[str, Any]) -> None:
+    """Raise ValueError if the UNet does not attend to what the text encoder makes."""
+    width = unet.get("cross_attention_dim", 1280)
+    if width != text["hidden_size"]:
+        raise ValueError(
+            f"{folder}: the UNet attends to words of {width} numbers (cross_attention_dim), the"
+            f" text encoder makes {text['hidden_size']} (hidden_size); these are parts of two"
+            " pipelines"
+        )
+
+
+def _check_weights(path: Path, build: Callable[[], torch.nn.Module]) -> None:
+    """Raise ValueError if a network needs far more numbers than its file has.
+
+    It is built without memory for them, so a configuration alone can cost nothing.
+    """
+    available = _count_numbers(path)
+    try:
+        with torch.device("meta"):
+            network = build()
+    # the libraries check some of their settings, and stumble over others in any way
+    except Exception as error:
+        raise ValueError(
+            f"{path.parent / 'config.json'} makes no network ({error!s:.200}); fetch it again"
+        ) from error
+    needed = sum(weight.numel() for weight in network.parameters())
+    if needed > 2 * available + SLACK:  # of fewer that are missing the library knows the names
+        raise ValueError(
+            f"{path.parent} does not hold a complete {type(network).__name__}: its config.json"
+            f" needs {needed:,} numbers, {path.name} has {available:,}; fetch this part of the"
+            " pipeline again"
+        )
+
+
+def _count_numbers(path: Path) -> int:
+    """How many numbers a file of safetensors says it has; the library checks that it does."""
+    size = path.stat().st_size
+    if size > FILE:
+        raise ValueError(f"{path} has {size:,} bytes; at most {FILE:,} are read")
+    with path.open("rb") as file:
+        length = int.from_bytes(file.read(8), "little")
+        if length > HEADER:
+            raise ValueError(
+                f"{path}: its header has {length:,} bytes; at most {HEADER:,} are read"
+            )
+        header = parse_json(file.read(length))
+    entries = {name: entry for name, entry in header.items() if name != "__metadata__"}
+    for name, entry in entries.items():
+        if entry.get("dtype") not in DTYPES:
+            raise ValueError(f"{path}: {name!r:.60} is of type {entry.get('dtype')!r:.20}")
+    return sum(prod(entry["shape"]) for entry in entries.values())
+
+
+def _diffusers(kind: str, settings: Mapping[str, Any]) -> torch.nn.Module:
+    import diffusers
+
+    return getattr(diffusers, kind).from_config(dict(settings))
+
+
+def _text_encoder(settings: Mapping[str, Any]) -> torch.nn.Module:
+    from transformers import CLIPTextConfig, CLIPTextModel
+
+    return CLIPTextModel(CLIPTextConfig(**settings))
+
+
+def _write(path: Path, config: Mapping[str, Any]) -> None:
+    path.parent.mkdir()
+    path.write_text(json.dumps(config), encoding="utf-8")
+
+
+def _link(path: Path, target: Path) -> None:
+    try:
+        path.symlink_to(target.resolve())
+    except OSError:  # Windows lets not everybody make links
+        shutil.copyfile(target, path)

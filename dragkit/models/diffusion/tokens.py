@@ -1,0 +1,99 @@
+"""The words of a pipeline's tokenizer: read from its files, and only words and numbers of them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from ...numeric import is_whole
+from ...reading import check_text, shortened
+from .pipeline_config import CONFIG, needed, read_config, read_part
+
+WORDS = 8 << 20  # bytes of a vocabulary; CLIP's has one million, its tokenizer.json three
+SPECIAL = ("bos_token", "eos_token", "pad_token", "unk_token")
+
+
+def write_tokenizer(source: Path, folder: Path, count: int) -> None:
+    """Write what CLIP's tokenizer needs of the folder `source` into `folder`.
+
+    Args:
+        source: with vocab.json and merges.txt, or tokenizer.json.
+        folder: exists, and is empty.
+        count: how many words the text encoder knows.
+
+    Raises:
+        ValueError: a file is too large, or not what its name says.
+    """
+    vocabulary, merges = _words(source)
+    _check_vocabulary(vocabulary, count, source)
+    written = {"vocab.json": vocabulary, "special_tokens_map.json": _special(source)}
+    added = source / "added_tokens.json"
+    if added.is_file():
+        written["added_tokens.json"] = read_part(added, CONFIG)
+        _check_vocabulary(written["added_tokens.json"], count, source)
+    for name, content in written.items():
+        (folder / name).write_text(json.dumps(content), encoding="utf-8")
+    (folder / "merges.txt").write_text("\n".join(["#version: 0.2", *merges, ""]), encoding="utf-8")
+
+
+def _words(source: Path) -> tuple[Any, list[str]]:
+    """The vocabulary, word → number, and the pairs that are merged, in their order."""
+    if not (source / "vocab.json").is_file():
+        return _words_of_one_file(source / "tokenizer.json")
+    path = source / "merges.txt"
+    if path.stat().st_size > WORDS:
+        raise ValueError(f"{path} has more than {WORDS:,} bytes, which is the most that is read")
+    lines = path.read_text(encoding="utf-8").split("\n")
+    first = 1 if lines[0].startswith("#version") else 0
+    merges = [line for line in lines[first:] if line]
+    return read_part(source / "vocab.json", WORDS), _checked_merges(merges, path)
+
+
+def _words_of_one_file(path: Path) -> tuple[Any, list[str]]:
+    """As transformers 5 writes it."""
+    config = read_part(path, WORDS)
+    model = config.get("model") if isinstance(config, dict) else None
+    if not isinstance(model, dict) or not isinstance(model.get("merges"), list):
+        raise ValueError(f"{path} has no model with merges; fetch it again")
+    needed(("vocab",), model, path)
+    merges = [
+        " ".join(map(str, pair)) if isinstance(pair, list) else pair for pair in model["merges"]
+    ]
+    return model["vocab"], _checked_merges(merges, path)
+
+
+def _checked_merges(merges: list[Any], path: Path) -> list[str]:
+    for merge in merges:
+        if not isinstance(merge, str) or len(merge.split(" ")) != 2 or "\n" in merge:
+            raise ValueError(f"{path}: {shortened(merge)} is not a pair of words to merge")
+    return merges
+
+
+def _check_vocabulary(vocabulary: Any, count: int, source: Path) -> None:
+    if not (isinstance(vocabulary, dict) and vocabulary):
+        raise ValueError(f"{source}: its vocabulary is {shortened(vocabulary)}, not words")
+    for word, number in vocabulary.items():
+        if not is_whole(number, 0, count - 1):
+            raise ValueError(
+                f"{source}: the word {shortened(word)} has the number {shortened(number)}; the"
+                f" text encoder knows 0 to {count - 1}"
+            )
+
+
+def _special(source: Path) -> dict[str, str]:
+    """The words that begin, end and fill a text, and stand for unknown ones."""
+    found: dict[str, str] = {}
+    for name in ("tokenizer_config.json", "special_tokens_map.json"):
+        path = source / name
+        if not path.is_file():
+            continue
+        config = read_config(path)
+        for key in SPECIAL:
+            value = config.get(key)
+            if isinstance(value, dict):
+                value = value.get("content")
+            if value is not None:
+                check_text(value, f"{path}: {key}")
+                found[key] = value
+    return found
