@@ -87,8 +87,8 @@ def _check_links(folder: Path) -> None:
     for part in NEEDED:
         if (folder / part / ADAPTER).exists():
             raise ValueError(
-                f"{folder / part} has an adapter ({ADAPTER}), which dragkit does not read; merge it"
-                " into the weights, or move it away"
+                f"{folder / part} has an adapter ({ADAPTER}), which dragkit does not read; merge"
+                " it into the weights, or move it away"
             )
         for path in (folder / part).iterdir():
             target = path.resolve()

@@ -12,8 +12,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from ...arguments import shown
 from ...numeric import is_real, is_whole
-from ...reading import shortened
 
 MOST = 8  # values in a list, one for each block of a network
 
@@ -71,9 +71,7 @@ def apply(rules: Mapping[str, Rule], config: Mapping[str, Any], path: Path) -> d
     """
     for name, rule in rules.items():
         if name in config and not rule.fits(config[name]):
-            raise ValueError(
-                f"{path}: {name} is {shortened(config[name])}; it must be {rule.says}"
-            )
+            raise ValueError(f"{path}: {name} is {shown(config[name])}; it must be {rule.says}")
     return {name: config[name] for name in rules if name in config}
 
 
@@ -92,6 +90,6 @@ def check_defaults(
             default = list(default)
         if config[name] != default:
             raise ValueError(
-                f"{path}: {name} is {shortened(config[name])}, and {default!r} in every Stable"
+                f"{path}: {name} is {shown(config[name])}, and {default!r} in every Stable"
                 " Diffusion 1 and 2; dragkit opens no others"
             )

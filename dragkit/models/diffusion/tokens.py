@@ -6,8 +6,9 @@ import json
 from pathlib import Path
 from typing import Any
 
+from ...arguments import shown
 from ...numeric import is_whole
-from ...reading import check_text, shortened
+from ...reading import check_text
 from .pipeline_config import CONFIG, needed, read_config, read_part
 
 WORDS = 8 << 20  # bytes of a vocabulary; CLIP's has one million, its tokenizer.json three
@@ -66,17 +67,17 @@ def _words_of_one_file(path: Path) -> tuple[Any, list[str]]:
 def _checked_merges(merges: list[Any], path: Path) -> list[str]:
     for merge in merges:
         if not isinstance(merge, str) or len(merge.split(" ")) != 2 or "\n" in merge:
-            raise ValueError(f"{path}: {shortened(merge)} is not a pair of words to merge")
+            raise ValueError(f"{path}: {shown(merge)} is not a pair of words to merge")
     return merges
 
 
 def _check_vocabulary(vocabulary: Any, count: int, source: Path) -> None:
     if not (isinstance(vocabulary, dict) and vocabulary):
-        raise ValueError(f"{source}: its vocabulary is {shortened(vocabulary)}, not words")
+        raise ValueError(f"{source}: its vocabulary is {shown(vocabulary)}, not words")
     for word, number in vocabulary.items():
         if not is_whole(number, 0, count - 1):
             raise ValueError(
-                f"{source}: the word {shortened(word)} has the number {shortened(number)}; the"
+                f"{source}: the word {shown(word)} has the number {shown(number)}; the"
                 f" text encoder knows 0 to {count - 1}"
             )
 
