@@ -9,6 +9,8 @@ from dataclasses import replace
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from safetensors.torch import load_file, save_file
 
 import dragkit as dk
@@ -16,6 +18,7 @@ from dragkit import Edit
 from dragkit.methods import dragdiffusion
 from dragkit.models.diffusion.lora import Lora
 from dragkit.models.diffusion.unet import self_attentions
+from tests.fuzzing import damaged, flipped, many
 
 diffusers = pytest.importorskip("diffusers")
 transformers = pytest.importorskip("transformers")
@@ -612,3 +615,25 @@ def test_velocities_are_known_as_in_stable_diffusion_2(broken):
     torch.testing.assert_close(
         model.view(latent()).anchor, b.sqrt() * x0 + (1 - b).sqrt() * noise, atol=1e-5, rtol=1e-4
     )
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")  # the libraries', of odd settings
+@many
+@given(data=st.data())
+def test_fuzz_pipelines(folder, data):
+    """A damaged configuration is refused in words, or opens as the model that it was."""
+    names = sorted(path.relative_to(folder) for path in folder.rglob("*.json"))
+    name = data.draw(st.sampled_from(names))
+    good = (folder / name).read_bytes()
+    try:
+        text = json.dumps(data.draw(damaged(json.loads(good)))).encode()
+        (folder / name).write_bytes(flipped(data, text) if data.draw(st.booleans()) else text)
+        try:
+            model = dk.load(folder, device="cpu")
+        except ValueError as error:
+            assert str(error)
+            return
+        assert model.size[0] % model.cell == 0
+    finally:
+        (folder / name).write_bytes(good)

@@ -68,6 +68,7 @@ class Edit:
             object.__setattr__(self, "mask", _as_mask(self.mask))
         if self.arrive is not None:
             _check_arrive(self.arrive)
+            object.__setattr__(self, "arrive", float(self.arrive))
 
     def fit(self, size: Size) -> Edit:
         """Return this edit if it fits an image of `size` (height, width).

@@ -28,6 +28,7 @@ from torch import Tensor
 from ..geometry import REFERENCE, check_reach, clamp_inside, inside, sample, square, window
 from ..numeric import is_positive, is_whole
 from ..records import Edit, Goals, Size, TrackResult, View
+from .template import template_loss, toward
 
 UPDATES = 5  # of a sub-motion
 PLACES = 10  # on the line that are compared
@@ -163,13 +164,13 @@ class LineSearch:
 
     def find(self, view: View, memory: LineSearchState, search_centre: Tensor) -> TrackResult:
         """The goals after one more step, from the goals `search_centre` (n 2)."""
-        now = _loss_at(view, search_centre, memory)
+        now = template_loss(view, search_centre[:, None], memory.patch, memory.offsets)[:, 0]
         goals = search_centre
         if self._has_ended(memory):
             memory = self._update_template(view, replace(memory, end=now, updates=0), goals)
         if memory.updates == 0:
             goals, reported = self._next_goals(view, memory, goals)
-            now = _loss_at(view, goals, memory)
+            now = template_loss(view, goals[:, None], memory.patch, memory.offsets)[:, 0]
             memory = replace(memory, begin=now, goals=reported)
 
         memory = replace(memory, now=now, updates=memory.updates + 1)
@@ -197,7 +198,7 @@ class LineSearch:
 
         angles = torch.arange(8).to(handles) * torch.pi / 4
         ring = self._hop(view.size) * torch.stack([angles.cos(), angles.sin()], 1)
-        loss = _loss(view, handles[:, None] + ring, patch, offsets)
+        loss = template_loss(view, handles[:, None] + ring, patch, offsets)
         return self.fraction * loss.mean(1).clamp_min(1e-8)
 
     def _has_ended(self, memory: LineSearchState) -> bool:
@@ -234,7 +235,7 @@ class LineSearch:
 
         candidates = self._candidates(view, memory, goals, back)
         wanted = torch.where(back, 0, memory.expected[:, None])
-        loss = _loss(view, candidates, memory.patch, memory.offsets)
+        loss = template_loss(view, candidates, memory.patch, memory.offsets)
         chosen = (loss - wanted).abs().argmin(1)
 
         goals = torch.where(moves, candidates[torch.arange(len(goals)), chosen], goals)
@@ -245,9 +246,9 @@ class LineSearch:
     ) -> Tensor:
         """The places (n m 2) on the line to the target that are compared, inside the image."""
         hop = self._hop(view.size)
-        ahead = _toward(goals, memory.targets, hop)
+        ahead = toward(goals, memory.targets, hop)
         begin = torch.where(back, goals - ahead, goals)
-        path = torch.where(back, _toward(begin, memory.targets, 2 * hop), ahead)
+        path = torch.where(back, toward(begin, memory.targets, 2 * hop), ahead)
 
         steps = torch.arange(1, PLACES + 1).to(goals) / PLACES
         candidates = begin[:, None] + path[:, None] * steps[:, None]
@@ -263,7 +264,7 @@ class LineSearch:
     def _scores(self, view: View, memory: LineSearchState, centre: Tensor) -> Tensor:
         """-L (n k k) on the pixels around `centre`, NaN outside the image."""
         pixels = window(centre, self._score_radius(view.size))
-        loss = _loss(view, pixels.flatten(1, 2), memory.patch, memory.offsets)
+        loss = template_loss(view, pixels.flatten(1, 2), memory.patch, memory.offsets)
         scores = -loss.view(pixels.shape[:3])
         return scores.masked_fill(~inside(pixels, view.size), torch.nan)
 
@@ -293,23 +294,3 @@ def _case(settled: Tensor, easy: Tensor, smaller: Tensor) -> str:
 def _is_case(cases: tuple[str, ...], wanted: tuple[str, ...], like: Tensor) -> Tensor:
     """(n 1) bool."""
     return torch.tensor([case in wanted for case in cases], device=like.device)[:, None]
-
-
-def _toward(points: Tensor, targets: Tensor, longest: float) -> Tensor:
-    """The displacement (n 2) from `points` toward `targets`, at most `longest` pixels."""
-    displacement = targets - points
-    length = displacement.norm(dim=1, keepdim=True).clamp_min(1e-8)
-    shortened: Tensor = displacement * (longest / length).clamp(max=1)
-    return shortened
-
-
-def _loss_at(view: View, points: Tensor, memory: LineSearchState) -> Tensor:
-    """L (n) of the templates at `points` (n 2)."""
-    return _loss(view, points[:, None], memory.patch, memory.offsets)[:, 0]
-
-
-def _loss(view: View, places: Tensor, patch: Tensor, offsets: Tensor) -> Tensor:
-    """L (n m) of the templates `patch` (n q c) at `places` (n m 2)."""
-    found = sample(view.features.detach(), places[:, :, None] + offsets, view.size)
-    loss: Tensor = (found - patch[:, None]).abs().mean((2, 3))
-    return loss

@@ -6,6 +6,7 @@ opened.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -55,13 +56,7 @@ def open_stable_diffusion(
         scheduler = DDIMScheduler.from_pretrained(clean / "scheduler", local_files_only=True)
         text = _encoded(clean, prompt, folder).to(device)
     unet = unet.to(device, memory_format=torch.channels_last).eval().requires_grad_(False)
-    vae = vae.to(device).eval().requires_grad_(False)
-
-    def encode(image: Tensor) -> Tensor:
-        return vae.encode(2 * image - 1).latent_dist.mode() * vae.config.scaling_factor
-
-    def decode(latent: Tensor) -> Tensor:
-        return vae.decode(latent / vae.config.scaling_factor).sample.add(1).div(2).clamp(0, 1)
+    encode, decode = _coders(vae.to(device).eval().requires_grad_(False))
 
     schedule = ddim_schedule(scheduler, steps, device)
     cell = 2 ** (len(vae.config.block_out_channels) - 1)
@@ -69,6 +64,18 @@ def open_stable_diffusion(
     defaults: dict[str, Any] = {"feature_block": 3, "notes": {"prompt": prompt}}
     chosen = defaults | settings
     return Diffusion(unet, schedule, encode, decode, (side, side), cell, name, text, **chosen)
+
+
+def _coders(vae: Any) -> tuple[Callable[[Tensor], Tensor], Callable[[Tensor], Tensor]]:
+    """Image (b 3 H W) in 0..1 → latent (b c h w), and back."""
+
+    def encode(image: Tensor) -> Tensor:
+        return vae.encode(2 * image - 1).latent_dist.mode() * vae.config.scaling_factor
+
+    def decode(latent: Tensor) -> Tensor:
+        return vae.decode(latent / vae.config.scaling_factor).sample.add(1).div(2).clamp(0, 1)
+
+    return encode, decode
 
 
 def _check_prompt_and_size(prompt: Any, size: Any) -> None:

@@ -11,13 +11,14 @@ import json
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from math import prod
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from ...atomic import write_file
 from ...reading import parse_json
 from .pipeline_config import (
     scheduler_settings,
@@ -135,12 +136,15 @@ def _text_encoder(settings: Mapping[str, Any]) -> torch.nn.Module:
 
 
 def _write(path: Path, config: Mapping[str, Any]) -> None:
-    path.parent.mkdir()
-    path.write_text(json.dumps(config), encoding="utf-8")
+    write_file(path, json.dumps(config))
 
 
 def _link(path: Path, target: Path) -> None:
-    try:
+    """Make `path` lead to a file: by a link where that is allowed, else as a copy."""
+    with suppress(OSError):  # Windows does not let everybody make one
         path.symlink_to(target.resolve())
-    except OSError:  # Windows lets not everybody make links
-        shutil.copyfile(target, path)
+        return
+    with suppress(OSError):  # the files may be on another disk
+        path.hardlink_to(target.resolve())
+        return
+    shutil.copyfile(target, path)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ...arguments import shown
+from ...atomic import write_file
 from ...numeric import is_whole
 from ...reading import check_text
 from .pipeline_config import CONFIG, needed, read_config, read_part
@@ -34,8 +35,8 @@ def write_tokenizer(source: Path, folder: Path, count: int) -> None:
         written["added_tokens.json"] = read_part(added, CONFIG)
         _check_vocabulary(written["added_tokens.json"], count, source)
     for name, content in written.items():
-        (folder / name).write_text(json.dumps(content), encoding="utf-8")
-    (folder / "merges.txt").write_text("\n".join(["#version: 0.2", *merges, ""]), encoding="utf-8")
+        write_file(folder / name, json.dumps(content))
+    write_file(folder / "merges.txt", "\n".join(["#version: 0.2", *merges, ""]))
 
 
 def _words(source: Path) -> tuple[Any, list[str]]:
