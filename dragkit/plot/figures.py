@@ -22,7 +22,7 @@ YELLOW = "#f0e442"
 SHADE = "#eee2d6"
 
 
-class _PlainFigure(Figure):
+class PlainFigure(Figure):
     """A figure whose texts are shown as they are: names from files are no formulas."""
 
     def draw(self, renderer: RendererBase) -> None:
@@ -33,7 +33,7 @@ class _PlainFigure(Figure):
         super().draw(renderer)
 
 
-class Plot(_PlainFigure):
+class Plot(PlainFigure):
     """A figure that shows itself in a notebook, whatever backend is in use."""
 
     def _repr_png_(self) -> bytes:
@@ -42,7 +42,7 @@ class Plot(_PlainFigure):
         return out.getvalue()
 
 
-class Photo(_PlainFigure):
+class Photo(PlainFigure):
     """The same for figures that are mostly image: JPEG keeps notebooks small."""
 
     def _repr_jpeg_(self) -> bytes:
