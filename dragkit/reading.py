@@ -174,19 +174,20 @@ def _whole(text: str) -> int:
 
 def _check_depth(value: Any) -> None:
     level = [value]
-    for _ in range(DEPTH + 1):
-        level = [child for parent in level for child in _children(parent)]
+    for _ in range(DEPTH):
+        level = [part for whole in level for part in _parts(whole)]
         if not level:
             return
     raise _too_deep()
 
 
-def _children(value: Any) -> Any:
-    if isinstance(value, dict):
-        return value.values()
-    if isinstance(value, list):
-        return value
-    return ()
+def _parts(whole: Any) -> list[Any]:
+    """The lists and objects in a list or an object."""
+    if isinstance(whole, dict):
+        whole = list(whole.values())
+    if not isinstance(whole, list):
+        return []
+    return [value for value in whole if isinstance(value, dict | list)]
 
 
 def _too_deep() -> ValueError:

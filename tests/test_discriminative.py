@@ -284,3 +284,22 @@ def test_a_drag_refuses_what_cannot_track_at_once(piece, words):
             Edit(latent[:1], latent[:1] + 5),
             **dk.methods.draggan() | {"tracker": piece},
         )
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"radius": 10_000}, "radius 10000 .* is larger than an image"),
+        ({"region": 10_000}, "radius 10000 .* is larger than an image"),
+        ({"label": 1e300}, "label is 1e\\+300, so the label is 1 in all of an image"),
+    ],
+)
+def test_what_is_larger_than_the_image_is_told(settings, message):
+    with pytest.raises(ValueError, match=message):
+        Discriminative(**settings).check((128, 128))
+
+
+@pytest.mark.parametrize("iterations", [10**9, True, "5"])
+def test_iterations_have_a_limit(iterations):
+    with pytest.raises(ValueError, match="iterations is .*; give a whole number from 1 to 10,000"):
+        Discriminative(iterations=iterations)

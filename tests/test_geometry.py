@@ -1,11 +1,22 @@
 """The one place where a point becomes an index: every convention has its oracle here."""
 
+import re
+
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dragkit.geometry import disc, inside, sample, scale_radius, square, to_grid, window
+from dragkit.geometry import (
+    disc,
+    inside,
+    sample,
+    scale_radius,
+    square,
+    to_grid,
+    window,
+    window_size,
+)
 
 sides = st.integers(1, 12)
 
@@ -141,3 +152,30 @@ def test_a_patch_on_whole_pixels_reads_those_pixels(x, y, radius):
     for (u, v), value in zip(patch.int().tolist(), read, strict=True):
         nearest = image[:, min(max(v, 0), 9), min(max(u, 0), 12)]
         torch.testing.assert_close(value, nearest, atol=1e-5, rtol=0)
+
+
+@given(st.integers(4, 600), st.integers(4, 600))
+def test_a_radius_that_reaches_beyond_the_image_names_the_largest(height, width):
+    with pytest.raises(
+        ValueError, match=r"is larger than an image .* use radius=([\d.]+) or"
+    ) as e:
+        scale_radius(1e5, (height, width))
+    advice = float(re.search(r"radius=([\d.]+)", str(e.value))[1])
+    assert scale_radius(advice, (height, width)) <= max(height, width)
+    assert scale_radius(advice, (height, width)) >= max(height, width) - 1
+
+
+@pytest.mark.parametrize("radius", [10_000, 1e308, 10**300])
+def test_no_radius_is_too_large_to_be_refused(radius):
+    for stride in (None, 2):
+        with pytest.raises(ValueError, match="is larger than an image of 128×128 px"):
+            window_size(radius, stride, (128, 128))
+
+
+@pytest.mark.parametrize(
+    ("radius", "stride", "advice"), [(128, 2, 64), (10_000, 1e-6, 128), (3, 50, 2)]
+)
+def test_places_reach_no_farther_than_the_image(radius, stride, advice):
+    with pytest.raises(ValueError, match=f"larger than an image .* a radius of {advice} or less"):
+        window_size(radius, stride, (128, 128))
+    assert window_size(advice, stride, (128, 128)) == (advice, stride)

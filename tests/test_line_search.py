@@ -412,3 +412,24 @@ def test_the_widgets_draw_candidates_and_the_templates_drift():
     plain = replace(trace[3], step=replace(step, track=replace(step.track, goals=None)))
     drawn, without = run_images.step_image(trace, 3, handle=0), draw_frame(plain, trace.path(3), 0)
     assert (np.asarray(drawn) != np.asarray(without)).any()
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"radius": 10_000}, "radius 10000 with stride 2 is larger than an image"),
+        ({"radius": 3, "stride": 1e300}, "is larger than an image"),
+        ({"hop": 1e308}, "hop .* is larger than an image"),
+        ({"hop": 512}, "compare 1,334,025 features .* more than 524,288; use a smaller hop"),
+        ({"radius": 60}, "more than 524,288"),
+    ],
+)
+def test_what_would_be_compared_is_counted_before_the_first_step(settings, message):
+    with pytest.raises(ValueError, match=message):
+        LineSearch(**settings).check((128, 128))
+
+
+def test_the_official_settings_fit_the_usual_sizes():
+    for side in (64, 128, 512, 1024):
+        LineSearch(1, 3, 16, expected=0.4).check((side, side))
+        LineSearch(4, 2, 10, expected=1.0, enough=0.5).check((side, side))

@@ -183,3 +183,53 @@ def test_an_image_is_told_what_to_do_with_it(tmp_path):
     (tmp_path / "lion.jpg").write_bytes(b"\xff\xd8\xff\xe0" + bytes(100))
     with pytest.raises(ValueError, match=r"this is an image, not a checkpoint; .*dragkit\.invert"):
         dk.load(tmp_path / "lion.jpg", device="cpu")
+
+
+@pytest.mark.parametrize(
+    ("card", "message"),
+    [
+        ({"name": "../../x"}, "name is '../../x'; files are called after it"),
+        ({"name": "\x1b[31m"}, "cannot be printed"),
+        ({"name": ["x"]}, "give a text"),
+        ({"name": "x" * 300}, "300 bytes long"),
+        ({"truncation": "0.7"}, "truncation is '0.7'; give a number"),
+        ({"truncation": None}, "truncation is None"),
+        ({"truncation": 1e300}, r"truncation is 1e\+300"),
+        ({"rows": "6"}, "rows is '6'"),
+        ({"feature_block": True}, "no block of True px"),
+        ({"feature_block": 16.0}, "no block of 16.0 px"),
+        ({"feature_block": [[16]]}, r"no block of \[16\] px"),
+        ({"rows": float("nan")}, "the card of .*the number NaN; numbers are finite"),
+        ("[" * 200_000, "the card of .*lists and objects in each other"),
+        ('{"rows": 4, "rows": 5}', "the card of .*the key 'rows' is there twice"),
+        (" " * 2_000_000, "the card of .*more than 1,048,576 bytes"),
+    ],
+)
+def test_a_card_with_an_absurd_value_is_told(tmp_path, card, message):
+    path = tmp_path / "mine.safetensors"
+    save_generator(path)
+    text = card if isinstance(card, str) else json.dumps(card)
+    path.with_suffix(".json").write_text(text)
+    with pytest.raises(ValueError, match=message):
+        dk.load(path, device="cpu")
+
+
+def test_what_can_be_no_path_is_an_unknown_model():
+    with pytest.raises(ValueError, match="unknown model 'aaa"):
+        dk.load("a" * 5000)
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ({"side": 10**6}, "side is 1000000; give a whole number of at most 4096"),
+        ({"side": 127.5}, "side is 127.5"),
+        ({"blobs": 4000, "channels": 4000}, "numbers, more than 67,108,864"),
+        ({"width": 0}, "width is 0"),
+        ({"lookalike": float("nan")}, "lookalike is nan"),
+        ({"seed": "a"}, "seed is 'a'"),
+    ],
+)
+def test_the_toys_settings_have_limits(setting, message):
+    with pytest.raises(ValueError, match=message):
+        dk.load("toy", **setting)

@@ -245,3 +245,21 @@ def test_the_mask_term_of_freedrag_is_the_mean_over_cells_of_which_nothing_may_m
     torch.testing.assert_close(MaskLoss(10, "outside")(now, None, start, edit), 10 * expected)
     free = Edit([(0, 0)], [(2, 2)], torch.ones(4, 4))
     assert MaskLoss(10, "outside")(now, None, start, free) == 0
+
+
+@pytest.mark.parametrize("skip", [-1, float("nan"), "1"])
+def test_a_skip_distance_that_is_none_is_told(skip):
+    with pytest.raises(ValueError, match=f"skip is {skip!r}; give a distance in pixels"):
+        ShiftedPatchLoss(skip=skip)
+
+
+@pytest.mark.parametrize("weight", [-20, float("nan"), float("inf"), "20"])
+def test_a_weight_that_is_none_is_told(weight):
+    with pytest.raises(ValueError, match=f"weight is {weight!r}; give a number from 0 on"):
+        MaskLoss(weight)
+
+
+@pytest.mark.parametrize("settings", [{}, {"shape": "square"}, {"stride": 2}])
+def test_a_patch_larger_than_the_image_is_told(settings):
+    with pytest.raises(ValueError, match="radius 10000 .* is larger than an image of 128×128 px"):
+        ShiftedPatchLoss(10_000, **settings).check((128, 128))

@@ -171,3 +171,64 @@ def test_two_handles_on_one_pixel_are_refused():
     with pytest.raises(ValueError, match=r"handles 0 and 2 are both on pixel \(3, 4\)"):
         Edit([(3, 4), (5, 4), (3.2, 3.9)], [(9, 9)] * 3)
     assert len(Edit([(3, 4), (4, 4)], [(9, 9)] * 2).handles) == 2
+
+
+# Edits that are made to harm
+
+
+ONE = {"handles": [[1, 1]], "targets": [[2, 2]]}
+
+
+@pytest.mark.parametrize(
+    "mask",
+    [
+        np.broadcast_to(np.uint8(1), (10**6, 10**6)),
+        torch.ones(1).expand(10**6, 10**6),
+        [[1] * 5000] * 5000,
+        [range(10**12)],
+        [[[1] * 4000] * 4000] * 4000,
+        torch.sparse_coo_tensor(torch.zeros(2, 1), torch.ones(1), (10**6, 10**6)),
+    ],
+    ids=["array", "tensor", "lists", "range", "3d", "sparse"],
+)
+def test_a_mask_is_refused_by_the_size_that_it_claims(mask):
+    with pytest.raises(ValueError, match=r"mask has shape \(.*each of at most 4096 px"):
+        Edit([(1, 1)], [(2, 2)], mask)
+
+
+@pytest.mark.parametrize(
+    ("mask", "message"),
+    [
+        (["0" * 5000], r"mask has shape \(1, 5000\)"),
+        (["01"] * 5000, r"mask has shape \(5000, 2\)"),
+        (["01", "011"], "rows have 2 to 3 pixels; they need one length"),
+        (["01", "0x"], "the mask has the row '0x'; a row is made of 0 and 1"),
+        (["01", "0²"], "the mask has the row"),
+        ([[0, 1], [0, 2]], r"the mask has the row \[0, 2\]"),
+        ([5], "give its rows"),
+        ("0101", "give its rows"),
+        ({"size": [10**6, 10**6]}, "give its rows"),
+    ],
+)
+def test_rows_that_are_no_mask_are_told(mask, message):
+    with pytest.raises(ValueError, match=message):
+        Edit.from_dict(ONE | {"mask": mask})
+
+
+def test_rows_may_be_lists():
+    edit = Edit.from_dict(ONE | {"mask": [[0, 1, 0], [1, 1, 0]]})
+    assert edit.mask.tolist() == [[0, 1, 0], [1, 1, 0]]
+
+
+@pytest.mark.parametrize("name", ["handles", "targets"])
+def test_a_dict_without_points_is_told(name):
+    with pytest.raises(ValueError, match=f"{name} is missing"):
+        Edit.from_dict({key: value for key, value in ONE.items() if key != name})
+
+
+@pytest.mark.parametrize(
+    "points", [np.broadcast_to(0.0, (10**9, 2)), [(1, 1)] * 1001, range(10**12), [range(10**12)]]
+)
+def test_too_many_points_are_refused_before_they_are_copied(points):
+    with pytest.raises(ValueError, match=r"handles has shape \(.*give at most 1000 points"):
+        Edit(points, [(1, 1)])

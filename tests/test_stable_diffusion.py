@@ -11,6 +11,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 import dragkit as dk
@@ -615,6 +616,168 @@ def test_velocities_are_known_as_in_stable_diffusion_2(broken):
     torch.testing.assert_close(
         model.view(latent()).anchor, b.sqrt() * x0 + (1 - b).sqrt() * noise, atol=1e-5, rtol=1e-4
     )
+
+
+# Folders that are made to harm
+
+
+def change(folder, name, **values) -> None:
+    path = folder / name
+    write(path, json.loads(path.read_text()) | values)
+
+
+UNET, VAE = "unet/config.json", "vae/config.json"
+TEXT, SCHEDULER = "text_encoder/config.json", "scheduler/scheduler_config.json"
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "message"),
+    [
+        (UNET, {"block_out_channels": [2**20] * 4}, "each of them a whole number from 1 to 4096"),
+        (UNET, {"block_out_channels": "320"}, "block_out_channels is '320'; it must be a list"),
+        (UNET, {"layers_per_block": 10**5}, "layers_per_block is 100000"),
+        (UNET, {"sample_size": 10**6}, "sample_size is 1000000; it must be .* from 1 to 1024"),
+        (UNET, {"down_block_types": ["os.System"] * 4}, "down_block_types is"),
+        (UNET, {"mid_block_scale_factor": 0}, "and 1 in every Stable Diffusion 1 and 2"),
+        (UNET, {"quantization_config": {"quant_method": "x"}}, "quantization_config is"),
+        (UNET, {"norm_num_groups": 7}, "makes no network .*divisible"),
+        (UNET, {"cross_attention_dim": 32}, "attends to words of 32 .* makes 16"),
+        (VAE, {"layers_per_block": 10**5}, "layers_per_block is 100000"),
+        (VAE, {"scaling_factor": 0}, "scaling_factor is 0; it must be a number from 0.001"),
+        (VAE, {"scaling_factor": float("nan")}, "has the number NaN; numbers are finite"),
+        (VAE, {"scaling_factor": "0.18"}, "scaling_factor is '0.18'"),
+        (TEXT, {"num_hidden_layers": 10**6}, "num_hidden_layers is 1000000"),
+        (TEXT, {"max_position_embeddings": 10**9}, "max_position_embeddings is 1000000000"),
+        (TEXT, {"_attn_implementation": "evil/kernel"}, "it must be None or 'eager' or 'sdpa'"),
+        (TEXT, {"auto_map": {"AutoModel": "evil--evil.Model"}}, "auto_map is .* must be None"),
+        (TEXT, {"num_attention_heads": 3}, "makes no network"),
+        (SCHEDULER, {"num_train_timesteps": 10**9}, "num_train_timesteps is 1000000000"),
+        (SCHEDULER, {"num_train_timesteps": 0}, "num_train_timesteps is 0"),
+        (SCHEDULER, {"num_train_timesteps": True}, "num_train_timesteps is True"),
+        (SCHEDULER, {"beta_schedule": "evil"}, "beta_schedule is 'evil'; it must be 'linear' or"),
+        (SCHEDULER, {"beta_start": 0.4, "beta_end": 0.9}, "leaves no signal at some of its times"),
+        (SCHEDULER, {"trained_betas": [0.1] * 1000}, "trained_betas is .* must be None"),
+    ],
+)
+def test_a_configuration_that_asks_for_too_much_is_told(broken, name, values, message):
+    change(broken, name, **values)
+    with pytest.raises(ValueError, match=message):
+        dk.load(broken, device="cpu", size=64)
+
+
+def test_a_configuration_needs_the_weights_for_its_network(broken):
+    change(broken, UNET, block_out_channels=[4096] * 4)
+    with pytest.raises(ValueError, match=r"needs 16,\d{3},\d{3},\d{3} numbers, .* has 546,588"):
+        dk.load(broken, device="cpu", size=64)
+
+
+@pytest.mark.parametrize("content", ["[" * 200_000, "[1]", '{"a": 1, "a": 2}', " " * 2_000_000])
+def test_a_configuration_that_is_no_object_of_json_is_told(broken, content):
+    (broken / UNET).write_text(content)
+    with pytest.raises(ValueError, match=r"unet.config\.json .*fetch this file of the pipeline"):
+        dk.load(broken, device="cpu")
+
+
+def test_a_link_out_of_the_folder_is_not_followed(broken, tmp_path):
+    (broken / UNET).rename(tmp_path / "elsewhere.json")
+    (broken / UNET).symlink_to(tmp_path / "elsewhere.json")
+    with pytest.raises(ValueError, match="is a link to .*elsewhere.json, outside of"):
+        dk.load(broken, device="cpu", size=64)
+
+
+def test_the_links_of_a_hugging_face_cache_are_followed(folder, tmp_path, model):
+    snapshot = shutil.copytree(folder, tmp_path / "models--x" / "snapshots" / "abc")
+    blobs = tmp_path / "models--x" / "blobs"
+    blobs.mkdir()
+    for path in [path for path in snapshot.rglob("*") if path.is_file()]:
+        blob = path.rename(blobs / f"{path.parent.name}-{path.name}")
+        path.symlink_to(blob)
+    assert torch.equal(dk.load(snapshot, device="cpu", size=64, prompt="a lion").text, model.text)
+
+
+def test_what_nobody_asked_for_is_not_read(broken, model):
+    """Further files, and what configurations say to other programs, change nothing."""
+    evil = json.dumps({"weight_map": {"a": "../../../../etc/passwd"}})
+    (broken / "text_encoder" / "model.safetensors.index.json").write_text(evil)
+    (broken / "vae" / f"{WEIGHTS}.index.json").write_text(evil)
+    (broken / "unet" / "diffusion_pytorch_model.bin").write_bytes(b"\x80\x02cos\nsystem\n.")
+    write(broken / "model_index.json", {"unet": ["os", "system"]})
+    change(broken, TEXT, model_type="evil")
+    change(
+        broken, "tokenizer/tokenizer_config.json", auto_map={"x": ["a--b.C"]}, chat_template="{"
+    )
+    assert torch.equal(dk.load(broken, device="cpu", size=64, prompt="a lion").text, model.text)
+
+
+def test_an_adapter_is_told(broken):
+    write(broken / "text_encoder" / "adapter_config.json", {"base_model_name_or_path": "/etc"})
+    with pytest.raises(ValueError, match=r"text_encoder has an adapter .*merge it"):
+        dk.load(broken, device="cpu", size=64)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("vocab.json", "[1, 2]", r"its vocabulary is \[1, 2\], not words"),
+        ("vocab.json", '{"a": 1000}', "the word 'a' has the number 1000; .* knows 0 to 55"),
+        ("vocab.json", '{"a": "1"}', "has the number '1'"),
+        ("vocab.json", " " * 9_000_000, "has more than 8,388,608 bytes"),
+        ("merges.txt", "a b c\n", "'a b c' is not a pair"),
+        ("merges.txt", "qq zz\n", "does not hold a tokenizer"),
+        ("merges.txt", "a b\n" * 3_000_000, "has more than 8,388,608 bytes"),
+        ("added_tokens.json", '{"<x>": 1000000}', "'<x>' has the number 1000000"),
+        ("tokenizer_config.json", '{"bos_token": 10}', "bos_token is 10; give a text"),
+        ("tokenizer_config.json", '{"bos_token": "<new>"}', "makes the number 56, .* 0 to 55"),
+    ],
+)
+def test_words_that_do_not_fit_are_told(broken, name, content, message):
+    (broken / "tokenizer" / name).write_text(content)
+    with pytest.raises(ValueError, match=message):
+        dk.load(broken, device="cpu", size=64)
+
+
+def test_a_long_list_of_weights_is_refused_before_it_is_read(broken):
+    path = broken / "unet" / WEIGHTS
+    path.write_bytes((5 << 20).to_bytes(8, "little") + b" " * (6 << 20))
+    with pytest.raises(ValueError, match="its header has 5,242,880 bytes; at most 4,194,304"):
+        dk.load(broken, device="cpu", size=64)
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ({"prompt": "x" * 10**6}, "prompt has 1,000,000 characters; give at most 10,000"),
+        ({"size": 10**6 * 64}, "give sides of at most 4096 px"),
+        ({"refine": 10**9, "size": 64}, "refine is 1000000000; give a whole number from 0 to 100"),
+        ({"name": "../x", "size": 64}, "name is '../x'; files are called after it"),
+    ],
+)
+def test_settings_have_limits(folder, setting, message):
+    with pytest.raises(ValueError, match=message):
+        dk.load(folder, device="cpu", **setting)
+
+
+def test_a_lora_of_other_weights_is_told(model, tmp_path):
+    file = tmp_path / "lora.safetensors"
+    image = torch.rand(3, 64, 64)
+    dk.lora(model, image, rank=2, steps=1, file=file)
+    with safe_open(file, "pt") as saved:
+        metadata = saved.metadata()
+    weights = load_file(file)
+    name = next(iter(weights))
+    for wrong in ({name: torch.zeros(1)}, weights | {"more": torch.zeros(1)}):
+        save_file(wrong, file, metadata)
+        with pytest.raises(ValueError, match="its weights have other names or shapes"):
+            dk.lora(model, image, rank=2, steps=2, file=file)
+    save_file(weights, file, metadata | {"steps": "x"})
+    with pytest.raises(ValueError, match="its steps are 'x'"):
+        dk.lora(model, image, rank=2, steps=2, file=file)
+
+
+@pytest.mark.parametrize("setting", [{"rank": 10**9}, {"batch": 10**9}])
+def test_a_lora_has_limits(model, setting):
+    with pytest.raises(ValueError, match="give a whole number from 1 to"):
+        dk.lora(model, torch.rand(3, 64, 64), **setting)
 
 
 @pytest.mark.slow

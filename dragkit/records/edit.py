@@ -121,8 +121,9 @@ class Edit:
             ValueError: it is no dict with handles and targets, the mask is not rows of 0 and 1, or
                 as of the class itself.
         """
-        if not isinstance(data, Mapping) or not {"handles", "targets"} <= data.keys():
-            raise ValueError(f"{shown(data)} is no edit: it needs handles and targets")
+        for name in ("handles", "targets"):
+            if not isinstance(data, Mapping) or name not in data:
+                raise ValueError(f"{name} is missing; an edit is a dict with handles and targets")
         mask = None
         if data.get("mask") is not None:
             mask = mask_of_rows(data["mask"])

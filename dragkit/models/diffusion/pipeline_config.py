@@ -11,7 +11,7 @@ from .rules import Rule, apply, check_defaults, each, one_of, one_or_each, real,
 
 CONFIG = 1 << 20  # bytes of a configuration; the largest has two thousand
 CHANNELS = whole(1, 4096)  # Stable Diffusion has 1280
-LAYERS = whole(1, 8)  # it has 2
+LAYERS = whole(1, 4)  # it has 2
 EPSILON = real(1e-12, 1e-2)
 YES_OR_NO = one_of(True, False)
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from ..safetensors_header import read_header
 from .pipeline_config import read_config
+from .weights import check_weights_size
 
 NEEDED = {  # part of the pipeline → its files
     "unet": ("config.json", "diffusion_pytorch_model.safetensors"),
@@ -116,6 +117,7 @@ def _check_not_cut_short(path: Path) -> None:
     """Raise ValueError if a file of weights is cut short; only its beginning is read."""
     from safetensors import SafetensorError, safe_open
 
+    check_weights_size(path)
     try:
         read_header(path)
         with safe_open(path, "pt"):

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from ...arguments import shown
 from ...numeric import is_real, is_whole
 
-MOST = 8  # values in a list, one for each block of a network
+MOST = 6  # values in a list, one for each block of a network
 
 
 class Rule(NamedTuple):

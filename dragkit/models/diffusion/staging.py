@@ -10,16 +10,15 @@ from __future__ import annotations
 import json
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from math import prod
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from ...atomic import write_file
-from ...reading import parse_json
 from .pipeline_config import (
     scheduler_settings,
     text_encoder_settings,
@@ -27,11 +26,7 @@ from .pipeline_config import (
     vae_settings,
 )
 from .tokens import write_tokenizer
-
-FILE = 8 << 30  # bytes of weights; the UNet of Stable Diffusion has 3.4 GB in single precision
-HEADER = 4 << 20  # bytes in which a file describes its weights; Stable Diffusion has 100,000
-SLACK = 10_000_000  # numbers that may be missing, and are named one by one
-DTYPES = ("F16", "BF16", "F32", "F64", "I32", "I64")
+from .weights import check_weights
 
 UNET = "unet/diffusion_pytorch_model.safetensors"
 VAE = "vae/diffusion_pytorch_model.safetensors"
@@ -50,9 +45,9 @@ def staged(folder: Path) -> Iterator[Path]:
     text = text_encoder_settings(folder / "text_encoder" / "config.json")
     scheduler = scheduler_settings(folder / "scheduler" / "scheduler_config.json")
     _check_widths(folder, unet, text)
-    _check_weights(folder / UNET, lambda: _diffusers("UNet2DConditionModel", unet))
-    _check_weights(folder / VAE, lambda: _diffusers("AutoencoderKL", vae))
-    _check_weights(folder / TEXT_ENCODER, lambda: _text_encoder(text))
+    check_weights(folder / UNET, partial(_diffusers, "UNet2DConditionModel", unet))
+    check_weights(folder / VAE, partial(_diffusers, "AutoencoderKL", vae))
+    check_weights(folder / TEXT_ENCODER, partial(_text_encoder, text))
 
     with tempfile.TemporaryDirectory(prefix="dragkit-", ignore_cleanup_errors=True) as name:
         clean = Path(name)
@@ -79,48 +74,6 @@ def _check_widths(folder: Path, unet: Mapping[str, Any], text: Mapping[str, Any]
             f" text encoder makes {text['hidden_size']} (hidden_size); these are parts of two"
             " pipelines"
         )
-
-
-def _check_weights(path: Path, build: Callable[[], torch.nn.Module]) -> None:
-    """Raise ValueError if a network needs far more numbers than its file has.
-
-    It is built without memory for them, so a configuration alone can cost nothing.
-    """
-    available = _count_numbers(path)
-    try:
-        with torch.device("meta"):
-            network = build()
-    # the libraries check some of their settings, and stumble over others in any way
-    except Exception as error:
-        raise ValueError(
-            f"{path.parent / 'config.json'} makes no network ({error!s:.200}); fetch it again"
-        ) from error
-    needed = sum(weight.numel() for weight in network.parameters())
-    if needed > 2 * available + SLACK:  # of fewer that are missing the library knows the names
-        raise ValueError(
-            f"{path.parent} does not hold a complete {type(network).__name__}: its config.json"
-            f" needs {needed:,} numbers, {path.name} has {available:,}; fetch this part of the"
-            " pipeline again"
-        )
-
-
-def _count_numbers(path: Path) -> int:
-    """How many numbers a file of safetensors says it has; the library checks that it does."""
-    size = path.stat().st_size
-    if size > FILE:
-        raise ValueError(f"{path} has {size:,} bytes; at most {FILE:,} are read")
-    with path.open("rb") as file:
-        length = int.from_bytes(file.read(8), "little")
-        if length > HEADER:
-            raise ValueError(
-                f"{path}: its header has {length:,} bytes; at most {HEADER:,} are read"
-            )
-        header = parse_json(file.read(length))
-    entries = {name: entry for name, entry in header.items() if name != "__metadata__"}
-    for name, entry in entries.items():
-        if entry.get("dtype") not in DTYPES:
-            raise ValueError(f"{path}: {name!r:.60} is of type {entry.get('dtype')!r:.20}")
-    return sum(prod(entry["shape"]) for entry in entries.values())
 
 
 def _diffusers(kind: str, settings: Mapping[str, Any]) -> torch.nn.Module:

@@ -46,7 +46,10 @@ def _words(source: Path) -> tuple[Any, list[str]]:
     path = source / "merges.txt"
     if path.stat().st_size > WORDS:
         raise ValueError(f"{path} has more than {WORDS:,} bytes, which is the most that is read")
-    lines = path.read_text(encoding="utf-8").split("\n")
+    try:
+        lines = path.read_text(encoding="utf-8").split("\n")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path} is not a text ({error}); fetch it again") from error
     first = 1 if lines[0].startswith("#version") else 0
     merges = [line for line in lines[first:] if line]
     return read_part(source / "vocab.json", WORDS), _checked_merges(merges, path)

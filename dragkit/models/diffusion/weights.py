@@ -1,0 +1,69 @@
+"""Files of weights, compared with the network that a configuration makes before it is made."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import prod
+from pathlib import Path
+
+import torch
+
+from ...arguments import shown
+from ...reading import parse_json
+
+FILE = 8 << 30  # bytes of weights; the UNet of Stable Diffusion has 3.4 GB in single precision
+HEADER = 4 << 20  # bytes in which a file describes its weights; Stable Diffusion has 100,000
+SLACK = 10_000_000  # numbers that may be missing, and are named one by one
+DTYPES = ("F16", "BF16", "F32", "F64", "I32", "I64")
+
+
+def check_weights(path: Path, build: Callable[[], torch.nn.Module]) -> None:
+    """Raise ValueError if a network needs far more numbers than its file has.
+
+    It is built without memory for them, so a configuration alone can cost nothing.
+    """
+    available = _count_numbers(path)
+    try:
+        with torch.device("meta"):
+            network = build()
+    # the libraries check some of their settings, and stumble over others in any way
+    except Exception as error:
+        raise ValueError(
+            f"{path.parent / 'config.json'} makes no network ({error!s:.200}); fetch it again"
+        ) from error
+    needed = sum(weight.numel() for weight in network.parameters())
+    if needed > 2 * available + SLACK:  # of fewer that are missing the library knows the names
+        raise ValueError(
+            f"{path.parent} does not hold a complete {type(network).__name__}: its config.json"
+            f" needs {needed:,} numbers, {path.name} has {available:,}; fetch this part of the"
+            " pipeline again"
+        )
+
+
+def check_weights_size(path: Path) -> None:
+    """Raise ValueError if a file of safetensors, or the list of what it holds, is too large."""
+    size = path.stat().st_size
+    if size > FILE:
+        raise ValueError(f"{path} has {size:,} bytes; at most {FILE:,} are read")
+    with path.open("rb") as file:
+        length = int.from_bytes(file.read(8), "little")
+    if HEADER < length < size:
+        raise ValueError(f"{path}: its header has {length:,} bytes; at most {HEADER:,} are read")
+
+
+def _count_numbers(path: Path) -> int:
+    """How many numbers a file of safetensors says it has; the library checks that it does."""
+    with path.open("rb") as file:
+        content = file.read(int.from_bytes(file.read(8), "little"))
+    try:
+        header = parse_json(content)
+    except ValueError as error:
+        raise ValueError(f"{path}: its header is not one of safetensors: {error}") from error
+    entries = {name: entry for name, entry in header.items() if name != "__metadata__"}
+    for name, entry in entries.items():
+        if entry["dtype"] not in DTYPES:
+            raise ValueError(
+                f"{path}: {shown(name)} has numbers of type {shown(entry['dtype'])};"
+                f" dragkit reads {', '.join(DTYPES)}"
+            )
+    return sum(prod(entry["shape"]) for entry in entries.values())
