@@ -249,7 +249,7 @@ def test_the_mask_term_of_freedrag_is_the_mean_over_cells_of_which_nothing_may_m
 
 @pytest.mark.parametrize("skip", [-1, float("nan"), "1"])
 def test_a_skip_distance_that_is_none_is_told(skip):
-    with pytest.raises(ValueError, match=f"skip is {skip!r}; give a distance in pixels"):
+    with pytest.raises(ValueError, match=f"skip is {skip!r}; give a number from 0 on"):
         ShiftedPatchLoss(skip=skip)
 
 

@@ -18,7 +18,6 @@ from dragkit.reading import (
     is_folder,
     parse_json,
     read_json,
-    shortened,
 )
 
 FINITE = st.floats(allow_nan=False, allow_infinity=False)
@@ -134,7 +133,3 @@ def test_what_can_be_no_path_is_neither_file_nor_folder(tmp_path):
     assert is_folder(tmp_path) and not is_file(tmp_path)
     for name in ("a" * 5000, "a\0b"):
         assert not is_file(tmp_path / name) and not is_folder(tmp_path / name)
-
-
-def test_a_long_value_is_shortened():
-    assert len(shortened("x" * 1000)) == 60 and shortened(5) == "5"

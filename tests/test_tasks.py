@@ -32,7 +32,7 @@ def mask(height, width, *runs):
         ({"name": "x" * 1000}, "1,000 bytes long"),
         ({"landmarks": 5}, "landmarks is 5; give a list of names"),
         ({"handles": [[5, 5]] * 5000}, "handles has shape"),
-        ({"handles": {"a": 1}}, "handles must be a list"),
+        ({"handles": {"a": 1}}, "handles is .*; give a list"),
         ({"arrive": [1]}, "arrive is"),
     ],
 )
