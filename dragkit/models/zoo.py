@@ -84,7 +84,11 @@ def card(path: str | Path) -> dict[str, Any]:
         FileNotFoundError: there is no checkpoint.
         ValueError: there is such a file, and it is not a JSON object, or larger than a megabyte.
     """
-    path = arguments.existing_file("path", path)
+    return card_beside(arguments.existing_file("path", path))
+
+
+def card_beside(path: Path) -> dict[str, Any]:
+    """The same where the checkpoint itself may not be there yet."""
     beside = path.with_suffix(".json")
     if beside == path or not beside.is_file():
         return {}

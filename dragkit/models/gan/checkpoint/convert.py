@@ -87,7 +87,7 @@ def _write(
 
 def _is_card(path: Path) -> bool:
     """Whether the JSON beside a file is a model's card."""
-    return bool(zoo.card(path).keys() & {"source", "feature_block"})
+    return bool(zoo.card_beside(path).keys() & {"source", "feature_block"})
 
 
 def _sha256(path: Path) -> str:
