@@ -10,10 +10,11 @@ import dragkit
 
 PACKAGE = Path(dragkit.__file__).parent
 # they know nothing of the others
-FOR_ALL = {"numeric", "atomic", "arguments", "latents", "reading"}
+FOR_ALL = {"numeric", "atomic", "locking", "arguments", "latents", "reading"}
 MAY_IMPORT = {  # from the bottom up; a part may also import its own files
     "numeric": "",
     "atomic": "",
+    "locking": "",
     "arguments": "",
     "latents": "",
     "reading": "",
