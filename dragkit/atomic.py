@@ -7,6 +7,7 @@ program that is killed, or a disk that is full, leaves the old file as it was.
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 from collections.abc import Iterator
@@ -80,10 +81,11 @@ def _remove(part: Path) -> None:
 
 def in_words(path: str | Path, error: OSError) -> OSError:
     """An error of the same kind that says what could not be written."""
+    room = "make room, or " if error.errno in (errno.ENOSPC, errno.EDQUOT) else ""
     return type(error)(
         error.errno,
-        f"{path} cannot be written ({error.strerror}); what was there is still there. Make room,"
-        " or name another place",
+        f"{path} cannot be written ({error.strerror}), and what was there is still there;"
+        f" {room}name another place",
     )
 
 

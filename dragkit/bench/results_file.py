@@ -75,6 +75,8 @@ def open_results(path: Path, names: Sequence[str]) -> Iterator[ResultsFile]:
         OSError: it cannot be written there.
         ValueError: a line that is not a result.
     """
+    if path.is_dir():
+        raise IsADirectoryError(f"out is the folder {path}; give the path of a file")
     target = place_for(path)
     with one_writer(path, wait=0):
         target.touch()
