@@ -177,7 +177,10 @@ GOOD = '{"name": "a", "seed": 1, "handles": [[1, 2]], "targets": [[3, 4]]}'
         ("[" * 100_000, "more than 32 lists"),
         ("\\xff", "decode|Expecting value"),
         ('{"seed": 1, "points": {"handle": [[1, 2]]}}', "FreeDragBench"),
-        ('{"seed": 1, "points": {"handle": [[1, 2, 3]], "target": [[1, 2]]}}', r"lists of \[row, column\]"),
+        (
+            '{"seed": 1, "points": {"handle": [[1, 2, 3]], "target": [[1, 2]]}}',
+            r"lists of \[row, column\]",
+        ),
     ],
 )
 def test_a_bad_line_is_named_with_its_number_and_reason(tmp_path, line, message):
