@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .lion import FACTORS, GEOMETRY, LANDMARKS, Lion
+from . import car, lion
 
 
 @dataclass(frozen=True)
@@ -27,4 +27,7 @@ class World:
     landmarks: tuple[str, ...]
 
 
-WORLDS = {"lion": World("lion", Lion, FACTORS, GEOMETRY, tuple(LANDMARKS))}
+WORLDS = {
+    "lion": World("lion", lion.Lion, lion.FACTORS, lion.GEOMETRY, tuple(lion.LANDMARKS)),
+    "car": World("car", car.Car, car.FACTORS, car.GEOMETRY, tuple(car.LANDMARKS)),
+}
