@@ -45,10 +45,10 @@ def outline(car: Car) -> Outline:
     belt = -car.height - BODY
     front = car.length - car.bonnet
     rear = -car.length + car.boot
-    lean = 0.34 * (front - rear) / (0.5 + front - rear)
+    lean = 0.3 * (front - rear) / (0.5 + front - rear)
     axles = car.length - OVERHANG, OVERHANG - car.length
     gap = 1.25 * car.wheel
-    doors = axles[0] - gap, 0.5 * (front + rear) - 0.02, axles[1] + gap
+    doors = axles[0] - gap, 0.18 * (front + rear), axles[1] + gap
     return Outline(
         -car.height, belt, belt - car.roof, front, rear, 1.1 * lean, 0.7 * lean, axles, doors
     )
@@ -114,7 +114,7 @@ def _cabin(line: Outline, paint: np.ndarray, glass: np.ndarray) -> dict[str, Par
             (at_rear + long, middle, 0), (long, half, CABIN - 0.004), paint, 0.12, 0.35, lean_rear
         ),
         "roof": _box(
-            (0.5 * (top[0] + top[1]), line.roof, 0), (long + 0.03, 0.03, CABIN), paint, 0.5, 0.35
+            (0.5 * (top[0] + top[1]), line.roof, 0), (long + 0.03, 0.035, CABIN + 0.012), paint, 0.5, 0.35
         ),
         "windscreen": _box(
             (at_front, middle, 0), (0.014, pane, 0.29), glass, 0.3, 0.5, lean_front
@@ -137,8 +137,8 @@ def _doors(line: Outline, paint: np.ndarray) -> dict[str, Part]:
     for name, x in zip(("front", "middle", "rear"), line.doors):
         parts[f"line_{name}"] = _box((x, middle, WIDE - 0.002), (0.007, 0.15, 0.006), 0.35 * paint)
     for name, x in zip(("front", "rear"), line.doors[1:]):
-        parts[f"handle_{name}"] = _box((x + 0.09, handle, WIDE), (0.05, 0.014, 0.016), CHROME, 0.6)
-    mirror = (line.front - 0.06, line.belt - 0.05, WIDE)
+        parts[f"handle_{name}"] = _box((x + 0.065, handle, WIDE), (0.04, 0.014, 0.016), CHROME, 0.6)
+    mirror = (line.front + 0.03, line.belt - 0.02, WIDE - 0.02)
     parts["mirror"] = Part(mirror, (0.035, 0.035, 0.05), 0.8 * paint)
     return parts
 
