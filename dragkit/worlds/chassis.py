@@ -59,12 +59,23 @@ def chassis(car: Car) -> dict[str, Part]:
     line = outline(car)
     paint = colour(car.body_hue, car.body_lightness, 0.68)
     glass = colour(205, car.glass_lightness, 0.25)
-    parts = {"shadow": Part((0, 0.008, 0), (car.length + 0.1, 0.004, 0.56), _shade_of_ground(car))}
-    parts |= _body(car, line, paint) | _cabin(line, paint, glass) | _doors(line, paint)
+    parts = (
+        {"shadow": _shadow(car)}
+        | _body(car, line, paint)
+        | _cabin(line, paint, glass)
+        | _doors(line, paint)
+    )
     parts |= _ends(car, line, paint)
     for name, x in zip(("front", "rear"), line.axles):
         parts |= _wheel(car, line, name, x)
     return parts
+
+
+def _shadow(car: Car) -> Part:
+    """A flat disc just under the wheels."""
+    shade = 0.5 * colour(car.ground_hue, car.ground_lightness, 0.4)
+    lying = turning(0, 90, 0)
+    return _disc((0, 0.008, 0), (car.length + 0.1, 0.56, 0.004), shade, lying)
 
 
 def _body(car: Car, line: Outline, paint: np.ndarray) -> dict[str, Part]:
@@ -114,7 +125,11 @@ def _cabin(line: Outline, paint: np.ndarray, glass: np.ndarray) -> dict[str, Par
             (at_rear + long, middle, 0), (long, half, CABIN - 0.004), paint, 0.12, 0.35, lean_rear
         ),
         "roof": _box(
-            (0.5 * (top[0] + top[1]), line.roof, 0), (long + 0.03, 0.035, CABIN + 0.012), paint, 0.5, 0.35
+            (0.5 * (top[0] + top[1]), line.roof, 0),
+            (long + 0.03, 0.035, CABIN + 0.012),
+            paint,
+            0.5,
+            0.35,
         ),
         "windscreen": _box(
             (at_front, middle, 0), (0.014, pane, 0.29), glass, 0.3, 0.5, lean_front
@@ -137,7 +152,9 @@ def _doors(line: Outline, paint: np.ndarray) -> dict[str, Part]:
     for name, x in zip(("front", "middle", "rear"), line.doors):
         parts[f"line_{name}"] = _box((x, middle, WIDE - 0.002), (0.007, 0.15, 0.006), 0.35 * paint)
     for name, x in zip(("front", "rear"), line.doors[1:]):
-        parts[f"handle_{name}"] = _box((x + 0.065, handle, WIDE), (0.04, 0.014, 0.016), CHROME, 0.6)
+        parts[f"handle_{name}"] = _box(
+            (x + 0.065, handle, WIDE), (0.04, 0.014, 0.016), CHROME, 0.6
+        )
     mirror = (line.front + 0.03, line.belt - 0.02, WIDE - 0.02)
     parts["mirror"] = Part(mirror, (0.035, 0.035, 0.05), 0.8 * paint)
     return parts
@@ -168,17 +185,17 @@ def _wheel(car: Car, line: Outline, name: str, x: float) -> dict[str, Part]:
     rim = colour(220, car.rim_lightness, 0.06)
     well = 1.12 * r  # the wheel well, dark; it stands on the ground like the wheel
     parts = {
-        f"well_{name}": _disc((x, -well, WIDE - 0.02), well, 0.025, DARK),
-        f"tyre_far_{name}": _disc((x, -r, -WIDE + 0.07), r, 0.1, TYRE),
-        f"tyre_{name}": _disc((x, -r, WIDE - 0.06), r, 0.1, TYRE),
-        f"rim_{name}": _disc((x, -r, WIDE + 0.035), 0.68 * r, 0.01, 0.45 * rim),
+        f"well_{name}": _disc((x, -well, WIDE - 0.02), (well, well, 0.025), DARK),
+        f"tyre_far_{name}": _disc((x, -r, -WIDE + 0.07), (r, r, 0.1), TYRE),
+        f"tyre_{name}": _disc((x, -r, WIDE - 0.06), (r, r, 0.1), TYRE),
+        f"rim_{name}": _disc((x, -r, WIDE + 0.035), (0.68 * r, 0.68 * r, 0.01), 0.45 * rim),
     }
     for k in range(5):
         turn = turning(0, 0, 72 * k)
         middle = np.array([x, -r, WIDE + 0.045]) + turn @ [0, -0.36 * r, 0]
         spoke = (0.1 * r, 0.33 * r, 0.01)
         parts[f"spoke_{name}_{k}"] = _box(middle, spoke, rim, 0.3, 0.2, turn)
-    parts[f"hub_{name}"] = _disc((x, -r, WIDE + 0.05), 0.2 * r, 0.012, rim)
+    parts[f"hub_{name}"] = _disc((x, -r, WIDE + 0.05), (0.2 * r, 0.2 * r, 0.012), rim)
     return parts
 
 
@@ -195,16 +212,16 @@ def _box(
 
 
 def _disc(
-    centre: tuple[float, float, float], radius: float, half: float, paint: np.ndarray
+    centre: tuple[float, float, float],
+    axes: tuple[float, float, float],
+    paint: np.ndarray,
+    rotation: np.ndarray | None = None,
 ) -> Part:
-    """A cylinder about the axle."""
-    return Part(centre, (radius, radius, half), paint, shape="cylinder")
+    """A cylinder; unless it is rotated, it lies about an axis from the viewer on."""
+    turn = np.eye(3) if rotation is None else rotation
+    return Part(centre, axes, paint, turn, shape="cylinder")
 
 
 def _leaning(slope: float) -> np.ndarray:
     """Axes whose second one, down, also goes forward by the slope."""
     return np.array([[1, slope, 0], [0, 1, 0], [0, 0, 1.0]])
-
-
-def _shade_of_ground(car: Car) -> np.ndarray:
-    return 0.5 * colour(car.ground_hue, car.ground_lightness, 0.4)
