@@ -7,7 +7,8 @@ the same choices at every outline: their images differ by rounding alone, at mos
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
+from operator import itemgetter
 
 import numpy as np
 import torch
@@ -22,6 +23,7 @@ from .scene import Meadow, Scene
 # So many rays are followed at once: few enough for a CPU's caches, or for a GPU's memory.
 CPU_RAYS = 2**16
 GPU_RAYS = 2**24
+MEADOW = ("sky", "ground", "horizon", "stripes")
 
 
 @named_arguments
@@ -103,13 +105,14 @@ class SceneBatch:
         most = CPU_RAYS if self.centre.device.type == "cpu" else GPU_RAYS
         some = max(1, most // (size * supersample) ** 2)
         groups = [slice(k, k + some) for k in range(0, len(self.centre), some)]
-        drawn = [self._each(lambda t: t[group])._draw(size, supersample) for group in groups]
-        return torch.cat(drawn)
+        batches = [self._each(itemgetter(group)) for group in groups]
+        return torch.cat([batch._draw(size, supersample) for batch in batches])
 
     def _each(self, change: Callable[[Tensor], Tensor]) -> SceneBatch:
         """The same batch with every tensor changed."""
         names = [field.name for field in fields(self) if field.name != "shape"]
-        return replace(self, **{name: change(getattr(self, name)) for name in names})
+        changed = {name: change(getattr(self, name)) for name in names}
+        return SceneBatch(**changed, shape=self.shape)
 
     def _draw(self, size: int, supersample: int) -> Tensor:
         index, depth = self._zbuffer(size * supersample)
@@ -150,38 +153,42 @@ class SceneBatch:
 
     def _shade(self, index: Tensor, depth: Tensor) -> Tensor:
         """Colour and cover (b, 4, size, size): Lambert's law, ambient light, a highlight."""
-        hit = index >= 0
-        seen = index.clamp(min=0).long()
-        normal = self._normals(seen, torch.where(hit, depth, 0))
-        halfway, light = (
-            sum(d * n for d, n in zip(direction[:, :, None, None].unbind(1), normal))
-            for direction in (self.halfway, self.light)
-        )
-        shine = _at(self.gloss, seen) * halfway.clamp(min=0) ** SHININESS
-        brightness = AMBIENT - 0.1 * normal[1] + DIFFUSE * light.clamp(min=0)
-        planes = [_at(plane, seen) * brightness + shine for plane in self.colour.unbind(2)]
-        lit = torch.stack([*planes, torch.ones_like(shine)], 1).clamp(max=1)
-        return torch.where(hit[:, None], lit, 0)
+        scene, row, column = (index >= 0).nonzero(as_tuple=True)
+        seen = scene, index[scene, row, column].long()
+        ray = self._rays(index.shape[-1])
+        normal = self._normals(seen, ray[column], ray[row], depth[scene, row, column])
+        highlight = _dot(self.halfway[scene].unbind(1), normal).clamp(min=0)
+        facing = _dot(self.light[scene].unbind(1), normal).clamp(min=0)
 
-    def _normals(self, seen: Tensor, z: Tensor) -> list[Tensor]:
-        """Unit normals, three of (b, size, size), at depths z of the parts that are seen."""
-        ray = self._rays(z.shape[-1])
-        slope = [[_at(a, seen) for a in row.unbind(2)] for row in self.slope.unbind(2)]
-        shift = [_at(numbers, seen) for numbers in self.shift.unbind(2)]
-        normal = [a * ray + b * ray[:, None] + c * z - d for (a, b, c), d in zip(slope, shift)]
+        shine = self.gloss[seen] * highlight**SHININESS
+        brightness = AMBIENT - 0.1 * normal[1] + DIFFUSE * facing
+        lit = (self.colour[seen] * brightness[:, None] + shine[:, None]).clamp(max=1)
+
+        canvas = depth.new_zeros((*depth.shape, 4))
+        canvas[scene, row, column, :3] = lit
+        canvas[..., 3] = index >= 0
+        return canvas.permute(0, 3, 1, 2)
+
+    def _normals(
+        self, seen: tuple[Tensor, Tensor], x: Tensor, y: Tensor, z: Tensor
+    ) -> list[Tensor]:
+        """Unit normals, three of (k,), at surface points of the parts (scene, part) seen."""
+        slope = [row.unbind(1) for row in self.slope[seen].unbind(1)]
+        shift = self.shift[seen].unbind(1)
+        normal = [a * x + b * y + c * z - d for (a, b, c), d in zip(slope, shift)]
         if set(self.shape) != {"ellipsoid"}:
             normal = self._other_normals(seen, slope, normal)
-        length = torch.sqrt(sum(part * part for part in normal))
+        length = torch.sqrt(_dot(normal, normal))
         return [part / length for part in normal]
 
     def _other_normals(
-        self, seen: Tensor, slope: list[list[Tensor]], point: list[Tensor]
+        self, seen: tuple[Tensor, Tensor], slope: Sequence[Sequence[Tensor]], point: list[Tensor]
     ) -> list[Tensor]:
         """Where no ellipsoid is seen, the own normal n at own coordinates becomes A^T n."""
-        is_cylinder = self._is_a("cylinder")[seen]
-        own = shapes.normal(point, _at(self.core, seen), is_cylinder, torch)
-        turned = [sum(a * n for a, n in zip(column, own)) for column in zip(*slope)]
-        is_ellipsoid = self._is_a("ellipsoid")[seen]
+        _, part = seen
+        own = shapes.normal(point, self.core[seen], self._is_a("cylinder")[part], torch)
+        turned = [_dot(column, own) for column in zip(*slope)]
+        is_ellipsoid = self._is_a("ellipsoid")[part]
         return [torch.where(is_ellipsoid, e, other) for e, other in zip(point, turned)]
 
     def _is_a(self, shape: str) -> Tensor:
@@ -202,9 +209,8 @@ class SceneBatch:
         return torch.from_numpy(pixel_to_world(np.arange(size), size)).to(self.centre)
 
 
-def _at(numbers: Tensor, seen: Tensor) -> Tensor:
-    """The numbers (b, n) of the parts that are seen (b, h, w)."""
-    return numbers.gather(1, seen.flatten(1)).view(seen.shape)
+def _dot(a: Sequence[Tensor], b: Sequence[Tensor]) -> Tensor:
+    return a[0] * b[0] + a[1] * b[1] + a[2] * b[2]
 
 
 def _checked(scenes: Sequence[Scene]) -> Sequence[Scene]:
@@ -240,10 +246,5 @@ def _numbers(scene: Scene) -> dict[str, np.ndarray]:
         "gloss": scene.gloss,
         "light": light,
         "halfway": halfway / max(float(np.linalg.norm(halfway)), 1e-9),
-        **_meadow_numbers(scene.background),
+        **{name: np.asarray(getattr(scene.background, name)) for name in MEADOW},
     }
-
-
-def _meadow_numbers(meadow: Meadow) -> dict[str, np.ndarray]:
-    names = ("sky", "ground", "horizon", "stripes")
-    return {name: np.asarray(getattr(meadow, name)) for name in names}

@@ -65,7 +65,7 @@ def nearest(scene: Scene, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.
     """
     z = np.full((len(scene.centre), len(x)), -np.inf)
     for row, surface, place in zip(z, _surfaces(scene, x.dtype), scene.centre.tolist()):
-        front = _depth(surface, place, x, y)
+        front = _depth(surface, place, x[None], y[None])[0]
         np.copyto(row, front, where=~np.isnan(front))
     index = z.argmax(0)
     depth = z.max(0)
@@ -84,14 +84,15 @@ def pixel_to_world(pixel: np.ndarray, size: int) -> np.ndarray:
 
 def _surfaces(scene: Scene, precision: np.dtype) -> list[shapes.Surface]:
     terms = map(shapes.quadric_terms, scene.quadric().tolist())
-    inward, rounding = scene.inward().astype(precision), scene.rounding.astype(precision)
+    inward = scene.inward()[..., None, None].astype(precision)  # as rows and columns of rays are
+    rounding = scene.rounding.astype(precision)
     return [shapes.Surface(*part) for part in zip(scene.shape, terms, inward, rounding)]
 
 
 def _depth(
     surface: shapes.Surface, centre: list[float], x: np.ndarray, y: np.ndarray
 ) -> np.ndarray:
-    """The world z where the rays through (x, y) first meet a part; nan or -inf for a miss."""
+    """The world z where the rays through x (1, w), y (h, 1) meet a part; nan or -inf: a miss."""
     cx, cy, cz = centre
     with np.errstate(invalid="ignore"):
         return shapes.front(surface, x - cx, y - cy, np) + cz
@@ -158,7 +159,7 @@ def _other_normals(
     inward = scene.inward()
     point = _rows(inward, scene, index, x, y, z)
     core = scene.core().astype(x.dtype)[index]
-    own = shapes.normal(point, core, scene.is_a("cylinder")[index], np)
+    own = shapes.normal(list(point), core, scene.is_a("cylinder")[index], np)
     columns = inward.astype(x.dtype).transpose(2, 1, 0)
     return np.stack([sum(a[index] * n for a, n in zip(column, own)) for column in columns])
 

@@ -19,12 +19,10 @@ from itertools import product
 from types import ModuleType
 from typing import Any, NamedTuple
 
-import numpy as np
-
 SHAPES = ("ellipsoid", "box", "cylinder")
 
 Array = Any  # np.ndarray, a number of NumPy's, or Tensor
-Triple = Sequence[Array] | np.ndarray
+Triple = Sequence[Array]
 
 
 class Span(NamedTuple):
@@ -47,8 +45,8 @@ def front(surface: Surface, x: Array, y: Array, xp: ModuleType) -> Array:
     """The t where the rays through (x, y), from the centre, first meet it; else nan or -inf."""
     if surface.shape == "ellipsoid":
         return ellipsoid(surface.quadric, x, y, xp)
-    origin = [a * x + b * y for a, b, _ in surface.inward]
-    along = [c for _, _, c in surface.inward]
+    origin = xp.stack([a * x + b * y for a, b, _ in surface.inward])
+    along = xp.stack([c for _, _, c in surface.inward])
     if surface.shape == "cylinder":
         return cylinder(origin, along, xp)
     return box(origin, along, surface.rounding, xp)
@@ -70,29 +68,33 @@ def quadric_terms(quadric: Sequence[Sequence[Array]]) -> tuple[Array, ...]:
     return xz, yz, zz, xz * xz - zz * xx, 2 * (xz * yz - zz * xy), yz * yz - zz * yy
 
 
-def cylinder(origin: Triple, along: Triple, xp: ModuleType) -> Array:
-    """The t where the rays first meet the cylinder; -inf where they miss."""
-    sides = _tube(origin[:2], along[:2], 1, xp)
-    ends = _slab(origin[2], along[2], 1)
-    return _first([sides, ends], xp)
+def cylinder(origin: Array, along: Array, xp: ModuleType) -> Array:
+    """The t where the rays, origin + t along, first meet the cylinder; -inf where they miss."""
+    x, y, z = origin
+    dx, dy, dz = along
+    return _first([_tube(x, y, dx, dy, 1, xp), _slab(z, dz, 1)], xp)
 
 
-def box(origin: Triple, along: Triple, rounding: Array, xp: ModuleType) -> Array:
-    """The t where the rays first meet the rounded box; -inf where they miss.
+def box(origin: Array, along: Array, rounding: Array, xp: ModuleType) -> Array:
+    """The t where the rays, origin + t along, first meet the rounded box; -inf where they miss.
 
     It is the union of three boxes (the cube, grown by the rounding along one axis), twelve
     cylinders for the edges and eight balls for the corners, all convex: the largest t counts.
+
+    Args:
+        origin: (3, …) own coordinates where t = 0.
+        along: (3, …) their change with t, none of them 0.
+        rounding: above 0 to 1.
+        xp: the module of the arrays.
     """
     core = 1 - rounding
-    slabs = [_slab(o, d, core) for o, d in zip(origin, along)]
-    found = [_corners(origin, along, rounding, xp)]
-    for k in range(3):
-        i, j = (k + 1) % 3, (k + 2) % 3
-        grown = _slab(origin[k], along[k], 1)
-        found.append(_first([grown, slabs[i], slabs[j]], xp))
-        edges = _edges((origin[i], origin[j]), (along[i], along[j]), rounding, xp)
-        found.append(xp.amax(_first([edges, slabs[k]], xp), 0))
-    return reduce(xp.maximum, found)
+    slabs = _slab(origin, along, core)
+    grown = _slab(origin, along, 1)
+    faces = _first([grown, *(Span(*(xp.roll(end, k, 0) for end in slabs)) for k in (1, 2))], xp)
+    edges = _first([_edges(origin, along, rounding, xp), slabs], xp)
+    corners = _corners(origin, along, rounding, xp)
+    nearest = [xp.amax(faces, 0), xp.amax(edges, (0, 1)), xp.amax(corners, 0)]
+    return reduce(xp.maximum, nearest)
 
 
 def normal(point: Triple, core: Array, round_about_z: Array, xp: ModuleType) -> Triple:
@@ -111,19 +113,19 @@ def normal(point: Triple, core: Array, round_about_z: Array, xp: ModuleType) -> 
     return [xp.where(round_about_z, s, r) for s, r in zip(side, rounded)]
 
 
-def _edges(
-    origin: Sequence[Array], along: Sequence[Array], rounding: Array, xp: ModuleType
-) -> Span:
-    """The four edges along one axis, as endless cylinders; they become the first dimension."""
+def _edges(origin: Array, along: Array, rounding: Array, xp: ModuleType) -> Span:
+    """The edges as endless cylinders: (4, 3, …), four along each axis."""
     core = 1 - rounding
-    places = [_signs(signs, origin[0], xp) * core for signs in zip(*product((-1, 1), repeat=2))]
-    return _tube([o - place for o, place in zip(origin, places)], along, rounding, xp)
+    places = [_column(signs, origin, xp) * core for signs in zip(*product((-1, 1), repeat=2))]
+    x, y = (xp.roll(origin, k, 0) - place for k, place in zip((1, 2), places))
+    dx, dy = (xp.roll(along, k, 0) for k in (1, 2))
+    return _tube(x, y, dx, dy, rounding, xp)
 
 
-def _corners(origin: Triple, along: Triple, rounding: Array, xp: ModuleType) -> Array:
-    """The t where the rays first meet one of the balls in the eight corners."""
+def _corners(origin: Array, along: Array, rounding: Array, xp: ModuleType) -> Array:
+    """The t (8, …) where the rays first meet the balls in the corners; -inf where they miss."""
     core = 1 - rounding
-    places = [_signs(signs, origin[0], xp) * core for signs in zip(*product((-1, 1), repeat=3))]
+    places = [_column(signs, origin[0], xp) * core for signs in zip(*product((-1, 1), repeat=3))]
     x, y, z = (o - place for o, place in zip(origin, places))
     dx, dy, dz = along
     square = dx * dx + dy * dy + dz * dz
@@ -131,14 +133,11 @@ def _corners(origin: Triple, along: Triple, rounding: Array, xp: ModuleType) -> 
     # |origin x along| / |along| is the distance of the ray from the ball's centre.
     cross = (y * dz - z * dy) ** 2 + (z * dx - x * dz) ** 2 + (x * dy - y * dx) ** 2
     half = xp.sqrt(rounding * rounding * square - cross) / square
-    front = middle + half
-    return xp.amax(xp.where(half >= 0, front, -xp.inf), 0)
+    return xp.where(half >= 0, middle + half, -xp.inf)
 
 
-def _tube(origin: Sequence[Array], along: Sequence[Array], radius: Array, xp: ModuleType) -> Span:
-    """Inside of an endless cylinder, seen in the plane across it (2, …)."""
-    x, y = origin
-    dx, dy = along
+def _tube(x: Array, y: Array, dx: Array, dy: Array, radius: Array, xp: ModuleType) -> Span:
+    """Inside of an endless cylinder, seen in the plane across it."""
     square = dx * dx + dy * dy
     middle = -(x * dx + y * dy) / square
     half = xp.sqrt(radius * radius * square - (x * dy - y * dx) ** 2) / square
@@ -159,7 +158,7 @@ def _first(spans: Sequence[Span], xp: ModuleType) -> Array:
     return xp.where(front >= back, front, -xp.inf)
 
 
-def _signs(signs: Sequence[int], like: Array, xp: ModuleType) -> Array:
-    """Signs (k,) as an array (k, 1, …) that goes with arrays such as `like`."""
+def _column(signs: Sequence[int], like: Array, xp: ModuleType) -> Array:
+    """Signs (k,) as an array (k, 1, …) of one dimension more than `like`."""
     column = xp.asarray(signs, dtype=like.dtype, device=like.device)
     return column.reshape(-1, *[1] * like.ndim)

@@ -107,8 +107,8 @@ def motion(a: Thing, b: Thing, size: int = 128) -> Motion:
 
 def _reach(scene: Scene, part: int, direction: np.ndarray) -> float:
     """How far the surface is in a direction from the centre, in own coordinates."""
-    centre = [np.zeros(1)] * 3
-    along = np.where(direction == 0, 1e-12, direction)
+    centre = np.zeros((3, 1))
+    along = np.where(direction == 0, 1e-12, direction)[:, None]
     with np.errstate(invalid="ignore"):
         if scene.shape[part] == "cylinder":
             return float(shapes.cylinder(centre, along, np)[0])
