@@ -13,13 +13,14 @@ from numpy.typing import ArrayLike
 
 from ..arguments import named_arguments
 from . import factors, truth
-from .chassis import chassis
+from .chassis import cabin_length, chassis
 from .parts import Frame, assemble, colour, turning
 from .renderer import Render, render
 from .scene import Meadow, Scene
 from .truth import Landmarks
 
 LENGTHS = ("length", "height", "roof", "wheel", "bonnet", "boot", "size")  # must be positive
+SHORTEST_CABIN = 0.3
 GEOMETRY = 11  # the first factors move points, the others only colour and light them
 FACTORS: tuple[tuple[str, float, float], ...] = (
     ("yaw", -35, 35),  # degrees; > 0 turns the front toward the viewer
@@ -74,7 +75,8 @@ class Car:
     """One car; every factor defaults to the middle of its range in `FACTORS` (units there).
 
     Raises:
-        ValueError: a factor is not a number from -1000 to 1000, or a length is below 0.001.
+        ValueError: a factor is not a number from -1000 to 1000, a length is below 0.001, or
+            bonnet and boot leave no room for a cabin.
     """
 
     yaw: float = 0.0
@@ -102,6 +104,12 @@ class Car:
 
     def __post_init__(self) -> None:
         factors.check(self, FACTORS, LENGTHS)
+        if cabin_length(self) < SHORTEST_CABIN:
+            raise ValueError(
+                f"length {self.length:g}, bonnet {self.bonnet:g} and boot {self.boot:g} leave a"
+                f" cabin of {cabin_length(self):g}; give a greater length, so that twice of it is"
+                f" {SHORTEST_CABIN} more than bonnet and boot"
+            )
 
     @classmethod
     def from_normal(cls, z: ArrayLike) -> Car:
