@@ -76,7 +76,7 @@ class SceneBatch:
         """The batch of these scenes.
 
         Raises:
-            TypeError: one of them is not a scene, or its background is not a meadow.
+            TypeError: they are not a list of scenes, or a background is not a meadow.
             ValueError: there is none, or their parts have different shapes.
         """
         rows = [_numbers(scene) for scene in _checked(scenes)]
@@ -214,13 +214,18 @@ def _dot(a: Sequence[Tensor], b: Sequence[Tensor]) -> Tensor:
 
 
 def _checked(scenes: Sequence[Scene]) -> Sequence[Scene]:
+    instance("scenes", scenes, (list, tuple), "a list of them, such as [Lion().scene()]")
+    if len(scenes) == 0:
+        raise ValueError("scenes is empty; give at least one, such as [Lion().scene()]")
     for scene in scenes:
         instance("a scene", scene, Scene, "scenes, such as [Lion().scene()]")
         instance("a scene's background", scene.background, Meadow, "scenes in a Meadow")
-    kinds = {tuple(scene.shape) for scene in scenes}
-    if len(kinds) != 1:
-        counts = " and ".join(sorted(f"{len(kind)} parts" for kind in kinds)) or "none"
-        raise ValueError(f"scenes: {counts}; give at least one, all with the same shapes of parts")
+    for k, scene in enumerate(scenes):
+        if tuple(scene.shape) != tuple(scenes[0].shape):
+            raise ValueError(
+                f"scene {k} has other shapes of parts than scene 0; give scenes of one kind, such"
+                " as lions alone"
+            )
     return scenes
 
 

@@ -77,7 +77,8 @@ class Scene:
     Raises:
         TypeError: the background cannot be called.
         ValueError: an array has another shape or a number that is not finite, a semi-axis is not
-            positive, the light is zero, or there is no such shape or rounding.
+            positive, the columns of a rotation lie in a plane, the light is zero, or there is no
+            such shape or rounding.
     """
 
     centre: np.ndarray
@@ -92,8 +93,7 @@ class Scene:
 
     def __post_init__(self) -> None:
         n = numbers("centre", self.centre, "numbers of shape (n, 3)").numel() // 3
-        if len(self.shape) == 0:
-            object.__setattr__(self, "shape", ("ellipsoid",) * n)
+        object.__setattr__(self, "shape", _checked_shapes(self.shape, n))
         if len(self.rounding) == 0:
             object.__setattr__(self, "rounding", np.full(n, 0.3))
         wanted = {
@@ -109,20 +109,23 @@ class Scene:
             way_out = f"finite numbers of shape {shape} for {n} parts"
             array = finite_array(name, getattr(self, name), shape, way_out)
             object.__setattr__(self, name, array)
-        self._check(n)
+        self._check_values()
 
-    def _check(self, n: int) -> None:
+    def _check_values(self) -> None:
         if not np.all(self.axes > 0):
             raise ValueError(f"semi-axes must be positive, the smallest is {np.min(self.axes)}")
         if not np.any(self.light):
             raise ValueError("light is (0, 0, 0); it must point toward the light")
-        wrong = [name for name in self.shape if name not in shapes.SHAPES]
-        if wrong or len(self.shape) != n:
+        wrong = self.rounding[(self.rounding <= 0) | (self.rounding > 1)]
+        if len(wrong):
             raise ValueError(
-                f"shape is {shown(self.shape)}; give {n} names of {', '.join(shapes.SHAPES)}"
+                f"rounding has the value {wrong[0]:g}; give numbers above 0 and up to 1"
             )
-        if not np.all((self.rounding > 0) & (self.rounding <= 1)):
-            raise ValueError(f"rounding is {shown(self.rounding)}; give numbers above 0 and to 1")
+        flat = np.flatnonzero(np.linalg.det(self.rotation) == 0)
+        if len(flat):
+            raise ValueError(
+                f"rotation of part {flat[0]} has columns that lie in a plane; give others"
+            )
         function("background", self.background, "a function of x and y, such as a Meadow")
 
     def quadric(self) -> np.ndarray:
@@ -179,3 +182,18 @@ class Scene:
         """World points (k, 3) of own coordinates (k, 3) in the parts (k,)."""
         turned = np.einsum("kij,kj->ki", self.rotation[part], self.axes[part] * own)
         return self.centre[part] + turned
+
+
+def _checked_shapes(shape: Sequence[str], n: int) -> tuple[str, ...]:
+    """The names of n shapes; those of ellipsoids if none is given.
+
+    Raises:
+        ValueError: they are anything else.
+    """
+    names = tuple(shape) if isinstance(shape, list | tuple) else None
+    if names == ():
+        return ("ellipsoid",) * n
+    if names is None or len(names) != n or not set(map(str, names)) <= set(shapes.SHAPES):
+        known = ", ".join(shapes.SHAPES)
+        raise ValueError(f"shape is {shown(shape)}; give a list of {n} names of {known}")
+    return names
