@@ -64,9 +64,11 @@ def nearest(scene: Scene, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.
     Returns the part (k,), -1 for background, and its world z (k,), -inf for background.
     """
     z = np.full((len(scene.centre), len(x)), -np.inf)
-    for row, surface, place in zip(z, _surfaces(scene, x.dtype), scene.centre.tolist()):
-        front = _depth(surface, place, x[None], y[None])[0]
-        np.copyto(row, front, where=~np.isnan(front))
+    reach = scene.extent() + 1e-6
+    for k, (surface, place) in enumerate(zip(_surfaces(scene, x.dtype), scene.centre)):
+        close = (np.abs(x - place[0]) <= reach[k, 0]) & (np.abs(y - place[1]) <= reach[k, 1])
+        front = _depth(surface, place.tolist(), x[None, close], y[None, close])[0]
+        z[k, close] = np.where(np.isnan(front), -np.inf, front)
     index = z.argmax(0)
     depth = z.max(0)
     return np.where(np.isfinite(depth), index, -1), depth
