@@ -1,0 +1,142 @@
+r"""An endless stream of scenes with the latents they belong to: what every trainer learns from.
+
+A generator usually sees images without their latents, and needs millions of them. A world's
+factors are known, so a latent can be tied to its image. With ẑ the latent at unit second moment
+(what StyleGAN2's mapping network sees), ψ the truncation and Φ the normal distribution function,
+
+    factor = low + (high - low) · Φ(ψ · ẑ),
+
+so truncation means the same on both sides: w pulled toward w_avg, factors pulled toward their
+middle. Each pair has two latents, as in StyleGAN2's style mixing: the first gives the geometry
+(pose, mouth, ears, mane …) through the coarse rows of w+, the second the colours and the light
+through the rest. Our choice: it is what lets a laptop CPU train a generator in the time of a
+lecture.
+
+Nothing is stored. Batch number k of a seed is always the same, so a run that is continued sees
+what it would have seen. Processes of their own build the scenes; the device that trains draws
+them.
+"""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import count
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader
+
+from ..worlds.batch import SceneBatch
+from ..worlds.world import World
+
+LEAST_TRUNCATION = 0.5
+SHEET_SEED = 1_000_000  # of the renders beside samples
+AHEAD = 2  # batches that each worker prepares
+
+Item = tuple[SceneBatch, *tuple[Tensor, ...]]
+
+
+class Source(Protocol):
+    """What the workers ask for batches."""
+
+    def __getitem__(self, number: int) -> Item:
+        """Batch `number`: its scenes, and the tensors (b …) that belong to them."""
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """Batches of `batch` scenes of a world, each with z (b 2 factors) and ψ (b) in 0.5..1."""
+
+    world: World
+    batch: int
+    seed: int
+
+    def __getitem__(self, number: int) -> Item:
+        """Scenes, z and ψ of batch `number`."""
+        random = random_of(self.seed, number)
+        latents = [pair(random, self.world) for _ in range(self.batch)]
+        scenes = [painted(self.world, z, truncation).scene() for z, truncation in latents]
+        z, truncation = (
+            torch.tensor(np.array(part), dtype=torch.float32) for part in zip(*latents)
+        )
+        return SceneBatch.of(scenes), z, truncation
+
+
+def random_of(seed: int, number: int) -> np.random.RandomState:
+    """The random numbers of one batch of a seed, always the same."""
+    return np.random.RandomState([seed, number])
+
+
+def pair(random: np.random.RandomState, world: World) -> tuple[np.ndarray, float]:
+    """Two latents (2 n_factors) at unit second moment, and their ψ in 0.5..1."""
+    z = random.randn(2, len(world.factors))
+    return z / np.sqrt((z**2).mean(1, keepdims=True)), random.uniform(LEAST_TRUNCATION, 1)
+
+
+def painted(world: World, z: np.ndarray, truncation: float) -> Any:
+    """What latents z (2 n_factors) should paint: geometry of the first, appearance of the second.
+
+    A thing of the world, such as a lion.
+    """
+    geometry, appearance = z
+    split = world.geometry
+    return world.kind.from_normal(
+        truncation * np.concatenate([geometry[:split], appearance[split:]])
+    )
+
+
+def drawn(
+    source: Source, sizes: Sequence[int], device: str, start: int, workers: int
+) -> Iterator[tuple[Tensor, ...]]:
+    """Endless (images (b 3 size size) in 0..1, what else the source gives), on a device.
+
+    Args:
+        source: of the batches.
+        sizes: sides of the images; batch number k has the k-th of them, around and around.
+        device: where the images are drawn.
+        start: number of the first batch.
+        workers: processes that build scenes; 0 builds them in this one.
+    """
+    loader: Iterable[Item] = DataLoader(
+        source,  # type: ignore[arg-type]  # torch wants a subclass, and uses __getitem__ alone
+        batch_size=None,
+        sampler=count(start),
+        num_workers=workers,
+        prefetch_factor=AHEAD if workers else None,
+        worker_init_fn=_leave_interrupts,
+    )
+    batches = _drawn(loader, sizes, device, start)
+    return _beside(batches, device) if device.startswith("cuda") else batches
+
+
+def _leave_interrupts(_: int) -> None:
+    """Ctrl-C reaches every process of a terminal; what follows from it is up to the trainer."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _drawn(
+    loader: Iterable[Item], sizes: Sequence[int], device: str, start: int
+) -> Iterator[tuple[Tensor, ...]]:
+    for number, (scenes, *others) in enumerate(loader, start):
+        images = scenes.to(device).render(sizes[number % len(sizes)])
+        yield images, *(tensor.to(device) for tensor in others)
+
+
+def _beside(batches: Iterator[tuple[Tensor, ...]], device: str) -> Iterator[tuple[Tensor, ...]]:
+    """The same batches, copied and drawn on a GPU's second stream.
+
+    So whatever has to wait for the renderer does not wait for the training step before it.
+    """
+    aside = torch.cuda.Stream(device)
+    training = torch.cuda.current_stream(device)
+    while True:
+        with torch.cuda.stream(aside):
+            batch = next(batches)
+        training.wait_stream(aside)
+        for tensor in batch:
+            tensor.record_stream(training)  # its memory is not taken back while it is learned from
+        yield batch
