@@ -155,7 +155,7 @@ class Trainer:
 
 
 @torch.no_grad()
-def sheet(unet: UNet2DModel, world: World, count: int = 32, steps: int = 25) -> Image.Image:
+def sheet(unet: UNet2DModel, world: World, count: int = 16, steps: int = 25) -> Image.Image:
     """`count` samples, 16 a row, above as many renders."""
     schedule = ddim_schedule(scheduler(), steps, unet.device)
     side = SIZE // 2

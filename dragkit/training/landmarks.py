@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from typing import Any, cast
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -184,7 +184,7 @@ def _opened(parser: argparse.ArgumentParser, options: argparse.Namespace, name: 
         parser.error(
             f"--models {name} paints {model.size[0]} px; {SIZE} px and multiples are read"
         )
-    return cast(StyleGAN2, model)
+    return model
 
 
 def main(arguments: list[str] | None = None) -> None:

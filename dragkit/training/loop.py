@@ -1,4 +1,4 @@
-"""What the three trainings share: how long a run is, its state, and a loop that saves regularly."""
+"""What the trainings share: how long a run is, its state, and a loop that saves regularly."""
 
 from __future__ import annotations
 

@@ -60,10 +60,8 @@ class Pairs:
         random = random_of(self.seed, number)
         latents = [pair(random, self.world) for _ in range(self.batch)]
         scenes = [painted(self.world, z, truncation).scene() for z, truncation in latents]
-        z, truncation = (
-            torch.tensor(np.array(part), dtype=torch.float32) for part in zip(*latents)
-        )
-        return SceneBatch.of(scenes), z, truncation
+        z, truncation = (np.array(part, np.float32) for part in zip(*latents))
+        return SceneBatch.of(scenes), torch.from_numpy(z), torch.from_numpy(truncation)
 
 
 def random_of(seed: int, number: int) -> np.random.RandomState:
@@ -82,11 +80,10 @@ def painted(world: World, z: np.ndarray, truncation: float) -> Any:
 
     A thing of the world, such as a lion.
     """
+    kind: Any = world.kind
     geometry, appearance = z
     split = world.geometry
-    return world.kind.from_normal(
-        truncation * np.concatenate([geometry[:split], appearance[split:]])
-    )
+    return kind.from_normal(truncation * np.concatenate([geometry[:split], appearance[split:]]))
 
 
 def drawn(
