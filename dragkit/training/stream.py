@@ -21,8 +21,8 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from itertools import count
+from dataclasses import dataclass, replace
+from itertools import count, islice
 from typing import Any, Protocol
 
 import numpy as np
@@ -36,6 +36,7 @@ from ..worlds.world import World
 LEAST_TRUNCATION = 0.5
 SHEET_SEED = 1_000_000  # of the renders beside samples
 AHEAD = 2  # batches that each worker prepares
+TOGETHER = 4  # batches that have one size, and that a GPU draws at once
 
 Item = tuple[SceneBatch, *tuple[Tensor, ...]]
 
@@ -93,7 +94,7 @@ def drawn(
 
     Args:
         source: of the batches.
-        sizes: sides of the images; batch number k has the k-th of them, around and around.
+        sizes: sides of the images, taken in turn, each for `TOGETHER` batches.
         device: where the images are drawn.
         start: number of the first batch.
         workers: processes that build scenes; 0 builds them in this one.
@@ -106,8 +107,9 @@ def drawn(
         prefetch_factor=AHEAD if workers else None,
         worker_init_fn=_leave_interrupts,
     )
-    batches = _drawn(loader, sizes, device, start)
-    return _beside(batches, device) if device.startswith("cuda") else batches
+    if device.startswith("cuda"):
+        return _beside(_drawn(loader, sizes, device, start, TOGETHER), device)
+    return _drawn(loader, sizes, device, start, 1)
 
 
 def _leave_interrupts(_: int) -> None:
@@ -116,11 +118,30 @@ def _leave_interrupts(_: int) -> None:
 
 
 def _drawn(
-    loader: Iterable[Item], sizes: Sequence[int], device: str, start: int
+    loader: Iterable[Item], sizes: Sequence[int], device: str, number: int, together: int
 ) -> Iterator[tuple[Tensor, ...]]:
-    for number, (scenes, *others) in enumerate(loader, start):
-        images = scenes.to(device).render(sizes[number % len(sizes)])
-        yield images, *(tensor.to(device) for tensor in others)
+    """What :func:`drawn` gives, from batch `number` on, `together` batches drawn at once.
+
+    To draw takes thousands of small steps, however many images there are, and on a GPU it is their
+    number that costs.
+    """
+    batches = iter(loader)
+    while True:
+        block = list(islice(batches, together - number % together))
+        size = sizes[number // TOGETHER % len(sizes)]
+        images = _joined([scenes for scenes, *_ in block]).to(device).render(size)
+        for part, (_, *others) in zip(images.chunk(len(block)), block):
+            yield part, *(tensor.to(device) for tensor in others)
+        number += len(block)
+
+
+def _joined(batches: Sequence[SceneBatch]) -> SceneBatch:
+    """One batch of all scenes."""
+    names = [name for name, value in vars(batches[0]).items() if isinstance(value, Tensor)]
+    joined: dict[str, Any] = {
+        name: torch.cat([getattr(batch, name) for batch in batches]) for name in names
+    }
+    return replace(batches[0], **joined)
 
 
 def _beside(batches: Iterator[tuple[Tensor, ...]], device: str) -> Iterator[tuple[Tensor, ...]]:
