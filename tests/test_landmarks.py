@@ -21,7 +21,7 @@ from dragkit.tasks.landmarks import (
 from dragkit.tasks.lions import generator
 from dragkit.training import landmark_data, landmark_errors
 from dragkit.training import landmarks as training
-from dragkit.training.stream import pair, painted, random_of
+from dragkit.training.stream import painted, pair, random_of
 from dragkit.worlds.lion import LANDMARKS, Lion
 from dragkit.worlds.world import WORLDS
 from tests.interrupts import interrupt
@@ -97,7 +97,16 @@ def test_gradients_reach_the_image_only(renders):
 
 @pytest.mark.parametrize(
     "shape",
-    [(3, 64, 64), (3, 192, 192), (3, 128, 256), (3, 1152, 1152), (1, 128, 128), (128, 128, 3), (128, 128), (1, 1, 3, 128, 128)]
+    [
+        (3, 64, 64),
+        (3, 192, 192),
+        (3, 128, 256),
+        (3, 1152, 1152),
+        (1, 128, 128),
+        (128, 128, 3),
+        (128, 128),
+        (1, 1, 3, 128, 128),
+    ],
 )
 def test_another_shape_is_told_what_is_read(shape):
     with pytest.raises(
