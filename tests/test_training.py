@@ -151,7 +151,7 @@ def test_a_run_goes_on_as_it_began(run, more, message):
         ("--sizes 32 48 --grow-at .5", "give powers of two from 16 to 1024, each twice"),
         ("--sizes 32 128 --grow-at .5", "each twice the one before"),
         ("--sizes 8 16 --grow-at .5", "give powers of two from 16 to 1024"),
-        ("--sizes 64 128", "--grow-at [0.2, 0.3]; give 1 rising shares"),
+        ("--sizes 64 128", "--grow-at [0.46, 0.62]; give 1 rising shares"),
         ("--grow-at .5 .4", "--grow-at [0.5, 0.4]; give 2 rising shares"),
         ("--grow-at .5 1.4", "'1.4'; give a share of the run, from 0 to 1"),
         ("--sizes 32 --grow-at", "the discriminator sees patches of 64 px, and the last size"),

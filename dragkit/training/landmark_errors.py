@@ -35,10 +35,11 @@ def on_renders(
     network: LandmarkNetwork, world: World, size: int, count: int, workers: int
 ) -> np.ndarray:
     """The distances (count k) on renders of one size that nothing learns from."""
-    source = Labelled(world, CHUNK, HELD_OUT)
+    chunk = min(CHUNK, count)
+    source = Labelled(world, chunk, HELD_OUT)
     device = str(network.score.weight.device)
     renders = drawn(source, (size,), device, 0, workers)
-    return distances(network, islice(renders, -(-count // CHUNK)))[:count]
+    return distances(network, islice(renders, -(-count // chunk)))[:count]
 
 
 def generated(model: StyleGAN2, world: World, count: int) -> Iterable[Labelling]:

@@ -191,10 +191,10 @@ def sheet(
 
 def parse(arguments: list[str] | None) -> argparse.Namespace:
     """The settings of the command line."""
-    parser = common_options("stylegan2", "runs/lion", batch=8, lr=3e-3, until=300_000)
+    parser = common_options("stylegan2", "runs/lion", batch=8, lr=3e-3, until=130_000)
     add = parser.add_argument
     add("--sizes", type=count, nargs="+", default=[32, 64, 128], help="image sides, growing")
-    add("--grow-at", type=share, nargs="*", default=[0.2, 0.3], help="shares of the run")
+    add("--grow-at", type=share, nargs="*", default=[0.46, 0.62], help="shares of the run")
     add("--channels", type=count, nargs="+", help="of the blocks of 4, 8, … px")
     add("--adversarial", type=weight, default=0.002, help="the discriminator's weight, last size")
     add("--adversarial-from", type=share, default=0.8, help="share of the run before it joins")
