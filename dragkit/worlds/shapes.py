@@ -7,8 +7,8 @@ box of rounding 1 is the ball, and what stretches a part keeps every point of it
 
 Rays run along world z, so a pixel's ray is  u(t) = origin + t along,  where t is z minus the
 centre's z. The viewer is at large t: what is seen of a convex body is the upper end of the t
-inside of it. Every function takes NumPy's arrays or torch's tensors, and the module `xp` that
-they belong to; an argument (3, …) is a sequence of three.
+inside of it. Every function takes NumPy's arrays or torch's tensors, and `xp`, the module that
+they belong to.
 """
 
 from __future__ import annotations
