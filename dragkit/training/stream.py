@@ -20,7 +20,8 @@ them.
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterable, Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import count, islice
 from typing import Any, Protocol
@@ -36,6 +37,7 @@ from ..worlds.world import World
 LEAST_TRUNCATION = 0.5
 SHEET_SEED = 1_000_000  # of the renders beside samples
 AHEAD = 2  # batches that each worker prepares
+POOL = 64  # batches that are at hand when each is learned from several times
 TOGETHER = 4  # batches that have one size, and that a GPU draws at once
 
 Item = tuple[SceneBatch, *tuple[Tensor, ...]]
@@ -110,6 +112,33 @@ def drawn(
     if device.startswith("cuda"):
         return _beside(_drawn(loader, sizes, device, start, TOGETHER), device)
     return _drawn(loader, sizes, device, start, 1)
+
+
+def echoed(
+    draw: Callable[[int], Iterator[tuple[Tensor, ...]]], start: int, times: int, seed: int
+) -> Iterator[tuple[Tensor, ...]]:
+    """Endless batches, each learned from about `times` times, with `POOL` others in between.
+
+    "Data echoing" (Choi et al. 2019), for images that take longer to draw than to learn from.
+    Every `times` steps the newest batch takes the place of the oldest in a pool, and each step
+    takes one of the pool at random; a run that is continued draws the pool again.
+
+    Args:
+        draw: gives the drawn batches from a number on.
+        start: number of the first step.
+        times: 1 takes every batch once, in order.
+        seed: of the choice.
+    """
+    if times == 1:
+        yield from draw(start)
+    newest = start // times
+    oldest = max(newest - POOL + 1, 0)
+    batches = draw(oldest)
+    pool = deque(islice(batches, newest - oldest), POOL)
+    for step in count(start):
+        if step % times == 0 or step == start:
+            pool.append(next(batches))
+        yield pool[random_of(seed, step).randint(len(pool))]
 
 
 def _leave_interrupts(_: int) -> None:

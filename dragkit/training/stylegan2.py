@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,7 +44,7 @@ from .options import (
     weights_file,
 )
 from .published import W_SCALE, Origin, published, read_origin
-from .stream import SHEET_SEED, Pairs, drawn
+from .stream import SHEET_SEED, Pairs, drawn, echoed
 from .trainer import PATCH, SMALLEST, Trainer
 
 CHANNELS = (160, 160, 128, 64, 32, 16)  # of 4, 8, … 128 px
@@ -95,7 +96,9 @@ class Run:
 
     def _same(self) -> dict[str, Any]:
         """What stays as it is all through a run."""
-        return {name: getattr(self.options, name) for name in ("world", "seed", "channels")}
+        return {
+            name: getattr(self.options, name) for name in ("world", "seed", "channels", "echo")
+        }
 
     def _fresh(self, size: int) -> Trainer:
         """A trainer with random weights, always the same at one size."""
@@ -119,7 +122,11 @@ class Run:
         options = self.options
         trainer = self.trainer
         source = Pairs(self.world, stage.batch, options.seed)
-        batches = drawn(source, (stage.size,), options.device, trainer.steps, options.workers)
+
+        def draw(number: int) -> Iterator[tuple[Tensor, ...]]:
+            return drawn(source, (stage.size,), options.device, number, options.workers)
+
+        batches = echoed(draw, trainer.steps, options.echo, options.seed)
 
         def step() -> dict[str, Tensor]:
             images, z, truncation = next(batches)
@@ -153,12 +160,14 @@ class Run:
     def card(self) -> dict[str, Any]:
         """How the generator was made."""
         size = self.trainer.size
+        echo = self.options.echo
+        times = "once" if echo == 1 else f"{echo} times"
         card = {
             "model": "StyleGAN2 (skip architecture, constant noise)",
             "world": self.world.name,
             "data": (
                 f"an endless stream of renders of dragkit's own procedural {self.world.name}, each"
-                " with its latents and seen once"
+                f" with its latents and seen {times}"
             ),
             "resolution": size,
             "feature_block": min(64, size),
@@ -198,6 +207,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     add("--channels", type=count, nargs="+", help="of the blocks of 4, 8, … px")
     add("--adversarial", type=weight, default=0.002, help="the discriminator's weight, last size")
     add("--adversarial-from", type=share, default=0.8, help="share of the run before it joins")
+    add("--echo", type=count, default=1, help="how often each batch is learned from")
     add("--half-life", type=amount, default=2000, help="of the averaged weights, in images")
     add("--from", dest="origin", help="weights to start from, instead of random ones")
     options = parser.parse_args(arguments)
