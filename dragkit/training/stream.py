@@ -131,12 +131,10 @@ def echoed(
     """
     if times == 1:
         yield from draw(start)
-    newest = start // times
-    oldest = max(newest - POOL + 1, 0)
-    batches = draw(oldest)
-    pool = deque(islice(batches, newest - oldest), POOL)
+    batches = draw(start // times)
+    pool = deque(islice(batches, POOL - (start % times == 0)), POOL)
     for step in count(start):
-        if step % times == 0 or step == start:
+        if step % times == 0:
             pool.append(next(batches))
         yield pool[random_of(seed, step).randint(len(pool))]
 
