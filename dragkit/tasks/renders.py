@@ -22,7 +22,8 @@ from .landmarks import SIZE as NETWORK_SIZE
 from .landmarks import landmark_network
 
 TRUNCATION = 0.7  # as of the generator's seeds
-# Seed of the first lion to measure on; the training images are made from the numbers 0, 1, ….
+# Seed of the first lion to measure on. The networks learn from an endless stream whose scenes have
+# no seeds of this kind, and settings are chosen on other lions.
 FIRST = 100_001
 
 

@@ -22,12 +22,17 @@ W_SCALE = 1 / 8  # of the published w: see `published`
 def published(generator: Generator, scale: float = W_SCALE) -> dict[str, Tensor]:
     """The state dict with w multiplied by `scale`, and the layers that read it divided by it.
 
-    The images stay the same to the last bit. What changes is how far an Adam step of the published
-    size (1e-3) takes a drag: w's unit is a convention, and this generator's is large.
+    That changes no image. It changes how far an Adam step of the published size (1e-3) takes a
+    drag: w's unit is a convention, and this generator's is large.
+
+    The numbers are in half precision, which halves the file and moves the images by 0.03 grey
+    levels on average (lion-256, 8 seeds; at most by 4, at a few edges). They are read into single
+    precision.
     """
     weights = generator.state_dict()
-    state = {name: value.detach().cpu().contiguous() for name, value in weights.items()}
-    return rescaled(state, scale)
+    state = {name: value.detach().cpu() for name, value in weights.items()}
+    scaled = rescaled(state, scale)
+    return {name: value.half().contiguous() for name, value in scaled.items()}
 
 
 def rescaled(state: dict[str, Tensor], scale: float) -> dict[str, Tensor]:
@@ -79,6 +84,7 @@ def read_origin(path: str) -> Origin:
     """The weights in a file; ends the program with a sentence if it holds none."""
     file = Path(path)
     try:
-        return Origin(file, load_file(file), zoo.card(file))
+        state = {name: value.float() for name, value in load_file(file).items()}
+        return Origin(file, state, zoo.card(file))
     except (OSError, SafetensorError, ValueError) as error:
         sys.exit(f"--from {path}; give a file of safetensors that a run wrote ({error})")

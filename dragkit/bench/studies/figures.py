@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import torch
@@ -13,7 +14,7 @@ from ...compose import hstack
 from ...compose.encoding import encode, png
 from ...loop import drag
 from ...methods import draggan
-from ...models import zoo
+from ...models import load, zoo
 from ...models.gan.model import StyleGAN2
 from ...models.protocols import Model
 from ...pixels import to_uint8
@@ -26,7 +27,7 @@ from ..study import Script
 from .diffusion_drags import painter
 
 SEED = 5  # the README's lion,
-CHIN_DOWN = 13  # and how far its chin is dragged, in pixels
+CHIN_DOWN = 0.1  # and how far its chin is dragged, in images
 
 
 def grid(images: list[np.ndarray], columns: int) -> np.ndarray:
@@ -54,7 +55,7 @@ def before_during_after(
     """The start with its handle and target, halfway with the score window, and the end."""
     marks = Lion.of_latent(model.sample_z(seed), model.truncation).landmarks(model.size[0])
     x, y = marks["chin"]
-    edit = Edit([(x, y)], [(x, y + CHIN_DOWN)])
+    edit = Edit([(x, y)], [(x, y + CHIN_DOWN * model.size[0])])
     trace = Trace(drag(model, model.sample(seed), edit, **draggan()))
 
     middle = len(trace) // 2
@@ -75,9 +76,10 @@ def add_options(parser: ArgumentParser) -> None:
 def draw(options: Namespace) -> None:
     """Write the images."""
     out = options.out
-    lion = lions.generator()
-    write_file(out / "drag.png", png(before_during_after(lion)))
-    write_file(out / "lions.jpg", encode(samples_and_renders(lion)))
+    large_lion = cast(StyleGAN2, load("lion-256", device="cpu"))
+    write_file(out / "drag.png", png(before_during_after(large_lion)))
+    write_file(out / "lions.jpg", encode(samples_and_renders(lions.generator())))
+    write_file(out / "lions-256.jpg", encode(samples_and_renders(large_lion, count=12, columns=3)))
     write_file(out / "diffusion.jpg", encode(samples_and_renders(painter())))
 
 
