@@ -24,8 +24,8 @@ from .diffusion_drags import BUDGETS, METHODS, MOST, measure_lion
 ONE_LANDMARK = 16  # how many lions, from the first on, are dragged by one landmark too,
 LORA = 50  # and how many with LoRA
 RESULTS = published_file("diffusion")
-# A story that lesson 12 tells, of the network that was bundled first: one landmark, 80 steps, lions
-# 0 to 15, which share poses with its training images, and sixteen others.
+# What lesson 12 tells a story of, with the network that was bundled first: one landmark, 80 steps,
+# lions 0 to 15, which share poses with its training images, and sixteen others.
 SIXTEEN = published_file("sixteen")
 
 
