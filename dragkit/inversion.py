@@ -20,7 +20,8 @@ from typing import Any, Literal
 from torch import Tensor
 from tqdm.auto import tqdm
 
-from .arguments import function, named_arguments, shown, whole
+from .arguments import function, named_arguments, shown, step_count
+from .asking import check_takes
 from .images import ImageLike, read_image
 from .models.diffusion.lora import LORA_BATCH, LORA_LR, LORA_RANK, LORA_STEPS
 from .models.gan.tuning import TUNING_LR, TUNING_STEPS
@@ -69,6 +70,8 @@ def invert(
         TypeError, FileNotFoundError: the image cannot be read.
     """
     _check_functions(loss, callback)
+    if steps is not None:
+        steps = step_count(steps, 1)
     given = _given(steps=steps, lr=lr, loss=loss)
     iterations = iter_inversion(model, image, fit=fit, **given)
     count = {**_inverter(model).inversion_settings, **given}.get("steps")
@@ -134,8 +137,10 @@ def _given(**settings: Any) -> dict[str, Any]:
 def _check_functions(loss: Any, callback: Any) -> None:
     if loss is not None:
         function("loss", loss, "a function of two images (3 H W) that returns one number")
+        check_takes("the loss", loss, "image", "target")
     if callback is not None:
         function("callback", callback, "a function of the best so far, such as print")
+        check_takes("the callback", callback, "found")
 
 
 def _explained_variance(image: Tensor, target: Tensor) -> float:
@@ -168,6 +173,7 @@ def tune(
         ValueError: the model cannot be tuned, or a setting is out of range.
     """
     _check_functions(loss, callback)
+    steps = step_count(steps, 1)
     if not isinstance(found, Inversion):
         raise ValueError(f"found is {shown(found)}; give what dragkit.invert returned")
     if not isinstance(found.model, Tunable):
@@ -213,7 +219,7 @@ def lora(
             f"{_name(model)!r} cannot learn an image by a LoRA; give a diffusion model first, such"
             ' as dragkit.load("lion-diffusion")'
         )
-    steps = whole("steps", steps, 1)
+    steps = step_count(steps, 1)
     path = _lora_file(file)
     target = read_image(image, model.size[0], fit)
 
