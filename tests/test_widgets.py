@@ -829,8 +829,6 @@ HEIGHT = "size is .*; give a whole number from 16 to 4096"
         (lambda t: dk.Compare(t, t, names=["a", "a"]), "a name of its own"),
         (lambda t: dk.Compare(t, t, names=["a"]), "a name of its own"),
         (lambda t: dk.Compare(t, t, names=["a", "b", "a"]), "a name of its own"),
-        (
-            lambda t: dk.Compare(t, t, names=["a\nb", "b"]),
         (lambda t: dk.Compare(t, t, names=["a\nb", "b"]), "a name is .* cannot be printed"),
         (lambda t: dk.Compare(t, t, names=["a" * 500, "b"]), "500 bytes long; give one of at mo"),
         (lambda t: dk.Compare(t, t, names=["", "b"]), "a name is ''; give a text"),
