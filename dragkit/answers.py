@@ -17,6 +17,7 @@ from .contract import GOALS, OPTIONAL, SCORES, TRACK, TRUTHS, check_track
 from .numeric import is_real, is_whole
 from .pieces import Gate
 from .records import Goals, Size, TrackResult, View
+from .records.device import with_parts
 from .records.view import checked_map
 
 
@@ -33,11 +34,8 @@ def checked_view(view: Any, size: Size, start: View | None = None) -> View:
     """
     if not isinstance(view, View):
         raise TypeError(f"the model's view returned {shown(view)}; it must return a dragkit.View")
-    found = finite_array("the size of the model's view", view.size, (2,), f"{tuple(size)}")
-    if found.tolist() != list(size):
-        raise ValueError(
-            f"the model's view has size {view.size}, the model {size}; both are (height, width)"
-        )
+    if not isinstance(view.size, tuple) or view.size != tuple(size):
+        _check_size(view.size, size)
     for name in ("render", "compute_anchor"):
         part = getattr(view, name)
         if not (callable(part) or (part is None and name == "compute_anchor")):
@@ -50,6 +48,14 @@ def checked_view(view: Any, size: Size, start: View | None = None) -> View:
             f" {tuple(start.features.shape)}; give the same at every step"
         )
     return view if features.dtype == torch.float32 else replace(view, features=features.float())
+
+
+def _check_size(found: Any, size: Size) -> None:
+    sides = finite_array("the size of the model's view", found, (2,), f"{tuple(size)}").tolist()
+    if sides != list(size):
+        raise ValueError(
+            f"the model's view has size {found}, the model {size}; both are (height, width)"
+        )
 
 
 def checked_track(track: Any, search_centre: Tensor, size: Size, index: int) -> TrackResult:
@@ -72,7 +78,7 @@ def checked_track(track: Any, search_centre: Tensor, size: Size, index: int) -> 
     parts["maps"] = _maps(who, track.maps, search_centre)
     parts["goals"] = _goals(who, track.goals, search_centre)
     parts["stride"] = _number(track.stride)
-    uniform = replace(track, **parts)
+    uniform = with_parts(track, parts)
     check_track(who, uniform, n, size)
     return uniform
 
@@ -123,7 +129,7 @@ def _tensors(who: str, record: Any, shapes: Mapping[str, str], like: Tensor) -> 
     """The parts of `record` that are there, as tensors of their own."""
     parts = {}
     for name, shape in shapes.items():
-        value = getattr(record, name)
+        value = getattr(record, name, None)
         if not (value is None and name in OPTIONAL):
             parts[name] = _tensor(who, name, value, shape, like)
     return parts
@@ -157,10 +163,10 @@ def _goals(who: str, goals: Any, like: Tensor) -> Any:
     """Goals in tensors of their own; what is none is left to the contract."""
     if not isinstance(goals, Goals):
         return goals
-    cases = goals.cases
+    cases: Any = getattr(goals, "cases", None)
     if isinstance(cases, list):
         cases = tuple(cases)
-    return replace(goals, **_tensors(who, goals, GOALS, like), cases=cases)
+    return with_parts(goals, {**_tensors(who, goals, GOALS, like), "cases": cases})
 
 
 def _number(value: Any) -> Any:

@@ -22,6 +22,7 @@ from tqdm.auto import tqdm
 
 from .arguments import function, named_arguments, shown, step_count
 from .asking import check_takes
+from .gradients import gradients
 from .images import ImageLike, read_image
 from .models.diffusion.lora import LORA_BATCH, LORA_LR, LORA_RANK, LORA_STEPS
 from .models.gan.tuning import TUNING_LR, TUNING_STEPS
@@ -38,6 +39,7 @@ Fit = Literal["crop", "pad"]
 
 
 @named_arguments
+@gradients()
 def invert(
     model: Model,
     image: ImageLike,
@@ -83,7 +85,7 @@ def invert(
     if best is None:
         raise KeyboardInterrupt
     if finished and (warning := domain_warning(best)):
-        warnings.warn(warning, stacklevel=3)  # of who called, not of the check of the arguments
+        warnings.warn(warning, stacklevel=4)  # of who called, not of what is around this
     return best
 
 
@@ -151,6 +153,7 @@ def _explained_variance(image: Tensor, target: Tensor) -> float:
 
 
 @named_arguments
+@gradients()
 def tune(
     found: Inversion,
     *,
@@ -187,6 +190,7 @@ def tune(
 
 
 @named_arguments
+@gradients()
 def lora(
     model: Model,
     image: ImageLike,

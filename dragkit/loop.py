@@ -3,7 +3,6 @@ r"""The loop that every method shares: features, point tracking, motion supervis
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 
 import torch
 from torch import Tensor
@@ -12,6 +11,7 @@ from . import validation
 from .answers import checked_view
 from .arguments import named_arguments
 from .asking import asked
+from .gradients import gradients
 from .latents import checked_latent
 from .pieces import Gate, LossTerm, Method, Tracker, Viewer
 from .progress import Progress
@@ -52,7 +52,7 @@ def drag(
         TypeError: the model, the latent or the edit is something else, or a piece returns
             something else later.
         ValueError: at once, if an argument cannot work (:mod:`dragkit.validation`); later, if a
-            piece breaks its contract (:mod:`dragkit.contract`), or no loss depends on the latent.
+            piece breaks its contract (:mod:`dragkit.answers`), or no loss depends on the latent.
         FloatingPointError: a loss or a point is not finite; the steps before it were yielded.
     """
     validation.check_model_and_edit(model, edit)
@@ -69,7 +69,7 @@ def _iterate(
     model: Viewer, latent: Tensor, edit: Edit, method: Method, resume: Step | None
 ) -> Iterator[Step]:
     terms = {loss.name: loss for loss in method["losses"]}
-    with _gradients():
+    with gradients():
         with torch.no_grad():
             start = checked_view(asked("the model's view", model.view, latent.clone()), model.size)
         run = Progress.begin(model, latent, edit, method, start)
@@ -77,7 +77,7 @@ def _iterate(
             run.resume(resume)
 
     while True:
-        with _gradients():
+        with gradients():
             # features
             shown = asked(f"the model's view at step {run.index}", model.view, run.latent)
             view = checked_view(shown, model.size, start)
@@ -95,13 +95,6 @@ def _iterate(
             return
 
         # update
-        with _gradients():
+        with gradients():
             run.update(losses, track)
         del shown, view, losses, step  # a large model's activations need not wait
-
-
-@contextmanager
-def _gradients() -> Iterator[None]:
-    """Gradients, also where the caller has switched them off; never around a yield."""
-    with torch.inference_mode(False), torch.enable_grad():
-        yield

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -72,7 +72,7 @@ class Progress:
         Raises:
             TypeError, ValueError: one returned something else than a number.
         """
-        given = (view.copy(), copied(track), start.copy(), replace(self.edit))
+        given = (view.copy(), copied(track), start.copy(), copied(self.edit))
         values = {}
         for name, loss in losses.items():
             value = asked(f"the loss {name!r} at step {self.index}", loss, *given)

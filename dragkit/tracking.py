@@ -15,6 +15,7 @@ from .answers import checked_threshold, checked_track
 from .asking import asked
 from .pieces import Gate, Tracker, same_piece
 from .records import Edit, Step, TrackResult, View
+from .records.device import with_parts
 
 
 @dataclass
@@ -81,7 +82,8 @@ class PointTracking:
             return track
         initial = self.initial_confidence
         threshold = asked(f"the gate at step {index}", self.trust, initial.clone())
-        return replace(track, threshold=checked_threshold(self.trust, threshold, initial))
+        checked = checked_threshold(self.trust, threshold, initial)
+        return with_parts(track, {"threshold": checked})
 
     def advance(self, track: TrackResult) -> None:
         """Search around the points that were found, with what the tracker learned."""

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .arguments import instance, positive, shown, step_count
+from .arguments import finite, function, instance, positive, shown, step_count
 from .asking import check_takes
 from .contract import check_names, metadata_of
 from .numeric import is_positive
@@ -20,6 +20,7 @@ from .records import Edit, Frame, Size, Step
 MOST_LR = 1000.0  # the toy's latents are pixels, and drag well with 1
 TRACKER = {"start": ("view", "edit"), "find": ("view", "memory", "search_centre")}
 LOSS = ("view", "track", "start", "edit")
+PX = "a number of pixels, such as 1"
 
 
 def check_model_and_edit(model: Any, edit: Any) -> None:
@@ -65,7 +66,7 @@ def check_pieces(method: Method) -> None:
     check_numbers(method["lr"], method["arrive"])
     step_count(method["steps"])
     check_tracker(method["tracker"])
-    check_losses(method["losses"], method["arrive"])
+    check_losses(method["losses"], float(method["arrive"]))
     check_gate(method["trust"])
 
 
@@ -129,7 +130,7 @@ def check_losses(losses: Sequence[LossTerm], arrive: float) -> None:
                 f"two losses are named {loss.name!r}, and a step records one value per name;"
                 " rename one"
             )
-        if isinstance(loss, Skipping) and loss.skip > float(arrive):
+        if isinstance(loss, Skipping) and finite(f"skip of {loss.name!r}", loss.skip, PX) > arrive:
             raise ValueError(
                 f"the stop distance, {arrive:g} px, is below the skip distance of {loss}: handles"
                 f" within {loss.skip:g} px are not pulled and would never arrive; use"
@@ -141,6 +142,9 @@ def check_sizes(pieces: Sequence[Any], size: Size) -> None:
     """Let every piece that can tell say whether it works on images of `size`."""
     for piece in pieces:
         if isinstance(piece, SizeChecking):
+            what = f"check of {printed(piece)}"
+            function(what, piece.check, "a function of a size (height, width)")
+            check_takes(what, piece.check, "size")
             try:
                 piece.check(size)
             except ValueError as error:

@@ -542,3 +542,58 @@ def test_a_loop_of_ones_own_is_checked_like_drag():
     ):
         assert words in what_is_told(lambda m=model, p=points: dk.Trace.of(m, pairs(p), EDIT))
     assert len(dk.Trace.of(TOY, pairs([500, 20]), EDIT)) == 1  # how it got lost can be looked at
+
+
+class Radius(Loss):
+    """A loss that says what it can do."""
+
+    def __init__(self, **says):
+        super().__init__()
+        vars(self).update(says)
+
+
+@pytest.mark.parametrize(
+    ("says", "words"),
+    [
+        ({"check": True}, "check of .*Radius object> is True; give a function"),
+        ({"check": lambda: None}, r"check of .* takes \(\), and is called with \(size\)"),
+        ({"skip": "x"}, "skip of 'mine' is 'x'; give a number of pixels"),
+        ({"skip": None}, "skip of 'mine' is None; give a number of pixels"),
+    ],
+)
+def test_what_a_piece_says_of_itself_is_checked_before_the_first_step(says, words):
+    assert re.search(words, what_is_told(lambda: run(losses=[Radius(**says)])))
+
+
+@pytest.mark.parametrize("record", [dk.TrackResult, Goals])
+def test_an_answer_that_was_never_filled_in_is_told(record):
+    class Empty(Tracker):
+        def find(self, *given):
+            empty = object.__new__(record)
+            if record is Goals:
+                return replace(super().find(*given), goals=empty)
+            return empty
+
+    assert re.search("gave at step 0 as .* is None", what_is_told(lambda: run(tracker=Empty())))
+
+
+def test_an_answer_of_a_class_of_ones_own_keeps_what_it_holds():
+    class Answer(dk.TrackResult):
+        def __init__(self, track):
+            vars(self).update(vars(track) | {"extra": 5})
+
+    class Mine(Tracker):
+        def find(self, *given):
+            return Answer(super().find(*given))
+
+    assert [frame.step.track.extra for frame in run(tracker=Mine())] == [5, 5, 5]
+
+
+def test_calls_of_a_session_and_of_a_trace_are_explained():
+    for call, words in (
+        (lambda: dk.Session(TOY, LATENT), "Session: missing a required argument: 'edit'"),
+        (lambda: dk.Session(TOY, LATENT, EDIT, **METHOD).run(step=1), "did you mean 'steps'"),
+        (lambda: run().to_gif("a.gif", fsp=3), "did you mean 'fps'"),
+        (lambda: dk.Trace().append(), "Trace.append: missing a required argument: 'step'"),
+    ):
+        assert words in what_is_told(call)

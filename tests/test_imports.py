@@ -10,12 +10,13 @@ import dragkit
 
 PACKAGE = Path(dragkit.__file__).parent
 # they know nothing of the others
-FOR_ALL = {"numeric", "atomic", "arguments", "asking", "latents", "reading"}
+FOR_ALL = {"numeric", "atomic", "arguments", "asking", "gradients", "latents", "reading"}
 MAY_IMPORT = {  # from the bottom up; a part may also import its own files
     "numeric": "",
     "atomic": "",
     "arguments": "",
     "asking": "",
+    "gradients": "",
     "latents": "",
     "reading": "",
     "geometry": "",

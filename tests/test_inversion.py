@@ -343,6 +343,15 @@ def test_numbers_of_any_library_are_taken_and_functions_are_asked_what_they_take
         dk.tune(found, callback=lambda: None)
 
 
+@pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode])
+def test_an_image_is_inverted_and_tuned_where_gradients_are_switched_off(mode):
+    image = GAN.finish(GAN.sample(0))
+    usual = dk.tune(dk.invert(GAN, image, steps=3), steps=2)
+    with mode():
+        again = dk.tune(dk.invert(GAN, image, steps=3), steps=2)
+    assert again.losses == usual.losses and torch.equal(again.latent, usual.latent)
+
+
 # The figure
 
 

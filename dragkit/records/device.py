@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import fields, is_dataclass, replace
+from copy import copy
+from dataclasses import fields, is_dataclass
 from typing import Any, TypeVar
 
 import torch
@@ -48,7 +49,18 @@ def _changed(record: Record, change: Callable[[Tensor], Tensor]) -> Record:
         if new is not value:
             parts[field.name] = new
 
-    return replace(record, **parts) if parts else record
+    return with_parts(record, parts) if parts else record
+
+
+def with_parts(record: Record, parts: Mapping[str, Any]) -> Record:
+    """The same with other values in some fields, which are known to be good: nothing is checked.
+
+    Whatever else an instance of a subclass holds, its copy holds, too.
+    """
+    changed = copy(record)
+    for name, part in parts.items():
+        object.__setattr__(changed, name, part)
+    return changed
 
 
 def _changed_part(value: Any, change: Callable[[Tensor], Tensor]) -> Any:

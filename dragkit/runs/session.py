@@ -12,7 +12,7 @@ from typing import Any
 from torch import Tensor
 from tqdm.auto import tqdm
 
-from ..arguments import MOST_STEPS, shown, step_count
+from ..arguments import MOST_STEPS, named_arguments, shown, step_count
 from ..latents import checked_latent
 from ..loop import drag
 from ..models.protocols import Model
@@ -37,6 +37,7 @@ def _alone(method: Callable[..., Any]) -> Callable[..., Any]:
     return guarded
 
 
+@named_arguments
 class Session:
     """A drag that can be stepped, stopped, rewound and changed on the way.
 

@@ -16,7 +16,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from ..arguments import instance, positive, shown
+from ..arguments import instance, named_arguments, positive, shown
 from ..contract import checked_metadata
 from ..numeric import is_whole
 from ..pieces import Viewer
@@ -54,6 +54,7 @@ def position_in(trace: Trace, index: int) -> int:
     return int(index) % count
 
 
+@named_arguments
 class Trace:
     """The light record of a run: a list of `Frame`, one per step.
 
