@@ -7,10 +7,11 @@ program that is killed, or a disk that is full, leaves the old file as it was.
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)  # the last on Windows
@@ -39,9 +40,7 @@ def new_file(path: str | Path) -> Iterator[Path]:
     When the block ends, the file of that name takes the place of `path`; if it raises, the file is
     removed.
     """
-    target = Path(path).resolve()  # a link stays, and the file it leads to is replaced
-    if target.exists() and not target.is_file():
-        raise OSError(f"{path} is not a file, so none can be written in its place; name another")
+    target = place_for(path)
     part = target.with_name(f".{secrets.token_hex(8)}.part")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -49,19 +48,44 @@ def new_file(path: str | Path) -> Iterator[Path]:
         sync(part)
         part.replace(target)
         _sync_folder(target.parent)
-    except BaseException as error:
-        part.unlink(missing_ok=True)
-        if isinstance(error, OSError):
-            raise _in_words(path, error) from error
+    except OSError as error:
+        _remove(part)
+        raise in_words(path, error) from error
+    except BaseException:
+        _remove(part)
         raise
 
 
-def _in_words(path: str | Path, error: OSError) -> OSError:
+def place_for(path: str | Path) -> Path:
+    """The file that is written when `path` is: the one that a link leads to, which stays a link.
+
+    Raises:
+        OSError: something else than a file is there, or no file can have that name.
+    """
+    try:
+        target = Path(path).resolve()
+        taken = target.exists() and not target.is_file()
+    except OSError as error:
+        raise in_words(path, error) from error
+    except RuntimeError as error:  # Python 3.11 and 3.12 say so of links that lead to each other
+        raise OSError(f"{path} is a link that leads to itself; name another place") from error
+    if taken:
+        raise OSError(f"{path} is not a file, so none can be written in its place; name another")
+    return target
+
+
+def _remove(part: Path) -> None:
+    with suppress(OSError):  # such as that of a name which is too long, and was told
+        part.unlink(missing_ok=True)
+
+
+def in_words(path: str | Path, error: OSError) -> OSError:
     """An error of the same kind that says what could not be written."""
+    room = "make room, or " if error.errno in (errno.ENOSPC, errno.EDQUOT) else ""
     return type(error)(
         error.errno,
-        f"{path} cannot be written ({error.strerror}); what was there is still there. Make room,"
-        " or name another place",
+        f"{path} cannot be written ({error.strerror}), and what was there is still there;"
+        f" {room}name another place",
     )
 
 

@@ -115,10 +115,11 @@ def domain_warning(found: Inversion) -> str:
     """A warning if the image is unlike those the model has learned; empty if it is not.
 
     It needs two numbers, because a flat image reaches many dB with a single colour: the PSNR, and
-    the explained fraction of its variance, 1 - mean (x' - x)² / mean (x - x̄)², where x̄ is its mean
-    colour. 24 renders that the lion model had never seen reached at least 26.3 dB and 0.96. Noise,
-    text, chequers, a gradient, a portrait and a lion upside down stayed below 23 dB; grey and the
-    toy's images stayed below 0.2. Meadow and sky without a lion pass, although they should not.
+    the explained fraction of its variance, 1 - mean (x' - x)² / mean (x - x̄)², where x̄ is its
+    mean colour. 24 renders that the lion model had never seen reached at least 26.3 dB and 0.96.
+    Noise, text, chequers, a gradient, a portrait and a lion upside down stayed below 23 dB; grey
+    and the toy's images stayed below 0.2. Meadow and sky without a lion pass, although they should
+    not.
     """
     explained = _explained_variance(found.image, found.target)
     if found.psnr >= FAMILIAR_PSNR and explained >= FAMILIAR_VARIANCE:

@@ -6,6 +6,8 @@ import errno
 import os
 import stat
 import sys
+import threading
+from functools import partial
 from pathlib import Path
 
 import nbformat
@@ -17,7 +19,9 @@ from PIL import Image
 import dragkit as dk
 from dragkit.atomic import new_file, write_file
 from dragkit.course import write_notebook
+from dragkit.locking import one_writer
 from dragkit.models import zoo
+from dragkit.runs.arrays import as_npz, read_npz
 from dragkit.tasks.edits import Task, read_tasks, write_tasks
 from dragkit.tasks.landmarks import landmark_network, open_landmarks, save_landmarks
 from dragkit.training.loop import save_state
@@ -152,6 +156,18 @@ def in_child(act):
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
+def saved_until(folder, writer, number, fail):
+    """Version 0 is saved, then version 1 by a child whose change `number` of the disk fails."""
+    folder.mkdir()
+    writer.write(folder, 0)
+
+    def save():
+        Faults(number, fail)
+        writer.write(folder, 1)
+
+    return in_child(save)
+
+
 def killed():
     os._exit(9)
 
@@ -169,14 +185,7 @@ def test_a_save_that_is_cut_anywhere_leaves_a_whole_file(tmp_path, writer, fail)
     while status != 0:
         number += 1
         folder = tmp_path / str(number)
-        folder.mkdir()
-        writer.write(folder, 0)
-
-        def save(number=number, folder=folder):
-            Faults(number, fail)
-            writer.write(folder, 1)
-
-        status = in_child(save)
+        status = saved_until(folder, writer, number, fail)
         assert status in (0, 1, 9)
         found = writer.read(folder)
         seen.add(found)
@@ -196,14 +205,7 @@ def test_a_model_and_its_card_are_never_mixed(tmp_path, recwarn):
     writer = Checkpoint()
     for number in range(1, 20):
         folder = tmp_path / str(number)
-        folder.mkdir()
-        writer.write(folder, 0)
-
-        def save(number=number, folder=folder):
-            Faults(number, killed)
-            writer.write(folder, 1)
-
-        status = in_child(save)
+        status = saved_until(folder, writer, number, killed)
         rows = dk.load(folder / "m.safetensors", device="cpu").rows
         assert rows in (2, 3, 6)  # 6 = the new weights before their card: the default
         if rows == 6:
@@ -336,3 +338,79 @@ def test_nothing_else_writes_files():
 )
 def test_the_rule_sees_a_write(source):
     assert _writes(ast.parse(source).body[0].value)
+
+
+def test_two_saves_of_one_run_at_once_leave_one_of_them(tmp_path):
+    """As many threads save as fast as they can; whenever they stop, there is a whole run."""
+    path = tmp_path / "run"
+    writers = [threading.Thread(target=save_often, args=(path, run, 8)) for run in RUNS * 2]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join()
+    Run().read(tmp_path)
+    assert {file.name for file in tmp_path.iterdir()} == {"run.json", "run.npz"}
+
+
+def save_often(path, run, times):
+    for number in range(times):
+        run.save(path, seed=number)
+
+
+def test_a_second_program_that_saves_a_run_is_told(tmp_path, monkeypatch):
+    monkeypatch.setattr("dragkit.runs.files.one_writer", partial(one_writer, wait=0.1))
+    with one_writer(tmp_path / "run.json"):
+        with pytest.raises(BlockingIOError, match=f"written by process {os.getpid()};.*delete"):
+            RUNS[0].save(tmp_path / "run")
+        assert [file.name for file in tmp_path.iterdir()] == ["run.json.lock"]
+
+
+def test_a_save_onto_links_writes_the_files_that_they_lead_to(tmp_path):
+    """To both files of a run, as a cache of downloads has them, or to the .json alone."""
+    RUNS[0].save(tmp_path / "real" / "a")
+    both, json_alone = (tmp_path / name for name in ("both", "alone"))
+    for folder in (both, json_alone):
+        folder.mkdir()
+        (folder / "run.json").symlink_to("../real/a.json")
+    (both / "run.npz").symlink_to("../real/a.npz")
+
+    for folder, run in ((both, RUNS[1]), (json_alone, RUNS[0])):
+        run.save(folder / "run")
+        for name in ("both/run", "alone/run", "real/a"):
+            assert torch.equal(dk.Trace.load(tmp_path / name)[0].points, run[0].points)
+    assert not any(file.is_symlink() for file in (tmp_path / "real").iterdir())
+    assert (both / "run.npz").is_symlink() and not (json_alone / "run.npz").exists()
+
+
+@pytest.mark.parametrize("path", [".", "..", "/", "a/.."])
+def test_a_run_has_a_name(tmp_path, monkeypatch, path):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ValueError, match="a folder; give the path of a run"):
+        RUNS[0].save(path)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("name", ["é" * 120, "x" * 250, "file/under", "loop", "folder"])
+def test_what_cannot_be_written_is_told_in_words(tmp_path, name):
+    (tmp_path / "file").touch()
+    (tmp_path / "folder.npz").mkdir()
+    (tmp_path / "loop.json").symlink_to("loop.json")
+    before = sorted(tmp_path.iterdir())
+    with pytest.raises(OSError, match="name another"):
+        RUNS[0].save(tmp_path / name)
+    assert sorted(tmp_path.iterdir()) == before
+
+
+@pytest.mark.parametrize("note", [{1: 2, "1": 3}, 2**70, "x" * (33 << 20)])
+def test_a_note_that_could_not_be_read_again_is_refused(tmp_path, note):
+    with pytest.raises(ValueError, match="cannot be written as JSON|Save fewer steps"):
+        RUNS[0].save(tmp_path / "a", note=note)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_run_of_one_colour_can_be_opened(tmp_path, monkeypatch):
+    """Its arrays are a thousand times smaller when they are compressed, as those of a bomb are."""
+    monkeypatch.setattr("dragkit.runs.arrays.FREE_BYTES", 1000)
+    arrays = {"image": np.zeros((4, 100, 100, 3), np.uint8)}
+    path = write_file(tmp_path / "a.npz", as_npz(arrays))
+    assert np.array_equal(read_npz(path)["image"], arrays["image"])

@@ -177,7 +177,10 @@ GOOD = '{"name": "a", "seed": 1, "handles": [[1, 2]], "targets": [[3, 4]]}'
         ("[" * 100_000, "more than 32 lists"),
         ("\\xff", "decode|Expecting value"),
         ('{"seed": 1, "points": {"handle": [[1, 2]]}}', "FreeDragBench"),
-        ('{"seed": 1, "points": {"handle": [[1, 2, 3]], "target": [[1, 2]]}}', "too many values"),
+        (
+            '{"seed": 1, "points": {"handle": [[1, 2, 3]], "target": [[1, 2]]}}',
+            r"lists of \[row, column\]",
+        ),
     ],
 )
 def test_a_bad_line_is_named_with_its_number_and_reason(tmp_path, line, message):
@@ -738,7 +741,10 @@ def ask(tmp_path, tasks=None, methods=METHODS, **changes):
         ({"methods": [QUICK]}, TypeError, r"methods is \[.*; give a dict of names and methods"),
         ({"methods": {"m": draggan}}, TypeError, "method 'm' is <function draggan.*; give its p"),
         ({"methods": {"m": None}}, TypeError, "method 'm' is None"),
-        ({"methods": {1: QUICK}}, TypeError, "a method's name is 1; give a text"),
+        ({"methods": {"": QUICK}}, ValueError, "a method's name is ''"),
+        ({"methods": {"a\nb": QUICK}}, ValueError, "has characters that cannot be printed"),
+        ({"methods": {"a" * 500: QUICK}}, ValueError, "500 bytes long; give one of at most 200"),
+        ({"methods": {1: QUICK}}, ValueError, "a method's name is 1; give a text"),
         ({"methods": {"m": {}}}, TypeError, "method 'm' does not fit drag: missing"),
         ({"methods": {"m": QUICK | {"lr": -1}}}, ValueError, "method 'm': lr is -1"),
         ({"methods": {"m": QUICK | {"steps": 1.5}}}, ValueError, "method 'm': steps is 1.5"),

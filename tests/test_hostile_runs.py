@@ -67,6 +67,14 @@ def test_a_million_entries_are_not_listed(tmp_path):
     refused(tmp_path / "a.npz", "is not an .npz, or is cut short")
 
 
+@pytest.mark.parametrize("again", ["'shape': (0,), " * 700, "'shape': (0L,), " * 700])
+def test_a_long_header_is_not_parsed(tmp_path, again):
+    text = f"{{'descr': '<f4', 'fortran_order': False, {again}'shape': (0,)}}".encode()
+    header = b"\x93NUMPY\x01\x00" + struct.pack("<H", len(text)) + text
+    path = written(tmp_path / "a.npz", [(f"{i}.npy", header) for i in range(100)])
+    refused(path, "does not begin with the type and the shape of an array, in at most 512 bytes")
+
+
 def test_objects_and_two_entries_of_one_name_are_refused(tmp_path):
     refused(written(tmp_path / "a.npz", [("a.npy", entry((1,), "|O") + bytes(8))]), "no run has")
     twice = [("a.npy", entry((1,)) + bytes(4))] * 2

@@ -10,10 +10,12 @@ import dragkit
 
 PACKAGE = Path(dragkit.__file__).parent
 # they know nothing of the others
-FOR_ALL = {"numeric", "atomic", "arguments", "asking", "gradients", "latents", "reading"}
+FOR_ALL = {"numeric", "atomic", "locking", "arguments", "latents", "reading"}
+FOR_ALL |= {"asking", "gradients"}
 MAY_IMPORT = {  # from the bottom up; a part may also import its own files
     "numeric": "",
     "atomic": "",
+    "locking": "",
     "arguments": "",
     "asking": "",
     "gradients": "",

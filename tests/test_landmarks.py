@@ -18,9 +18,13 @@ from dragkit.tasks.landmarks import (
     open_landmarks,
     soft_argmax,
 )
+from dragkit.tasks.lions import generator
 from dragkit.training import landmark_data, landmark_errors
 from dragkit.training import landmarks as training
+from dragkit.training.stream import painted, pair, random_of
 from dragkit.worlds.lion import LANDMARKS, Lion
+from dragkit.worlds.world import WORLDS
+from tests.interrupts import interrupt
 
 
 def test_the_soft_argmax_of_a_peak_is_its_cells_centre():
@@ -45,20 +49,35 @@ def renders():
     """Eight lions that it has not learned from: images in 0..1 and their landmarks, NaN where
     covered.
     """
-    images, points = zip(*map(landmark_data.render, range(3_000_000, 3_000_008)))
-    return torch.from_numpy(np.stack(images)).float() / 255, np.stack(points)
+    scenes, points = landmark_data.Labelled(WORLDS["lion"], 8, 3_000_000)[0]
+    return scenes.render(SIZE), points
 
 
 def test_the_bundled_network_reads_fresh_renders_to_the_pixel(renders):
     network = landmark_network()
     assert network.names == tuple(LANDMARKS)
-    off = landmark_errors.distances(network, *renders)
+    off = landmark_errors.distances(network, [renders])
+    assert off.shape == (8, len(LANDMARKS)) and np.nanmean(off) < 1
+
+
+def test_it_reads_the_bundled_lions_images():
+    images = landmark_errors.generated(generator(), WORLDS["lion"], 8)
+    assert np.nanmean(landmark_errors.distances(landmark_network(), images)) < 2
+
+
+def test_a_larger_image_is_read_in_its_own_pixels(renders):
+    network, image = landmark_network(), renders[0][0]
+    twice = image.repeat_interleave(2, 1).repeat_interleave(2, 2)
+    points = network(image)
+    # pixel 0 has become pixels 0 and 1, whose middle is 0.5
+    torch.testing.assert_close(network(twice), 2 * points + 0.5, atol=1e-3, rtol=0)
+    assert torch.allclose(network(twice[None])[0], network(twice), atol=1e-3)
+
+
+def test_renders_of_256_px_are_read_as_well_as_those_of_128():
+    scenes, points = landmark_data.Labelled(WORLDS["lion"], 8, 3_000_000)[0]
+    off = landmark_errors.distances(landmark_network(), [(scenes.render(256), points)])
     assert np.nanmean(off) < 1
-
-
-def test_it_reads_the_bundled_lions_images(renders):
-    off = landmark_errors.distances(landmark_network(), *landmark_errors.generated(8))
-    assert np.nanmean(off) < 2
 
 
 def test_one_image_or_several(renders):
@@ -77,7 +96,17 @@ def test_gradients_reach_the_image_only(renders):
 
 
 @pytest.mark.parametrize(
-    "shape", [(3, 64, 64), (1, 128, 128), (128, 128, 3), (128, 128), (1, 1, 3, 128, 128)]
+    "shape",
+    [
+        (3, 64, 64),
+        (3, 192, 192),
+        (3, 128, 256),
+        (3, 1152, 1152),
+        (1, 128, 128),
+        (128, 128, 3),
+        (128, 128),
+        (1, 1, 3, 128, 128),
+    ],
 )
 def test_another_shape_is_told_what_is_read(shape):
     with pytest.raises(
@@ -175,46 +204,99 @@ def test_the_loss_counts_only_what_is_not_covered():
 
 
 def test_the_truth_is_the_worlds():
-    image, points = landmark_data.render(4)
-    landmarks = Lion.sample(4).landmarks(SIZE)
+    lion = Lion.sample(4)
+    points = landmark_data.truth(lion)
+    landmarks = lion.landmarks(SIZE)
     assert np.array_equal(~np.isnan(points[:, 0]), landmarks.visible)
-    assert np.array_equal(points[landmarks.visible], landmarks.points[landmarks.visible])
-    assert image.dtype == np.uint8 and image.shape == (3, SIZE, SIZE)
+    seen = landmarks.points[landmarks.visible]
+    assert np.array_equal(points[landmarks.visible], seen.astype(np.float32))
 
 
-def test_a_batch_is_always_the_same_and_augmented_images_stay_in_range(renders):
-    data = (renders[0].mul(255).byte().numpy(), renders[1])
-    first, again = (training.batch(data, 5, 4) for _ in range(2))
-    assert torch.equal(first[0], again[0]) and first[0].shape == (4, 3, SIZE, SIZE)
-    soft = landmark_data.augment(first[0])
-    assert soft.shape == first[0].shape and soft.min() >= 0 and soft.max() <= 1
+@pytest.mark.parametrize("name", WORLDS)
+def test_half_of_the_scenes_are_uniform_and_half_truncated(name):
+    world = WORLDS[name]
+    scenes, points = landmark_data.Labelled(world, 3, 5)[7]
+    assert points.shape == (3, len(world.landmarks), 2)
+    random = random_of(5, 7)
+    uniform = world.kind.from_normal(random.randn(len(world.factors)))
+    truncated = painted(world, *pair(random, world))
+    for i, thing in enumerate((uniform, truncated)):
+        centre = torch.from_numpy(thing.scene().centre).float()
+        assert torch.equal(scenes.centre[i], centre)
+        expected = torch.from_numpy(landmark_data.truth(thing))
+        assert torch.equal(points[i].nan_to_num(-1), expected.nan_to_num(-1))
 
 
-def test_a_run_leaves_weights_and_a_card_and_goes_on_where_it_was(tmp_path):
-    small = [
-        "--images",
-        "4",
-        "--held-out",
-        "4",
-        "--generated",
-        "2",
-        "--batch",
-        "2",
-        "--device",
-        "cpu",
-    ]
-    for until in (4, 8):
-        training.main(["--out", str(tmp_path), *small, "--until", str(until)])
-        card = json.loads((tmp_path / "landmarks.json").read_text())
+def test_augmented_images_stay_in_range(renders):
+    soft = landmark_data.augment(renders[0])
+    assert soft.shape == renders[0].shape and soft.min() >= 0 and soft.max() <= 1
+
+
+SMALL = ["--held-out", "3", "--generated", "2", "--batch", "2", "--device", "cpu"]
+
+
+@pytest.fixture
+def usual_numbers():
+    yield
+    torch.set_flush_denormal(False)  # the trainer wants it, other tests do not
+
+
+@pytest.mark.parametrize(("name", "models"), [("lion", ["lion"]), ("car", [])])
+def test_a_run_leaves_weights_and_a_card_and_goes_on_where_it_was(
+    name, models, tmp_path, usual_numbers
+):
+    out = tmp_path / "marks"
+    more = ["--world", name, "--sizes", "128", "256", "--workers", "0", "--models", *models]
+    for until in (2, 4):
+        training.main(["--out", str(out), *SMALL, *more, "--until", str(until)])
+        card = json.loads((out / "marks.json").read_text())
         assert card["images_seen"] == until and card["settings"]["batch"] == 2
+    assert card["world"] == name and len(card["history"]) == 2
     error = card["error"]
-    assert error["renders"]["all"]["p90"] > 0 and error["generated"]["nose"]["mean"] > 0
-    state = torch.load(tmp_path / "state.pt", weights_only=True)["network"]
-    stored = open_landmarks(tmp_path / "landmarks.safetensors").state_dict()
-    assert all(
-        torch.allclose(stored[n].float(), v.float(), rtol=1e-3, atol=1e-6)
-        for n, v in state.items()
-    )
+    assert [*error["renders"]] == ["of", "128 px", "256 px"]
+    assert error["renders"]["256 px"]["all"]["p90"] > 0
+    assert [*error["generated"]] == ["of", *models]
+    state = torch.load(out / "state.pt", weights_only=True)["network"]
+    network = open_landmarks(out / "marks.safetensors")
+    assert network.names == WORLDS[name].landmarks
+    for key, value in network.state_dict().items():
+        torch.testing.assert_close(value.float(), state[key].float(), rtol=1e-3, atol=1e-6)
+
+
+def test_a_stopped_run_goes_on_as_if_unbroken(tmp_path, monkeypatch, usual_numbers):
+    monkeypatch.setattr(training, "publish", lambda *_: None)
+
+    def state_of_run(folder, workers):
+        arguments = ["--out", str(folder), *SMALL, "--until", "12", "--workers", workers]
+        training.main([*arguments, "--sizes", "128", "256"])
+        return torch.load(folder / "state.pt", weights_only=True)
+
+    whole = state_of_run(tmp_path / "whole", "0")
+    interrupt(monkeypatch, training.Trainer, 3)
+    with pytest.raises(KeyboardInterrupt):
+        state_of_run(tmp_path / "broken", "2")
+    broken = state_of_run(tmp_path / "broken", "2")
+    assert broken["steps"] == whole["steps"] == 6
+    for name, tensor in whole["network"].items():
+        assert torch.equal(tensor, broken["network"][name]), name
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ("--sizes 64", "--sizes 64; give multiples of 128 up to 1024"),
+        ("--batch 2 3", "--batch has 2 numbers; this training takes one"),
+        ("--batch 0", "'0'; give a whole number from 1 on"),
+        ("--world cat", "invalid choice: 'cat'"),
+        ("--models lino", "--models lino: unknown model"),
+        ("--models toy", "--models toy is no generator of the lion with its 22 factors"),
+        ("--held-out -1", "'-1'; give a whole number from 1 on"),
+    ],
+)
+def test_settings_that_cannot_be_are_refused(arguments, message, capsys):
+    with pytest.raises(SystemExit):
+        training.parse(arguments.split())
+    assert message in capsys.readouterr().err
 
 
 def test_a_fresh_network_has_a_map_for_each_name():

@@ -8,8 +8,10 @@ import threading
 import time
 import weakref
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+from IPython.core.interactiveshell import InteractiveShell
 from ipywidgets.widgets import widget as registry
 
 import dragkit as dk
@@ -85,6 +87,8 @@ class Shell:
 
     def __init__(self):
         self.user_ns = {"Out": {}}
+        self.user_ns_hidden = {}
+        self.displayhook = SimpleNamespace()
         self.execution_count = 0
         self.kernel = self
 
@@ -121,6 +125,20 @@ def test_a_cell_that_is_run_again_closes_what_it_showed(monkeypatch):
     shell.run("a", third)  # the same again, as `studio` in a cell of its own
     assert not third.closed
     shell.run(None, first)  # a front end that does not tell the cell
+
+
+def test_ipython_keeps_no_studio_that_its_cell_has_replaced(toy, monkeypatch):
+    """The last value of a cell is an output, which IPython remembers in a dozen places."""
+    shell = InteractiveShell()
+    shell.kernel = SimpleNamespace(get_parent=lambda: {"metadata": {"cellId": "a"}})
+    monkeypatch.setattr(lifetime, "_shown", {})
+    monkeypatch.setattr("IPython.get_ipython", lambda: shell)
+    shell.user_ns["make"] = lambda: dk.Studio(toy, edit=PAIR, size=128, **FAST)
+    made = weakref.WeakSet()
+    for _ in range(6):
+        made.add(shell.run_cell("make()", store_history=True).result)
+    gc.collect()
+    assert len(made) == 1
 
 
 def test_a_piece_that_hangs_is_given_up_and_blocks_nobody(toy, monkeypatch):

@@ -45,7 +45,7 @@ def writer(tmp_path):
 def test_a_second_writer_is_told_who_the_first_is(tmp_path, writer):
     out = tmp_path / "out.jsonl"
     with (
-        pytest.raises(BlockingIOError, match=f"is being written by process {writer.pid} .*choose"),
+        pytest.raises(BlockingIOError, match=f"is being written by process {writer.pid};.*choose"),
         open_results(out, ["number"]),
     ):
         pass
@@ -97,7 +97,7 @@ def test_a_full_disk_leaves_the_file_as_it_was(tmp_path, monkeypatch):
     assert [r["number"] for r in read_results(out, ["number"])] == [0, 2]
 
 
-@given(st.lists(st.integers()), st.data())
+@given(st.lists(st.integers(1 - 2**63, 2**63 - 1)), st.data())
 def test_a_file_that_is_cut_anywhere_loses_only_its_last_line(tmp_path_factory, numbers, data):
     out = tmp_path_factory.mktemp("cut") / "out.jsonl"
     with open_results(out, ["number"]) as file:
@@ -120,3 +120,55 @@ def test_what_is_not_json_costs_nothing(tmp_path):
             file.append(result(object()))
         file.append(result(1))
     assert len(read_results(tmp_path / "out.jsonl", ["number"])) == 1
+
+
+@pytest.mark.parametrize("found", [{"n": 2**64}, {"a\nb": 1}, {"": 1}, {"x" * 300: 1}])
+def test_what_would_be_refused_when_it_is_read_is_not_written(tmp_path, found):
+    with open_results(tmp_path / "out.jsonl", ["number"]) as file:
+        with pytest.raises(TypeError, match="cannot be written"):
+            file.append(result(1) | found)
+        file.append(result(2))
+    assert [r["number"] for r in read_results(tmp_path / "out.jsonl", ["number"])] == [2]
+
+
+def test_a_link_and_its_file_have_one_writer(tmp_path):
+    (tmp_path / "link").symlink_to("out")
+    with (
+        open_results(tmp_path / "out", ["number"]) as file,
+        pytest.raises(BlockingIOError, match=f"by process {os.getpid()}"),
+        open_results(tmp_path / "link", ["number"]),
+    ):
+        pass
+    file.append(result(1))
+    assert (tmp_path / "out").read_bytes() == (tmp_path / "link").read_bytes() != b""
+
+
+def test_a_lock_without_a_name_is_not_for_ever(tmp_path):
+    lock = tmp_path / "out.lock"
+    lock.touch()
+    with (
+        pytest.raises(BlockingIOError, match=r"another program.*delete .*out\.lock"),
+        opened(lock),
+    ):
+        pass
+    os.utime(lock, (1, 1))  # its writer was killed long ago
+    with opened(lock):
+        pass
+
+    lock.write_text("of another kind")
+    os.utime(lock, (1, 1))
+    with pytest.raises(BlockingIOError, match=r"delete .*out\.lock"), opened(lock):
+        pass
+    assert lock.read_text() == "of another kind"
+
+
+def opened(lock):
+    return open_results(lock.with_suffix(""), ["number"])
+
+
+@pytest.mark.parametrize("line", ['{"number": 1, "settings": 5}', "5", '{"number": 1}', "[]"])
+def test_a_line_of_another_kind_is_told(tmp_path, line):
+    out = tmp_path / "out.jsonl"
+    out.write_text(line + "\n")
+    with pytest.raises(ValueError, match="line 1 is not a result"), open_results(out, ["number"]):
+        pass

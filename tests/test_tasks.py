@@ -72,3 +72,11 @@ def test_a_file_has_a_limit_of_tasks_and_of_pixels(tmp_path, monkeypatch, name, 
         ValueError, match="line 3: a file has at most " + re.escape(f"{edits.TASKS:,}")
     ):
         read_tasks(path)
+
+
+@pytest.mark.parametrize("points", [[1, 2], [[1, 2, 3]], [[1]] * 3, {}, None, "ab", [[[1, 2]]]])
+def test_points_of_freedragbench_are_pairs(tmp_path, points):
+    path = tmp_path / "f.jsonl"
+    path.write_text(json.dumps({"seed": 1, "points": {"handle": points, "target": [[1, 2]]}}))
+    with pytest.raises(ValueError, match=r"line 1: .*(\[row, column\]|\(x, y\))"):
+        read_tasks(path)

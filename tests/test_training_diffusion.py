@@ -3,7 +3,6 @@ if it had not been stopped.
 """
 
 import json
-from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -12,7 +11,9 @@ from PIL import Image
 
 from dragkit.models.diffusion import pixel_unet
 from dragkit.training import diffusion as training
-from dragkit.training import pairs
+from dragkit.training.stream import SHEET_SEED, Pairs
+from dragkit.worlds.world import WORLDS
+from tests.interrupts import interrupt
 
 
 def test_the_loss_is_the_squared_error_of_the_velocity_at_each_time():
@@ -41,93 +42,75 @@ def test_squares_of_pixels_become_channels_and_come_back():
     torch.testing.assert_close(pixel_unet.decode(latent), image)
 
 
-def test_the_rate_rises_then_falls_and_never_is_zero():
-    rates = [training.rate(done) for done in np.linspace(0, 1, 101)]
-    assert (
-        rates[0] == pytest.approx(0.01)
-        and max(rates) == pytest.approx(1, abs=0.02)
-        and rates[-1] == pytest.approx(0.01)
-    )
-    assert np.argmax(rates) <= 3 and all(a >= b for a, b in pairwise(rates[3:]))
-
-
-def run(folder, *more) -> dict:
-    torch.set_flush_denormal(False)
-    try:
-        training.main(
-            [
-                "--out",
-                str(folder),
-                "--images",
-                "8",
-                "--batch",
-                "4",
-                "--until",
-                "16",
-                "--device",
-                "cpu",
-                *more,
-            ]
-        )
-    finally:
-        torch.set_flush_denormal(False)  # the trainer wants it, other tests do not
-    return torch.load(folder / "state.pt", weights_only=True)
+SMALL = ["--batch", "4", "--until", "16", "--device", "cpu"]
 
 
 @pytest.fixture
 def quick(monkeypatch):
+    """A network of few channels, a sheet without samples, and torch's settings put back."""
     threads = torch.get_num_threads()
+    few = {"block_out_channels": (8, 8, 16), "attention_head_dim": 8}
+    monkeypatch.setattr(pixel_unet, "ARCHITECTURE", pixel_unet.ARCHITECTURE | few)
     monkeypatch.setattr(training, "sheet", lambda *_: Image.new("RGB", (8, 8)))
     yield
+    torch.set_flush_denormal(False)  # the trainer wants it, other tests do not
     torch.set_num_threads(threads)
 
 
-@pytest.mark.slow
-def test_a_stopped_run_goes_on_as_if_unbroken_and_workers_only_share_the_work(
-    quick, monkeypatch, tmp_path
-):
-    whole, step, made = run(tmp_path / "whole", "--workers", "1"), training.Trainer.step, []
+def run(folder, *more) -> dict:
+    training.main(["--out", str(folder), *SMALL, *more])
+    return torch.load(folder / "state.pt", weights_only=True)
 
-    def stop_after_two(trainer, *arguments):
-        if len(made) == 2:
-            raise KeyboardInterrupt
-        made.append(trainer.images)
-        return step(trainer, *arguments)
 
-    monkeypatch.setattr(training.Trainer, "step", stop_after_two)
+def test_a_stopped_run_goes_on_as_if_unbroken(quick, monkeypatch, tmp_path):
+    whole = run(tmp_path / "whole", "--threads", "2", "--workers", "0")
+    interrupt(monkeypatch, training.Trainer, 2)
     with pytest.raises(KeyboardInterrupt):
-        run(tmp_path / "broken", "--workers", "1")
-    monkeypatch.setattr(training.Trainer, "step", step)
-    broken, shared = (
-        run(tmp_path / "broken", "--workers", "1"),
-        run(tmp_path / "shared", "--workers", "2"),
-    )
-    assert made == [0, 4] and broken["images"] == whole["images"] == 16
-    for name, weight in whole["ema"].items():
-        assert torch.equal(weight, broken["ema"][name]), name
-        torch.testing.assert_close(weight, shared["ema"][name], rtol=1e-3, atol=1e-4)
-
-    card = json.loads((tmp_path / "whole" / "lion-diffusion.json").read_text())
-    assert card["images_seen"] == 16 and card["parameters"] == sum(
-        p.numel() for p in pixel_unet.network().parameters()
-    )
-    stored = pixel_unet.open_network(
-        tmp_path / "whole" / "lion-diffusion.safetensors"
-    ).state_dict()
-    assert all(
-        torch.equal(stored[name], weight.half().float()) for name, weight in whole["ema"].items()
-    )
+        run(tmp_path / "broken", "--threads", "2", "--workers", "2")
+    assert torch.load(tmp_path / "broken" / "state.pt", weights_only=True)["steps"] == 2
+    broken = run(tmp_path / "broken", "--threads", "2", "--workers", "2")
+    assert broken["images"] == whole["images"] == 16
+    for part in ("unet", "ema"):
+        for name, weight in whole[part].items():
+            assert torch.equal(weight, broken[part][name]), f"{part}: {name}"
 
 
-def test_a_batch_that_workers_cannot_share_is_refused(tmp_path, capsys):
+def test_threads_only_share_the_work(quick, tmp_path):
+    more = ["--until", "4", "--workers", "0", "--threads"]
+    alone, shared = (run(tmp_path / n, *more, n) for n in ("1", "4"))
+    for name, weight in alone["unet"].items():
+        torch.testing.assert_close(weight, shared["unet"][name], rtol=1e-3, atol=1e-4)
+
+
+def test_a_run_leaves_weights_and_their_card(quick, tmp_path):
+    state = run(tmp_path / "tiny", "--workers", "0", "--world", "car", "--half-life", "8")
+    card = json.loads((tmp_path / "tiny" / "tiny.json").read_text())
+    assert (card["world"], card["images_seen"], card["steps"]) == ("car", 16, 4)
+    assert card["settings"]["half_life"] == 8 and card["history"][0]["loss"] > 0
+    network = pixel_unet.open_network(tmp_path / "tiny" / "tiny.safetensors")
+    assert card["parameters"] == sum(p.numel() for p in network.parameters())
+    for name, weight in network.state_dict().items():
+        assert torch.equal(weight, state["ema"][name].half().float()), name
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ("--batch 3 --threads 2", "--batch 3 does not divide among 2 threads"),
+        ("--batch 4 4", "--batch has 2 numbers; this training takes one"),
+        ("--half-life 0", "'0'; give a number above 0"),
+        ("--until 0", "'0'; give a whole number from 1 on"),
+        ("--world cat", "invalid choice: 'cat'"),
+    ],
+)
+def test_settings_that_cannot_be_are_refused(arguments, message, capsys):
     with pytest.raises(SystemExit):
-        training.main(["--out", str(tmp_path), "--batch", "3", "--workers", "2"])
-    assert "--batch 3 does not divide among 2 workers" in capsys.readouterr().err
+        training.parse(arguments.split())
+    assert message in capsys.readouterr().err
 
 
-def test_the_sheet_has_samples_over_renders(monkeypatch):
-    images = np.stack([pairs.render(i, training.SIZE) for i in range(16)])
-    page = np.asarray(training.sheet(pixel_unet.network().eval(), images, count=16, steps=1))
-    assert page.shape == (128, 1024, 3) and np.array_equal(
-        page[64:, :64], images[0].transpose(1, 2, 0)
-    )
+def test_the_sheet_has_samples_over_renders():
+    page = np.asarray(training.sheet(pixel_unet.network().eval(), WORLDS["lion"], 16, steps=1))
+    scenes, *_ = Pairs(WORLDS["lion"], 16, SHEET_SEED)[0]
+    first = scenes.render(training.SIZE)[0].mul(255).round().byte().permute(1, 2, 0)
+    assert page.shape == (128, 1024, 3) and np.array_equal(page[64:, :64], first.numpy())

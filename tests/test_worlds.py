@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from dragkit.worlds import FACTORS, GEOMETRY, Lion, Meadow, Scene, motion, render
-from dragkit.worlds.ellipsoids import nearest, pixel_to_world, world_to_pixel
 from dragkit.worlds.lion import LANDMARKS, turning
+from dragkit.worlds.renderer import nearest, pixel_to_world, world_to_pixel
 
 SIZE = 128
 

@@ -9,10 +9,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from filelock import SoftFileLock, Timeout
-
 from ..arguments import existing_file, instance, named_arguments, shown
-from ..atomic import write_all
+from ..atomic import place_for, write_all
+from ..locking import one_writer
 from ..reading import check_text, parse_json, read_bytes
 
 MOST_BYTES = 64 << 20  # of a file of results; the largest of ours has one
@@ -25,11 +24,13 @@ class ResultsFile:
 
     Attributes:
         path: of the file (.jsonl).
+        names: that its results are filed under.
         results: those that are in it, in the order in which they were finished.
     """
 
     def __init__(self, path: Path, names: Sequence[str]) -> None:
         self.path = path
+        self.names = names
         self.results = read_results(path, names)
         os.truncate(path, path.read_bytes().rfind(b"\n") + 1)
 
@@ -42,6 +43,7 @@ class ResultsFile:
         """
         try:
             line = json.dumps(result).encode() + b"\n"
+            _parsed(line, self.names)  # or it would be refused when it is wanted
         except (TypeError, ValueError) as error:
             raise TypeError(
                 f"a result cannot be written as JSON ({error}): {shown(result)}; let the work"
@@ -75,30 +77,10 @@ def open_results(path: Path, names: Sequence[str]) -> Iterator[ResultsFile]:
     """
     if path.is_dir():
         raise IsADirectoryError(f"out is the folder {path}; give the path of a file")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        words = f"{path} cannot be written ({error.strerror}); name another place"
-        raise type(error)(error.errno, words) from error
-    with _alone(path):
-        path.touch()
-        yield ResultsFile(path, names)
-
-
-@contextmanager
-def _alone(path: Path) -> Iterator[None]:
-    lock = SoftFileLock(path.with_name(path.name + ".lock"), timeout=0)
-    try:
-        lock.acquire()
-    except Timeout as error:
-        raise BlockingIOError(
-            f"{path} is being written by process {lock.pid} ({error}); wait until it has finished,"
-            " or choose another file"
-        ) from error
-    try:
-        yield
-    finally:
-        lock.release()
+    target = place_for(path)
+    with one_writer(path, wait=0):
+        target.touch()
+        yield ResultsFile(target, names)
 
 
 @named_arguments
@@ -119,15 +101,23 @@ def read_results(out: str | Path, key: Sequence[str] = ("task", "method")) -> li
     results = []
     for number, line in enumerate(read_bytes(out, MOST_BYTES).split(b"\n")[:-1], 1):
         try:
-            result = parse_json(line, finite=False)
-            for name in (*key, "settings"):
-                result[name]
-            for name in result:
-                check_text(name, "the name of a column")
-        except (ValueError, KeyError, TypeError) as error:
+            results.append(_parsed(line, key))
+        except (ValueError, TypeError) as error:
             raise ValueError(
                 f"{out}, line {number} is not a result of a benchmark ({error}); mend or remove"
                 " the line"
             ) from error
-        results.append(result)
     return results
+
+
+def _parsed(line: bytes, key: Sequence[str]) -> Result:
+    """A line as a result, which is filed under the names of the `key`."""
+    result = parse_json(line, finite=False)
+    instance("the line", result, dict, "a JSON object")
+    for name in (*key, "settings"):
+        if name not in result:
+            raise ValueError(f"it has no {name!r}")
+    instance("settings", result["settings"], dict, "texts by name")
+    for name in result:
+        check_text(name, "the name of a column")
+    return result

@@ -34,6 +34,7 @@ from ..loop import drag
 from ..models import load
 from ..models.protocols import Model, check_model
 from ..pieces import Method, Tracker
+from ..reading import check_text
 from ..records import Edit, Step, View
 from ..tasks.edits import Task, checked_tasks
 from ..validation import check_pieces
@@ -120,7 +121,7 @@ def drag_task(
 
     Raises:
         TypeError: the measure returns something else than numbers by name.
-        ValueError: it returns a name that every result has.
+        ValueError: it returns a name that every result has, or one that cannot be printed.
     """
     if isinstance(model, str | Path):
         model = _load_once(model)
@@ -134,6 +135,8 @@ def drag_task(
         return result
 
     measured = _as_numbers(measure(model, task, start, last))
+    for name in measured:
+        check_text(name, "the name of what is measured")
     taken = measured.keys() & (result.keys() | {"task", "method", "settings"})
     if taken:
         raise ValueError(
@@ -228,7 +231,7 @@ def _check_methods(methods: Mapping[str, Mapping[str, Any]]) -> None:
     if not methods:
         raise ValueError(f"methods is empty; give {way_out}")
     for name, pieces in methods.items():
-        instance("a method's name", name, str, f"a text; methods is {way_out}")
+        check_text(name, "a method's name")
         instance(f"method {name!r}", pieces, Mapping, f"its pieces; methods is {way_out}")
         _check_pieces(name, pieces)
 

@@ -7,13 +7,14 @@ fit into that; so the header's size, names and shapes are checked here.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from torch import Tensor
+
+from ..reading import parse_json
 
 HEADER = 4 << 20  # bytes; Stable Diffusion XL in a single file has half a megabyte
 TENSORS = 10_000  # of a file; the same one has 2,500
@@ -25,6 +26,7 @@ class Header:
     """What a file of safetensors says that it holds."""
 
     shapes: dict[str, tuple[int, ...]]  # of each tensor, by its name
+    dtypes: dict[str, str]  # such as "F32"
     metadata: dict[str, str]
 
 
@@ -62,10 +64,8 @@ def check_fits(header: Header, expected: Mapping[str, Tensor]) -> None:
 
 def _parsed(text: bytes) -> Header:
     try:
-        found = json.loads(text, object_pairs_hook=_object, parse_float=_no_fraction)
-    except RecursionError:
-        raise ValueError("a header of safetensors that is nested without end") from None
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+        found = parse_json(text)
+    except ValueError as error:
         raise ValueError(f"a header of safetensors that is damaged ({error})") from error
     if not isinstance(found, dict):
         raise ValueError("a header of safetensors that is not a JSON object")
@@ -74,7 +74,11 @@ def _parsed(text: bytes) -> Header:
         raise ValueError(f"{len(found)} tensors in one file; at most {TENSORS} are read")
     if not isinstance(metadata, dict):
         raise ValueError("metadata of safetensors that is not a JSON object")
-    return Header({name: _shape(name, entry) for name, entry in found.items()}, metadata)
+    return Header(
+        shapes={name: _shape(name, entry) for name, entry in found.items()},
+        dtypes={name: str(entry.get("dtype")) for name, entry in found.items()},
+        metadata=metadata,
+    )
 
 
 def _shape(name: str, entry: Any) -> tuple[int, ...]:
@@ -88,20 +92,5 @@ def _shape(name: str, entry: Any) -> tuple[int, ...]:
     return tuple(shape)
 
 
-def _object(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
-    """A JSON object, if no name occurs in it twice: readers differ in which one they take."""
-    found: dict[str, Any] = {}
-    for name, value in pairs:
-        if name in found:
-            raise ValueError(f"the name {name[:60]!r} twice in a header of safetensors")
-        found[name] = value
-    return found
-
-
 def _cut(names: list[str]) -> list[str]:
     return [name[:60] for name in names]
-
-
-def _no_fraction(text: str) -> None:
-    """Refuse a number that is not whole: a long one takes minutes to read."""
-    raise ValueError(f"the number {text[:20]} in a header of safetensors; all are whole")

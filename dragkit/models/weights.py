@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import safetensors.torch
-from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from ..atomic import write_file
+from ..locking import one_writer
+from .safetensors_header import read_header
 
 
 def write_model(
@@ -35,17 +36,17 @@ def write_model(
     weights = safetensors.torch.save(dict(state), known)
     text = json.dumps({**card, "id": known["id"]}, indent=1) + "\n"
 
-    write_file(path, weights)
-    write_file(path.with_suffix(".json"), text)
+    with one_writer(path):
+        write_file(path, weights)
+        write_file(path.with_suffix(".json"), text)
     return path
 
 
 def id_in(path: Path) -> str | None:
     """The id in a file of weights; None in a file that :func:`write_model` did not write."""
     try:
-        with safe_open(path, "pt") as file:
-            return (file.metadata() or {}).get("id")
-    except (SafetensorError, OSError):
+        return read_header(path).metadata.get("id")
+    except (ValueError, OSError):
         return None
 
 

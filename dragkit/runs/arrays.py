@@ -15,17 +15,21 @@ from numpy.lib import format as npy
 # Runs of ours take 2 to 6 times as many bytes in memory as on the disk; hostile files 1000 times.
 MAX_EXPANSION = 20
 FREE_BYTES = 64 << 20
-MAX_ENTRIES = 65_000
-MAX_DIRECTORY = 8 << 20  # bytes; an entry of ours takes about 80
+MAX_ENTRIES = 4000  # our runs have about 100
+MAX_DIRECTORY = 1 << 20  # bytes; an entry of ours takes about 80
+MAX_HEADER = 512  # bytes of an array's type and shape; those of ours have 118
 END = struct.Struct("<4s4H2LH")  # the record at the end of an archive
 KINDS = "biufU"  # truths, numbers and words
 ENCRYPTED = 1
 
 
 def as_npz(arrays: Mapping[str, np.ndarray]) -> bytes:
-    """The arrays as the contents of a .npz."""
+    """The arrays as the contents of a .npz, compressed no more than :func:`read_npz` believes."""
     out = BytesIO()
     np.savez_compressed(out, allow_pickle=False, **arrays)
+    if sum(array.nbytes for array in arrays.values()) > _allowed(len(out.getvalue())):
+        out = BytesIO()
+        np.savez(out, allow_pickle=False, **arrays)
     return out.getvalue()
 
 
@@ -61,8 +65,13 @@ def _check_end(path: Path) -> None:
         )
 
 
+def _allowed(size: int) -> int:
+    """How many bytes a file of this size may take in memory."""
+    return FREE_BYTES + MAX_EXPANSION * size
+
+
 def _check_entries(path: Path, entries: list[ZipInfo]) -> None:
-    allowed = FREE_BYTES + MAX_EXPANSION * path.stat().st_size
+    allowed = _allowed(path.stat().st_size)
     asked = sum(entry.file_size for entry in entries)
     if asked > allowed:
         raise ValueError(
@@ -88,18 +97,27 @@ def _read_array(file: ZipFile, entry: ZipInfo) -> np.ndarray:
     with file.open(entry) as data:
         version = npy.read_magic(data)
         read_header = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
-        shape, column_major, dtype = read_header(data)
+        try:
+            shape, column_major, dtype = read_header(data, max_header_size=MAX_HEADER)
+        except ValueError as error:
+            raise ValueError(
+                f"{entry.filename[:80]!r} does not begin with the type and the shape of an array,"
+                f" in at most {MAX_HEADER} bytes"
+            ) from error
         header = data.tell()
 
-        if dtype.kind not in KINDS:
+        if dtype.kind not in KINDS or dtype.itemsize == 0:
             raise ValueError(f"{entry.filename[:80]!r} holds {dtype}, which no run has")
-        if (
-            min(shape, default=0) < 0
-            or header + math.prod(shape) * dtype.itemsize != entry.file_size
-        ):
+        if not _fits(shape, dtype, entry.file_size - header):
             raise ValueError(
                 f"{entry.filename[:80]!r} says that it has shape {shape}, and its size says"
                 " otherwise"
             )
         values = np.frombuffer(bytearray(data.read()), dtype)
     return values.reshape(shape, order="F" if column_major else "C")
+
+
+def _fits(shape: tuple[int, ...], dtype: np.dtype, size: int) -> bool:
+    """Whether numbers of this shape and type take `size` bytes."""
+    whole = all(type(length) is int and length >= 0 for length in shape)
+    return whole and math.prod(shape) * dtype.itemsize == size

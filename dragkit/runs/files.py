@@ -16,9 +16,10 @@ from typing import Any
 import numpy as np
 
 from .. import arguments
-from ..atomic import write_file
+from ..atomic import place_for, write_file
+from ..locking import one_writer
 from ..pieces import printed
-from ..reading import read_json
+from ..reading import parse_json, read_json
 from ..records import Edit, Frame
 from .arrays import as_npz, read_npz
 from .checks import check_frames, check_metadata
@@ -35,10 +36,12 @@ def write_run(frames: Sequence[Frame], path: str | Path, extra: Mapping[str, Any
 
     The two files carry one id. The arrays are written under a name with the id first; the run is
     saved in the moment in which the JSON with this id takes its place. So whenever the program
-    ends, there is a whole run: the old one or the new one.
+    ends, there is a whole run: the old one or the new one. Where the two are links, they stay
+    links, and the files that they lead to are written.
 
     Raises:
         TypeError, ValueError: `extra` cannot be stored as JSON; nothing is written.
+        BlockingIOError: another program has been writing this run for more than 10 seconds.
         OSError: the files cannot be written; the old run is still there.
     """
     path = _json_path(path)
@@ -46,23 +49,19 @@ def write_run(frames: Sequence[Frame], path: str | Path, extra: Mapping[str, Any
     steps = [plain(flat) | _for_readers(frame) for flat, frame in zip(values, frames, strict=True)]
     arrays = stack(values)
     contents = {**extra, "edit": frames[0].edit.to_dict(), "steps": steps}
-    try:
-        number = _id_of(contents, arrays)
-    except (TypeError, ValueError) as error:
-        raise type(error)(
-            f"what should be saved with the run cannot be written as JSON ({error}); give texts,"
-            " numbers, lists and dicts"
-        ) from error
-    text = json.dumps({"dragkit": FORMAT, "id": number, **contents}, indent=1) + "\n"
+    number, text = _as_text(contents, arrays)
     packed = as_npz(arrays | {"id": np.frombuffer(bytes.fromhex(number), np.uint8)})
 
-    new_arrays = write_file(_arrays_with_id(path, number), packed)
-    try:
-        write_file(path, text)
-    except BaseException:
-        new_arrays.unlink(missing_ok=True)
-        raise
-    new_arrays.replace(path.with_suffix(".npz"))
+    with one_writer(path):
+        target = place_for(path)
+        arrays_target = place_for(_arrays_file(path))
+        new_arrays = write_file(_arrays_with_id(arrays_target, number), packed)
+        try:
+            write_file(target, text)
+        except BaseException:
+            new_arrays.unlink(missing_ok=True)
+            raise
+        new_arrays.replace(arrays_target)
     return path
 
 
@@ -84,12 +83,33 @@ def read_run(path: str | Path) -> tuple[list[Frame], dict[str, Any]]:
         return frames, check_metadata(text.get("metadata", {}))
     except FileNotFoundError as error:
         raise ValueError(
-            f"{error.filename} is missing; a saved run is a .json and a .npz of the same name"
+            f"{error.filename} is missing; a saved run is a .json and a .npz of the same name, and"
+            " the path of either opens it"
         ) from error
     except Exception as error:
+        reason = f"they have no {error}" if isinstance(error, KeyError) else error
         raise ValueError(
-            f"{path} and its .npz do not hold a run that dragkit saved ({error})"
+            f"{path} and its .npz do not hold a run that dragkit saved ({reason})"
         ) from error
+
+
+def _as_text(contents: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> tuple[str, str]:
+    """The id of a run and its JSON, which has been read once to see that it can be."""
+    try:
+        number = _id_of(contents, arrays)
+        text = json.dumps({"dragkit": FORMAT, "id": number, **contents}, indent=1) + "\n"
+        parse_json(text.encode(), finite=False)
+    except (TypeError, ValueError) as error:
+        raise type(error)(
+            f"what should be saved with the run cannot be written as JSON ({error}); give texts,"
+            " numbers, lists and dicts"
+        ) from error
+    if len(text) > MOST_BYTES:
+        raise ValueError(
+            f"the run's JSON would have {len(text):,} bytes; at most {MOST_BYTES:,} are read."
+            " Save fewer steps, such as trace.until(1000), or shorter notes"
+        )
+    return number, text
 
 
 def _id_of(contents: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> str:
@@ -101,8 +121,16 @@ def _id_of(contents: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> str
     return digest.hexdigest()[:16]
 
 
-def _arrays_with_id(path: Path, number: str) -> Path:
-    return path.with_name(f"{path.stem}.{number}.npz")
+def _arrays_file(path: Path) -> Path:
+    """The .npz beside the JSON; of a link to a JSON alone, the one beside that JSON."""
+    beside = path.with_suffix(".npz")
+    if path.is_symlink() and not (beside.is_symlink() or beside.exists()):
+        return path.resolve().with_suffix(".npz")
+    return beside
+
+
+def _arrays_with_id(arrays_file: Path, number: str) -> Path:
+    return arrays_file.with_name(f"{arrays_file.stem}.{number}.npz")
 
 
 def _arrays_of(path: Path, number: Any) -> dict[str, np.ndarray]:
@@ -110,9 +138,10 @@ def _arrays_of(path: Path, number: Any) -> dict[str, np.ndarray]:
     if not (number is None or (isinstance(number, str) and re.fullmatch(HEX16, number))):
         raise ValueError(f"its id is {str(number)[:40]!r}, which no run has")
 
-    file = path.with_suffix(".npz")
-    if number and _arrays_with_id(path, number).exists():  # a save ended before its last step
-        file = _arrays_with_id(path, number)
+    file = _arrays_file(path)
+    unfinished = _arrays_with_id(file.resolve(), number) if number else file
+    if unfinished.exists():  # a save ended before its last step
+        file = unfinished
     arrays = read_npz(file)
     found = arrays.pop("id", None)
     if (None if found is None else found.tobytes().hex()) != number:
@@ -126,6 +155,10 @@ def _arrays_of(path: Path, number: Any) -> dict[str, np.ndarray]:
 def _json_path(path: str | Path) -> Path:
     """`path` ending in .json; any other dot belongs to the name, as in ``lr0.5``."""
     path = arguments.path("path", path)
+    if path.name in ("", ".."):
+        raise ValueError(
+            f"path is {str(path)!r}, a folder; give the path of a run, such as 'runs/mine'"
+        )
     if path.suffix == ".json":
         return path
     return path.with_name(path.name.removesuffix(".npz") + ".json")

@@ -36,6 +36,7 @@ from ..records.mask import mask_of_runs
 
 LAST_SEED = 2**32 - 1  # that NumPy's RandomState takes
 KEYS = {"name", "seed", "handles", "targets", "landmarks", "arrive", "mask"}
+FILE = 16 << 20  # bytes of a file at most, which take 5 seconds at the worst; ours have 100,000
 LINE = 1 << 20  # bytes of a task at most; ours have hundreds
 TASKS = 10_000  # of a file
 PIXELS = 1 << 26  # of all masks of a file; those of 4096 images of 128 px
@@ -137,6 +138,8 @@ def read_tasks(path: str | Path) -> list[Task]:
             line and reason.
     """
     path = arguments.existing_file("path", path)
+    if path.stat().st_size > FILE:
+        raise ValueError(f"{path} has more than {FILE:,} bytes; make several files of it")
     tasks: dict[str, Task] = {}
     pixels = 0
     for number, line in _lines(path):
@@ -206,8 +209,18 @@ def _parse_line(data: Any, name: str) -> Task:
         raise ValueError(
             'a line of FreeDragBench has a "seed", and "points" with "handle" and "target"'
         )
-    handles, targets = ([[x, y] for y, x in points[key]] for key in ("handle", "target"))
-    return Task(data["seed"], Edit(handles, targets), name)
+    edit = Edit(_swapped(points["handle"]), _swapped(points["target"]))
+    return Task(data["seed"], edit, name)
+
+
+def _swapped(points: Any) -> list[list[Any]]:
+    """(x, y) of points (row, column)."""
+    pairs = isinstance(points, list) and all(isinstance(p, list) and len(p) == 2 for p in points)
+    if not pairs:
+        raise ValueError(
+            f"the points are {shown(points)}; a line of FreeDragBench has lists of [row, column]"
+        )
+    return [[x, y] for y, x in points]
 
 
 def _names(value: Any) -> tuple[str, ...]:

@@ -24,7 +24,8 @@ from ..arguments import existing_file, named_arguments, numbers
 from ..atomic import write_file
 from ..models import available_device, zoo
 
-SIZE = 128  # side of the images, in pixels
+SIZE = 128  # side of the images that the convolutions see, in pixels
+LARGEST = 1024  # side of an image that is brought to it
 CELL = 4  # side of a score map's cell, in pixels
 MARGIN = 0.1  # how far beyond 0..1 an image may be, such as one that was enlarged
 RING = 1  # cells around the image, so that points at its very border are means too
@@ -44,12 +45,23 @@ def soft_argmax(scores: Tensor) -> Tensor:
     return scores.flatten(-2).softmax(-1) @ cells(*scores.shape[-2:]).to(scores)
 
 
+def shrunk(images: Tensor) -> Tensor:
+    """Images (b 3 128k 128k) at 128 px: the mean of each square of k x k pixels."""
+    return F.avg_pool2d(images, images.shape[-1] // SIZE)
+
+
+def resized(points: Tensor, factor: float) -> Tensor:
+    """Points (… 2) of an image, in pixels of the same image `factor` times as large."""
+    return (points + 0.5) * factor - 0.5
+
+
 @named_arguments
 class LandmarkNetwork(nn.Module):
     """Images in, points out: ``network(image)[network.names.index("nose")]`` is the nose (x, y).
 
     Convolutions down to 8 cells a side, which see the whole lion, and back up to 32, which know
-    where its edges are.
+    where its edges are. They always see 128 px, so that a part is as large as where it was
+    learned: larger images are averaged down, and what is found is a fraction of a pixel anyway.
     """
 
     def __init__(self, names: tuple[str, ...]) -> None:
@@ -75,30 +87,31 @@ class LandmarkNetwork(nn.Module):
 
         Args:
             image: one image (3 128 128) or several (b 3 128 128), floats in 0..1; a tensor, or an
-                array.
+                array. The side may also be 256, 384, … 1024.
 
         Returns:
-            Points (k 2), or (b k 2), in the order of `names`, as pixels (x, y) with pixel centres
-            at integers. A covered landmark gets a guess; the network does not say which are
-            covered.
+            Points (k 2), or (b k 2), in the order of `names`, as pixels (x, y) of the image that
+            was given, with pixel centres at integers. A covered landmark gets a guess; the network
+            does not say which are covered.
 
         Raises:
             ValueError: another shape, whole numbers, or numbers that are not in 0..1.
         """
         image = _checked_image(image).to(self.score.weight)
         if image.ndim == 3:
-            return soft_argmax(self.scores(image[None]))[0]
-        return soft_argmax(self.scores(image))
+            return self(image[None])[0]
+        points = soft_argmax(self.scores(shrunk(image)))
+        return resized(points, image.shape[-1] // SIZE)
 
 
 def _checked_image(image: Any) -> Tensor:
     """One image or several as a tensor of floats; raises ValueError if it is anything else."""
     if not isinstance(image, Tensor):
         image = numbers("the image", image, "a tensor of floats in 0..1")
-    if image.ndim not in (3, 4) or image.shape[-3:] != (3, SIZE, SIZE):
+    if image.ndim not in (3, 4) or not _is_read(*image.shape[-3:]):
         raise ValueError(
             f"the image has shape {tuple(image.shape)}; the landmark network reads (3 {SIZE}"
-            f" {SIZE}) or (b 3 {SIZE} {SIZE})"
+            f" {SIZE}) or (b 3 {SIZE} {SIZE}), and sides of {2 * SIZE}, {3 * SIZE}, … {LARGEST} px"
         )
     if not image.is_floating_point():
         raise ValueError(f"the image is {image.dtype}; give floats in 0..1, such as image / 255")
@@ -109,6 +122,11 @@ def _checked_image(image: Any) -> Tensor:
             " image / 255"
         )
     return image
+
+
+def _is_read(channels: int, height: int, width: int) -> bool:
+    """Whether the network reads images of this shape."""
+    return channels == 3 and height == width and height in range(SIZE, LARGEST + 1, SIZE)
 
 
 def _conv(before: int, after: int, stride: int = 1) -> nn.Sequential:

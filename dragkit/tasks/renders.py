@@ -15,7 +15,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from ..records import Edit
-from ..worlds.lion import Landmarks, Lion
+from ..worlds.lion import Lion
+from ..worlds.truth import Landmarks
 from . import lions
 from .landmarks import SIZE as NETWORK_SIZE
 from .landmarks import landmark_network

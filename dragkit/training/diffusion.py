@@ -9,7 +9,7 @@ velocity (Salimans & Ho 2022):
 
 with the cosine schedule of ᾱ (Nichol & Dhariwal 2021). The averaged weights (EMA) are published.
 Every few minutes the run writes ``state.pt`` (to continue from), ``samples.png`` (samples above
-renders), the weights in half precision and their card. On a CPU each of `--workers` threads takes
+renders), the weights in half precision and their card. On a CPU each of `--threads` threads takes
 a part of every batch, because two threads that share one convolution wait for each other more than
 they work. On a GPU it computes in bf16.
 """
@@ -18,14 +18,14 @@ from __future__ import annotations
 
 import argparse
 import copy
-import math
 import os
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
-from pathlib import Path
+from functools import reduce
+from operator import add
 from typing import Any
 
-import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
@@ -43,21 +43,32 @@ from ..models.diffusion.pixel_unet import (
     scheduler,
 )
 from ..models.weights import write_model
-from . import pairs
+from ..worlds.world import WORLDS, World
 from .loop import (
-    common_options,
-    machine,
+    average,
+    facts,
+    prepare,
+    rate,
     restore_state,
     save_state,
-    settings_of,
+    saved_state,
     state_of,
     train_until,
 )
+from .options import (
+    amount,
+    common_options,
+    length_of,
+    settings_of,
+    single,
+    weights_file,
+    whole,
+)
+from .stream import SHEET_SEED, Pairs, drawn
 
 SIZE = 64  # of the images
-SAVE_SECONDS = 240
-HALF_LIFE = 4000  # of the averaged weights, in images
 NETWORKS = ("unet", "ema", "optimizer")
+SAME = ("world", "seed")  # all through a run
 
 
 def training_schedule(device: str = "cpu") -> Schedule:
@@ -77,55 +88,62 @@ def loss(unet: UNet2DModel, schedule: Schedule, x: Tensor, noise: Tensor, t: Ten
 
 
 class Trainer:
-    """Everything a run owns: `step` learns from one batch, `state` returns it all."""
+    """Everything a run owns: `step` learns from one batch, `state` returns it all.
 
-    def __init__(self, lr: float, device: str, workers: int) -> None:
+    Args:
+        device: that trains.
+        half_life: of the averaged weights, in images.
+        threads: that share a batch; 1 on a GPU.
+    """
+
+    def __init__(self, device: str, half_life: float, threads: int) -> None:
         self.unet = network().to(device, memory_format=torch.channels_last)
         self.ema = copy.deepcopy(self.unet).eval().requires_grad_(False)
         self.optimizer = torch.optim.AdamW(
-            self.unet.parameters(), lr, betas=(0.9, 0.99), weight_decay=1e-2
+            self.unet.parameters(),
+            betas=(0.9, 0.99),
+            weight_decay=1e-2,
+            fused=device.startswith("cuda"),
         )
         self.schedule = training_schedule(device)
-        self.lr = lr
         self.device = device
+        self.half_life = half_life
+        self.steps = 0
         self.images = 0
         self.seconds = 0.0
         self.history: list[dict[str, Any]] = []
-        self.workers = workers
-        self.pool = ThreadPoolExecutor(workers, initializer=torch.set_num_threads, initargs=(1,))
+        self.threads = threads
+        self.pool = ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,))
 
-    def step(self, images: Tensor, done: float) -> float:
-        """Learn from uint8 `images` (b 3 64 64) at the fraction `done` of the run; returns L."""
-        torch.manual_seed(self.images)  # a resumed run draws what an unbroken one would have
-        x = encode(images.to(self.device).float() / 255)
+    def step(self, images: Tensor, lr: float) -> dict[str, Tensor]:
+        """Learn from images (b 3 64 64) in 0..1 at the learning rate `lr`; returns L."""
+        torch.manual_seed(self.steps)  # a resumed run draws what an unbroken one would have
+        x = encode(images)
         noise = torch.randn_like(x)
-        t = torch.randint(len(self.schedule.times), (len(x),), device=self.device)
+        t = torch.randint(len(self.schedule.times), (len(x),), device=x.device)
 
-        chunks = [part.chunk(self.workers) for part in (x, noise, t)]
+        chunks = [part.chunk(self.threads) for part in (x, noise, t)]
         results = list(self.pool.map(self._gradients, *chunks))
         losses = [value for value, _ in results]
         gradients = [gradient for _, gradient in results]
         for parameter, *parts in zip(self.unet.parameters(), *gradients, strict=True):
-            parameter.grad = sum(parts) / len(parts)
+            parameter.grad = reduce(add, parts)
 
         torch.nn.utils.clip_grad_norm_(self.unet.parameters(), 1.0)
         for group in self.optimizer.param_groups:
-            group["lr"] = self.lr * rate(done)
+            group["lr"] = lr
         self.optimizer.step()
+        self.steps += 1
         self.images += len(x)
-        self._average(len(x))
-        return sum(losses) / len(losses)
+        average(self.ema, self.unet, self, self.half_life, len(x))
+        return {"loss": reduce(add, losses)}
 
-    def _gradients(self, x: Tensor, noise: Tensor, t: Tensor) -> tuple[float, tuple[Tensor, ...]]:
+    def _gradients(self, x: Tensor, noise: Tensor, t: Tensor) -> tuple[Tensor, Sequence[Tensor]]:
+        """A thread's share of L, and its gradients."""
         on_gpu = self.device.startswith("cuda")
         with torch.autocast("cuda", torch.bfloat16) if on_gpu else nullcontext():
-            value = loss(self.unet, self.schedule, x, noise, t)
-        return value.item(), torch.autograd.grad(value, list(self.unet.parameters()))
-
-    def _average(self, batch: int) -> None:
-        decay = 0.5 ** (batch / min(HALF_LIFE, 1 + self.images / 10))
-        for mean, now in zip(self.ema.parameters(), self.unet.parameters(), strict=True):
-            mean.lerp_(now.detach(), 1 - decay)
+            value = loss(self.unet, self.schedule, x, noise, t) / self.threads
+        return value.detach(), torch.autograd.grad(value, list(self.unet.parameters()))
 
     def state(self) -> dict[str, Any]:
         """Everything that is needed to continue."""
@@ -136,15 +154,8 @@ class Trainer:
         restore_state(self, NETWORKS, state)
 
 
-def rate(done: float) -> float:
-    """The learning rate's factor at the fraction `done` of the run: a rise, then half a cosine."""
-    rise = done / 0.02 + 0.01
-    fall = (1 + math.cos(math.pi * min(done, 1))) / 2 + 0.01
-    return min(rise, fall)
-
-
 @torch.no_grad()
-def sheet(unet: UNet2DModel, images: np.ndarray, count: int, steps: int = 25) -> Image.Image:
+def sheet(unet: UNet2DModel, world: World, count: int = 16, steps: int = 25) -> Image.Image:
     """`count` samples, 16 a row, above as many renders."""
     schedule = ddim_schedule(scheduler(), steps, unet.device)
     side = SIZE // 2
@@ -155,88 +166,85 @@ def sheet(unet: UNet2DModel, images: np.ndarray, count: int, steps: int = 25) ->
         return unet(z, t).sample
 
     *_, (_, clean) = schedule.trajectory(predict, z.to(unet.device), steps, 0)
-    made = decode(clean).mul(255).round().byte().cpu().numpy()
-    tiles = np.concatenate([made, images[:count]])
-    tiles = tiles.reshape(-1, 16, 3, SIZE, SIZE).transpose(0, 3, 1, 4, 2)
-    return Image.fromarray(tiles.reshape(-1, 16 * SIZE, 3))
+    scenes, *_ = Pairs(world, count, SHEET_SEED)[0]
+    real = scenes.to(unet.device).render(SIZE)
+    tiles = torch.cat([decode(clean), real]).mul(255).round().byte().cpu()
+    tiles = tiles.reshape(-1, 16, 3, SIZE, SIZE).permute(0, 3, 1, 4, 2)
+    return Image.fromarray(tiles.reshape(-1, 16 * SIZE, 3).numpy())
 
 
-def save(
-    trainer: Trainer, out: Path, images: np.ndarray, settings: dict[str, Any], samples: int = 16
-) -> None:
+def save(trainer: Trainer, options: argparse.Namespace) -> None:
     """Write the state, a sheet of samples, the averaged network and its card."""
-    save_state(trainer.state(), out / "state.pt")
-    write_file(out / "samples.png", png(sheet(trainer.ema, images, samples)))
+    same = {name: getattr(options, name) for name in SAME}
+    save_state(trainer.state() | same, options.out / "state.pt")
+    page = sheet(trainer.ema, WORLDS[options.world])
+    write_file(options.out / "samples.png", png(page))
     card = {
         "model": (
             "UNet2DModel of diffusers on 2x2 pixel-unshuffled images, unconditional, v-prediction"
         ),
-        "data": f"{len(images)} images of dragkit's own procedural lion",
-        "licence": "MIT",
+        "world": options.world,
+        "data": (
+            f"an endless stream of renders of dragkit's own procedural {options.world}, each seen"
+            " once"
+        ),
         "resolution": SIZE,
         "parameters": sum(p.numel() for p in trainer.ema.parameters()),
         "schedule": SCHEDULE,
-        "images_seen": trainer.images,
-        "minutes": round(trainer.seconds / 60, 1),
-        "machine": machine(trainer.device),
-        "torch": torch.__version__,
-        "settings": settings,
-        "history": trainer.history,
+        "settings": settings_of(options),
+        **facts(trainer, options.device),
     }
-    write_model(out / "lion-diffusion.safetensors", half_weights(trainer.ema), card)
+    write_model(weights_file(options.out), half_weights(trainer.ema), card)
 
 
-def train(trainer: Trainer, images: np.ndarray, out: Path, settings: dict[str, Any]) -> None:
-    """Train until `settings["until"]` images are seen, saving regularly and at the end."""
-    batch = settings["batch"]
-    until = settings["until"]
-    recent: list[float] = []
+def train(trainer: Trainer, options: argparse.Namespace) -> None:
+    """Train to the end of the run, saving regularly and at the end."""
+    length = length_of(options)
+    source = Pairs(WORLDS[options.world], options.batch, options.seed)
+    batches = drawn(source, (SIZE,), options.device, trainer.steps, options.workers)
 
-    def step() -> dict[str, float]:
-        random = np.random.RandomState(trainer.images // batch)
-        chosen = random.choice(len(images), batch, replace=False)
-        done = trainer.images / until
-        recent.append(trainer.step(torch.from_numpy(images[chosen]), done))
-        return {"loss": float(np.mean(recent[-100:]))}
+    def step() -> dict[str, Tensor]:
+        images, *_ = next(batches)
+        return trainer.step(images, options.lr * rate(length.done(trainer)))
 
-    def save_all() -> None:
-        if recent:
-            mean = round(float(np.mean(recent)), 5)
-            trainer.history.append({"images": trainer.images, "loss": mean})
-            recent.clear()
-        save(trainer, out, images, settings)
+    def save_all(losses: dict[str, float]) -> None:
+        if losses:
+            trainer.history.append({"images": trainer.images, **losses})
+        save(trainer, options)
 
-    train_until(trainer, until, step, save_all, "diffusion", SAVE_SECONDS)
+    train_until(1, trainer, length, step, save_all, "diffusion")
 
 
 def parse(arguments: list[str] | None) -> argparse.Namespace:
     """The settings of the command line."""
-    parser = common_options("diffusion", "runs/lion-diffusion", batch=16, lr=1e-3)
+    parser = common_options("diffusion", "runs/lion-diffusion", batch=16, lr=1e-3, until=130_000)
     add = parser.add_argument
-    add("--until", type=int, default=130_000, help="images seen in all")
-    add("--workers", type=int, default=0, help="threads that share a batch; 0 for one per core")
+    add("--half-life", type=amount, default=4000, help="of the averaged weights, in images")
+    add("--threads", type=whole, default=0, help="that share a batch on a CPU; 0: one per core")
     options = parser.parse_args(arguments)
-    if not options.workers:
-        options.workers = (os.cpu_count() or 1) if options.device == "cpu" else 1
-    if options.batch % options.workers:
-        parser.error(f"--batch {options.batch} does not divide among {options.workers} workers")
+    single(parser, options, "batch", "lr")
+    if options.device != "cpu":
+        options.threads = 1
+    elif not options.threads:
+        options.threads = os.cpu_count() or 1
+    if options.batch % options.threads:
+        parser.error(f"--batch {options.batch} does not divide among {options.threads} threads")
     return options
 
 
 def main(arguments: list[str] | None = None) -> None:
     """The command line; `--help` lists the settings."""
     options = parse(arguments)
-    options.out.mkdir(parents=True, exist_ok=True)
-    images = pairs.prepare(options.out / "images.npy", options.images, SIZE)
+    prepare(options.device)
     torch.manual_seed(0)
     torch.set_num_threads(1)
-    torch.set_flush_denormal(True)  # denormal numbers are slow on a CPU, and worth nothing
 
-    trainer = Trainer(options.lr, options.device, options.workers)
-    state = options.out / "state.pt"
-    if state.exists():
-        trainer.restore(torch.load(state, map_location=options.device, weights_only=True))
-    train(trainer, images, options.out, settings_of(options))
+    trainer = Trainer(options.device, options.half_life, options.threads)
+    same = {name: getattr(options, name) for name in SAME}
+    state = saved_state(options.out / "state.pt", options.device, same)
+    if state:
+        trainer.restore(state)
+    train(trainer, options)
 
 
 if __name__ == "__main__":

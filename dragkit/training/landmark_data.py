@@ -1,68 +1,55 @@
-"""What the landmark network learns from: renders, their landmarks, and how they are varied."""
+"""What the landmark network learns from: scenes, their landmarks, and how images are varied."""
 
 from __future__ import annotations
 
-from concurrent.futures import ProcessPoolExecutor
-from io import BytesIO
-from pathlib import Path
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
-from tqdm.auto import tqdm
 
-from ..atomic import new_file, write_file
 from ..tasks.landmarks import SIZE
-from ..worlds.lion import LANDMARKS, Lion
-from . import pairs
-from .landmark_errors import truth
+from ..worlds.batch import SceneBatch
+from ..worlds.world import World
+from .stream import Item, painted, pair, random_of
 
-# first seeds of the renders; the generator's own images have small ones
-LEARN = 1_000_000
-HELD_OUT = 2_000_000
-
-Data = tuple[np.ndarray, np.ndarray]  # images, uint8 (n 3 128 128), and their truth (n k 2)
+HELD_OUT = 2_000_000  # the seed of what is never learned from
 
 
-def lion(seed: int) -> Lion:
-    """Even seeds: a uniform random lion; odd ones: a truncated one."""
-    return pairs.lion(*pairs.latents(seed)) if seed % 2 else Lion.sample(seed)
+@dataclass(frozen=True)
+class Labelled:
+    """Batches of scenes of a world, each with its landmarks (b k 2), NaN where covered.
+
+    They are in pixels of an image of 128 px. Every other scene is uniform in all factors; the
+    others are truncated like those that a generator learns from.
+    """
+
+    world: World
+    batch: int
+    seed: int
+
+    def __getitem__(self, number: int) -> Item:
+        """Scenes and landmarks of batch `number`."""
+        random = random_of(self.seed, number)
+        things = [thing(self.world, random, i % 2 == 0) for i in range(self.batch)]
+        points = np.stack([truth(t) for t in things])
+        return SceneBatch.of([t.scene() for t in things]), torch.from_numpy(points)
 
 
-def render(seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """The image of `lion(seed)`, uint8 (3 128 128), and its `truth`."""
-    image = lion(seed).render(SIZE).image
-    return (image * 255).round().clip(0, 255).astype(np.uint8), truth(lion(seed))
+def thing(world: World, random: np.random.RandomState, uniform: bool) -> Any:
+    """A random thing of the world, such as a lion: uniform in all factors, or truncated."""
+    kind: Any = world.kind
+    if uniform:
+        return kind.from_normal(random.randn(len(world.factors)))
+    return painted(world, *pair(random, world))
 
 
-def prepare(folder: Path, first: int, count: int) -> Data:
-    """Seeds first..first+count-1, rendered if they are not there yet."""
-    images_path = folder / f"images_{first}_{count}.npy"
-    truth_path = folder / f"truth_{first}_{count}.npy"
-    if not truth_path.exists():  # it is written last
-        with new_file(images_path) as part:
-            points = _render_all(part, first, count)
-        write_file(truth_path, _as_npy(points))
-    return np.load(images_path, mmap_mode="r"), np.load(truth_path)
-
-
-def _render_all(path: Path, first: int, count: int) -> np.ndarray:
-    """Write the images of seeds first..first+count-1 to `path`; returns (count n 2) points."""
-    images = np.lib.format.open_memmap(path, "w+", np.uint8, (count, 3, SIZE, SIZE))
-    points = np.empty((count, len(LANDMARKS), 2), np.float32)
-    with ProcessPoolExecutor() as pool:
-        rendered = pool.map(render, range(first, first + count), chunksize=64)
-        for i, made in enumerate(tqdm(rendered, "rendering", count, unit="image")):
-            images[i], points[i] = made
-    images.flush()
-    return points
-
-
-def _as_npy(array: np.ndarray) -> bytes:
-    out = BytesIO()
-    np.save(out, array)
-    return out.getvalue()
+def truth(thing: Any) -> np.ndarray:
+    """The landmarks (k 2) in pixels of 128, NaN where covered."""
+    landmarks = thing.landmarks(SIZE)
+    return np.where(landmarks.visible[:, None], landmarks.points, np.nan).astype(np.float32)
 
 
 def augment(images: Tensor) -> Tensor:

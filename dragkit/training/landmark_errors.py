@@ -2,42 +2,60 @@
 
 from __future__ import annotations
 
+from argparse import Namespace
+from collections.abc import Iterable, Sequence
+from itertools import islice
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from ..tasks.landmarks import SIZE, LandmarkNetwork
-from ..tasks.lions import generator
-from ..worlds.lion import LANDMARKS, Lion
+from ..models.gan.model import StyleGAN2
+from ..tasks.landmarks import SIZE, LandmarkNetwork, resized
+from ..worlds.world import World
+from .landmark_data import HELD_OUT, Labelled, truth
+from .stream import drawn
+
+CHUNK = 50  # images at a time
+
+Labelling = tuple[Tensor, ...]  # images (b 3 h w), and their true points (b k 2) at 128 px
 
 
-def truth(lion: Lion) -> np.ndarray:
-    """The landmarks (k 2) in pixels, NaN where covered."""
-    landmarks = lion.landmarks(SIZE)
-    return np.where(landmarks.visible[:, None], landmarks.points, np.nan)
+def distances(network: LandmarkNetwork, labelled: Iterable[Labelling]) -> np.ndarray:
+    """How far each landmark is from its true point (n k), in pixels of 128; NaN where covered."""
+    found = []
+    for images, points in labelled:
+        at = resized(network(images), SIZE / images.shape[-1])
+        found.append((at - points.to(at)).norm(dim=-1).cpu())
+    return torch.cat(found).numpy()
 
 
-def distances(network: LandmarkNetwork, images: Tensor, points: np.ndarray) -> np.ndarray:
-    """The distance of each landmark to its true point (n k), in pixels; NaN where covered."""
-    device = next(network.parameters()).device
-    found = torch.cat([network(chunk.to(device)).cpu() for chunk in images.split(50)])
-    return np.linalg.norm(found.numpy() - points, axis=-1)
+def on_renders(
+    network: LandmarkNetwork, world: World, size: int, count: int, workers: int
+) -> np.ndarray:
+    """The distances (count k) on renders of one size that nothing learns from."""
+    chunk = min(CHUNK, count)
+    source = Labelled(world, chunk, HELD_OUT)
+    device = str(network.score.weight.device)
+    renders = drawn(source, (size,), device, 0, workers)
+    return distances(network, islice(renders, -(-count // chunk)))[:count]
 
 
-def generated(count: int) -> tuple[Tensor, np.ndarray]:
-    """The bundled lion's images of seeds 0..count-1, and the landmarks they should have."""
-    model = generator()
-    images = torch.stack([model.finish(model.sample(seed)) for seed in range(count)])
-    lions = [Lion.of_latent(model.sample_z(seed), model.truncation) for seed in range(count)]
-    return images, np.stack([truth(lion) for lion in lions])
+def generated(model: StyleGAN2, world: World, count: int) -> Iterable[Labelling]:
+    """A generator's images of seeds 0..count-1, and the landmarks they should have."""
+    kind: Any = world.kind
+    for first in range(0, count, CHUNK):
+        seeds = range(first, min(first + CHUNK, count))
+        images = torch.stack([model.finish(model.sample(seed)) for seed in seeds])
+        things = [kind.of_latent(model.sample_z(seed), model.truncation) for seed in seeds]
+        yield images, torch.from_numpy(np.stack([truth(t) for t in things]))
 
 
-def summary(distance: np.ndarray) -> dict[str, dict[str, float]]:
+def summary(distance: np.ndarray, names: Sequence[str]) -> dict[str, dict[str, float]]:
     """Mean and 90th percentile of distances (n k), overall and for each landmark."""
     found = {}
-    for name, values in {"all": distance, **dict(zip(LANDMARKS, distance.T, strict=True))}.items():
+    for name, values in {"all": distance, **dict(zip(names, distance.T, strict=True))}.items():
         seen = values[~np.isnan(values)]
         if len(seen):
             mean = round(float(seen.mean()), 3)
@@ -47,22 +65,29 @@ def summary(distance: np.ndarray) -> dict[str, dict[str, float]]:
 
 
 def errors(
-    network: LandmarkNetwork, held_out: tuple[np.ndarray, np.ndarray], count: int
+    network: LandmarkNetwork, world: World, models: Sequence[StyleGAN2], options: Namespace
 ) -> dict[str, Any]:
-    """The network's errors on held-out renders and on `count` generated images."""
-    images, points = held_out
-    renders = torch.from_numpy(np.array(images)).float() / 255
+    """The network's errors on held-out renders of each size, and on each model's images."""
+    count, seeds = options.held_out, options.generated
+
+    def on_size(size: int) -> dict[str, dict[str, float]]:
+        found = on_renders(network, world, size, count, options.workers)
+        return summary(found, network.names)
+
+    def on_model(model: StyleGAN2) -> dict[str, dict[str, float]]:
+        return summary(distances(network, generated(model, world, seeds)), network.names)
+
     return {
         "unit": f"pixels of an image of {SIZE} px; only landmarks that are not covered",
         "renders": {
-            "of": f"{len(points)} renders that it has not learned from",
-            **summary(distances(network, renders, points)),
+            "of": f"{count} renders that it has not learned from",
+            **{f"{size} px": on_size(size) for size in options.sizes},
         },
         "generated": {
             "of": (
-                f"the bundled lion's seeds 0..{count - 1}, against the lion it was taught to"
-                " paint: the network's error and the generator's own together"
+                f"each model's seeds 0..{seeds - 1}, against what it was taught to paint: the"
+                " network's error and the generator's own together"
             ),
-            **summary(distances(network, *generated(count))),
+            **{model.name: on_model(model) for model in models},
         },
     }

@@ -1,188 +1,204 @@
 r"""Train the bundled landmark network: ``python -m dragkit.training.landmarks``.
 
-It learns from renders, half of them uniform random lions, half truncated ones like those of the
+It learns from renders, half of them uniform in all factors, half truncated like those of the
 generator, each with its exact landmarks t. Images are blurred, brightened and made noisy at
 random, because generated ones are softer than renders. With p the softmax of a score map and c its
 cells,
 
     L = mean ‖Σ p_c c - t‖ + 0.1 · mean Σ p_c ‖c - t‖   over the landmarks that are not covered;
 
-the second term keeps a map in one spot. The run writes ``state.pt`` (to continue from),
-``landmarks.safetensors`` and its card ``landmarks.json`` with the error on renders and on
-generated images that it has not seen.
+the second term keeps a map in one spot. The run writes ``state.pt`` (to continue from), the
+weights and their card, named after its folder, with the error on renders of each size and on the
+images of each of `--models`.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import math
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from ..atomic import write_file
+from ..models import load
+from ..models.gan.model import StyleGAN2
 from ..tasks.landmarks import (
+    LARGEST,
     SIZE,
     LandmarkNetwork,
     cells,
     channels_last,
     open_landmarks,
     save_landmarks,
+    shrunk,
 )
-from ..worlds.lion import LANDMARKS
-from .landmark_data import HELD_OUT, LEARN, Data, augment, prepare
+from ..worlds.world import WORLDS, World
+from .landmark_data import Labelled, augment
 from .landmark_errors import errors
-from .loop import common_options, machine, save_state, settings_of, train_until
+from .loop import (
+    facts,
+    prepare,
+    rate,
+    restore_state,
+    save_state,
+    saved_state,
+    state_of,
+    train_until,
+)
+from .options import common_options, count, length_of, settings_of, single, weights_file
+from .stream import drawn
 
-SAVE_SECONDS = 150
-
-Settings = dict[str, Any]
+NETWORKS = ("network", "optimizer")
+SAME = ("world", "seed")  # all through a run
 
 
 def loss(scores: Tensor, points: Tensor) -> Tensor:
     """L of the score maps (b k h w) against the true points (b k 2), NaN where covered."""
     seen = ~points[..., 0].isnan()
-    p = scores[seen].flatten(1).softmax(-1)
+    truth = points.nan_to_num()
+    p = scores.flatten(2).softmax(-1)
     centres = cells(*scores.shape[-2:]).to(scores)
-    off = (p @ centres - points[seen]).norm(dim=-1)
-    spread = (p * torch.cdist(points[seen], centres)).sum(-1)
-    return off.mean() + 0.1 * spread.mean()
+    off = (p @ centres - truth).norm(dim=-1)
+    spread = (p * (truth[:, :, None] - centres).norm(dim=-1)).sum(-1)
+    return ((off + 0.1 * spread) * seen).sum() / seen.sum()
 
 
-def batch(data: Data, step: int, count: int) -> tuple[Tensor, Tensor]:
-    """Batch `step`, always the same one: images (count 3 h w) in 0..1 and their true points."""
-    images, points = data
-    chosen = np.random.RandomState(step).choice(len(images), count, replace=False)
-    return torch.from_numpy(images[chosen]).float() / 255, torch.from_numpy(points[chosen])
+class Trainer:
+    """Everything a run owns: `step` learns from one batch, `state` returns it all."""
 
+    def __init__(self, world: World, device: str) -> None:
+        self.network = channels_last(LandmarkNetwork(world.landmarks).to(device))
+        self.optimizer = torch.optim.AdamW(
+            self.network.parameters(), weight_decay=1e-3, fused=device.startswith("cuda")
+        )
+        self.steps = 0
+        self.images = 0
+        self.seconds = 0.0
+        self.history: list[dict[str, Any]] = []
 
-def rate(done: float, lr: float) -> float:
-    """The learning rate at the fraction `done` of the run: a short rise, then half a cosine."""
-    rise = done / 0.03 + 0.01
-    fall = (1 + math.cos(math.pi * min(done, 1))) / 2
-    return lr * min(rise, fall)
-
-
-@dataclass
-class Run:
-    """A network in training: how many images it has seen, and the seconds that took."""
-
-    network: LandmarkNetwork
-    optimizer: torch.optim.Optimizer
-    images: int = 0
-    seconds: float = 0.0
-
-    def step(self, data: Data, settings: Settings) -> float:
-        """Learn from the next batch; returns L."""
-        device = next(self.network.parameters()).device
-        number = self.images // settings["batch"]
-        torch.manual_seed(number)  # so that a resumed run draws what an unbroken one would have
-        images, points = (t.to(device) for t in batch(data, number, settings["batch"]))
+    def step(self, images: Tensor, points: Tensor, lr: float) -> dict[str, Tensor]:
+        """Learn from images (b 3 h w) in 0..1 and their true points (b k 2); returns L."""
+        torch.manual_seed(self.steps)  # a resumed run draws what an unbroken one would have
         for group in self.optimizer.param_groups:
-            group["lr"] = rate(self.images / settings["until"], settings["lr"])
-        error = loss(self.network.scores(augment(images)), points)
+            group["lr"] = lr
+        error = loss(self.network.scores(augment(shrunk(images))), points)
         self.optimizer.zero_grad()
         error.backward()
         self.optimizer.step()
-        self.images += settings["batch"]
-        return error.item()
+        self.steps += 1
+        self.images += len(images)
+        return {"loss": error}
 
-    def save(self, path: Path) -> None:
-        """Write everything that is needed to continue."""
-        networks = {
-            "network": self.network.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
-        }
-        save_state(networks | {"images": self.images, "seconds": self.seconds}, path)
+    def state(self) -> dict[str, Any]:
+        """Everything that is needed to continue."""
+        return state_of(self, NETWORKS)
 
-    def restore(self, path: Path) -> None:
-        """Continue from what `save` wrote."""
-        device = next(self.network.parameters()).device
-        state = torch.load(path, map_location=device, weights_only=True)
-        self.network.load_state_dict(state["network"])
-        self.optimizer.load_state_dict(state["optimizer"])
-        self.images = state["images"]
-        self.seconds = state["seconds"]
+    def restore(self, state: dict[str, Any]) -> None:
+        """Continue from what `state` returned."""
+        restore_state(self, NETWORKS, state)
 
 
-def train(run: Run, data: Data, path: Path, settings: Settings) -> None:
-    """Train until `settings["until"]` images are seen, saving regularly and at the end."""
-    run.network.train()
+def train(trainer: Trainer, options: argparse.Namespace) -> None:
+    """Train to the end of the run, saving regularly and at the end."""
+    trainer.network.train()
+    length = length_of(options)
+    source = Labelled(WORLDS[options.world], options.batch, options.seed)
+    batches = drawn(source, options.sizes, options.device, trainer.steps, options.workers)
 
-    def step() -> dict[str, float]:
-        return {"loss": run.step(data, settings)}
+    def step() -> dict[str, Tensor]:
+        images, points = next(batches)
+        return trainer.step(images, points, options.lr * rate(length.done(trainer)))
 
-    def save() -> None:
-        run.save(path)
+    def save(losses: dict[str, float]) -> None:
+        if losses:
+            trainer.history.append({"images": trainer.images, **losses})
+        same = {name: getattr(options, name) for name in SAME}
+        save_state(trainer.state() | same, options.out / "state.pt")
 
-    train_until(run, settings["until"], step, save, "landmarks", SAVE_SECONDS)
+    train_until(1, trainer, length, step, save, "landmarks")
 
 
-def card(run: Run, error: dict[str, Any], settings: Settings) -> dict[str, Any]:
+def publish(trainer: Trainer, models: list[StyleGAN2], options: argparse.Namespace) -> None:
+    """Write the weights, and their card with the errors, which it prints."""
+    path = weights_file(options.out)
+    save_landmarks(trainer.network, path)
+    stored = open_landmarks(path, options.device)  # in half precision
+    error = errors(stored, WORLDS[options.world], models, options)
+    text = json.dumps(card(trainer, error, options), indent=1)
+    write_file(path.with_suffix(".json"), text + "\n")
+    for kind in ("renders", "generated"):
+        for name, found in error[kind].items():
+            if name != "of":
+                every = found["all"]
+                print(f"{kind}, {name}: {every['mean']} px off, 90 % within {every['p90']} px")
+
+
+def card(trainer: Trainer, error: dict[str, Any], options: argparse.Namespace) -> dict[str, Any]:
     """How the network was made, and its errors."""
-    parameters = list(run.network.parameters())
     return {
         "model": "landmark network (convolutions, a score map for each landmark, soft-argmax)",
-        "names": list(LANDMARKS),
+        "world": options.world,
+        "names": list(trainer.network.names),
         "resolution": SIZE,
-        "parameters": sum(p.numel() for p in parameters),
+        "parameters": sum(p.numel() for p in trainer.network.parameters()),
         "data": (
-            f"{settings['images']} renders of dragkit's own procedural lion, half of them"
-            " uniform, half truncated"
+            f"an endless stream of renders of dragkit's own procedural {options.world}, each seen"
+            " once, half of them uniform, half truncated"
         ),
-        "licence": "MIT",
-        "images_seen": run.images,
-        "minutes": round(run.seconds / 60, 1),
-        "machine": machine(parameters[0].device.type),
-        "torch": torch.__version__,
-        "settings": settings,
+        "settings": settings_of(options),
+        **facts(trainer, options.device),
         "error": error,
     }
 
 
-def parse(arguments: list[str] | None) -> argparse.Namespace:
-    """The settings of the command line."""
-    parser = common_options("landmarks", "runs/landmarks", batch=32, lr=3e-3)
+def parse(arguments: list[str] | None) -> tuple[argparse.Namespace, list[StyleGAN2]]:
+    """The settings of the command line, and the models to measure the error on."""
+    parser = common_options("landmarks", "runs/landmarks", batch=32, lr=3e-3, until=64_000)
     add = parser.add_argument
-    add("--held-out", type=int, default=2_000, help="how many more to measure the error on")
-    add("--generated", type=int, default=500, help="how many generated images to measure it on")
-    add("--until", type=int, default=64_000, help="images seen in all")
+    add("--sizes", type=count, nargs="+", default=[128, 256], help="image sides, in turn")
+    add("--held-out", type=count, default=2_000, help="renders of each size to measure it on")
+    add("--models", nargs="*", default=[], help="generators to measure it on, names or files")
+    add("--generated", type=count, default=500, help="seeds of each of them")
     options = parser.parse_args(arguments)
-    if options.images < options.batch:
-        parser.error(f"--images {options.images} is less than a batch of {options.batch}")
-    return options
+    single(parser, options, "batch", "lr")
+    for size in options.sizes:
+        if size not in range(SIZE, LARGEST + 1, SIZE):
+            parser.error(f"--sizes {size}; give multiples of {SIZE} up to {LARGEST}")
+    return options, [_opened(parser, options, name) for name in options.models]
+
+
+def _opened(parser: argparse.ArgumentParser, options: argparse.Namespace, name: str) -> StyleGAN2:
+    """A generator that paints the world, of a size that the network reads."""
+    try:
+        model = load(name, options.device)
+    except (ValueError, OSError) as error:
+        parser.error(f"--models {name}: {error}")
+    factors = len(WORLDS[options.world].factors)
+    if not isinstance(model, StyleGAN2) or model.generator.mapping.z_dim != factors:
+        parser.error(
+            f"--models {name} is no generator of the {options.world} with its {factors} factors"
+        )
+    if model.size[0] not in range(SIZE, LARGEST + 1, SIZE):
+        parser.error(
+            f"--models {name} paints {model.size[0]} px; {SIZE} px and multiples are read"
+        )
+    return model
 
 
 def main(arguments: list[str] | None = None) -> None:
     """The command line; `--help` lists the settings."""
-    options = parse(arguments)
-    out = options.out
-    out.mkdir(parents=True, exist_ok=True)
-    settings = settings_of(options)
-    held_out = prepare(out, HELD_OUT, options.held_out)
-    data = prepare(out, LEARN, options.images)
+    options, models = parse(arguments)
+    prepare(options.device)
     torch.manual_seed(0)
-    torch.set_flush_denormal(True)  # denormal numbers are slow on a CPU, and worth nothing
-
-    network = channels_last(LandmarkNetwork(tuple(LANDMARKS)).to(options.device))
-    run = Run(network, torch.optim.AdamW(network.parameters(), options.lr, weight_decay=1e-3))
-    if (out / "state.pt").exists():
-        run.restore(out / "state.pt")
-    train(run, data, out / "state.pt", settings)
-    save_landmarks(network, out / "landmarks.safetensors")
-
-    stored = open_landmarks(out / "landmarks.safetensors", options.device)  # in half precision
-    error = errors(stored, held_out, options.generated)
-    text = json.dumps(card(run, error, settings), indent=2)
-    write_file(out / "landmarks.json", text + "\n")
-    for kind in ("renders", "generated"):
-        every = error[kind]["all"]
-        print(f"{kind}: {every['mean']} px off in the mean, 90 % within {every['p90']} px")
+    trainer = Trainer(WORLDS[options.world], options.device)
+    same = {name: getattr(options, name) for name in SAME}
+    state = saved_state(options.out / "state.pt", options.device, same)
+    if state:
+        trainer.restore(state)
+    train(trainer, options)
+    publish(trainer, models, options)
 
 
 if __name__ == "__main__":

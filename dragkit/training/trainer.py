@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -11,16 +12,15 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ..models.gan.network import Generator
-from ..worlds.lion import FACTORS
-from .loop import restore_state, state_of
+from .loop import COUNTS, average, restore_state, state_of
 
-CHANNELS = {4: 160, 8: 160, 16: 128, 32: 64, 64: 32, 128: 16}
 PATCH = 64  # px, the side of what the discriminator sees
 DISCRIMINATOR_CHANNELS = (16, 32, 64, 96, 96)  # from 64 px down to 4
 W_DIM = 128
 MAPPING_LAYERS = 2
 NETWORKS = ("g", "d", "ema", "g_optimizer", "d_optimizer")
 COARSE = 6  # rows of w+ that carry the geometry: those that a drag moves
+SMALLEST = 16  # px, of a generator with so many rows
 R1_EVERY = 16
 
 
@@ -92,26 +92,46 @@ def pair_loss(image: Tensor, real: Tensor) -> Tensor:
 
 
 class Trainer:
-    """Everything a run owns at one size: `step` learns from one batch, `state` returns it all."""
+    """Everything a run owns at one size: `step` learns from one batch, `state` returns it all.
 
-    def __init__(self, size: int, lr: float, device: str) -> None:
+    Args:
+        size: side of the images.
+        z_dim: factors of the world.
+        channels: of the blocks of 4, 8, … px; those above `size` are not used.
+        device: that trains.
+        half_life: of the averaged weights, in images.
+    """
+
+    def __init__(
+        self, size: int, z_dim: int, channels: Sequence[int], device: str, half_life: float
+    ) -> None:
         self.size = size
+        self.half_life = half_life
+        self.steps = 0
         self.images = 0
         self.seconds = 0.0
         self.history: list[dict[str, Any]] = []
-        channels = {r: c for r, c in CHANNELS.items() if r <= size}
-        self.g = _on(device, Generator(channels, len(FACTORS), W_DIM, MAPPING_LAYERS))
+
+        blocks = {4 << k: c for k, c in enumerate(channels) if 4 << k <= size}
+        self.g = _on(device, Generator(blocks, z_dim, W_DIM, MAPPING_LAYERS))
         self.d = _on(device, Discriminator())
         self.ema = copy.deepcopy(self.g).eval().requires_grad_(False)
 
-        # The mapping's weights are stored 100 times larger than used, so at the common rate it
-        # would hardly move.
-        groups = [
-            {"params": self.g.mapping.parameters(), "lr": 30 * lr},
-            {"params": self.g.synthesis.parameters()},
-        ]
-        self.g_optimizer = torch.optim.Adam(groups, lr, betas=(0.9, 0.99))
-        self.d_optimizer = torch.optim.Adam(self.d.parameters(), lr / 2, betas=(0.0, 0.99))
+        fused = device.startswith("cuda")
+        groups = [{"params": net.parameters()} for net in (self.g.mapping, self.g.synthesis)]
+        self.g_optimizer = torch.optim.Adam(groups, betas=(0.9, 0.99), fused=fused)
+        self.d_optimizer = torch.optim.Adam(self.d.parameters(), betas=(0.0, 0.99), fused=fused)
+
+    def set_rate(self, lr: float) -> None:
+        """The learning rate of the next steps; the discriminator's is half of it.
+
+        The mapping's weights are stored 100 times larger than used, so at the common rate it would
+        hardly move.
+        """
+        mapping, synthesis = self.g_optimizer.param_groups
+        mapping["lr"] = 30 * lr
+        synthesis["lr"] = lr
+        self.d_optimizer.param_groups[0]["lr"] = lr / 2
 
     def grow_from(self, smaller: Trainer) -> None:
         """Take over a smaller generator; the new block starts by adding nothing to its image."""
@@ -119,47 +139,42 @@ class Trainer:
         self.ema.load_state_dict(self.g.state_dict())
         self.g.load_state_dict(smaller.g.state_dict(), strict=False)
         self.ema.load_state_dict(smaller.ema.state_dict(), strict=False)
-        self.images = smaller.images
-        self.seconds = smaller.seconds
-        self.history = smaller.history
+        for name in COUNTS:
+            setattr(self, name, getattr(smaller, name))
 
     def step(
         self, z: Tensor, truncation: Tensor, real: Tensor, adversarial: float
-    ) -> dict[str, float]:
-        """One update of G and, if `adversarial` (λ) is not 0, one of D."""
+    ) -> dict[str, Tensor]:
+        """One update of G and, if `adversarial` (λ) is not 0, one of D; returns the losses."""
         image = fake(self.g, z, truncation)
         loss = pair_loss(image, real)
-        losses = {"pair": loss.item()}
+        losses = {"pair": loss.detach()}
         if adversarial:
             self.d.requires_grad_(False)
-            made, rendered = patches(self.images, image, real)  # a resumed run draws the same
+            made, rendered = patches(self.steps, image, real)  # a resumed run draws the same
             loss = loss + adversarial * F.softplus(-self.d(made)).mean()
         _descend(self.g_optimizer, loss)
         if adversarial:
             losses["D"] = self.teach(made.detach(), rendered)
+        self.steps += 1
         self.images += len(z)
-        self._average(len(z))
+        average(self.ema, self.g, self, self.half_life, len(z))
+        self.ema.mapping.w_avg.copy_(self.g.mapping.w_avg)
         return losses
 
-    def teach(self, made: Tensor, real: Tensor, gamma: float = 1.0) -> float:
-        """One update of the discriminator on patches."""
+    def teach(self, made: Tensor, real: Tensor, gamma: float = 1.0) -> Tensor:
+        """One update of the discriminator on patches; returns its loss."""
         self.d.requires_grad_(True)
-        regularise = self.images // len(real) % R1_EVERY == 0
+        regularise = self.steps % R1_EVERY == 0
         real = real.detach().requires_grad_(regularise)
         judged = self.d(real)
         loss = F.softplus(self.d(made)).mean() + F.softplus(-judged).mean()
-        value = loss.item()
+        value = loss.detach()
         if regularise:
             (slope,) = torch.autograd.grad(judged.sum(), real, create_graph=True)
             loss = loss + R1_EVERY * gamma / 2 * slope.square().sum((1, 2, 3)).mean()
         _descend(self.d_optimizer, loss)
         return value
-
-    def _average(self, batch: int, half_life: float = 2000.0) -> None:
-        decay = 0.5 ** (batch / min(half_life, 1 + self.images / 10))
-        for mean, now in zip(self.ema.parameters(), self.g.parameters(), strict=True):
-            mean.lerp_(now.detach(), 1 - decay)
-        self.ema.mapping.w_avg.copy_(self.g.mapping.w_avg)
 
     def state(self) -> dict[str, Any]:
         """Everything that is needed to continue."""
@@ -167,10 +182,7 @@ class Trainer:
 
     def restore(self, state: dict[str, Any]) -> None:
         """Continue from what `state` returned."""
-        rates = [group["lr"] for group in self.g_optimizer.param_groups]
         restore_state(self, NETWORKS, state)
-        for group, rate in zip(self.g_optimizer.param_groups, rates, strict=True):
-            group["lr"] = rate  # of this call, which may continue more slowly
 
 
 def _on(device: str, network: Any) -> Any:

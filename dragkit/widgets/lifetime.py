@@ -16,6 +16,8 @@ from typing import Any, Protocol
 
 import ipywidgets as W
 
+LATEST = ("_", "__", "___")  # IPython's names of the last three outputs
+
 
 class Closable(Protocol):
     """One of our widgets."""
@@ -103,8 +105,11 @@ def _cell_of(shell: Any) -> str | None:
 
 
 def _forget(shell: Any, old: Closable) -> None:
-    """Take a widget out of the history of outputs: Out[3], _3, _, …"""
-    for names in (shell.user_ns, shell.user_ns.get("Out", {})):
+    """Take a widget out of the history of outputs: Out[3], _3, _, __ and ___."""
+    places = (shell.user_ns, shell.user_ns_hidden, shell.user_ns["Out"], vars(shell.displayhook))
+    for names in places:
         for name in [n for n, value in names.items() if value is old]:
-            if not isinstance(name, str) or name.startswith("_"):
+            if name in LATEST:
+                names[name] = ""  # as IPython itself does where there is none
+            elif not isinstance(name, str) or name.startswith("_"):
                 del names[name]

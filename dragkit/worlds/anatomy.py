@@ -6,38 +6,17 @@ viewer.
 
 from __future__ import annotations
 
-import colorsys
 import math
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import ArrayLike
+
+from .parts import Part, colour, turning
 
 if TYPE_CHECKING:
     from .lion import Lion
 
 CREAM = np.array([1.0, 0.95, 0.85])
-
-
-class Part(NamedTuple):
-    """One ellipsoid of the creature, before the head is turned and placed."""
-
-    centre: ArrayLike  # (3,) in the head's frame, in skull half widths
-    axes: ArrayLike  # (3,)
-    colour: np.ndarray
-    rotation: np.ndarray = np.eye(3)
-    gloss: float = 0.0
-
-
-def turning(yaw: float, pitch: float, roll: float) -> np.ndarray:
-    """The rotation (3, 3) that looks up by pitch, right by yaw, clockwise by roll; in degrees."""
-    angles = np.radians([yaw, pitch, roll])
-    cy, cp, cr = np.cos(angles)
-    sy, sp, sr = np.sin(angles)
-    about_y = np.array([[cy, 0, sy], [0, 1, 0], [-sy, 0, cy]])
-    about_x = np.array([[1, 0, 0], [0, cp, -sp], [0, sp, cp]])
-    about_z = np.array([[cr, -sr, 0], [sr, cr, 0], [0, 0, 1]])
-    return about_z @ about_y @ about_x
 
 
 def head(lion: Lion) -> dict[str, Part]:
@@ -132,8 +111,3 @@ def _along(direction: np.ndarray) -> np.ndarray:
     x, y, z = (direction / math.hypot(*direction)).tolist()
     flat = math.hypot(x, y)  # how much of the direction lies in the plane of the face
     return np.array([[y / flat, x, -z * x / flat], [-x / flat, y, -z * y / flat], [0, z, flat]])
-
-
-def colour(hue: float, lightness: float, saturation: float) -> np.ndarray:
-    """RGB (3,) in 0..1 of a hue in degrees, lightness and saturation in 0..1."""
-    return np.array(colorsys.hls_to_rgb(hue / 360 % 1, lightness, saturation))

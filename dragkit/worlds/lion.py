@@ -6,30 +6,20 @@ widths), then turned, scaled and moved into the world of `ellipsoids`.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..arguments import finite, finite_array, instance, named_arguments, shown, whole
-from ..numeric import is_real
-from .anatomy import body, colour, head, turning
-from .ellipsoids import (
-    MOST_RAYS,
-    Meadow,
-    Render,
-    Scene,
-    nearest,
-    pixel_to_world,
-    render,
-    world_to_pixel,
-)
+from ..arguments import named_arguments
+from . import factors, truth
+from .anatomy import body, head
+from .parts import Frame, assemble, colour, turning
+from .renderer import Render, render
+from .scene import Meadow, Scene
+from .truth import Landmarks
 
-MOST_SIDE = 2048  # of an image whose motion is computed; so large, it takes two gigabytes
-MOST_SEED = 2**32 - 1
-SHORTEST = 0.001  # of the lengths; and
-FARTHEST = 1000  # how far from 0 any factor may be
+LENGTHS = ("size", "ears", "mane")  # these must be positive
 GEOMETRY = 11  # the first factors move points, the others only colour and light them
 FACTORS: tuple[tuple[str, float, float], ...] = (
     ("yaw", -40, 40),  # degrees; > 0 looks to the right of the image
@@ -77,29 +67,6 @@ LANDMARKS: dict[str, tuple[str, tuple[float, float, float]]] = {
 }
 
 
-@dataclass(frozen=True)
-class Landmarks:
-    """Named points (k, 2), pixels (x, y); visible (k,): in the image and not covered."""
-
-    names: tuple[str, ...]
-    points: np.ndarray
-    visible: np.ndarray
-
-    def __getitem__(self, name: str) -> tuple[float, float]:
-        """The point (x, y) of that name. Raises KeyError with the known names."""
-        if name not in self.names:
-            raise KeyError(f"no landmark {name!r}; there are {', '.join(self.names)}")
-        return tuple(self.points[self.names.index(name)].tolist())
-
-
-@dataclass(frozen=True)
-class Motion:
-    """``flow`` (size, size, 2) pixels (x, y), 0 on background; ``visible``: seen in both."""
-
-    flow: np.ndarray
-    visible: np.ndarray
-
-
 @named_arguments
 @dataclass(frozen=True)
 class Lion:
@@ -133,15 +100,7 @@ class Lion:
     light_height: float = 40.0
 
     def __post_init__(self) -> None:
-        for name, low, high in FACTORS:
-            value = getattr(self, name)
-            least = SHORTEST if name in ("size", "ears", "mane") else -FARTHEST
-            if not (is_real(value) and least <= value <= FARTHEST):
-                raise ValueError(
-                    f"{name} is {shown(value)}; give a number such as those from {low:g} to"
-                    f" {high:g}"
-                )
-            object.__setattr__(self, name, float(value))
+        factors.check(self, FACTORS, LENGTHS)
 
     @classmethod
     def from_normal(cls, z: ArrayLike) -> Lion:
@@ -153,8 +112,7 @@ class Lion:
         Raises:
             ValueError: z has another length, or a number in it is not finite.
         """
-        phi = [0.5 * (1 + math.erf(value / math.sqrt(2))) for value in _checked_z(z)]
-        return cls(*(low + (high - low) * p for (_, low, high), p in zip(FACTORS, phi)))
+        return cls(*factors.from_normal(FACTORS, z))
 
     @classmethod
     def of_latent(cls, z: ArrayLike, truncation: float = 1.0) -> Lion:
@@ -167,11 +125,7 @@ class Lion:
             ValueError: as :meth:`from_normal`; z is 0, which has no direction; or the truncation
                 is not finite.
         """
-        truncation = finite("truncation", truncation, "a number, such as 0.7")
-        z = _checked_z(z)
-        if not z.any():
-            raise ValueError("z is 0 everywhere; give 22 normal numbers, or use Lion() for z = 0")
-        return cls.from_normal(truncation * z / np.sqrt(np.square(z).mean()))
+        return cls.from_normal(factors.truncated(FACTORS, z, truncation))
 
     @classmethod
     def sample(cls, seed: int) -> Lion:
@@ -180,26 +134,22 @@ class Lion:
         Raises:
             ValueError: the seed is not a whole number from 0 to 2^32 - 1.
         """
-        seed = whole("seed", seed, 0, MOST_SEED)
-        return cls.from_normal(np.random.RandomState(seed).randn(len(FACTORS)))
+        return cls.from_normal(factors.draw(FACTORS, seed))
 
     def scene(self) -> Scene:
         """The ellipsoids of this lion in its meadow; ellipsoid k is ``lion.parts()[k]``."""
         face = head(self)
         trunk = body(self)
-        turn = turning(self.yaw, self.pitch, self.roll)
         place = np.array([self.x, self.y - 0.12, 0.0])
+        turned = Frame(turning(self.yaw, self.pitch, self.roll), place)
         # The body leans after the head, but does not turn with it.
-        frames = [(turn, place)] * len(face) + [(np.eye(3), place * [0.75, 1, 1])] * len(trunk)
-        parts = [*face.values(), *trunk.values()]
-        return Scene(
-            centre=np.array([o + self.size * (r @ p.centre) for p, (r, o) in zip(parts, frames)]),
-            axes=self.size * np.array([p.axes for p in parts]),
-            rotation=np.array([r @ p.rotation for p, (r, _) in zip(parts, frames)]),
-            colour=np.array([p.colour for p in parts]),
-            gloss=np.array([p.gloss for p in parts]),
+        upright = Frame(np.eye(3), place * [0.75, 1, 1])
+        return assemble(
+            [*face.values(), *trunk.values()],
+            [turned] * len(face) + [upright] * len(trunk),
+            self.size,
             light=turning(self.light_azimuth, self.light_height, 0)[:, 2],
-            background=Meadow(
+            meadow=Meadow(
                 sky=colour(self.sky_hue, self.sky_lightness, 0.45),
                 ground=colour(self.ground_hue, self.ground_lightness, 0.4),
                 horizon=self.horizon,
@@ -211,7 +161,7 @@ class Lion:
         return (*head(self), *body(self))
 
     def render(self, size: int = 128, supersample: int = 2) -> Render:
-        """The image of this lion: see `ellipsoids.render`."""
+        """The image of this lion: see `renderer.render`."""
         return render(self.scene(), size, supersample)
 
     def landmarks(self, size: int = 128) -> Landmarks:
@@ -222,71 +172,4 @@ class Lion:
         Raises:
             ValueError: the size is not a whole number from 1 to 4096.
         """
-        size = whole("size", size, 1, MOST_RAYS)
-        scene = self.scene()
-        parts = self.parts()
-        part = np.array([parts.index(name) for name, _ in LANDMARKS.values()])
-        unit = np.array([direction for _, direction in LANDMARKS.values()])
-        world = _surface(scene, part, unit / np.linalg.norm(unit, axis=1, keepdims=True))
-        return Landmarks(
-            tuple(LANDMARKS), world_to_pixel(world[:, :2], size), _visible(scene, world)
-        )
-
-
-@named_arguments
-def motion(a: Lion, b: Lion, size: int = 128) -> Motion:
-    """Where each point seen in the image of a is in that of b, exactly.
-
-    u = R_a^T (p - c_a) / axes_a is the point in its ellipsoid's own frame, which a and b share;
-    p' = c_b + R_b (axes_b * u) is where b has it;  flow = p' - p, in pixels.
-
-    Raises:
-        TypeError: a or b is not a lion.
-        ValueError: the size is not a whole number from 1 to 2048.
-    """
-    instance("a", a, Lion, "a Lion, such as Lion.sample(1)")
-    instance("b", b, Lion, "a Lion, such as Lion.sample(2)")
-    size = whole("size", size, 1, MOST_SIDE)
-    before = a.scene()
-    after = b.scene()
-    y, x = np.indices((size, size)).reshape(2, -1)
-    index, z = nearest(before, pixel_to_world(x, size), pixel_to_world(y, size))
-    behind, _ = nearest(after, pixel_to_world(x, size), pixel_to_world(y, size))
-
-    on = index >= 0
-    k = index[on]
-    point = np.stack([pixel_to_world(x[on], size), pixel_to_world(y[on], size), z[on]], 1)
-    unit = np.einsum("kji,kj->ki", before.rotation[k], point - before.centre[k]) / before.axes[k]
-    moved = _surface(after, k, unit)
-
-    flow = np.zeros((size * size, 2))
-    visible = ~on & (behind < 0)
-    flow[on] = (moved - point)[:, :2] * size / 2
-    visible[on] = _visible(after, moved)
-    return Motion(flow.reshape(size, size, 2), visible.reshape(size, size))
-
-
-def _checked_z(z: ArrayLike) -> np.ndarray:
-    """z (22,) as doubles.
-
-    Raises:
-        ValueError: it is anything else, or farther from 0 than a normal number ever is.
-    """
-    shape = (len(FACTORS),)
-    z = finite_array("z", z, shape, f"finite numbers of shape {shape}, one for each factor")
-    if np.abs(z).max() > FARTHEST:
-        raise ValueError(f"z has numbers up to {np.abs(z).max():g}; give standard normal ones")
-    return z
-
-
-def _surface(scene: Scene, part: np.ndarray, unit: np.ndarray) -> np.ndarray:
-    """World points (k, 3) of unit directions (k, 3) in the frames of the ellipsoids part (k,)."""
-    return scene.centre[part] + np.einsum(
-        "kij,kj->ki", scene.rotation[part], scene.axes[part] * unit
-    )
-
-
-def _visible(scene: Scene, world: np.ndarray) -> np.ndarray:
-    """In the image and first on its ray; its own ellipsoid counts, so it also faces us."""
-    _, depth = nearest(scene, world[:, 0], world[:, 1])
-    return (depth <= world[:, 2] + 1e-6) & (np.abs(world[:, :2]) <= 1).all(1)
+        return truth.landmarks(self, LANDMARKS, size)

@@ -3,8 +3,8 @@ r"""DDIM: the deterministic trajectory between an image and noise, in both direc
 A diffusion model is trained on :math:`z_t = \sqrt{ᾱ_t}\, x_0 + \sqrt{1 - ᾱ_t}\, ε` to predict the
 noise ε (or the velocity :math:`v = \sqrt{ᾱ_t}\, ε - \sqrt{1 - ᾱ_t}\, x_0`) from z_t and t. A
 schedule chooses `steps` of the timesteps t and numbers them: timestep index 0 is the clean latent,
-and index k the k-th chosen timestep. A step from index a to index b mixes the same x̂₀ and ε̂ again
-(Song et al. 2021, eq. 12 with σ = 0):
+and index k the k-th chosen timestep. A step from index a to index b mixes the same x̂₀ and ε̂
+again (Song et al. 2021, eq. 12 with σ = 0):
 
 .. math:: z_b = \sqrt{ᾱ_b}\, x̂_0 + \sqrt{1 - ᾱ_b}\, ε̂
 

@@ -9,10 +9,9 @@ from pathlib import Path
 import torch
 
 from ...arguments import shown
-from ...reading import parse_json
+from ..safetensors_header import read_header
 
 FILE = 8 << 30  # bytes of weights; the UNet of Stable Diffusion has 3.4 GB in single precision
-HEADER = 4 << 20  # bytes in which a file describes its weights; Stable Diffusion has 100,000
 SLACK = 10_000_000  # numbers that may be missing, and are named one by one
 DTYPES = ("F16", "BF16", "F32", "F64", "I32", "I64")
 
@@ -41,29 +40,24 @@ def check_weights(path: Path, build: Callable[[], torch.nn.Module]) -> None:
 
 
 def check_weights_size(path: Path) -> None:
-    """Raise ValueError if a file of safetensors, or the list of what it holds, is too large."""
+    """Raise ValueError if a file of safetensors is too large to be read."""
     size = path.stat().st_size
     if size > FILE:
         raise ValueError(f"{path} has {size:,} bytes; at most {FILE:,} are read")
-    with path.open("rb") as file:
-        length = int.from_bytes(file.read(8), "little")
-    if HEADER < length < size:
-        raise ValueError(f"{path}: its header has {length:,} bytes; at most {HEADER:,} are read")
 
 
 def _count_numbers(path: Path) -> int:
     """How many numbers a file of safetensors says it has; the library checks that it does."""
-    with path.open("rb") as file:
-        content = file.read(int.from_bytes(file.read(8), "little"))
     try:
-        header = parse_json(content)
+        header = read_header(path)
     except ValueError as error:
-        raise ValueError(f"{path}: its header is not one of safetensors: {error}") from error
-    entries = {name: entry for name, entry in header.items() if name != "__metadata__"}
-    for name, entry in entries.items():
-        if entry["dtype"] not in DTYPES:
+        raise ValueError(
+            f"{path} is no file of safetensors that dragkit reads: {error}"
+        ) from error
+    for name, kind in header.dtypes.items():
+        if kind not in DTYPES:
             raise ValueError(
-                f"{path}: {shown(name)} has numbers of type {shown(entry['dtype'])};"
+                f"{path}: {shown(name)} has numbers of type {shown(kind)};"
                 f" dragkit reads {', '.join(DTYPES)}"
             )
-    return sum(prod(entry["shape"]) for entry in entries.values())
+    return sum(map(prod, header.shapes.values()))

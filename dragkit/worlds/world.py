@@ -1,0 +1,33 @@
+"""The worlds by name: what a trainer or a benchmark has to know of each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from . import car, lion
+
+
+@dataclass(frozen=True)
+class World:
+    """A world of one kind of thing, whose images are steered by factors.
+
+    Args:
+        name: as in `WORLDS`.
+        kind: the class of its things, with from_normal(z), of_latent(z, truncation),
+            sample(seed), scene(), parts(), render(size) and landmarks(size).
+        factors: (name, low, high) of each factor; a latent has a number for each.
+        geometry: so many leading factors move points, the others only colour and light them.
+        landmarks: the names of the landmarks.
+    """
+
+    name: str
+    kind: type
+    factors: tuple[tuple[str, float, float], ...]
+    geometry: int
+    landmarks: tuple[str, ...]
+
+
+WORLDS = {
+    "lion": World("lion", lion.Lion, lion.FACTORS, lion.GEOMETRY, tuple(lion.LANDMARKS)),
+    "car": World("car", car.Car, car.FACTORS, car.GEOMETRY, tuple(car.LANDMARKS)),
+}
