@@ -16,9 +16,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .numeric import is_real, is_whole
+from .numeric import is_real, is_truth, is_whole
 
 MOST_NAME = 255  # characters of a file's name
+MOST_STEPS = 10**9  # more than anybody will wait for
 
 Call = TypeVar("Call", bound=Callable[..., Any])
 
@@ -33,6 +34,15 @@ def whole(name: str, value: Any, least: int = 0, most: float = math.inf) -> int:
         limits = f"of at least {least}" if most == math.inf else f"from {least} to {most}"
         raise ValueError(f"{name} is {shown(value)}; give a whole number {limits}")
     return int(value)
+
+
+def step_count(value: Any, least: int = 0) -> int:
+    """`value`, an argument `steps`, as an int.
+
+    Raises:
+        ValueError: it is not a whole number in `least`..10⁹.
+    """
+    return whole("steps", value, least, MOST_STEPS)
 
 
 def positive(name: str, value: Any, example: float, most: float = math.inf) -> float:
@@ -110,20 +120,39 @@ def numbers(name: str, value: Any, way_out: str) -> Tensor:
     """`value` as a tensor: a tensor, an array, a list, or a list of these.
 
     Raises:
-        ValueError: it is something else, or its numbers are complex or sparse; `way_out` says
-            what to give.
+        ValueError: it is something else, or as :func:`check_plain`; `way_out` says what to give.
     """
     try:
         if isinstance(value, np.ndarray):
-            value = np.require(value, requirements=("C", "W"))  # torch takes no negative strides
+            value = _for_torch(value)
         elif isinstance(value, list | tuple) and any(map(_is_array, value)):
             value = torch.stack([numbers(name, part, way_out) for part in value])
         found = torch.as_tensor(value).detach()
     except (TypeError, ValueError, RuntimeError, OverflowError) as error:
         raise ValueError(f"{name} is {shown(value)}; give {way_out}") from error
-    if found.is_complex() or found.is_meta or found.layout != torch.strided:
+    if not _is_plain(found):
         raise ValueError(f"{name} is {shown(value)}; give {way_out}")
     return found
+
+
+def real_numbers(name: str, value: Any, way_out: str) -> Tensor:
+    """The same where True and False are no numbers, alone or among others.
+
+    Raises:
+        ValueError: as :func:`numbers`, or there is a True or a False.
+    """
+    found = numbers(name, value, way_out)
+    if _holds_truth(value):
+        raise ValueError(
+            f"{name} is {shown(value)}; True and False are no numbers, so give {way_out}"
+        )
+    return found
+
+
+def check_plain(name: str, tensor: Tensor, way_out: str) -> None:
+    """Raise ValueError if the tensor is complex, sparse, nested, quantized, or on "meta"."""
+    if not _is_plain(tensor):
+        raise ValueError(f"{name} is {shown(tensor)}; give {way_out}")
 
 
 def finite_array(name: str, value: Any, shape: tuple[int, ...], way_out: str) -> np.ndarray:
@@ -133,7 +162,7 @@ def finite_array(name: str, value: Any, shape: tuple[int, ...], way_out: str) ->
         ValueError: it has another shape, or anything in it but finite numbers; `way_out` says
             what to give.
     """
-    array = numbers(name, value, way_out).cpu().double().numpy()
+    array = real_numbers(name, value, way_out).cpu().double().numpy()
     if array.shape != shape:
         raise ValueError(f"{name} has shape {array.shape}; give {way_out}")
     if not np.isfinite(array).all():
@@ -169,6 +198,27 @@ def nearest(name: str, known: Sequence[str]) -> str:
     """For a message about an unknown name: the known one that may be meant, if any."""
     near = get_close_matches(name, known, 1)
     return f"; did you mean {near[0]!r}?" if near else ""
+
+
+def _is_plain(tensor: Tensor) -> bool:
+    """Whether it is simply real numbers, or truths, one beside the other."""
+    special = tensor.is_complex() or tensor.is_quantized or tensor.is_nested or tensor.is_meta
+    return tensor.layout == torch.strided and not special
+
+
+def _for_torch(array: np.ndarray) -> np.ndarray:
+    """The array as torch takes it: in this machine's byte order, 64 bits at most, not reversed."""
+    dtype = array.dtype.newbyteorder("=")
+    if dtype == np.longdouble:
+        dtype = np.dtype(np.float64)
+    return np.require(array, dtype, ("C", "W"))
+
+
+def _holds_truth(value: Any) -> bool:
+    """Whether it is a truth, or a list with one at any depth."""
+    if isinstance(value, list | tuple):
+        return any(map(_holds_truth, value))
+    return is_truth(value)
 
 
 def _is_array(value: Any) -> bool:

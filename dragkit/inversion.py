@@ -20,7 +20,9 @@ from typing import Any, Literal
 from torch import Tensor
 from tqdm.auto import tqdm
 
-from .arguments import function, named_arguments, shown, whole
+from .arguments import function, named_arguments, shown, step_count
+from .asking import check_takes
+from .gradients import gradients
 from .images import ImageLike, read_image
 from .models.diffusion.lora import LORA_BATCH, LORA_LR, LORA_RANK, LORA_STEPS
 from .models.gan.tuning import TUNING_LR, TUNING_STEPS
@@ -37,6 +39,7 @@ Fit = Literal["crop", "pad"]
 
 
 @named_arguments
+@gradients()
 def invert(
     model: Model,
     image: ImageLike,
@@ -69,6 +72,8 @@ def invert(
         TypeError, FileNotFoundError: the image cannot be read.
     """
     _check_functions(loss, callback)
+    if steps is not None:
+        steps = step_count(steps, 1)
     given = _given(steps=steps, lr=lr, loss=loss)
     iterations = iter_inversion(model, image, fit=fit, **given)
     count = {**_inverter(model).inversion_settings, **given}.get("steps")
@@ -80,7 +85,7 @@ def invert(
     if best is None:
         raise KeyboardInterrupt
     if finished and (warning := domain_warning(best)):
-        warnings.warn(warning, stacklevel=3)  # of who called, not of the check of the arguments
+        warnings.warn(warning, stacklevel=4)  # of who called, not of what is around this
     return best
 
 
@@ -135,8 +140,10 @@ def _given(**settings: Any) -> dict[str, Any]:
 def _check_functions(loss: Any, callback: Any) -> None:
     if loss is not None:
         function("loss", loss, "a function of two images (3 H W) that returns one number")
+        check_takes("the loss", loss, "image", "target")
     if callback is not None:
         function("callback", callback, "a function of the best so far, such as print")
+        check_takes("the callback", callback, "found")
 
 
 def _explained_variance(image: Tensor, target: Tensor) -> float:
@@ -147,6 +154,7 @@ def _explained_variance(image: Tensor, target: Tensor) -> float:
 
 
 @named_arguments
+@gradients()
 def tune(
     found: Inversion,
     *,
@@ -169,6 +177,7 @@ def tune(
         ValueError: the model cannot be tuned, or a setting is out of range.
     """
     _check_functions(loss, callback)
+    steps = step_count(steps, 1)
     if not isinstance(found, Inversion):
         raise ValueError(f"found is {shown(found)}; give what dragkit.invert returned")
     if not isinstance(found.model, Tunable):
@@ -182,6 +191,7 @@ def tune(
 
 
 @named_arguments
+@gradients()
 def lora(
     model: Model,
     image: ImageLike,
@@ -214,7 +224,7 @@ def lora(
             f"{_name(model)!r} cannot learn an image by a LoRA; give a diffusion model first, such"
             ' as dragkit.load("lion-diffusion")'
         )
-    steps = whole("steps", steps, 1)
+    steps = step_count(steps, 1)
     path = _lora_file(file)
     target = read_image(image, model.size[0], fit)
 

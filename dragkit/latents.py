@@ -7,7 +7,7 @@ from typing import Any, Protocol, runtime_checkable
 import torch
 from torch import Tensor
 
-from .arguments import instance
+from .arguments import check_plain, instance
 
 WAY_OUT = "a tensor, such as model.sample(7), or the .latent of what dragkit.invert found"
 
@@ -42,8 +42,8 @@ def checked_latent(model: Any, latent: Any) -> Tensor:
 
     Raises:
         TypeError: it is not a tensor.
-        ValueError: it has another shape, whole numbers, no values, NaN, infinity, or a number
-            beyond ±10⁶.
+        ValueError: it has another shape, whole numbers, floats of 8 bits, no plain values, NaN,
+            infinity, or a number beyond ±10⁶.
     """
     latent = fitting_latent(model, latent)
     if not (latent.detach().abs() <= MOST).all():  # NaN is not, either
@@ -56,11 +56,12 @@ def checked_latent(model: Any, latent: Any) -> Tensor:
 def fitting_latent(model: Any, latent: Any) -> Tensor:
     """The same without a look at the values, which would make a GPU wait at every step."""
     instance("latent", latent, Tensor, WAY_OUT)
-    if latent.is_meta:
-        raise ValueError(f"the latent is on the device 'meta' and has no values; give {WAY_OUT}")
+    check_plain("latent", latent, WAY_OUT)
     if not latent.is_floating_point():
         raise ValueError(f"the latent holds {latent.dtype}; give floating-point numbers")
     if not isinstance(model, LatentSpace):
+        if latent.dtype.itemsize == 1:  # torch cannot add them up
+            raise ValueError(f"the latent holds {latent.dtype}; give latent.float()")
         return latent
 
     if tuple(latent.shape) != tuple(model.latent_shape):

@@ -8,8 +8,10 @@ import torch
 from torch import Tensor
 
 from . import validation
+from .answers import checked_view
 from .arguments import named_arguments
-from .contract import check_view
+from .asking import asked
+from .gradients import gradients
 from .latents import checked_latent
 from .pieces import Gate, LossTerm, Method, Tracker, Viewer
 from .progress import Progress
@@ -50,15 +52,15 @@ def drag(
         TypeError: the model, the latent or the edit is something else, or a piece returns
             something else later.
         ValueError: at once, if an argument cannot work (:mod:`dragkit.validation`); later, if a
-            piece breaks its contract (:mod:`dragkit.contract`), or no loss depends on the latent.
+            piece breaks its contract (:mod:`dragkit.answers`), or no loss depends on the latent.
         FloatingPointError: a loss or a point is not finite; the steps before it were yielded.
     """
     validation.check_model_and_edit(model, edit)
     latent = checked_latent(model, latent)
     edit = edit.fit(model.size).to(latent.device)
     arrive = edit.arrive or arrive
-    method = Method(tracker=tracker, losses=losses, lr=lr, steps=steps, arrive=arrive, trust=trust)
-    validation.check_method(method, edit, model.size)
+    given = Method(tracker=tracker, losses=losses, lr=lr, steps=steps, arrive=arrive, trust=trust)
+    method = validation.checked_method(given, edit, model.size)
     step = validation.step_to_resume(resume, model, latent, edit)
     return _iterate(model, latent, edit, method, step)
 
@@ -66,28 +68,33 @@ def drag(
 def _iterate(
     model: Viewer, latent: Tensor, edit: Edit, method: Method, resume: Step | None
 ) -> Iterator[Step]:
-    with torch.no_grad():
-        start = model.view(latent)
-    check_view(start, model.size)
-    run = Progress.begin(model, latent, edit, method, start)
-    if resume is not None:
-        run.resume(resume)
+    terms = {loss.name: loss for loss in method["losses"]}
+    with gradients():
+        with torch.no_grad():
+            start = checked_view(asked("the model's view", model.view, latent.clone()), model.size)
+        run = Progress.begin(model, latent, edit, method, start)
+        if resume is not None:
+            run.resume(resume)
 
     while True:
-        # features
-        view = model.view(run.latent)
+        with gradients():
+            # features
+            shown = asked(f"the model's view at step {run.index}", model.view, run.latent)
+            view = checked_view(shown, model.size, start)
 
-        # point tracking
-        track = run.tracking.find(view, run.index)
+            # point tracking
+            track = run.tracking.find(view, run.index)
 
-        # motion supervision
-        losses = {loss.name: loss(view, track, start, edit) for loss in method["losses"]}
+            # motion supervision
+            losses = run.supervise(terms, view, track, start)
 
-        arrived = track.arrived(edit.targets, method["arrive"])
-        yield run.record(view, track, losses, arrived)
+            arrived = track.arrived(edit.targets, method["arrive"])
+            step = run.record(view, track, losses, arrived)
+        yield step
         if arrived.all() or run.index >= method["steps"]:
             return
 
         # update
-        run.update(losses, track)
-        del view, losses  # a large model's activations need not wait for the next step's
+        with gradients():
+            run.update(losses, track)
+        del shown, view, losses, step  # a large model's activations need not wait

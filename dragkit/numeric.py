@@ -12,7 +12,7 @@ import torch
 
 def is_whole(value: Any, least: float = -math.inf, most: float = math.inf) -> bool:
     """Whether `value` is a whole number in `least`..`most`."""
-    if _is_truth(value):
+    if is_truth(value):
         return False
     try:
         return least <= operator.index(value) <= most
@@ -22,7 +22,7 @@ def is_whole(value: Any, least: float = -math.inf, most: float = math.inf) -> bo
 
 def is_real(value: Any) -> bool:
     """Whether `value` is a finite number."""
-    if _is_truth(value) or isinstance(value, str | bytes):
+    if is_truth(value) or isinstance(value, str | bytes):
         return False
     if isinstance(value, complex | np.complexfloating) or (torch.is_tensor(value) and value.ndim):
         return False
@@ -37,7 +37,7 @@ def is_positive(value: Any) -> bool:
     return is_real(value) and value > 0
 
 
-def _is_truth(value: Any) -> bool:
+def is_truth(value: Any) -> bool:
     """Whether it is True or False, of Python, NumPy or torch."""
     return isinstance(value, bool | np.bool_) or getattr(value, "dtype", None) in (
         np.bool_,

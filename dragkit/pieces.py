@@ -13,6 +13,8 @@ from torch import Tensor
 
 from .records import Edit, Size, TrackResult, View
 
+MOST_TEXT = 10_000  # characters of a piece in print, or of a note
+
 # A gate turns the confidence at step 1 (n) into the smallest confidence that is trusted (n).
 Gate = Callable[[Tensor], Tensor]
 
@@ -97,8 +99,15 @@ class Method(TypedDict):
 
 
 def printed(piece: Any) -> str:
-    """The printed form of a piece, without the address that an instance of a plain class has."""
-    return re.sub(r" at 0x[0-9a-fA-F]+", "", repr(piece))
+    """The printed form of a piece, without the address that an instance of a plain class has.
+
+    It is cut off after 10,000 characters, because a saved run has room for that many.
+    """
+    try:
+        text = repr(piece)
+    except Exception:  # it is somebody's own
+        text = f"a {type(piece).__name__}"
+    return re.sub(r" at 0x[0-9a-fA-F]+", "", text)[:MOST_TEXT]
 
 
 def same_piece(a: Any, b: Any) -> bool:
@@ -110,9 +119,9 @@ def same_piece(a: Any, b: Any) -> bool:
     """
     if a is b:
         return True
-    if isinstance(a, str):
-        return a == repr(b)
     try:
+        if isinstance(a, str):
+            return a == repr(b)
         return type(a) is type(b) and bool(a == b)
-    except (RuntimeError, ValueError, TypeError):
-        return False  # settings that cannot be compared, such as tensors
+    except Exception:
+        return False  # settings that cannot be compared, such as tensors, or printed

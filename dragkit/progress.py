@@ -9,9 +9,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .contract import check_loss
-from .pieces import Method, SelfDescribing, Viewer
+from .answers import checked_loss
+from .asking import asked
+from .contract import metadata_of
+from .pieces import LossTerm, Method, Viewer
 from .records import Edit, Step, TrackResult, View
+from .records.device import copied, detached
 from .records.step import OptimizerState
 from .tracking import PointTracking
 
@@ -46,8 +49,7 @@ class Progress:
         tracking = PointTracking.begin(
             method["tracker"], method["trust"], start, edit, method["arrive"]
         )
-        metadata = model.metadata if isinstance(model, SelfDescribing) else {}
-        return cls(leaf, optimizer, edit, tracking, metadata)
+        return cls(leaf, optimizer, edit, tracking, metadata_of(model))
 
     def resume(self, step: Step) -> None:
         """Continue from a step of an earlier run, with its latent and Adam's moments.
@@ -62,20 +64,33 @@ class Progress:
         self.tracking.resume(step, self.edit)
         self.index = step.index
 
+    def supervise(
+        self, losses: Mapping[str, LossTerm], view: View, track: TrackResult, start: View
+    ) -> dict[str, Tensor]:
+        """The value of each of the `losses`, which are handed copies as the tracker is.
+
+        Raises:
+            TypeError, ValueError: one returned something else than a number.
+        """
+        given = (view.copy(), copied(track), start.copy(), copied(self.edit))
+        values = {}
+        for name, loss in losses.items():
+            value = asked(f"the loss {name!r} at step {self.index}", loss, *given)
+            values[name] = checked_loss(name, value)
+        return values
+
     def record(
         self, view: View, track: TrackResult, losses: Mapping[str, Tensor], arrived: Tensor
     ) -> Step:
         """The step that the run is at, before its update."""
         initial = self.tracking.initial_confidence
         assert initial is not None  # the tracker has just answered
-        for name, value in losses.items():
-            check_loss(name, value)
         return Step(
             index=self.index,
             latent=self.latent.detach().clone(),
             edit=self.edit,
             view=view,
-            track=track,
+            track=detached(track),
             losses={name: loss.item() for name, loss in losses.items()},
             arrived=arrived,
             search_centre=self.tracking.search_centre,
@@ -100,14 +115,15 @@ class Progress:
                 f"the loss of step {self.index} ({values}) is not finite; the steps up to it are"
                 " kept: look at them, and try a smaller lr"
             )
-        if not loss.requires_grad:
+        self.optimizer.zero_grad()
+        if loss.requires_grad:
+            loss.backward()  # type: ignore[no-untyped-call]  # torch does not type it
+        if self.latent.grad is None:
             raise ValueError(
                 "no loss depends on the latent, so nothing can move; add one that pulls, such as"
                 " ShiftedPatchLoss(), and see that the model's view does not detach its features"
             )
 
-        self.optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]  # torch does not type it
         self.optimizer.step()
         self.tracking.advance(track)
         self.index += 1

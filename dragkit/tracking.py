@@ -1,4 +1,7 @@
-"""The tracking stage of a run: find the points, check them, and let the gate judge them."""
+"""The tracking stage of a run: find the points, check them, and let the gate judge them.
+
+The pieces are handed copies: one that writes into them changes neither the user's edit nor a step.
+"""
 
 from __future__ import annotations
 
@@ -8,10 +11,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .contract import check_track
+from .answers import checked_threshold, checked_track
+from .asking import asked
 from .pieces import Gate, Tracker, same_piece
 from .records import Edit, Step, TrackResult, View
-from .validation import check_threshold
+from .records.device import with_parts
 
 
 @dataclass
@@ -37,7 +41,8 @@ class PointTracking:
         cls, tracker: Tracker, trust: Gate | None, start: View, edit: Edit, arrive: float
     ) -> PointTracking:
         """Let the tracker remember the content at the handles of the view of step 0."""
-        memory = tracker.start(start, replace(edit, arrive=arrive))
+        own_edit = replace(edit, arrive=arrive)  # an edit copies what it is made of
+        memory = asked("the tracker's start", tracker.start, start.copy(), own_edit)
         return cls(tracker, trust, memory, edit.handles)
 
     def resume(self, step: Step, edit: Edit) -> None:
@@ -63,21 +68,24 @@ class PointTracking:
 
         Raises:
             TypeError, ValueError: the answer, or the gate's threshold, is not one for these
-                handles (:mod:`dragkit.contract`).
+                handles (:mod:`dragkit.answers`).
             FloatingPointError: a point is not finite.
         """
-        track = self.tracker.find(view, self.memory, self.search_centre)
-        check_track(track, self.search_centre, view.size, index)
+        find = f"the tracker's find at step {index}"
+        own_centre = self.search_centre.clone()
+        answer = asked(find, self.tracker.find, view.copy(), self.memory, own_centre)
+        track = checked_track(answer, self.search_centre, view.size, index)
 
         if self.initial_confidence is None or index <= 1:
-            self.initial_confidence = track.confidence
+            self.initial_confidence = track.confidence.detach()
         if self.trust is None:
             return track
-        threshold = self.trust(self.initial_confidence)
-        check_threshold(self.trust, threshold, track.confidence)
-        return replace(track, threshold=threshold)
+        initial = self.initial_confidence
+        threshold = asked(f"the gate at step {index}", self.trust, initial.clone())
+        checked = checked_threshold(self.trust, threshold, initial)
+        return with_parts(track, {"threshold": checked})
 
     def advance(self, track: TrackResult) -> None:
         """Search around the points that were found, with what the tracker learned."""
         self.memory = track.memory
-        self.search_centre = track.points
+        self.search_centre = track.points.detach()

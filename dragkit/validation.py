@@ -10,27 +10,24 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .arguments import instance, positive, shown, whole
+from .arguments import finite, function, instance, positive, shown, step_count
+from .asking import check_takes
+from .contract import check_names, metadata_of
 from .numeric import is_positive
-from .pieces import (
-    Gate,
-    LossTerm,
-    Method,
-    SelfDescribing,
-    SizeChecking,
-    Skipping,
-    Tracker,
-    Viewer,
-    printed,
-)
+from .pieces import Gate, LossTerm, Method, SizeChecking, Skipping, Tracker, Viewer, printed
 from .records import Edit, Frame, Size, Step
 
 MOST_LR = 1000.0  # the toy's latents are pixels, and drag well with 1
+TRACKER = {"start": ("view", "edit"), "find": ("view", "memory", "search_centre")}
+LOSS = ("view", "track", "start", "edit")
+PX = "a number of pixels, such as 1"
 
 
 def check_model_and_edit(model: Any, edit: Any) -> None:
-    """Raise TypeError if one of the two is something else; the message says what to give."""
+    """Raise TypeError or ValueError if one of the two is something else, or cannot be asked."""
     check_model(model)
+    check_takes("the model's view", model.view, "latent")
+    metadata_of(model)
     instance(
         "edit", edit, Edit, "what should move where, such as dragkit.Edit([(64, 80)], [(64, 60)])"
     )
@@ -45,19 +42,31 @@ def check_model(model: Any) -> None:
         raise TypeError(f'model is {shown(model)}; give a model, such as dragkit.load("lion")')
 
 
-def check_method(method: Method, edit: Edit, size: Size) -> None:
-    """Raise ValueError if a piece of `method` cannot work on images of `size`."""
+def checked_method(method: Method, edit: Edit, size: Size) -> Method:
+    """`method` with numbers of Python and as it is now, if it can work on images of `size`.
+
+    Raises:
+        TypeError, ValueError: a piece cannot.
+    """
     warn_of_fixed_handles(edit)
     check_pieces(method)
     check_sizes([method["tracker"], *method["losses"]], size)
+    return Method(
+        tracker=method["tracker"],
+        losses=tuple(method["losses"]),
+        lr=float(method["lr"]),
+        steps=int(method["steps"]),
+        arrive=float(method["arrive"]),
+        trust=method["trust"],
+    )
 
 
 def check_pieces(method: Method) -> None:
-    """Raise ValueError if a piece of `method` cannot work, whatever the images."""
+    """Raise TypeError or ValueError if a piece of `method` cannot work, whatever the images."""
     check_numbers(method["lr"], method["arrive"])
-    whole("steps", method["steps"])
+    step_count(method["steps"])
     check_tracker(method["tracker"])
-    check_losses(method["losses"], method["arrive"])
+    check_losses(method["losses"], float(method["arrive"]))
     check_gate(method["trust"])
 
 
@@ -65,31 +74,43 @@ def check_numbers(lr: float, arrive: float) -> None:
     """Raise ValueError if the learning rate or the stop distance is not a number above 0."""
     if positive("lr", lr, 1e-3) > MOST_LR:
         raise ValueError(
-            f"lr is {lr:g}; give at most {MOST_LR:g}: Adam's first step moves every number of the"
-            " latent by lr"
+            f"lr is {shown(lr)}; give at most {MOST_LR:g}: Adam's first step moves every number of"
+            " the latent by lr"
         )
     if not is_positive(arrive):
         raise ValueError(
-            f"arrive is {arrive!r}; give a stop distance in pixels above 0, such as arrive=1"
+            f"arrive is {shown(arrive)}; give a stop distance in pixels above 0, such as arrive=1"
         )
 
 
 def check_tracker(tracker: Tracker) -> None:
-    """Raise ValueError if `tracker` is a class, or lacks `start` or `find`."""
+    """Raise an error unless `tracker` can be asked.
+
+    Raises:
+        ValueError: it is a class, or lacks one.
+        TypeError: one does not take what it will be given.
+    """
     if isinstance(tracker, type):
         raise ValueError(
             f"tracker is the class {tracker.__name__}; pass an instance, such as"
             f" {tracker.__name__}()"
         )
-    for method in ("start", "find"):
-        if not callable(getattr(tracker, method, None)):
+    for method, given in TRACKER.items():
+        member = getattr(tracker, method, None)
+        if not callable(member):
             raise ValueError(
-                f"tracker is {tracker!r}; it needs start and find, such as NearestNeighbor()"
+                f"tracker is {shown(tracker)}; it needs start and find, such as NearestNeighbor()"
             )
+        check_takes(f"the tracker's {method}", member, *given)
 
 
 def check_losses(losses: Sequence[LossTerm], arrive: float) -> None:
-    """Raise ValueError unless `losses` are named terms that pull until the stop distance."""
+    """Raise an error unless `losses` are named terms that pull until the stop distance.
+
+    Raises:
+        ValueError: they are something else, of one name, or have none that can be printed.
+        TypeError: one does not take what it will be given.
+    """
     if not (isinstance(losses, Sequence) and all(map(_is_term, losses))):
         raise ValueError(
             f"losses is {shown(losses)}; give a list of terms with a name, such as"
@@ -101,13 +122,15 @@ def check_losses(losses: Sequence[LossTerm], arrive: float) -> None:
         )
 
     names = [loss.name for loss in losses]
+    check_names("of the losses", dict.fromkeys(names))
     for loss in losses:
+        check_takes(f"the loss {loss.name!r}", loss, *LOSS)
         if names.count(loss.name) > 1:
             raise ValueError(
                 f"two losses are named {loss.name!r}, and a step records one value per name;"
                 " rename one"
             )
-        if isinstance(loss, Skipping) and loss.skip > arrive:
+        if isinstance(loss, Skipping) and finite(f"skip of {loss.name!r}", loss.skip, PX) > arrive:
             raise ValueError(
                 f"the stop distance, {arrive:g} px, is below the skip distance of {loss}: handles"
                 f" within {loss.skip:g} px are not pulled and would never arrive; use"
@@ -119,6 +142,9 @@ def check_sizes(pieces: Sequence[Any], size: Size) -> None:
     """Let every piece that can tell say whether it works on images of `size`."""
     for piece in pieces:
         if isinstance(piece, SizeChecking):
+            what = f"check of {printed(piece)}"
+            function(what, piece.check, "a function of a size (height, width)")
+            check_takes(what, piece.check, "size")
             try:
                 piece.check(size)
             except ValueError as error:
@@ -126,21 +152,14 @@ def check_sizes(pieces: Sequence[Any], size: Size) -> None:
 
 
 def check_gate(trust: Gate | None) -> None:
-    """Raise ValueError if the gate cannot be called."""
+    """Raise ValueError if the gate cannot be called, TypeError if not with one tensor."""
     if trust is not None and (not callable(trust) or isinstance(trust, type)):
         raise ValueError(
-            f"trust is {trust!r}; give a gate, such as above(0.9), or None to trust every handle"
+            f"trust is {shown(trust)}; give a gate, such as above(0.9), or None to trust every"
+            " handle"
         )
-
-
-def check_threshold(trust: Gate, threshold: Any, confidence: Tensor) -> None:
-    """Raise ValueError if what the gate returned is not one number per handle."""
-    shape = getattr(threshold, "shape", None)
-    if shape != confidence.shape or threshold.dtype == torch.bool:
-        raise ValueError(
-            f"the gate {trust!r} returned {threshold!r}; a gate turns the confidence of step 1, a"
-            " tensor (n), into thresholds (n), such as lambda initial: 0.9 * initial"
-        )
+    if trust is not None:
+        check_takes(f"the gate {shown(trust)}", trust, "initial")
 
 
 def step_to_resume(
@@ -171,7 +190,7 @@ def step_to_resume(
             "resume is a step of another model: its latent has shape"
             f" {tuple(step.latent.shape)}, this one {tuple(latent.shape)}"
         )
-    known = model.metadata if isinstance(model, SelfDescribing) else {}
+    known = metadata_of(model)
     if step.metadata.get("fingerprint") != known.get("fingerprint") and step.metadata:
         raise ValueError(
             f"resume is a step of {step.metadata.get('model', 'another model')}, this model is"

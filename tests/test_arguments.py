@@ -13,9 +13,12 @@ from dragkit.arguments import (
     finite_array,
     instance,
     named_arguments,
+    numbers,
     path,
     positive,
+    real_numbers,
     shown,
+    step_count,
     whole,
 )
 from dragkit.numeric import is_real, is_whole
@@ -88,6 +91,62 @@ def test_finite_numbers():
             finite_array("z", value, (2,), "two numbers")
     with pytest.raises(ValueError, match="^x is nan; give a number$"):
         finite("x", np.nan, "a number")
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        np.array([[2, 1]], ">f8")[:, ::-1],
+        np.array([[1, 2]], np.longdouble),
+        [np.array([1, 2], ">i2")],
+        [[torch.tensor(1.0), torch.tensor(2)]],
+        ((np.float32(1), np.uint8(2)),),
+    ],
+)
+def test_numbers_come_in_many_ways(value):
+    assert real_numbers("x", value, "numbers").tolist() == [[1, 2]]
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        [(True, 2)],
+        [[1, np.True_]],
+        [[1.0, torch.tensor(True)]],
+        np.ones(2, bool),
+        [np.ones(2, bool)],
+        torch.ones(2) > 0,
+    ],
+)
+def test_a_truth_among_numbers_is_no_number(value):
+    with pytest.raises(ValueError, match="^x is .*True.* give two numbers"):
+        real_numbers("x", value, "two numbers")
+    with pytest.raises(ValueError, match="^x is .*True.* give two numbers"):
+        finite_array("x", value, (1, 2), "two numbers")
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        torch.ones(2).to_sparse(),
+        torch.ones(2, device="meta"),
+        torch.ones(2, dtype=torch.complex64),
+        torch.nested.nested_tensor([torch.ones(2)]),
+        torch.quantize_per_tensor(torch.ones(2), 1, 0, torch.qint8),
+    ],
+    ids=["sparse", "meta", "complex", "nested", "quantized"],
+)
+@pytest.mark.filterwarnings("ignore")  # torch's, of what is not finished or will go
+def test_tensors_without_plain_values_are_told(value):
+    with pytest.raises(ValueError, match="^x is .*; give two numbers$"):
+        numbers("x", value, "two numbers")
+
+
+def test_steps_have_a_limit():
+    assert step_count(np.array(3)) == step_count(torch.tensor(3)) == 3
+    for steps in (10**30, -1, True, 1.0):
+        with pytest.raises(ValueError, match="steps is .*; give a whole number from 0 to 10000"):
+            step_count(steps)
 
 
 def test_values_are_shown_shortened_and_in_one_line():

@@ -324,3 +324,13 @@ def test_a_window_in_which_nothing_was_compared_is_not_drawn():
     assert not np.array_equal(
         plain, c.draw_overlay(image, point, point, window=c.ScoreWindow(np.ones((3, 3)), point[0]))
     )
+
+
+def test_a_window_smaller_than_a_pixel_is_drawn_too():
+    window = c.ScoreWindow(np.ones((1, 1)), np.array([32, 32]), stride=1e-9)
+    assert compose(GREY, [(32, 32)], window=window).any()
+
+
+def test_the_smallest_chart_has_room_for_its_spans():
+    panel = c.Panel("a", {"a": ([0, 1], [0.0, 1.0])}, shaded=[(0, 1)], band=0.5)
+    assert c.chart([panel] * 3, 1, (64, 64)).size == (128, 128)

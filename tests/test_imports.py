@@ -11,11 +11,14 @@ import dragkit
 PACKAGE = Path(dragkit.__file__).parent
 # they know nothing of the others
 FOR_ALL = {"numeric", "atomic", "locking", "arguments", "latents", "reading"}
+FOR_ALL |= {"asking", "gradients"}
 MAY_IMPORT = {  # from the bottom up; a part may also import its own files
     "numeric": "",
     "atomic": "",
     "locking": "",
     "arguments": "",
+    "asking": "",
+    "gradients": "",
     "latents": "",
     "reading": "",
     "geometry": "",
@@ -26,11 +29,12 @@ MAY_IMPORT = {  # from the bottom up; a part may also import its own files
     "gates": "",
     "losses": "records geometry",
     "trackers": "records pieces geometry scores",
-    "validation": "records pieces",
-    "contract": "records",
-    "tracking": "records pieces validation contract",
-    "progress": "records pieces tracking contract",
-    "loop": "records pieces progress validation contract",
+    "contract": "records pieces geometry",
+    "answers": "records pieces contract",
+    "validation": "records pieces contract",
+    "tracking": "records pieces answers",
+    "progress": "records pieces tracking contract answers",
+    "loop": "records pieces progress validation answers",
     "methods": "pieces gates losses trackers",
     "models": "records pixels",
     "worlds": "",
@@ -39,7 +43,7 @@ MAY_IMPORT = {  # from the bottom up; a part may also import its own files
     "images": "image_files",
     "preview": "models compose pixels",
     "inversion": "images models preview",
-    "runs": "records pieces validation tracking loop models compose pixels",
+    "runs": "records pieces contract answers validation tracking loop models compose pixels",
     "tasks": "records geometry pieces trackers loop methods models worlds pixels",
     "training": "models worlds tasks compose pixels",
     "plot": "records runs models compose pixels scores",

@@ -326,6 +326,32 @@ def test_what_cannot_be_inverted_is_told():
         dk.tune(image)
 
 
+def test_numbers_of_any_library_are_taken_and_functions_are_asked_what_they_take():
+    image = GAN.finish(GAN.sample(0))
+    found = dk.invert(GAN, image, steps=torch.tensor(1), lr=np.array(0.1))
+    tuned = dk.tune(found, steps=torch.tensor(1), lr=torch.tensor(1e-3))
+    assert len(tuned.losses["tuning"]) == 1
+    for steps in (10**30, torch.tensor(0), True):
+        for call in (lambda s: dk.invert(GAN, image, steps=s), lambda s: dk.tune(found, steps=s)):
+            with pytest.raises(
+                ValueError, match="steps is .*; give a whole number from 1 to 1000"
+            ):
+                call(steps)
+    with pytest.raises(TypeError, match=r"the loss takes \(a\), and is called with \(image"):
+        dk.invert(GAN, image, loss=lambda a: a.sum())
+    with pytest.raises(TypeError, match=r"the callback takes \(\), and is called with \(found\)"):
+        dk.tune(found, callback=lambda: None)
+
+
+@pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode])
+def test_an_image_is_inverted_and_tuned_where_gradients_are_switched_off(mode):
+    image = GAN.finish(GAN.sample(0))
+    usual = dk.tune(dk.invert(GAN, image, steps=3), steps=2)
+    with mode():
+        again = dk.tune(dk.invert(GAN, image, steps=3), steps=2)
+    assert again.losses == usual.losses and torch.equal(again.latent, usual.latent)
+
+
 # The figure
 
 

@@ -233,3 +233,12 @@ def test_what_can_be_no_path_is_an_unknown_model():
 def test_the_toys_settings_have_limits(setting, message):
     with pytest.raises(ValueError, match=message):
         dk.load("toy", **setting)
+
+
+def test_a_model_that_was_loaded_in_inference_mode_can_be_dragged():
+    with torch.inference_mode():
+        lion = dk.load("lion", device="cpu")
+        latent = lion.sample(2)
+        steps = dk.drag(lion, latent, dk.Edit([(74, 74)], [(74, 87)]), **dk.methods.draggan())
+        first, second = next(steps), next(steps)
+    assert not torch.equal(first.latent, second.latent)

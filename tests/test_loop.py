@@ -7,6 +7,7 @@ import math
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
@@ -240,7 +241,7 @@ def test_points_that_are_not_finite_stop_the_run_before_they_reach_torch():
     model = Toy()
     latent = model.sample(0)
     edit = Edit(latent[:1], latent[:1] + 9)
-    with pytest.raises(FloatingPointError, match="points of step 0 are not finite"):
+    with pytest.raises(FloatingPointError, match="gave at step 0 as points is .*nan.* not finite"):
         next(drag(model, latent, edit, **draggan() | {"tracker": Lost()}))
 
 
@@ -304,3 +305,16 @@ def test_true_is_no_number(number):
     name = next(iter(number))
     with pytest.raises(ValueError, match=f"{name} is True"):
         drag(Toy(), Toy().sample(0), Edit([(4, 4)], [(9, 9)]), **draggan() | number)
+
+
+@pytest.mark.parametrize("kind", [np.array, torch.tensor, np.float32])
+def test_numbers_of_any_library_are_taken(kind):
+    plain = [bits(step) for step in run(lr=0.5, steps=2, arrive=1.0)]
+    whole = np.int64(2) if kind is np.float32 else kind(2)
+    given = [bits(step) for step in run(lr=kind(0.5), steps=whole, arrive=kind(1.0))]
+    assert given == plain
+
+
+def test_more_steps_than_anybody_can_wait_for_are_refused():
+    with pytest.raises(ValueError, match="steps is 10+; give a whole number from 0 to 10+$"):
+        run(steps=10**30)

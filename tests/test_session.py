@@ -2,8 +2,11 @@
 stands.
 """
 
+import copy
 import json
 import math
+import pickle
+import threading
 from dataclasses import dataclass, field, replace
 
 import imageio.v3 as iio
@@ -335,6 +338,52 @@ def test_the_arrays_of_another_run_are_refused(whole, tmp_path):
     assert len(Trace.load(path)) == 3
 
 
+# Who may write
+
+
+def test_only_the_thread_that_runs_a_session_adds_to_its_trace(whole):
+    s = session()
+    s.run(1)
+    refused = []
+
+    def append(trace):
+        try:
+            trace.append(whole[0])
+        except RuntimeError as error:
+            refused.append(str(error))
+
+    def in_another_thread(trace):
+        thread = threading.Thread(target=append, args=(trace,))
+        thread.start()
+        thread.join()
+
+    with s.alone():
+        in_another_thread(s.trace)
+        s.step()
+        in_another_thread(s.trace)
+    assert len(s.trace) == 3 and len(refused) == 2
+    assert "a session is adding its steps to this trace; stop it first" in refused[0]
+
+    in_another_thread(s.trace)
+    assert len(s.trace) == 4 and len(refused) == 2
+    pickle.dumps(s.trace), copy.deepcopy(s.trace)
+
+
+@pytest.mark.parametrize("resume", [None, 3, "a"])
+def test_a_session_is_not_resumed_but_loaded(resume):
+    with pytest.raises(TypeError, match=r"resume is .*Session.load\(path, .*opens a saved"):
+        session(resume=resume)
+
+
+def test_the_numbers_of_a_method_are_saved_as_numbers(tmp_path):
+    s = session(lr=np.array(0.5), steps=torch.tensor(2), arrive=np.float32(1))
+    assert len(s.run()) == 3
+    method = json.loads(s.save(tmp_path / "run").read_text())["method"]
+    assert [method[name] for name in ("lr", "steps", "arrive")] == [0.5, 2, 1]
+    with pytest.raises(ValueError, match="steps is 10+; give a whole number from 0"):
+        s.swap(steps=10**30)
+
+
 # What a trace says
 
 
@@ -389,6 +438,17 @@ def test_the_table_has_a_row_per_step_and_handle():
     assert row.motion == frame.losses["motion"]
 
 
+def test_a_loss_that_is_called_like_a_column_hides_none():
+    class Confidence:
+        name = "confidence"
+
+        def __call__(self, *given):
+            return METHOD["losses"][0](*given)
+
+    table = Trace(drag(TOY, LATENT, EDIT, **METHOD | {"losses": [Confidence()]})).to_dataframe()
+    assert table.confidence[0] == 1 and table["loss confidence"][0] < 1
+
+
 def test_the_path_is_the_points_step_by_step(whole):
     assert whole.path().shape == (len(whole), 1, 2)
     assert whole.path(until=2)[:, 0].tolist() == [f.points[0].tolist() for f in whole.frames[:3]]
@@ -405,6 +465,20 @@ def test_a_frame_is_a_step_without_its_view():
 
 
 # Films
+
+
+@pytest.mark.parametrize("fps", [0, -1, float("nan"), 1e9, 1e300, 1e-9, True, "15", None, 10**400])
+def test_a_film_has_a_rate_that_can_be_played(whole, tmp_path, fps):
+    for film in (whole.to_gif, whole.to_mp4):
+        with pytest.raises(ValueError, match=r"fps is .*; give frames a second from 0.01 to 100"):
+            film(tmp_path / f"run.{film.__name__[-3:]}", fps=fps)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("fps", [0.01, 100, np.array(15), torch.tensor(15.0)])
+def test_the_slowest_and_the_fastest_film_can_be_read(whole, tmp_path, fps):
+    path = whole.until(1).to_gif(tmp_path / "run.gif", fps=fps, size=64)
+    assert iio.immeta(path)["duration"] == int(1000 / float(fps)) // 10 * 10
 
 
 def test_a_loop_of_ones_own_leaves_a_trace_too(whole, tmp_path):

@@ -829,6 +829,13 @@ HEIGHT = "size is .*; give a whole number from 16 to 4096"
         (lambda t: dk.Compare(t, t, names=["a", "a"]), "a name of its own"),
         (lambda t: dk.Compare(t, t, names=["a"]), "a name of its own"),
         (lambda t: dk.Compare(t, t, names=["a", "b", "a"]), "a name of its own"),
+        (lambda t: dk.Compare(t, t, names=["a\nb", "b"]), "a name is .* cannot be printed"),
+        (lambda t: dk.Compare(t, t, names=["a" * 500, "b"]), "500 bytes long; give one of at mo"),
+        (lambda t: dk.Compare(t, t, names=["", "b"]), "a name is ''; give a text"),
+        (
+            lambda t: dk.Compare.trackers(TOY, t, {"a\nb": NEAR, "b": NEAR}),
+            "a tracker's name is .* cannot be printed",
+        ),
         (lambda t: dk.Compare(t, t, size=0), SIZE),
         (lambda t: dk.Compare(t, t).seek(10**6), "position is 1000000; give a whole number from"),
         (lambda t: dk.Compare(t, t).seek("a"), "position is 'a'"),

@@ -122,4 +122,6 @@ def _frames(count: int, size: tuple[int, int]) -> list[tuple[int, int, int, int]
     else:
         height = height // count
         corners = [(0, i * height) for i in range(count)]
-    return [(x + 84, y + 56, x + width - 28, y + height - 62) for x, y in corners]
+    across = max(width - 112, 1)  # the smallest players have no room for more
+    down = max(height - 118, 1)
+    return [(x + 84, y + 56, x + 84 + across, y + 56 + down) for x, y in corners]

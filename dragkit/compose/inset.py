@@ -104,7 +104,7 @@ def draw_in_place(canvas: Image.Image, window: ScoreWindow, scale: float) -> np.
         scale: pixels of the canvas for each pixel of the image.
     """
     width = window.stride * len(window.scores)
-    side = round(width * scale)
+    side = max(round(width * scale), 1)
     centre = np.asarray(window.centre, float) + 0.5
     corner = np.round((centre - width / 2) * scale).astype(int)
 

@@ -10,6 +10,7 @@ import torch
 
 from .. import arguments
 from ..arguments import named_arguments, shown
+from ..gradients import gradients
 from ..reading import is_file, is_folder
 from . import zoo
 from .diffusion.pixel_unet import open_diffusion
@@ -28,6 +29,7 @@ CONVERT = "diffusers.StableDiffusionPipeline.from_single_file(file).save_pretrai
 
 
 @named_arguments
+@gradients()
 def load(name_or_path: str | Path, device: str = "auto", **settings: Any) -> Model:
     """Build a model: a bundled or public one by its name, a checkpoint, or Stable Diffusion.
 

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from .. import arguments
-from ..arguments import named_arguments, numbers, shown
+from ..arguments import named_arguments, numbers, real_numbers, shown
 from ..numeric import is_positive, is_whole
 from ..reading import declared_shape
 from .device import Device, to_device
@@ -144,9 +144,7 @@ def _as_points(name: str, value: Any) -> Tensor:
     shape = declared_shape(value)
     if math.prod(shape) > 2 * MOST:
         raise ValueError(f"{name} has shape {shown(shape)}; give at most {MOST} points (x, y)")
-    points = numbers(name, value, "a list of (x, y) points, such as [(64, 80)]")
-    if points.dtype == torch.bool:
-        raise ValueError(f"{name} is {shown(value)}; True and False are no coordinates")
+    points = real_numbers(name, value, "a list of (x, y) points, such as [(64, 80)]")
     points = points.to(torch.float32).clone()
     if points.numel() == 0:
         raise ValueError(

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import Any
 
 import torch
 from torch import Tensor
 
+from ..arguments import check_plain, real_numbers, shown
+from ..asking import asked
 from .edit import Size
 
 
@@ -32,17 +35,67 @@ class View:
 
     @cached_property
     def anchor(self) -> Tensor:
-        """What must stay as it is outside the mask (c h w), differentiable like the features."""
+        """What must stay as it is outside the mask (c h w), differentiable like the features.
+
+        Raises:
+            ValueError: `compute_anchor` returned something else.
+        """
         if self.compute_anchor is None:
             return self.features
-        return self.compute_anchor()
+        anchor = asked("the view's compute_anchor", self.compute_anchor)
+        return checked_map("what the view's compute_anchor returned", anchor)
 
     @cached_property
     def image(self) -> Tensor:
-        """The image (3 H W) in 0..1, without gradient."""
+        """The image (3 H W) in 0..1, without gradient.
+
+        Raises:
+            ValueError: `render` returned something else.
+        """
         with torch.no_grad():
-            return self.render()
+            image = asked("the view's render", self.render)
+        return _checked_image(image, self.size)
+
+    def copy(self) -> View:
+        """The same with tensors of its own, for who may write into them."""
+
+        def image() -> Tensor:
+            return self.image.clone()
+
+        def anchor() -> Tensor:
+            return self.anchor.clone()
+
+        own_anchor = None if self.compute_anchor is None else anchor
+        return replace(
+            self, features=self.features.clone(), render=image, compute_anchor=own_anchor
+        )
 
     def __repr__(self) -> str:
         height, width = self.size
         return f"View(features {tuple(self.features.shape)}, image {width}×{height})"
+
+
+def checked_map(what: str, value: Any) -> Tensor:
+    """`value` if it is a map (c h w) that can be differentiated.
+
+    Raises:
+        ValueError: it is something else; `what` says where it is from.
+    """
+    way_out = "a tensor of floats (c h w), without a batch axis"
+    if not isinstance(value, Tensor):
+        raise ValueError(f"{what} is {shown(value)}; give {way_out}")
+    check_plain(what, value, way_out)
+    if value.ndim != 3 or not value.numel() or not value.is_floating_point():
+        found = f"{value.dtype} of shape {tuple(value.shape)}"
+        raise ValueError(f"{what} is {found}; give {way_out}, none of them 0")
+    return value
+
+
+def _checked_image(value: Any, size: Size) -> Tensor:
+    height, width = size
+    what = "what the view's render returned"
+    way_out = f"the image: floats in 0..1 of shape (3 H W), here (3 {height} {width})"
+    image = real_numbers(what, value, way_out)
+    if tuple(image.shape) != (3, height, width) or not image.is_floating_point():
+        raise ValueError(f"{what} is {image.dtype} of shape {tuple(image.shape)}; give {way_out}")
+    return image

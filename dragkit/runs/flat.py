@@ -42,7 +42,7 @@ def flatten(value: Any, name: str = "") -> Values:
         return flat
     if value is None:
         return {}
-    return {name: value.numpy() if isinstance(value, Tensor) else value}
+    return {name: _as_array(value) if isinstance(value, Tensor) else value}
 
 
 def plain(flat: Values) -> Values:
@@ -115,6 +115,14 @@ def _nest(flat: Values) -> Values:
 def _tensors(values: Values) -> Values:
     """The same with arrays as tensors, also one level down."""
     return {name: _as_tensor(value) for name, value in values.items()}
+
+
+def _as_array(tensor: Tensor) -> np.ndarray:
+    """The same numbers in NumPy, which has no bfloat16."""
+    if tensor.dtype == torch.bfloat16:
+        tensor = tensor.float()
+    array: np.ndarray = tensor.detach().numpy()
+    return array
 
 
 def _as_tensor(value: Any) -> Any:

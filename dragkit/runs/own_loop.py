@@ -7,7 +7,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..arguments import numbers, shown
+from ..answers import checked_view
+from ..arguments import real_numbers, shown
+from ..asking import asked
+from ..contract import FAR, check_places
 from ..latents import checked_latent
 from ..pieces import Viewer
 from ..records import Edit, Step, TrackResult
@@ -25,11 +28,12 @@ def step_of_pair(model: Viewer, index: int, pair: Any, edit: Edit, arrive: float
     n = len(points)
     unknown = torch.full([n], torch.nan)
     track = TrackResult(points, unknown, torch.full([n, 1, 1], torch.nan), memory=None)
+    check_places(f"pair {index} gives", track, {"points"}, model.size, FAR)
     return Step(
         index=index,
         latent=latent.clone(),
         edit=edit,
-        view=model.view(latent),
+        view=checked_view(asked("the model's view", model.view, latent), model.size),
         track=track,
         losses={},
         arrived=track.arrived(edit.targets, edit.arrive or arrive),
@@ -43,7 +47,7 @@ def _checked_pair(model: Viewer, index: int, pair: Any, edit: Edit) -> tuple[Ten
     """The latent, and its points (n 2) on the CPU."""
     if not (isinstance(pair, tuple | list) and len(pair) == 2):
         raise TypeError(f"pair {index} is {shown(pair)}; give a latent and its points")
-    points = numbers(f"the points of pair {index}", pair[1], "one (x, y) for each handle")
+    points = real_numbers(f"the points of pair {index}", pair[1], "one (x, y) for each handle")
     points = points.float().cpu()
     if points.ndim == 1 and len(points) == 2:
         points = points[None]

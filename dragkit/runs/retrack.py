@@ -8,11 +8,13 @@ from typing import Any
 import torch
 from tqdm.auto import tqdm
 
+from ..answers import checked_view
 from ..arguments import instance, named_arguments, positive
+from ..asking import asked
 from ..models.protocols import Model
 from ..pieces import Gate, Tracker
 from ..records import Frame
-from ..records.device import to_device
+from ..records.device import detached, to_device
 from ..tracking import PointTracking
 from ..validation import check_gate, check_model, check_tracker
 from .same_model import model_of_run
@@ -50,13 +52,14 @@ def retrack(
     tracking = None
     bar = f"retrack {type(tracker).__name__}"
     for frame in tqdm(trace, bar, unit="frame", delay=2, leave=False):
-        view = model.view(frame.latent.to(model.device))
+        latent = frame.latent.to(model.device)
+        view = checked_view(asked("the model's view", model.view, latent), model.size)
         if tracking is None:
             tracking = PointTracking.begin(tracker, trust, view, edit, arrive)
         track = tracking.find(view, frame.index)
         step = replace(
             frame.step,
-            track=track,
+            track=detached(track),
             arrived=track.arrived(edit.targets, arrive),
             search_centre=tracking.search_centre,
             initial_confidence=tracking.initial_confidence,

@@ -12,10 +12,11 @@ from typing import Any
 from torch import Tensor
 from tqdm.auto import tqdm
 
-from ..arguments import whole
+from ..arguments import MOST_STEPS, named_arguments, shown, step_count
 from ..latents import checked_latent
 from ..loop import drag
 from ..models.protocols import Model
+from ..numeric import is_real, is_whole
 from ..pieces import Method, printed
 from ..records import Edit, Frame, Step
 from ..validation import check_model_and_edit
@@ -23,7 +24,6 @@ from .same_model import model_of_run
 from .trace import Trace, position_in
 
 STEPS = 200  # of a method that does not say
-ENDLESS = 10**9  # updates: a session decides itself when to stop
 
 
 def _alone(method: Callable[..., Any]) -> Callable[..., Any]:
@@ -37,6 +37,7 @@ def _alone(method: Callable[..., Any]) -> Callable[..., Any]:
     return guarded
 
 
+@named_arguments
 class Session:
     """A drag that can be stepped, stopped, rewound and changed on the way.
 
@@ -48,15 +49,21 @@ class Session:
 
     Raises:
         ValueError: at once, if the edit does not fit the model's image.
+        TypeError: a piece is missing or unknown.
     """
 
     def __init__(self, model: Model, latent: Tensor, edit: Edit, **method: Any) -> None:
+        if "resume" in method:
+            raise TypeError(
+                f"resume is {shown(method['resume'])}, and a session only continues its own run:"
+                " Session.load(path, model, …) opens a saved one, session.rewind(10) goes back"
+            )
         check_model_and_edit(model, edit)
         self.model = model
         self.latent = checked_latent(model, latent).detach()
         self.edit = edit
         self.method = method
-        self.steps = whole("steps", method.get("steps", STEPS))
+        self.steps = step_count(method.get("steps", STEPS))
         self.trace = Trace()
         self.past: list[Trace] = []
         self._swapped = False  # other pieces, which have not made a step yet
@@ -65,7 +72,7 @@ class Session:
 
     def _drag(self, method: dict[str, Any]) -> Iterator[Step]:
         resume = self.trace[-1] if len(self.trace) else None
-        endless = method | {"steps": ENDLESS}
+        endless = method | {"steps": MOST_STEPS}  # a session decides itself when to stop
         run = drag(self.model, self.latent, self.edit, **endless, resume=resume)
         if resume:
             next(run)  # that step is in the trace already
@@ -84,7 +91,8 @@ class Session:
                 " first, with the button Stop or studio.player.stop()"
             )
         try:
-            yield
+            with self.trace.alone():
+                yield
         finally:
             self._working.release()
 
@@ -122,7 +130,7 @@ class Session:
         Args:
             steps: None: as many as the method has.
         """
-        steps = self.steps if steps is None else whole("steps", steps)
+        steps = self.steps if steps is None else step_count(steps)
         with tqdm(total=steps, unit="step") as bar, suppress(KeyboardInterrupt):
             self._run_steps(steps, bar)
         return self.trace
@@ -161,7 +169,7 @@ class Session:
                 f" {', '.join(sorted(Method.__annotations__))}"
             )
         method = self.method | pieces
-        steps = whole("steps", method.get("steps", self.steps))
+        steps = step_count(method.get("steps", self.steps))
         self._run = self._drag(method)
         self._swapped = True
         self.method = method
@@ -225,6 +233,6 @@ def _as_json(piece: Any) -> Any:
     """A piece as JSON: numbers as they are, the rest in its printed form."""
     if isinstance(piece, tuple | list):
         return [_as_json(part) for part in piece]
-    if isinstance(piece, int | float | str):
-        return piece
-    return printed(piece)
+    if is_whole(piece):
+        return int(piece)
+    return float(piece) if is_real(piece) else printed(piece)

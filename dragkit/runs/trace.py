@@ -2,33 +2,40 @@
 
 from __future__ import annotations
 
+import threading
 import warnings
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
 
-from ..arguments import instance, positive, shown
+from ..arguments import instance, named_arguments, positive, shown
+from ..contract import checked_metadata
 from ..numeric import is_whole
 from ..pieces import Viewer
 from ..records import Edit, Frame, Step
 from ..validation import check_model_and_edit
+from .checks import check_follows, check_frames
 from .drawing import draw_frame
 from .files import read_run, write_run
 from .outcome import why
 from .own_loop import step_of_pair
-from .video import write_video
+from .video import frame_rate, write_video
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
 
 RESERVED = {"dragkit", "id", "edit", "steps", "metadata", "why"}  # names in the JSON
+
+_writers: WeakKeyDictionary[Trace, int] = WeakKeyDictionary()  # threads that add steps to traces
 
 
 def position_in(trace: Trace, index: int) -> int:
@@ -47,6 +54,7 @@ def position_in(trace: Trace, index: int) -> int:
     return int(index) % count
 
 
+@named_arguments
 class Trace:
     """The light record of a run: a list of `Frame`, one per step.
 
@@ -107,13 +115,38 @@ class Trace:
         return trace
 
     def append(self, step: Step | Frame) -> Frame:
-        """Keep one step; returns its frame."""
+        """Keep one step; returns its frame.
+
+        Raises:
+            TypeError: it is something else.
+            ValueError: it is of another model, or of another number of handles.
+            RuntimeError: another thread runs the session that the trace belongs to.
+        """
         instance("step", step, (Step, Frame), "a step of dragkit.drag, or a frame of a trace")
+        if _writers.get(self, threading.get_ident()) != threading.get_ident():
+            raise RuntimeError(
+                "a session is adding its steps to this trace; stop it first, or append to a copy:"
+                " dragkit.Trace(trace)"
+            )
         frame = step if isinstance(step, Frame) else Frame.of(step)
+        if self.frames:
+            check_follows(frame, self.frames[0])
         if not self.metadata:
             self.metadata = dict(frame.step.metadata)
         self.frames.append(frame)
         return frame
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """For the one thread that may append now, such as a session's."""
+        before = _writers.get(self)
+        _writers[self] = threading.get_ident()
+        try:
+            yield
+        finally:
+            del _writers[self]
+            if before is not None:
+                _writers[self] = before
 
     def until(self, index: int) -> Trace:
         """The beginning of the run, up to and including the frame at position `index`."""
@@ -144,7 +177,10 @@ class Trace:
         return why(self.frames)
 
     def to_dataframe(self) -> DataFrame:
-        """A pandas table with one row per step and handle."""
+        """A pandas table with one row per step and handle.
+
+        A loss that is called like another column has "loss" before its name.
+        """
         import pandas as pd
 
         rows = [
@@ -156,7 +192,7 @@ class Trace:
         """Write the run as an animated GIF, with handles, targets and paths drawn in.
 
         Args:
-            fps: frames a second.
+            fps: frames a second, 0.01 to 100; a GIF counts in hundredths of a second.
             size: height of the images in pixels.
 
         Returns:
@@ -165,7 +201,7 @@ class Trace:
         Raises:
             ValueError: another ending, an empty trace, or a setting that makes no film.
         """
-        duration = 1000 / positive("fps", fps, 15)
+        duration = 1000 / frame_rate(fps)
         return write_video(path, ".gif", self._images(size), duration=duration, loop=0)
 
     def to_mp4(self, path: str | Path, fps: int = 15, size: int = 384) -> Path:
@@ -174,12 +210,13 @@ class Trace:
         Raises:
             ModuleNotFoundError: the package is not there.
         """
+        rate = frame_rate(fps)
         if find_spec("imageio_ffmpeg") is None:
             raise ModuleNotFoundError(
                 "an MP4 needs the package imageio-ffmpeg: pip install imageio-ffmpeg; to_gif does"
                 " without"
             )
-        return write_video(path, ".mp4", self._images(size), fps=positive("fps", fps, 15))
+        return write_video(path, ".mp4", self._images(size), fps=rate)
 
     def save(self, path: str | Path, **metadata: Any) -> Path:
         """Write ``path`` (.json, readable) and the arrays (.npz) beside it; returns the path.
@@ -187,7 +224,8 @@ class Trace:
         `metadata` goes into the JSON: the model's name, the method, whatever is worth remembering.
 
         Raises:
-            ValueError: the trace is empty, or a name of `metadata` is the file's own.
+            ValueError: the trace is empty, a name of `metadata` is the file's own, or there is a
+                frame that could not be opened again.
             TypeError: a value of `metadata` cannot be written as JSON. Nothing is written.
         """
         self._check_not_empty()
@@ -195,9 +233,12 @@ class Trace:
             raise ValueError(
                 f"{name!r} is a name that the file itself uses; call what you save something else"
             )
+        frames = list(self.frames)
+        check_frames(frames)
         if self.metadata:
-            metadata = {"metadata": self.metadata} | metadata
-        return write_run(list(self.frames), path, metadata | {"why": self.why()})
+            notes = checked_metadata("of the trace's metadata", self.metadata)
+            metadata = {"metadata": notes} | metadata
+        return write_run(frames, path, metadata | {"why": self.why()})
 
     @classmethod
     def load(cls, path: str | Path) -> Trace:
@@ -222,7 +263,7 @@ class Trace:
 
 def _row(frame: Frame, handle: int) -> dict[str, Any]:
     x, y = frame.points[handle].tolist()
-    return {
+    row = {
         "step": frame.index,
         "handle": handle,
         "x": x,
@@ -231,5 +272,8 @@ def _row(frame: Frame, handle: int) -> dict[str, Any]:
         "confidence": frame.confidence[handle].item(),
         "trusted": bool(frame.trusted[handle]),
         "arrived": bool(frame.arrived[handle]),
-        **frame.losses,
     }
+    losses = {
+        f"loss {name}" if name in row else name: value for name, value in frame.losses.items()
+    }
+    return row | losses

@@ -12,6 +12,19 @@ from tqdm.auto import tqdm
 
 from .. import arguments
 from ..atomic import write_file
+from ..numeric import is_real
+
+SLOWEST, FASTEST = 0.01, 100.0  # frames a second
+
+
+def frame_rate(fps: Any) -> float:
+    """`fps` as a float; raises ValueError if no film plays at that rate."""
+    if not (is_real(fps) and SLOWEST <= fps <= FASTEST):
+        raise ValueError(
+            f"fps is {arguments.shown(fps)}; give frames a second from {SLOWEST:g} to"
+            f" {FASTEST:g}, such as fps=15"
+        )
+    return float(fps)
 
 
 def write_video(

@@ -13,6 +13,7 @@ from ..arguments import instance, named_arguments, shown, whole
 from ..compose import hstack, vstack
 from ..models.protocols import Model, check_model
 from ..pieces import Tracker
+from ..reading import check_text
 from ..records import Frame
 from ..runs.retrack import retrack
 from ..runs.trace import Trace
@@ -238,6 +239,7 @@ def _check_runs(traces: Sequence[Trace], names: Sequence[str] | None) -> list[st
     instance("names", names, (list, tuple), 'a list of texts, such as ("DragGAN", "mine")')
     for name in names:
         instance("a name", name, str, "a text")
+        check_text(name, "a name")
     if not len(names) == len(set(names)) == len(traces):
         raise ValueError(
             f"{len(traces)} runs but the names {list(names)}; give each a name of its own"
@@ -253,6 +255,7 @@ def _check_trackers(trackers: Mapping[str, Tracker]) -> None:
         raise ValueError(f"there are {len(trackers)} trackers; give {way_out}")
     for name, tracker in trackers.items():
         instance("a tracker's name", name, str, "a text")
+        check_text(name, "a tracker's name")
         check_tracker(tracker)
 
 

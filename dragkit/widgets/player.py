@@ -10,7 +10,7 @@ import ipywidgets as W
 import numpy as np
 from PIL import Image
 
-from ..arguments import function, named_arguments, shown, whole
+from ..arguments import function, named_arguments, shown, step_count
 from ..records import Frame
 from ..runs.session import Session
 from ..runs.trace import Trace
@@ -153,7 +153,7 @@ class Player(NotebookWidget):
                 far are kept.
         """
         if steps is not None:
-            steps = whole("steps", steps)
+            steps = step_count(steps)
         self.runner.run(steps)
         return self.trace
 

@@ -60,9 +60,9 @@ class Lora:
         lr: float = LORA_LR,
         batch: int = LORA_BATCH,
     ) -> None:
-        for name, value in (("rank", rank), ("batch", batch)):
-            whole(name, value, 1, LARGEST[name])
-        positive("lr", lr, LORA_LR)
+        rank = whole("rank", rank, 1, LARGEST["rank"])
+        batch = whole("batch", batch, 1, LARGEST["batch"])
+        lr = positive("lr", lr, LORA_LR)
 
         self.base = model
         self.target = target.to(model.device)

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from ...arguments import positive, shown, whole
+from ...arguments import positive, shown, step_count
 from ..image_metrics import Loss, psnr
 from ..inversion import Inversion
 
@@ -115,7 +115,10 @@ def keep_best(
         )
 
 
-def check_descent(steps: int, lr: float) -> None:
-    """Raise ValueError if there are no steps, or the learning rate is not above 0."""
-    whole("steps", steps, 1)
-    positive("lr", lr, 0.2)
+def checked_descent(steps: Any, lr: Any) -> tuple[int, float]:
+    """The two as Python's numbers.
+
+    Raises:
+        ValueError: there are no steps, or the learning rate is not above 0.
+    """
+    return step_count(steps, 1), positive("lr", lr, 0.2)

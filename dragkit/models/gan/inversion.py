@@ -27,7 +27,7 @@ from torch import Tensor
 
 from ..image_metrics import Loss, default_loss
 from ..inversion import Inversion
-from .descent import Images, check_descent, descend, keep_best
+from .descent import Images, checked_descent, descend, keep_best
 
 if TYPE_CHECKING:
     from .model import StyleGAN2
@@ -66,7 +66,7 @@ def search(
         raise ValueError(
             f"the target has shape {tuple(target.shape)}; {model.name} makes {(3, *model.size)}"
         )
-    check_descent(steps, lr)
+    steps, lr = checked_descent(steps, lr)
     loss = loss or default_loss(str(model.device))
     return _search(model, target.to(model.device), steps, lr, loss)
 

@@ -23,7 +23,7 @@ import torch
 
 from ..image_metrics import Loss, default_loss
 from ..inversion import Inversion
-from .descent import Images, check_descent, descend, keep_best
+from .descent import Images, checked_descent, descend, keep_best
 
 if TYPE_CHECKING:
     from .model import StyleGAN2
@@ -54,7 +54,7 @@ def tuning(
         ValueError: at once, if steps is below 1 or lr is not above 0.
         FloatingPointError: the loss is not finite.
     """
-    check_descent(steps, lr)
+    steps, lr = checked_descent(steps, lr)
     return _tuning(model, found, steps, lr, loss or default_loss(str(model.device)))
 
 

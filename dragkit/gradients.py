@@ -1,0 +1,18 @@
+"""Gradients, also where the caller has switched them off."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+
+
+@contextmanager
+def gradients() -> Iterator[None]:
+    """For what learns or drags: ``with gradients():``, or ``@gradients()`` above a function.
+
+    A generator has it inside, never around a yield, where it would reach who takes the next value.
+    """
+    with torch.inference_mode(False), torch.enable_grad():
+        yield
