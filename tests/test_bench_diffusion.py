@@ -4,6 +4,7 @@ run is resumed.
 
 from argparse import Namespace
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -15,7 +16,11 @@ from dragkit.bench.__main__ import main
 from dragkit.bench.jobs import run_jobs
 from dragkit.bench.metrics import ssim
 from dragkit.bench.results_file import read_results
-from dragkit.bench.studies import diffusion, diffusion_drags, timesteps
+from dragkit.bench.studies import chins, diffusion, diffusion_drags, timesteps
+from dragkit.bench.studies.diffusion_drags import painter
+from dragkit.loop import drag
+from dragkit.methods import dragdiffusion
+from dragkit.models.diffusion.inversion import invert
 from dragkit.tasks import renders
 
 
@@ -200,3 +205,44 @@ def test_a_lion_is_dragged_by_every_method_and_a_stopped_run_goes_on(monkeypatch
     assert again["mean_distance"].tolist() == results["mean_distance"].tolist()
     assert out.read_text() == whole and len(read_results(out, ["seed"])) == 1
     assert "Five landmarks" in diffusion.report(again)
+
+
+def test_a_chins_way_back_is_that_of_the_model_without_fresh_noise():
+    model = replace(painter(), strength=0.1)
+    image, edit = chins.chin_edit(3, model.size[0])
+    found = invert(model, image)
+    dragged = found.latent + 0.05 * torch.randn(found.latent.shape)
+    plain = chins.finish(found.model, dragged, 0)
+    torch.testing.assert_close(plain, found.model.finish(dragged))
+    assert not torch.allclose(chins.finish(found.model, dragged, 5), plain, atol=1e-3)
+    assert edit.targets[0, 1] == edit.handles[0, 1] + chins.PULL
+
+
+def test_the_network_loses_more_on_what_it_has_not_seen():
+    model = painter()
+    image, _ = chins.chin_edit(3, model.size[0])
+    noisy = (image + 0.02 * torch.randn(image.shape)).clamp(0, 1)
+    assert chins.network_loss(model, noisy) > 1.5 * chins.network_loss(model, image)
+
+
+def test_the_chins_first_update_is_adams_own_and_the_other_follows_the_gradient():
+    z = torch.zeros(2, 3, 3)
+    gradient = torch.zeros(2, 3, 3)
+    gradient[:, 1, 1] = torch.tensor([3.0, 4.0])
+    gradient[0, 0, 0] = 0.01
+    adam = chins.update_of("Adam, 0.01", z)(z, gradient)
+    torch.testing.assert_close(adam, -0.01 * gradient.sign(), atol=1e-5, rtol=0)
+    step = chins.update_of("gradient, 0.3", z)(z, gradient)
+    torch.testing.assert_close(step, -0.3 / 5 * gradient)
+
+
+def test_the_chins_loop_takes_the_steps_of_drag():
+    """With Adam it is the package's own loop, so its latent is that of `drag`."""
+    model = replace(painter(), strength=0.1)
+    image, edit = chins.chin_edit(3, model.size[0])
+    found = invert(model, image)
+    z, points, steps = chins.pull(found.model, found.latent, edit, "Adam, 0.01")
+    *_, last = drag(found.model, found.latent, edit, **dragdiffusion() | {"steps": steps})
+    assert last.index == steps
+    torch.testing.assert_close(last.latent, z, atol=1e-5, rtol=0)
+    torch.testing.assert_close(last.points, points)

@@ -215,6 +215,7 @@ STUDIES = {
     "tracking": [],
     "diffusion": [],
     "timesteps": ["timesteps.png"],
+    "chins": ["chins.png"],
 }
 
 

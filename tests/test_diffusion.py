@@ -323,7 +323,7 @@ def test_the_bundled_model_takes_an_unseen_lion_there_and_back():
     assert (
         found.latent.shape == (12, 32, 32)
         and model.timestep_index == 35
-        and model._start_layer == 4
+        and model.first_shared_layer == 4
     )
 
 

@@ -139,7 +139,7 @@ def test_the_shapes_are_those_of_stable_diffusion(folder):
 
 def test_its_attention_layers_and_where_the_originals_begin(model):
     layers = self_attentions(model.unet)
-    assert len(layers) == 16 and model._start_layer == 10
+    assert len(layers) == 16 and model.first_shared_layer == 10
     inside = [
         name
         for name, module in model.unet.named_modules()

@@ -12,6 +12,7 @@ from argparse import ArgumentParser
 from collections.abc import Sequence
 
 from .studies import (
+    chins,
     diffusion,
     families,
     figures,
@@ -31,6 +32,7 @@ COMMANDS: dict[str, Command] = {
     "tracking": tracking.STUDY,
     "diffusion": diffusion.STUDY,
     "timesteps": timesteps.STUDY,
+    "chins": chins.STUDY,
     "speed": speed.SCRIPT,
     "recorded": recorded.SCRIPT,
     "figures": figures.SCRIPT,

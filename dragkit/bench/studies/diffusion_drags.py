@@ -91,7 +91,7 @@ def lion_rows(seed: int, counts: tuple[int, ...], lora: bool) -> Iterator[Row]:
 
     yield from _drag_rows(seed, model, pairs)
     if lora:
-        learned = _with_lora(model, pairs[MOST].before)
+        learned = learned_by_lora(model, pairs[MOST].before)
         yield from _drag_rows(seed, learned, {MOST: pairs[MOST]}, " + LoRA")
 
 
@@ -144,7 +144,8 @@ def _asked(pair: renders.Pair) -> Row:
     }
 
 
-def _with_lora(model: Diffusion, image: Tensor) -> Diffusion:
+def learned_by_lora(model: Diffusion, image: Tensor) -> Diffusion:
+    """The model after LoRA has learned the image, with the default settings."""
     learner = Lora(model, image)
     for _ in range(LORA_STEPS):
         learner.step()

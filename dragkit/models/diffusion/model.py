@@ -178,7 +178,7 @@ class Diffusion:
         first_shared = self.timestep_index - self.start_step
         pair = torch.stack([self.reference, latent])
         pair = self.follow_trajectory(pair, self.timestep_index, first_shared)
-        with shared_attention(self.unet, self._start_layer):
+        with shared_attention(self.unet, self.first_shared_layer):
             clean = self.follow_trajectory(pair, first_shared, 0)
             return self._decoded(clean[1:])
 
@@ -250,7 +250,8 @@ class Diffusion:
         return z
 
     @cached_property
-    def _start_layer(self) -> int:
+    def first_shared_layer(self) -> int:
+        """The self-attention layer from which that of the `reference` is used."""
         if self.start_layer is not None:
             return self.start_layer
         return round(START_LAYER * len(self_attentions(self.unet)))
