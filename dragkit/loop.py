@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-import torch
 from torch import Tensor
 
 from . import validation
-from .answers import checked_view
 from .arguments import named_arguments
-from .asking import asked
 from .gradients import gradients
 from .latents import checked_latent
 from .pieces import Gate, LossTerm, Method, Tracker, Viewer
@@ -68,25 +65,21 @@ def drag(
 def _iterate(
     model: Viewer, latent: Tensor, edit: Edit, method: Method, resume: Step | None
 ) -> Iterator[Step]:
-    terms = {loss.name: loss for loss in method["losses"]}
     with gradients():
-        with torch.no_grad():
-            start = checked_view(asked("the model's view", model.view, latent.clone()), model.size)
-        run = Progress.begin(model, latent, edit, method, start)
+        run = Progress.begin(model, latent, edit, method)
         if resume is not None:
             run.resume(resume)
 
     while True:
         with gradients():
             # features
-            shown = asked(f"the model's view at step {run.index}", model.view, run.latent)
-            view = checked_view(shown, model.size, start)
+            view = run.look(model)
 
             # point tracking
             track = run.tracking.find(view, run.index)
 
             # motion supervision
-            losses = run.supervise(terms, view, track, start)
+            losses = run.supervise(view, track)
 
             arrived = track.arrived(edit.targets, method["arrive"])
             step = run.record(view, track, losses, arrived)
@@ -97,4 +90,4 @@ def _iterate(
         # update
         with gradients():
             run.update(losses, track)
-        del shown, view, losses, step  # a large model's activations need not wait
+        del view, losses, step  # a large model's activations need not wait for the next step's

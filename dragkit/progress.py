@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .answers import checked_loss
+from .answers import checked_loss, checked_view
 from .asking import asked
 from .contract import metadata_of
 from .pieces import LossTerm, Method, Viewer
@@ -27,6 +27,8 @@ class Progress:
         latent: a leaf that the optimizer changes.
         optimizer: Adam on the latent.
         edit: what should move where.
+        start: the view of step 0.
+        losses: the terms, by name.
         tracking: the tracker and its gate.
         metadata: what the model says about itself.
         index: how many updates were made.
@@ -35,21 +37,25 @@ class Progress:
     latent: Tensor
     optimizer: torch.optim.Adam
     edit: Edit
+    start: View
+    losses: Mapping[str, LossTerm]
     tracking: PointTracking
     metadata: Mapping[str, Any] = field(default_factory=dict)
     index: int = 0
 
     @classmethod
-    def begin(
-        cls, model: Viewer, latent: Tensor, edit: Edit, method: Method, start: View
-    ) -> Progress:
-        """A run at its start; `start` is the view of `latent`."""
+    def begin(cls, model: Viewer, latent: Tensor, edit: Edit, method: Method) -> Progress:
+        """A run at its start: its view of step 0, and what the tracker remembers of it."""
+        with torch.no_grad():
+            shown = asked("the model's view", model.view, latent.clone())
+        start = checked_view(shown, model.size)
         leaf = latent.detach().clone().requires_grad_()
         optimizer = torch.optim.Adam([leaf], method["lr"])
+        losses = {loss.name: loss for loss in method["losses"]}
         tracking = PointTracking.begin(
             method["tracker"], method["trust"], start, edit, method["arrive"]
         )
-        return cls(leaf, optimizer, edit, tracking, metadata_of(model))
+        return cls(leaf, optimizer, edit, start, losses, tracking, metadata_of(model))
 
     def resume(self, step: Step) -> None:
         """Continue from a step of an earlier run, with its latent and Adam's moments.
@@ -64,17 +70,24 @@ class Progress:
         self.tracking.resume(step, self.edit)
         self.index = step.index
 
-    def supervise(
-        self, losses: Mapping[str, LossTerm], view: View, track: TrackResult, start: View
-    ) -> dict[str, Tensor]:
-        """The value of each of the `losses`, which are handed copies as the tracker is.
+    def look(self, model: Viewer) -> View:
+        """What the model makes of the latent now.
+
+        Raises:
+            TypeError, ValueError: it is something else than it was at step 0.
+        """
+        shown = asked(f"the model's view at step {self.index}", model.view, self.latent)
+        return checked_view(shown, model.size, self.start)
+
+    def supervise(self, view: View, track: TrackResult) -> dict[str, Tensor]:
+        """The value of each loss; they are handed copies, as the tracker is.
 
         Raises:
             TypeError, ValueError: one returned something else than a number.
         """
-        given = (view.copy(), copied(track), start.copy(), copied(self.edit))
+        given = (view.copy(), copied(track), self.start.copy(), copied(self.edit))
         values = {}
-        for name, loss in losses.items():
+        for name, loss in self.losses.items():
             value = asked(f"the loss {name!r} at step {self.index}", loss, *given)
             values[name] = checked_loss(name, value)
         return values

@@ -34,7 +34,7 @@ MAY_IMPORT = {  # from the bottom up; a part may also import its own files
     "validation": "records pieces contract",
     "tracking": "records pieces answers",
     "progress": "records pieces tracking contract answers",
-    "loop": "records pieces progress validation answers",
+    "loop": "records pieces progress validation",
     "methods": "pieces gates losses trackers",
     "models": "records pixels",
     "worlds": "",
