@@ -38,10 +38,11 @@ def load(name_or_path: str | Path, device: str = "auto", **settings: Any) -> Mod
     a file is ever run (:mod:`dragkit.models.gan.checkpoint`).
 
     Args:
-        name_or_path: a bundled model ("lion", "lion-diffusion" or "toy"), one of
-            ``dragkit.models.zoo.public()`` whose file you have, or the path of a file. A card
-            (.json) beside the file is read too: its "feature_block", "rows" and other settings. Or
-            the folder of a diffusers pipeline (Stable Diffusion 1 or 2) with safetensors.
+        name_or_path: a bundled model ("lion", "lion-256", "lion-diffusion", "toy", or "car",
+            which is still blurred), one of ``dragkit.models.zoo.public()`` whose file you have, or
+            the path of a file. A card (.json) beside the file is read too: its "feature_block",
+            "rows" and other settings. Or the folder of a diffusers pipeline (Stable Diffusion 1 or
+            2) with safetensors.
         device: "cuda", "mps", "cpu", or "auto" for the first of these that is available.
         settings: passed on to the model. For a generator: ``feature_block=64`` or ``(32, 64)``,
             the features that are read; ``rows=4``, how many rows of w+ move; ``space="w"``;
