@@ -138,9 +138,11 @@ def processes(count: int) -> Iterator[Executor]:
         try:
             yield pool
         except KeyboardInterrupt:
+            signal.signal(signal.SIGINT, signal.SIG_IGN)  # another one would leave workers behind
             for worker in multiprocessing.active_children():
                 if worker not in others:
                     worker.terminate()
+            signal.signal(signal.SIGINT, signal.default_int_handler)
             raise
 
 
