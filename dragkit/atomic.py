@@ -80,7 +80,9 @@ def _remove(part: Path) -> None:
 
 
 def in_words(path: str | Path, error: OSError) -> OSError:
-    """An error of the same kind that says what could not be written."""
+    """An error of the same kind that says what could not be written; itself if it says so."""
+    if "cannot be written" in str(error):
+        return error
     room = "make room, or " if error.errno in (errno.ENOSPC, errno.EDQUOT) else ""
     return type(error)(
         error.errno,

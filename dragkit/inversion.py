@@ -20,6 +20,7 @@ from typing import Any, Literal
 from torch import Tensor
 from tqdm.auto import tqdm
 
+from . import arguments
 from .arguments import function, named_arguments, shown, step_count
 from .asking import check_takes
 from .gradients import gradients
@@ -241,7 +242,7 @@ def lora(
 def _lora_file(file: str | Path | None) -> Path | None:
     if file is None:
         return None
-    path = Path(file)
+    path = arguments.path("file", file)
     if path.is_dir() or path.suffix != ".safetensors":
         raise ValueError(
             f"file is {file}; give the name of a file that ends in .safetensors, such as"

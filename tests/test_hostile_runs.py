@@ -1,9 +1,13 @@
 """Small files that would fill the memory, and files that lie, are refused at once."""
 
+import contextlib
 import json
+import os
 import struct
 import time
+import tracemalloc
 import zipfile
+import zlib
 from io import BytesIO
 
 import numpy as np
@@ -65,6 +69,38 @@ def test_a_million_entries_are_not_listed(tmp_path):
         refused(tmp_path / "a.npz", "entries or more, described in 54000000 bytes")
     (tmp_path / "a.npz").write_bytes(b"PK")
     refused(tmp_path / "a.npz", "is not an .npz, or is cut short")
+
+
+def test_an_entry_that_inflates_to_more_than_it_says_is_cut_off(tmp_path):
+    """The headers are honest; the stream goes on after what they promise."""
+    honest = entry((4,)) + bytes(16)
+    path = written(tmp_path / "a.npz", [("image.npy", honest)])
+    with zipfile.ZipFile(path) as file:
+        (found,) = file.infolist()
+    contents = path.read_bytes()
+    begin = found.header_offset + 30 + len(found.filename)
+    end = contents[begin + found.compress_size :]
+
+    deflate = zlib.compressobj(9, zlib.DEFLATED, -15)
+    longer = deflate.compress(honest) + deflate.compress(bytes(50 << 20)) + deflate.flush()
+    size = struct.pack("<L", len(longer))
+    place = struct.pack("<L", begin + len(longer))  # of the directory, as its end says
+    head = contents[:18] + size + contents[22:begin]
+    path.write_bytes(head + longer + end[:20] + size + end[24:-6] + place + end[-2:])
+
+    tracemalloc.start()
+    with contextlib.suppress(ValueError):  # or it is the sixteen bytes that it says
+        read_npz(path)
+    assert tracemalloc.get_traced_memory()[1] < 10 << 20
+    tracemalloc.stop()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no pipes among its files")
+def test_arrays_in_a_pipe_or_a_device_are_not_read(tmp_path):
+    os.mkfifo(tmp_path / "a.npz")
+    refused(tmp_path / "a.npz", "is not a file")
+    (tmp_path / "b.npz").symlink_to("/dev/zero")
+    refused(tmp_path / "b.npz", "is not a file")
 
 
 @pytest.mark.parametrize("again", ["'shape': (0,), " * 700, "'shape': (0L,), " * 700])

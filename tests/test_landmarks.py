@@ -177,7 +177,9 @@ def test_it_is_no_generator():
         ),
     ):
         dk.load("landmarks")
-    with pytest.raises(ValueError, match="bundled models are: car, lion, lion-256, lion-diffusion, toy;"):
+    with pytest.raises(
+        ValueError, match="bundled models are: car, lion, lion-256, lion-diffusion, toy;"
+    ):
         dk.load("lino")
 
 

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 import dragkit
 from dragkit.bench.jobs import Job, run_jobs
 from dragkit.bench.results_file import open_results, read_results
+from dragkit.locking import one_writer
 
 ENVIRONMENT = os.environ | {"PYTHONPATH": str(Path(dragkit.__file__).parent.parent)}
 WRITER = """
@@ -45,7 +46,7 @@ def writer(tmp_path):
 def test_a_second_writer_is_told_who_the_first_is(tmp_path, writer):
     out = tmp_path / "out.jsonl"
     with (
-        pytest.raises(BlockingIOError, match=f"is being written by process {writer.pid};.*choose"),
+        pytest.raises(BlockingIOError, match=f"written by process {writer.pid} of .*choose"),
         open_results(out, ["number"]),
     ):
         pass
@@ -109,7 +110,7 @@ def test_a_file_that_is_cut_anywhere_loses_only_its_last_line(tmp_path_factory, 
 
     with open_results(out, ["number"]) as file:
         file.append(result("new"))
-    complete = whole[:cut].count(b"\n")
+    complete = whole[:cut].count(b"\n") + (whole[cut : cut + 1] == b"\n")
     kept = [json.loads(line)["number"] for line in out.read_text().splitlines()]
     assert kept == [*numbers[:complete], "new"]
 
@@ -143,27 +144,25 @@ def test_a_link_and_its_file_have_one_writer(tmp_path):
     assert (tmp_path / "out").read_bytes() == (tmp_path / "link").read_bytes() != b""
 
 
-def test_a_lock_without_a_name_is_not_for_ever(tmp_path):
+@pytest.mark.parametrize("kind", ["empty", "text", "link", "folder"])
+def test_a_lock_that_names_nobody_is_left_to_the_user(tmp_path, kind):
     lock = tmp_path / "out.lock"
-    lock.touch()
-    with (
-        pytest.raises(BlockingIOError, match=r"another program.*delete .*out\.lock"),
-        opened(lock),
-    ):
-        pass
-    os.utime(lock, (1, 1))  # its writer was killed long ago
-    with opened(lock):
-        pass
-
-    lock.write_text("of another kind")
-    os.utime(lock, (1, 1))
-    with pytest.raises(BlockingIOError, match=r"delete .*out\.lock"), opened(lock):
-        pass
-    assert lock.read_text() == "of another kind"
-
-
-def opened(lock):
-    return open_results(lock.with_suffix(""), ["number"])
+    if kind == "empty":  # its writer was killed before it could write its name
+        lock.touch()
+        os.utime(lock, (1, 1))
+    elif kind == "text":
+        lock.write_text("of another kind")
+    elif kind == "link":
+        lock.symlink_to("nowhere")
+    else:
+        lock.mkdir()
+    for wait in (0, 0.3):
+        with (
+            pytest.raises(BlockingIOError, match=r"by another program;.*delete .*out\.lock"),
+            one_writer(tmp_path / "out", wait),
+        ):
+            pass
+    assert lock.is_symlink() or lock.exists()
 
 
 @pytest.mark.parametrize("line", ['{"number": 1, "settings": 5}', "5", '{"number": 1}', "[]"])
@@ -172,3 +171,39 @@ def test_a_line_of_another_kind_is_told(tmp_path, line):
     out.write_text(line + "\n")
     with pytest.raises(ValueError, match="line 1 is not a result"), open_results(out, ["number"]):
         pass
+
+
+@pytest.mark.parametrize(
+    "end", [b"\x89PNG", b"a note", b'{"a": 1}', b'{"number": 1}', b'{"number": 1, "settings": 5}']
+)
+def test_what_is_no_file_of_results_is_not_emptied(tmp_path, end):
+    out = tmp_path / "out"
+    for before in (b"", json.dumps(result(0)).encode() + b"\n"):
+        out.write_bytes(before + end)
+        with pytest.raises(ValueError, match="is not a result"), open_results(out, ["number"]):
+            pass
+        assert out.read_bytes() == before + end
+
+
+def test_a_last_line_without_its_end_is_kept(tmp_path):
+    out = tmp_path / "out"
+    out.write_text(json.dumps(result(0)))  # as some editors leave it
+    assert [r["number"] for r in read_results(out, ["number"])] == [0]
+    with open_results(out, ["number"]) as file:
+        file.append(result(1))
+    assert [r["number"] for r in read_results(out, ["number"])] == [0, 1]
+
+
+def test_a_file_of_very_many_values_is_not_read(tmp_path):
+    out = tmp_path / "out"
+    out.write_bytes(b'{"number":0,"settings":{}}\n' * 200_000)
+    with pytest.raises(ValueError, match="has some 600,000 values; at most 500,000 are read"):
+        read_results(out, ["number"])
+
+
+@pytest.mark.parametrize("found", [{"number": 2}, {"settings": 2}, []])
+def test_work_cannot_change_what_its_result_is_filed_under(tmp_path, found):
+    jobs = [Job({"number": 1}, {}, lambda: found, ())]
+    with pytest.raises((ValueError, TypeError), match="filed under|returned"):
+        run_jobs(jobs, tmp_path / "out.jsonl")
+    assert not read_results(tmp_path / "out.jsonl", ["number"])

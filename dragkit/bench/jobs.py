@@ -61,6 +61,13 @@ class Job:
         except Exception as error:
             error.add_note(f"({self})")
             raise
+        instance(f"what the work of ({self}) returned", found, Mapping, "plain values by name")
+        taken = found.keys() & {*self.key, "settings"}
+        if taken:
+            raise ValueError(
+                f"the work of ({self}) returned {min(taken)!r}, which its result is filed under;"
+                " call it something else"
+            )
         return {**self.key, **found, "settings": self.settings}
 
 

@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from ..arguments import existing_file, instance, named_arguments, shown
-from ..atomic import place_for, write_all
+from ..atomic import in_words, place_for, write_all
 from ..locking import one_writer
 from ..reading import check_text, parse_json, read_bytes
 
 MOST_BYTES = 64 << 20  # of a file of results; the largest of ours has one
+VALUES = 500_000  # of all its lines; those of ours have 60,000
 
 Result = dict[str, Any]
 
@@ -32,7 +33,7 @@ class ResultsFile:
         self.path = path
         self.names = names
         self.results = read_results(path, names)
-        os.truncate(path, path.read_bytes().rfind(b"\n") + 1)
+        _mend_end(path, names)
 
     def append(self, result: Result) -> None:
         """Add one result; it is on the disk when this returns.
@@ -54,8 +55,10 @@ class ResultsFile:
             with self.path.open("ab", buffering=0) as file:
                 write_all(file.fileno(), line)
                 os.fsync(file.fileno())
-        except BaseException:
+        except BaseException as error:
             os.truncate(self.path, before)
+            if isinstance(error, OSError):
+                raise in_words(self.path, error) from error
             raise
         self.results.append(result)
 
@@ -99,7 +102,8 @@ def read_results(out: str | Path, key: Sequence[str] = ("task", "method")) -> li
     out = existing_file("out", out)
     instance("key", key, (list, tuple), 'a list of names, such as ["task", "method"]')
     results = []
-    for number, line in enumerate(read_bytes(out, MOST_BYTES).split(b"\n")[:-1], 1):
+    lines = _lines(out, key)
+    for number, line in enumerate(lines, 1):
         try:
             results.append(_parsed(line, key))
         except (ValueError, TypeError) as error:
@@ -108,6 +112,45 @@ def read_results(out: str | Path, key: Sequence[str] = ("task", "method")) -> li
                 " the line"
             ) from error
     return results
+
+
+def _lines(out: Path, key: Sequence[str]) -> list[bytes]:
+    """The lines of a file, without one that was torn by a kill.
+
+    Raises:
+        ValueError: the file is too large, or its end is no result, not even a torn one.
+    """
+    content = read_bytes(out, MOST_BYTES)
+    values = content.count(b",") + content.count(b"[") + content.count(b"{")
+    if values > VALUES:
+        raise ValueError(f"{out} has some {values:,} values; at most {VALUES:,} are read")
+    *lines, end = content.split(b"\n")
+    if not end or _is_torn(end, key):
+        return lines
+    return [*lines, end]  # an editor may leave out the last line's end
+
+
+def _is_torn(end: bytes, key: Sequence[str]) -> bool:
+    """Whether a line is the beginning of a result, and not all of it."""
+    begins = json.dumps({key[0]: 0} if key else {"settings": 0}).encode()[:-2]
+    if end[: len(begins)] != begins[: len(end)]:
+        return False
+    try:
+        json.loads(end)
+    except ValueError:
+        return True
+    return False
+
+
+def _mend_end(path: Path, key: Sequence[str]) -> None:
+    """Cut a torn last line off, or end a whole one."""
+    content = path.read_bytes()
+    end = content[content.rfind(b"\n") + 1 :]
+    if end and _is_torn(end, key):
+        os.truncate(path, len(content) - len(end))
+    elif end:
+        with path.open("ab", buffering=0) as file:
+            write_all(file.fileno(), b"\n")
 
 
 def _parsed(line: bytes, key: Sequence[str]) -> Result:

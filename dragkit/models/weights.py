@@ -11,7 +11,7 @@ from typing import Any
 import safetensors.torch
 from torch import Tensor
 
-from ..atomic import write_file
+from ..atomic import new_file, write_new
 from ..locking import one_writer
 from .safetensors_header import read_header
 
@@ -24,30 +24,36 @@ def write_model(
 ) -> Path:
     """Write the weights and the card; returns the path of the weights.
 
-    Both carry one id, so that :func:`dragkit.models.zoo.card` can tell a card that an interrupted
-    save left behind.
+    Both are written before either takes its place. The weights hold the card, too, and both carry
+    one id: where a kill comes between the two, :func:`dragkit.models.zoo.card` sees that the JSON
+    is of another save, and takes what the weights hold.
 
     Args:
         state: contiguous tensors on the CPU.
         card: how the model was made.
         metadata: what else the file of the weights should carry.
     """
-    known = {**(metadata or {}), "id": _id_of(state, card)}
+    number = _id_of(state, card)
+    text = json.dumps({**card, "id": number}, indent=1) + "\n"
+    known = {**(metadata or {}), "id": number, "card": text}
     weights = safetensors.torch.save(dict(state), known)
-    text = json.dumps({**card, "id": known["id"]}, indent=1) + "\n"
 
-    with one_writer(path):
-        write_file(path, weights)
-        write_file(path.with_suffix(".json"), text)
+    with (
+        one_writer(path),
+        new_file(path) as new_weights,
+        new_file(path.with_suffix(".json")) as new_card,
+    ):
+        write_new(new_weights, weights)
+        write_new(new_card, text)
     return path
 
 
-def id_in(path: Path) -> str | None:
-    """The id in a file of weights; None in a file that :func:`write_model` did not write."""
+def notes_in(path: Path) -> Mapping[str, str]:
+    """What a file of weights says of itself: "id" and "card", if :func:`write_model` wrote it."""
     try:
-        return read_header(path).metadata.get("id")
+        return read_header(path).metadata
     except (ValueError, OSError):
-        return None
+        return {}
 
 
 def _id_of(state: Mapping[str, Tensor], card: Mapping[str, Any]) -> str:

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 from .. import arguments
 from ..arguments import instance, named_arguments, shown
-from ..reading import read_json
-from .weights import id_in
+from ..reading import parse_json, read_json
+from .weights import notes_in
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -74,21 +74,32 @@ def bundled(name: str) -> Path:
 
 @named_arguments
 def card(path: str | Path) -> dict[str, Any]:
-    """How a checkpoint was made: the JSON of the same name beside it, or nothing.
+    """How a checkpoint was made: the JSON of the same name beside it, or what it says itself.
 
-    A card with another id than the file's own belongs to the file that was here before, so it is
-    left out, with a warning.
+    A card with another id than the file's own belongs to another save, so it is left out, with a
+    warning.
 
     Raises:
         TypeError: the path is none.
         FileNotFoundError: there is no checkpoint.
         ValueError: there is such a file, and it is not a JSON object, or larger than a megabyte.
     """
-    return card_beside(arguments.existing_file("path", path))
+    path = arguments.existing_file("path", path)
+    held = _card_in(path)
+    beside = path.with_suffix(".json")
+    found = card_beside(path)
+    if not held or found.get("id", held["id"]) == held["id"]:
+        return found or held
+    warnings.warn(
+        f"{beside} is not the card of {path.name}: their ids differ, as when a save was cut short."
+        f" What {path.name} holds itself is used; save the model again, or remove the card",
+        stacklevel=2,
+    )
+    return held
 
 
 def card_beside(path: Path) -> dict[str, Any]:
-    """The same where the checkpoint itself may not be there yet."""
+    """What the JSON of the same name says, whatever the checkpoint is."""
     beside = path.with_suffix(".json")
     if beside == path or not beside.is_file():
         return {}
@@ -103,15 +114,16 @@ def card_beside(path: Path) -> dict[str, Any]:
         raise ValueError(
             f"{beside}, the card of {path.name}, is not a JSON object; repair it, or move it away"
         )
-    own = id_in(path)
-    if own and own != found.get("id", own):
-        warnings.warn(
-            f"{beside} is not the card of {path.name}: their ids differ, as when a save was cut"
-            " short. It is not used; save the model again, or remove the card",
-            stacklevel=2,
-        )
-        return {}
     return found
+
+
+def _card_in(path: Path) -> dict[str, Any]:
+    """The card that a file of weights holds, and its id; empty if it holds none."""
+    notes = notes_in(path)
+    if "id" not in notes:
+        return {}
+    held = parse_json(notes.get("card", "{}").encode())
+    return (held if isinstance(held, dict) else {}) | {"id": notes["id"]}
 
 
 def public() -> DataFrame:

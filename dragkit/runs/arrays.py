@@ -40,6 +40,8 @@ def read_npz(path: Path) -> dict[str, np.ndarray]:
         ValueError: too many entries, more bytes than a file of this size may hold, or an entry
             that is encrypted, or is not what its header says.
     """
+    if path.exists() and not path.is_file():
+        raise ValueError(f"{path} is not a file")
     _check_end(path)
     with ZipFile(path) as file:
         entries = file.infolist()
@@ -113,7 +115,11 @@ def _read_array(file: ZipFile, entry: ZipInfo) -> np.ndarray:
                 f"{entry.filename[:80]!r} says that it has shape {shape}, and its size says"
                 " otherwise"
             )
-        values = np.frombuffer(bytearray(data.read()), dtype)
+        size = entry.file_size - header
+        contents = data.read(size)  # without a size, all that it inflates to would be made
+        if len(contents) != size or data.read(1):
+            raise ValueError(f"{entry.filename[:80]!r} holds other contents than it says")
+        values = np.frombuffer(bytearray(contents), dtype)
     return values.reshape(shape, order="F" if column_major else "C")
 
 

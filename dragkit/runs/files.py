@@ -42,6 +42,7 @@ def write_run(frames: Sequence[Frame], path: str | Path, extra: Mapping[str, Any
     Raises:
         TypeError, ValueError: `extra` cannot be stored as JSON; nothing is written.
         BlockingIOError: another program has been writing this run for more than 10 seconds.
+        FileExistsError: a file of one of these names is no part of a run.
         OSError: the files cannot be written; the old run is still there.
     """
     path = _json_path(path)
@@ -55,6 +56,7 @@ def write_run(frames: Sequence[Frame], path: str | Path, extra: Mapping[str, Any
     with one_writer(path):
         target = place_for(path)
         arrays_target = place_for(_arrays_file(path))
+        _check_taken(target, arrays_target)
         new_arrays = write_file(_arrays_with_id(arrays_target, number), packed)
         try:
             write_file(target, text)
@@ -150,6 +152,24 @@ def _arrays_of(path: Path, number: Any) -> dict[str, np.ndarray]:
             " run side by side again"
         )
     return arrays
+
+
+def _check_taken(target: Path, arrays_target: Path) -> None:
+    """Raise FileExistsError if a save would take the place of something else than a run."""
+    for file, taken in (
+        (target, target.exists() and not _begins_a_run(target)),
+        (arrays_target, arrays_target.exists() and not target.exists()),
+    ):
+        if taken:
+            raise FileExistsError(
+                f"{file} exists already, and is not part of a saved run; choose another name, or"
+                " move it away"
+            )
+
+
+def _begins_a_run(file: Path) -> bool:
+    with file.open("rb") as opened:
+        return b'"dragkit"' in opened.read(100)
 
 
 def _json_path(path: str | Path) -> Path:

@@ -33,7 +33,7 @@ LORA_RANK = 16
 LORA_STEPS = 80
 LORA_LR = 5e-4
 LORA_BATCH = 4
-LARGEST = {"rank": 1024, "batch": 64}  # the layers have some 1000 channels
+LARGEST = {"rank": 1024, "batch": 64, "lr": 1.0}  # the layers have some 1000 channels
 LAYERS = ["to_q", "to_k", "to_v", "to_out.0"]
 
 
@@ -49,7 +49,7 @@ class Lora:
 
     Raises:
         ValueError: a rank that is not a whole number from 1 to 1024, a batch that is none from 1
-            to 64, or an lr that is not above 0.
+            to 64, or an lr that is not above 0 and at most 1.
     """
 
     def __init__(
@@ -62,7 +62,7 @@ class Lora:
     ) -> None:
         rank = whole("rank", rank, 1, LARGEST["rank"])
         batch = whole("batch", batch, 1, LARGEST["batch"])
-        lr = positive("lr", lr, LORA_LR)
+        lr = positive("lr", lr, LORA_LR, LARGEST["lr"])
 
         self.base = model
         self.target = target.to(model.device)
@@ -96,6 +96,7 @@ class Lora:
 
         It has no reference, because what was inverted before was inverted without the LoRA.
         """
+        self._check_finite()
         unet = copy_with_same_weights(self.base.unet)
         for name, layer in self.unet.named_modules():
             if hasattr(layer, "get_delta_weight"):
@@ -111,6 +112,7 @@ class Lora:
         """Write A and B of every layer, and what they belong to."""
         from safetensors.torch import save
 
+        self._check_finite()
         weights = {name: w.detach().cpu().contiguous() for name, w in self.weights.items()}
         metadata = self._belongs_to() | {"steps": str(self.steps)}
         write_file(path, save(weights, metadata))
@@ -140,6 +142,14 @@ class Lora:
             for name, weight in saved.items():
                 self.weights[name].copy_(weight)
         self.steps = steps
+
+    def _check_finite(self) -> None:
+        if not all(bool(weight.isfinite().all()) for weight in self.weights.values()):
+            lr = self.optimizer.param_groups[0]["lr"]
+            raise FloatingPointError(
+                f"the LoRA is not finite after {self.steps} steps with lr {lr:g}, so it is not"
+                " saved; learn again with a smaller one"
+            )
 
     def _check_belongs(self, path: Path, metadata: Mapping[str, str]) -> None:
         for what, expected in self._belongs_to().items():

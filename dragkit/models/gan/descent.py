@@ -14,6 +14,8 @@ from ...arguments import positive, shown, step_count
 from ..image_metrics import Loss, psnr
 from ..inversion import Inversion
 
+MOST_LR = 1000.0  # as of a drag
+
 
 class Iteration(NamedTuple):
     """One iteration of a descent: its best image."""
@@ -119,6 +121,6 @@ def checked_descent(steps: Any, lr: Any) -> tuple[int, float]:
     """The two as Python's numbers.
 
     Raises:
-        ValueError: there are no steps, or the learning rate is not above 0.
+        ValueError: there are no steps, or the learning rate is not above 0 and at most 1000.
     """
-    return step_count(steps, 1), positive("lr", lr, 0.2)
+    return step_count(steps, 1), positive("lr", lr, 0.2, MOST_LR)
