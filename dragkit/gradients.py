@@ -1,4 +1,4 @@
-"""Gradients, also where the caller has switched them off."""
+"""Gradients, also where the caller has switched them off, and until the interpreter is left."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from contextlib import contextmanager
 
 import torch
 
+from .leaving import unless_leaving
+
 
 @contextmanager
 def gradients() -> Iterator[None]:
@@ -14,5 +16,5 @@ def gradients() -> Iterator[None]:
 
     A generator has it inside, never around a yield, where it would reach who takes the next value.
     """
-    with torch.inference_mode(False), torch.enable_grad():
+    with unless_leaving(), torch.inference_mode(False), torch.enable_grad():
         yield

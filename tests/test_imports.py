@@ -11,7 +11,7 @@ import dragkit
 PACKAGE = Path(dragkit.__file__).parent
 # they know nothing of the others
 FOR_ALL = {"numeric", "atomic", "locking", "arguments", "latents", "reading"}
-FOR_ALL |= {"asking", "gradients"}
+FOR_ALL |= {"asking", "gradients", "leaving"}
 MAY_IMPORT = {  # from the bottom up; a part may also import its own files
     "numeric": "",
     "atomic": "",
@@ -19,6 +19,7 @@ MAY_IMPORT = {  # from the bottom up; a part may also import its own files
     "arguments": "",
     "asking": "",
     "gradients": "",
+    "leaving": "",
     "latents": "",
     "reading": "",
     "geometry": "",

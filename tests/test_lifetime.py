@@ -206,11 +206,24 @@ time.sleep(float(sys.argv[1]))
 """
 
 
+OWN_THREAD = """
+import sys, threading, time
+import dragkit as dk
+model = dk.load("lion", device="cpu")
+edit = dk.Edit([(74, 74)], [(74, 87)])
+method = dk.methods.draggan() | {"lr": 1e-6, "steps": 10_000}
+session = dk.Session(model, model.sample(2), edit, **method)
+threading.Thread(target=session.run, daemon=True).start()
+time.sleep(0.3 + float(sys.argv[1]))
+"""
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("seconds", [0, 0.05, 0.1, 0.3])
-def test_leaving_the_interpreter_during_a_run_ends_cleanly(seconds):
+@pytest.mark.parametrize("program", [EXIT, OWN_THREAD], ids=["studio", "thread"])
+def test_leaving_the_interpreter_during_a_run_ends_cleanly(program, seconds):
     environment = os.environ | {"PYTHONPATH": str(Path(dk.__file__).parent.parent)}
-    command = [sys.executable, "-c", EXIT, str(seconds)]
+    command = [sys.executable, "-c", program, str(seconds)]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
     assert "Error" not in done.stderr and "terminate" not in done.stderr

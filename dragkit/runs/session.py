@@ -14,6 +14,7 @@ from tqdm.auto import tqdm
 
 from ..arguments import MOST_STEPS, named_arguments, shown, step_count
 from ..latents import checked_latent
+from ..leaving import unless_leaving
 from ..loop import drag
 from ..models.protocols import Model
 from ..numeric import is_real, is_whole
@@ -139,9 +140,11 @@ class Session:
         if not len(self.trace):
             self.step()
         for _ in range(steps):
-            if self.done:
-                break
-            bar.set_postfix_str(str(self.step()), refresh=False)
+            with unless_leaving():
+                if self.done:
+                    break
+                words = str(self.step())
+            bar.set_postfix_str(words, refresh=False)
             bar.update()
         if self.done:
             bar.total = bar.n  # a bar that ends early would look like a failure

@@ -18,6 +18,7 @@ from torch import Tensor
 
 from ..arguments import instance, named_arguments, positive, shown
 from ..contract import checked_metadata
+from ..leaving import unless_leaving
 from ..numeric import is_whole
 from ..pieces import Viewer
 from ..records import Edit, Frame, Step
@@ -128,7 +129,8 @@ class Trace:
                 "a session is adding its steps to this trace; stop it first, or append to a copy:"
                 " dragkit.Trace(trace)"
             )
-        frame = step if isinstance(step, Frame) else Frame.of(step)
+        with unless_leaving():
+            frame = step if isinstance(step, Frame) else Frame.of(step)
         if self.frames:
             check_follows(frame, self.frames[0])
         if not self.metadata:
