@@ -5,6 +5,7 @@ NumPy arrays, whole numbers, doubles and lists of tensors become floats on the r
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -16,9 +17,12 @@ from .arguments import check_plain, finite_array, numbers, real_numbers, shown
 from .contract import GOALS, OPTIONAL, SCORES, TRACK, TRUTHS, check_track
 from .numeric import is_real, is_whole
 from .pieces import Gate
+from .reading import declared_shape
 from .records import Goals, Size, TrackResult, View
 from .records.device import with_parts
 from .records.view import checked_map
+
+MOST_NUMBERS = 1 << 26  # of one part; ten windows of 512 px have 2.6 million
 
 
 def checked_view(view: Any, size: Size, start: View | None = None) -> View:
@@ -140,6 +144,9 @@ def _tensor(who: str, name: str, value: Any, shape: str, like: Tensor) -> Tensor
     if name in TRUTHS:
         truths = numbers(what, value, f"True or False of shape ({shape})")
         return truths.to(like.device, copy=True)
+    size = math.prod(declared_shape(value))
+    if size > MOST_NUMBERS:
+        raise ValueError(f"{what} has {size:,} numbers; give at most {MOST_NUMBERS:,}")
     plain = real_numbers(what, value, f"floats of shape ({shape})")
     if isinstance(value, Tensor):
         plain = value  # with its gradient

@@ -13,6 +13,7 @@ from typing import ClassVar, Literal
 import torch
 from torch import Tensor
 
+from .arguments import instance
 from .geometry import disc, sample, square, to_grid, window_size
 from .numeric import is_real
 from .records import Edit, Size, TrackResult, View
@@ -60,6 +61,7 @@ class ShiftedPatchLoss:
     def __post_init__(self) -> None:
         _check_choice("reduction", self.reduction, ("mean", "sum", "area"))
         _check_choice("shape", self.shape, ("disc", "square"))
+        instance("strict", self.strict, bool, "True or False")
         _check_from_0("skip", self.skip, 1.0)
 
     def check(self, size: Size) -> None:

@@ -15,8 +15,12 @@ from .asking import check_takes
 from .contract import check_names, metadata_of
 from .numeric import is_positive
 from .pieces import Gate, LossTerm, Method, SizeChecking, Skipping, Tracker, Viewer, printed
+from .pixels import to_uint8
 from .records import Edit, Frame, Size, Step
 
+# Mean difference of two images in grey levels. Devices and versions of torch differ by less than
+# one; another network of the same shape by ten and more.
+MOST_DIFFERENCE = 2.0
 MOST_LR = 1000.0  # the toy's latents are pixels, and drag well with 1
 TRACKER = {"start": ("view", "edit"), "find": ("view", "memory", "search_centre")}
 LOSS = ("view", "track", "start", "edit")
@@ -162,6 +166,25 @@ def check_gate(trust: Gate | None) -> None:
         check_takes(f"the gate {shown(trust)}", trust, "initial")
 
 
+@torch.no_grad()
+def check_paints(model: Viewer, step: Step, image: np.ndarray, device: torch.device | str) -> None:
+    """Raise ValueError unless the model makes the image (h w 3) of a step from its latent."""
+    painted = to_uint8(model.view(step.latent.to(device)).image)
+    if painted.shape == image.shape:
+        difference = np.abs(painted.astype(float) - image).mean()
+        if difference <= MOST_DIFFERENCE:
+            return
+        found = f"another image ({difference:.0f} grey levels away on average)"
+    else:
+        found = f"an image of {painted.shape[:2]}, not of {image.shape[:2]}"
+    maker = step.metadata.get("model", "another model")
+    name = metadata_of(model).get("model", "this model")
+    raise ValueError(
+        f"the run was made by {maker}: from the latent of step {step.index} {name} makes {found}."
+        " Load the model that made the run"
+    )
+
+
 def step_to_resume(
     resume: Step | Frame | None, model: Viewer, latent: Tensor, edit: Edit
 ) -> Step | None:
@@ -191,7 +214,11 @@ def step_to_resume(
             f" {tuple(step.latent.shape)}, this one {tuple(latent.shape)}"
         )
     known = metadata_of(model)
-    if step.metadata.get("fingerprint") != known.get("fingerprint") and step.metadata:
+    then_print, now_print = step.metadata.get("fingerprint"), known.get("fingerprint")
+    if then_print is None or now_print is None:
+        if isinstance(resume, Frame) and step.view is None:  # it may be from anywhere
+            check_paints(model, step, resume.image, latent.device)
+    elif then_print != now_print:
         raise ValueError(
             f"resume is a step of {step.metadata.get('model', 'another model')}, this model is"
             f" {known.get('model', 'another one')}: the shapes agree, the weights do not"

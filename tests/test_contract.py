@@ -597,3 +597,31 @@ def test_calls_of_a_session_and_of_a_trace_are_explained():
         (lambda: dk.Trace().append(), "Trace.append: missing a required argument: 'step'"),
     ):
         assert words in what_is_told(call)
+
+
+@pytest.mark.parametrize("which", ["view", "start"])
+def test_a_loss_that_writes_into_the_features_is_named(which):
+    class Writer:
+        name = "writer"
+
+        def __call__(self, view, track, start, edit):
+            (view if which == "view" else start).features.mul_(0)
+            return PULL(view, track, start, edit)
+
+    run = dk.drag(TOY, LATENT, EDIT, **METHOD | {"losses": (PULL, Writer())})
+    with pytest.raises(ValueError, match="the loss 'writer' writes into the features"):
+        next(run)
+
+
+def test_an_enormous_answer_is_refused_before_it_is_copied():
+    scores = torch.zeros(1, 1, 1).expand(1, 10**5, 10**5)
+    run = dk.drag(TOY, LATENT, EDIT, **METHOD | {"tracker": Tracker(scores=scores)})
+    with pytest.raises(ValueError, match="as scores has 10,000,000,000 numbers; give at most"):
+        next(run)
+
+
+@pytest.mark.parametrize("strict", ["no", 1, None])
+def test_strict_is_a_truth(strict):
+    for piece in (dk.NearestNeighbor, dk.ShiftedPatchLoss):
+        with pytest.raises(TypeError, match="strict is .*; give True or False"):
+            piece(8, strict=strict)

@@ -545,6 +545,24 @@ def test_a_lora_that_was_saved_is_the_same_bit_for_bit(tmp_path):
             dk.lora(model, image(), steps=10**9, file=name)
 
 
+def test_a_lora_that_is_not_finite_is_not_saved(tmp_path):
+    model = tiny()
+    file = tmp_path / "l.safetensors"
+    settings = {"rank": 2, "file": file}
+    dk.lora(model, image(), steps=1, **settings)
+    before = file.read_bytes()
+    with pytest.raises(ValueError, match="lr is 1e\\+30; give a number above 0 and up to 1"):
+        dk.lora(model, image(), steps=3, lr=1e30, **settings)
+
+    learner = Lora(model, image(), rank=2)
+    with torch.no_grad():
+        next(iter(learner.weights.values())).fill_(float("inf"))
+    for use in (learner.model, lambda: learner.save(file)):
+        with pytest.raises(FloatingPointError, match="the LoRA is not finite after 0 steps"):
+            use()
+    assert file.read_bytes() == before
+
+
 def test_a_lora_of_something_else_is_refused(tmp_path):
     model, file = tiny(), tmp_path / "mine.safetensors"
     dk.lora(model, image(), rank=2, steps=1, file=file)

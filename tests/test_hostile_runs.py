@@ -184,3 +184,14 @@ def test_names_and_notes_from_files_are_checked(tmp_path):
     path.write_text(json.dumps({"task": 1, "method": 2, "settings": {}, "a" * 300: 1}) + "\n")
     with pytest.raises(ValueError, match="name of a column"):
         read_results(path)
+
+
+OTHER = ["[]", "3", "null", '{"steps": []}', '{"dragkit": 3, "steps": [1]}']
+
+
+@pytest.mark.parametrize("text", OTHER)
+def test_a_json_of_something_else_is_told_in_our_words(tmp_path, text):
+    (tmp_path / "a.json").write_text(text)
+    written(tmp_path / "a.npz", [("image.npy", entry((0,)))])
+    with pytest.raises(ValueError, match="of something else|no list of objects"):
+        dk.Trace.load(tmp_path / "a")

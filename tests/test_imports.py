@@ -32,7 +32,7 @@ MAY_IMPORT = {  # from the bottom up; a part may also import its own files
     "trackers": "records pieces geometry scores",
     "contract": "records pieces geometry",
     "answers": "records pieces contract",
-    "validation": "records pieces contract",
+    "validation": "records pieces contract pixels",
     "tracking": "records pieces answers",
     "progress": "records pieces tracking contract answers",
     "loop": "records pieces progress validation",

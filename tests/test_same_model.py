@@ -94,3 +94,15 @@ def test_a_fingerprint_depends_on_names_shapes_and_values():
         {**state, "empty": torch.zeros(0)},
     ):
         assert fingerprint(changed) != known
+
+
+def test_a_step_from_a_file_without_a_fingerprint_is_compared_with_what_the_model_paints(
+    lion, other, tmp_path
+):
+    trace = dk.Trace(dk.drag(lion, lion.sample(1), EDIT, **METHOD | {"steps": 1}))
+    trace.metadata = {}
+    frame = dk.Trace.load(trace.save(tmp_path / "run"))[0]
+    assert frame.step.view is None and "fingerprint" not in frame.step.metadata
+    next(dk.drag(lion, lion.sample(1), EDIT, **METHOD, resume=frame))
+    with pytest.raises(ValueError, match="the run was made by .* grey levels away on average"):
+        next(dk.drag(other, other.sample(1), EDIT, **METHOD, resume=frame))

@@ -77,6 +77,7 @@ def read_run(path: str | Path) -> tuple[list[Frame], dict[str, Any]]:
     path = _json_path(path)
     try:
         text = read_json(path, MOST_BYTES, finite=False)
+        _check_kinds(text)
         arrays = _arrays_of(path, text.get("id"))
         if text["dragkit"] == 2:
             text, arrays = convert_format2(text, arrays)
@@ -88,11 +89,27 @@ def read_run(path: str | Path) -> tuple[list[Frame], dict[str, Any]]:
             f"{error.filename} is missing; a saved run is a .json and a .npz of the same name, and"
             " the path of either opens it"
         ) from error
-    except Exception as error:
-        reason = f"they have no {error}" if isinstance(error, KeyError) else error
+    except MemoryError:
+        raise
+    except Exception as error:  # a damaged file may stumble anywhere
         raise ValueError(
-            f"{path} and its .npz do not hold a run that dragkit saved ({reason})"
+            f"{path} and its .npz do not hold a run that dragkit saved ({_reason(error)})"
         ) from error
+
+
+def _check_kinds(text: Any) -> None:
+    """Raise ValueError unless a JSON has the parts of a run."""
+    if not isinstance(text, dict) or "dragkit" not in text:
+        raise ValueError("the JSON is of something else")
+    steps = text.get("steps")
+    if not (isinstance(steps, list) and all(isinstance(step, dict) for step in steps)):
+        raise ValueError("its steps are no list of objects")
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, KeyError):
+        return f"they have no {error}"
+    return str(error) if isinstance(error, ValueError) else "their parts do not fit together"
 
 
 def _as_text(contents: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> tuple[str, str]:

@@ -2,17 +2,10 @@
 
 from __future__ import annotations
 
-import numpy as np
-import torch
-
 from ..models.protocols import Model, Restorable
 from ..pieces import SelfDescribing
-from ..pixels import to_uint8
+from ..validation import check_paints
 from .trace import Trace
-
-# Mean difference of two images in grey levels. Devices and versions of torch differ by less than
-# one; another network of the same shape by ten and more.
-MOST_DIFFERENCE = 2.0
 
 
 def model_of_run(model: Model, trace: Trace) -> Model:
@@ -31,7 +24,7 @@ def model_of_run(model: Model, trace: Trace) -> Model:
     known = model.metadata if isinstance(model, SelfDescribing) else {}
     then, now = trace.metadata.get("fingerprint"), known.get("fingerprint")
     if then is None or now is None:
-        _check_image(model, trace)
+        check_paints(model, trace[0].step, trace[0].image, model.device)
     elif then != now:
         name = trace.metadata.get("model", "another model")
         raise ValueError(
@@ -48,19 +41,5 @@ def _check_shapes(model: Model, trace: Trace) -> None:
         raise ValueError(
             f"the run was made by another model: its images are {saved_size} and its latents"
             f" {saved_shape}, those of {model.name} are {size} and {shape}. Load the model that"
-            " made the run"
-        )
-
-
-@torch.no_grad()
-def _check_image(model: Model, trace: Trace) -> None:
-    """Raise ValueError unless the model makes the image of the first step from its latent."""
-    image = to_uint8(model.view(trace[0].latent.to(model.device)).image)
-    difference = np.abs(image.astype(float) - trace[0].image).mean()
-    if difference > MOST_DIFFERENCE:
-        name = trace.metadata.get("model", "another model")
-        raise ValueError(
-            f"the run was made by {name}: from the latent of its first step {model.name} makes"
-            f" another image ({difference:.0f} grey levels away on average). Load the model that"
             " made the run"
         )

@@ -8,6 +8,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from ..arguments import instance
 from ..geometry import sample, window_size
 from ..records import Edit, Size, TrackResult, View
 from .search_window import best, read_window, similarity
@@ -58,6 +59,7 @@ class NearestNeighbor:
     def __post_init__(self) -> None:
         if self.norm not in (1, 2):
             raise ValueError(f"unknown norm {self.norm!r}; choose 1 or 2")
+        instance("strict", self.strict, bool, "True or False")
 
     def check(self, size: Size) -> None:
         """Raise ValueError if the window is one pixel, or larger than an image of `size`."""
