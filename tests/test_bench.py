@@ -384,6 +384,11 @@ def test_a_job_of_other_settings_or_a_file_of_other_jobs_is_refused(tmp_path):
         read_results(out)
 
 
+def hear_interrupts():
+    """Shells let what they start in the background ignore interrupts, and children inherit it."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="sends a signal to a group of processes")
 def test_an_interrupt_of_all_processes_ends_them_and_keeps_what_is_finished(tmp_path):
@@ -408,6 +413,7 @@ def test_an_interrupt_of_all_processes_ends_them_and_keeps_what_is_finished(tmp_
         stderr=subprocess.DEVNULL,
         env=environment,
         start_new_session=True,
+        preexec_fn=hear_interrupts,
     )
     while child.poll() is None and not (out.exists() and out.read_bytes().count(b"\n") == 2):
         time.sleep(0.05)

@@ -131,10 +131,15 @@ def echoed(
     """
     if times == 1:
         yield from draw(start)
+        return
+
+    def takes_one(step: int) -> bool:
+        return step % times == 0
+
     batches = draw(start // times)
-    pool = deque(islice(batches, POOL - (start % times == 0)), POOL)
+    pool = deque(islice(batches, POOL - takes_one(start)), POOL)
     for step in count(start):
-        if step % times == 0:
+        if takes_one(step):
             pool.append(next(batches))
         yield pool[random_of(seed, step).randint(len(pool))]
 

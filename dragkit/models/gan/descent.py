@@ -83,6 +83,11 @@ def _number(value: Any) -> Tensor:
     if not isinstance(value, Tensor) or value.numel() != 1:
         shape = tuple(value.shape) if isinstance(value, Tensor) else shown(value)
         raise ValueError(f"the loss returned {shape}; it must return one number, a tensor")
+    if not value.requires_grad:
+        raise ValueError(
+            "the loss does not depend on the image, so nothing can be learned from it; compute it"
+            " from the first image that it is given, without .detach() or .item()"
+        )
     return value.reshape(())
 
 
