@@ -207,3 +207,14 @@ def test_work_cannot_change_what_its_result_is_filed_under(tmp_path, found):
     with pytest.raises((ValueError, TypeError), match="filed under|returned"):
         run_jobs(jobs, tmp_path / "out.jsonl")
     assert not read_results(tmp_path / "out.jsonl", ["number"])
+
+
+def test_a_file_is_not_filled_beyond_what_is_read(tmp_path, monkeypatch):
+    monkeypatch.setattr("dragkit.bench.results_file.VALUES", 12)  # four results
+    out = tmp_path / "out.jsonl"
+    with open_results(out, ["number"]) as file:
+        for number in range(4):
+            file.append(result(number))
+        with pytest.raises(ValueError, match="is full: at most 12 values.*go on in another file"):
+            file.append(result(4))
+    assert [r["number"] for r in read_results(out, ["number"])] == [0, 1, 2, 3]

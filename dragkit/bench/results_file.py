@@ -34,12 +34,14 @@ class ResultsFile:
         self.names = names
         self.results = read_results(path, names)
         _mend_end(path, names)
+        self._values = _values_in(path.read_bytes())
 
     def append(self, result: Result) -> None:
         """Add one result; it is on the disk when this returns.
 
         Raises:
             TypeError: it holds something that JSON cannot hold.
+            ValueError: the file is as large as one that is read may be.
             OSError: the disk is full, say; the file is what it was before.
         """
         try:
@@ -51,6 +53,12 @@ class ResultsFile:
                 " return numbers, texts, lists and dicts"
             ) from error
         before = self.path.stat().st_size
+        self._values += _values_in(line)
+        if self._values > VALUES or before + len(line) > MOST_BYTES:
+            raise ValueError(
+                f"{self.path} is full: at most {VALUES:,} values and {MOST_BYTES:,} bytes are"
+                " read. What is finished is kept; go on in another file"
+            )
         try:
             with self.path.open("ab", buffering=0) as file:
                 write_all(file.fileno(), line)
@@ -121,13 +129,18 @@ def _lines(out: Path, key: Sequence[str]) -> list[bytes]:
         ValueError: the file is too large, or its end is no result, not even a torn one.
     """
     content = read_bytes(out, MOST_BYTES)
-    values = content.count(b",") + content.count(b"[") + content.count(b"{")
+    values = _values_in(content)
     if values > VALUES:
         raise ValueError(f"{out} has some {values:,} values; at most {VALUES:,} are read")
     *lines, end = content.split(b"\n")
     if not end or _is_torn(end, key):
         return lines
     return [*lines, end]  # an editor may leave out the last line's end
+
+
+def _values_in(content: bytes) -> int:
+    """About how many values JSON has, without parsing it."""
+    return content.count(b",") + content.count(b"[") + content.count(b"{")
 
 
 def _is_torn(end: bytes, key: Sequence[str]) -> bool:
