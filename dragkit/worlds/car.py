@@ -27,9 +27,9 @@ FACTORS: tuple[tuple[str, float, float], ...] = (
     ("pitch", 3, 15),  # degrees; > 0 is seen from above
     ("x", -0.08, 0.08),  # the car's middle, in half images from the usual place
     ("y", -0.1, 0.1),
-    ("size", 0.6, 0.74),  # half an average car's length, in half images; the unit of the next:
-    ("length", 0.85, 1.15),  # half the length
-    ("height", 0.12, 0.3),  # of the sill over the ground
+    ("size", 0.54, 0.7),  # half an average car's length, in half images; the unit of the next:
+    ("length", 0.8, 1.36),  # half the length
+    ("height", 0.1, 0.36),  # of the sill over the ground
     ("roof", 0.28, 0.44),  # height of the cabin
     ("wheel", 0.16, 0.22),  # radius
     ("bonnet", 0.38, 0.62),  # from its front end to the windscreen
@@ -83,9 +83,9 @@ class Car:
     pitch: float = 9.0
     x: float = 0.0
     y: float = 0.0
-    size: float = 0.67
-    length: float = 1.0
-    height: float = 0.21
+    size: float = 0.62
+    length: float = 1.08
+    height: float = 0.23
     roof: float = 0.36
     wheel: float = 0.19
     bonnet: float = 0.5
