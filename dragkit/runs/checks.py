@@ -19,7 +19,6 @@ from ..contract import (
     check_parts,
     check_places,
     check_track,
-    checked_metadata,
 )
 from ..numeric import is_whole
 from ..pieces import MOST_TEXT
@@ -56,15 +55,6 @@ def check_follows(frame: Frame, first: Frame) -> None:
                 f"step {frame.index} has {what} of shape {now}, and the run began with {then}; a"
                 " run keeps to one model and one number of handles"
             )
-
-
-def check_metadata(metadata: Any) -> dict[str, Any]:
-    """What a model said about itself, as plain values by printable names.
-
-    Raises:
-        TypeError, ValueError: it is something else, or is too long.
-    """
-    return checked_metadata("of its metadata", metadata)
 
 
 def _check_frame(frame: Frame) -> None:

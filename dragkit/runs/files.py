@@ -17,12 +17,13 @@ import numpy as np
 
 from .. import arguments
 from ..atomic import place_for, write_file
+from ..contract import checked_metadata
 from ..locking import one_writer
 from ..pieces import printed
 from ..reading import parse_json, read_json
 from ..records import Edit, Frame
 from .arrays import as_npz, read_npz
-from .checks import check_frames, check_metadata
+from .checks import check_frames
 from .flat import Values, flatten, frame_of, plain, stack, unstack
 from .format2 import convert_format2
 
@@ -83,7 +84,7 @@ def read_run(path: str | Path) -> tuple[list[Frame], dict[str, Any]]:
             text, arrays = convert_format2(text, arrays)
         frames = _frames(text, arrays)
         check_frames(frames)
-        return frames, check_metadata(text.get("metadata", {}))
+        return frames, checked_metadata("of its metadata", text.get("metadata", {}))
     except FileNotFoundError as error:
         raise ValueError(
             f"{error.filename} is missing; a saved run is a .json and a .npz of the same name, and"
