@@ -15,8 +15,9 @@ from dragkit.models import load, zoo
 from dragkit.models.toy import Toy
 from dragkit.records import View
 from dragkit.runs.trace import Trace
-from dragkit.tasks import lions, sequences
+from dragkit.tasks import sequences
 from dragkit.tasks.lookalikes import has_lookalike
+from dragkit.tasks.poses import LIONS
 from dragkit.trackers import Discriminative, NearestNeighbor
 from dragkit.worlds.lion import Lion
 
@@ -27,24 +28,24 @@ def model():
 
 
 def test_z_is_the_models_own(model):
-    assert np.array_equal(lions.z_of(7), model.sample_z(7))
-    assert torch.equal(model.of_z(lions.z_of(7)), model.sample(7))
+    assert np.array_equal(LIONS.z_of(7), model.sample_z(7))
+    assert torch.equal(model.of_z(LIONS.z_of(7)), model.sample(7))
 
 
 def test_a_pair_is_the_same_lion_in_another_pose():
-    z, other = lions.z_of(3), lions.z_of(10_003)
-    posed = lions.in_pose_of(z, other)
+    z, other = LIONS.z_of(3), LIONS.z_of(10_003)
+    posed = LIONS.in_pose_of(z, other)
     unit = lambda v: v / np.sqrt(np.square(v).mean())
-    np.testing.assert_allclose(posed[: lions.POSE], unit(other)[: lions.POSE])
-    np.testing.assert_allclose(posed[lions.POSE :], unit(z)[lions.POSE :])
+    np.testing.assert_allclose(posed[: LIONS.world.pose], unit(other)[: LIONS.world.pose])
+    np.testing.assert_allclose(posed[LIONS.world.pose :], unit(z)[LIONS.world.pose :])
 
 
 def test_the_edits_are_nested_visible_and_where_the_world_has_them():
-    one, five, every = lions.pairs_of(4)
+    one, five, every = LIONS.pairs_of(4)
     assert [len(t.edit.handles) for t in (one, five)] == [1, 5] and len(every.edit.handles) > 5
     assert every.landmarks[:5] == five.landmarks and five.landmarks[:1] == one.landmarks
     assert [t.name for t in (one, five, every)] == ["lion 4, 1", "lion 4, 5", "lion 4, all"]
-    lion = Lion.of_latent(lions.z_of(4), 0.7)
+    lion = Lion.of_latent(LIONS.z_of(4), 0.7)
     for name, handle in zip(every.landmarks, every.edit.handles.tolist(), strict=True):
         assert handle == pytest.approx(lion.landmarks(128)[name], abs=2)  # the reading's error
     assert all(every.edit.mask[round(y), round(x)] == 1 for x, y in every.edit.targets.tolist())
@@ -54,7 +55,7 @@ def test_before_any_drag_the_measure_reads_the_start_and_after_it_the_target(mod
     """Truth about two images that need no drag: the start, and the generator's own image of
     the target pose.
     """
-    (task,) = lions.pairs_of(1, (17,))
+    (task,) = LIONS.pairs_of(1, (17,))
     step = lambda latent: type("Last", (), {"latent": latent, "points": task.edit.targets})
     start = model.sample(1)
     away = measures.landmarks(model, task, start, step(start))
@@ -62,7 +63,7 @@ def test_before_any_drag_the_measure_reads_the_start_and_after_it_the_target(mod
         away["mean_distance"] == pytest.approx(away["length"], abs=1e-4)
         and away["change_outside"] == 0
     )
-    there = model.of_z(lions.in_pose_of(lions.z_of(1), lions.z_of(10_001)))
+    there = model.of_z(LIONS.in_pose_of(LIONS.z_of(1), LIONS.z_of(10_001)))
     # points are rounded to 0.01 px
     assert measures.landmarks(model, task, start, step(there))["mean_distance"] < 0.02
 
@@ -94,7 +95,7 @@ def test_on_the_toy_the_twin_takes_the_nearest_neighbour_and_not_the_filter():
 
 def test_a_walk_begins_at_the_lion_and_ends_in_its_pose(model):
     sequence = sequences.lion_walk(model, 0)
-    (task,) = lions.pairs_of(0, (17,))
+    (task,) = LIONS.pairs_of(0, (17,))
     assert len(sequence.views) == sequences.FRAMES
     for seen, known in (
         (sequence.truth[0], task.edit.handles),

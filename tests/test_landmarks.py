@@ -18,7 +18,7 @@ from dragkit.tasks.landmarks import (
     open_landmarks,
     soft_argmax,
 )
-from dragkit.tasks.lions import generator
+from dragkit.tasks.poses import LIONS
 from dragkit.training import landmark_data, landmark_errors
 from dragkit.training import landmarks as training
 from dragkit.training.stream import painted, pair, random_of
@@ -61,7 +61,7 @@ def test_the_bundled_network_reads_fresh_renders_to_the_pixel(renders):
 
 
 def test_it_reads_the_bundled_lions_images():
-    images = landmark_errors.generated(generator(), WORLDS["lion"], 8)
+    images = landmark_errors.generated(LIONS.generator(), WORLDS["lion"], 8)
     assert np.nanmean(landmark_errors.distances(landmark_network(), images)) < 2
 
 

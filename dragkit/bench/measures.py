@@ -14,9 +14,8 @@ from torch import Tensor
 from ..models.protocols import Model
 from ..records import Step
 from ..tasks.edits import Task
-from ..tasks.landmarks import landmark_network
-from ..tasks.lions import read_landmarks
 from ..tasks.lookalikes import has_lookalike
+from ..tasks.poses import CARS, LIONS
 from .metrics import change_outside, dai, mean_distance
 
 Measure = Callable[[Model, Task, Tensor, Step], Mapping[str, float]]
@@ -36,7 +35,7 @@ def images(model: Model, task: Task, start: Tensor, last: Step) -> dict[str, flo
 
 
 def landmarks(model: Model, task: Task, start: Tensor, last: Step) -> dict[str, float]:
-    """The measure of :mod:`dragkit.tasks.lions`, whose landmarks a network reads off the image.
+    """The measure of :mod:`dragkit.tasks.poses`, whose landmarks a network reads off the image.
 
     In px `mean_distance`, from the landmarks to their targets, and `tracker_error`, from the
     landmarks to the tracker's points; both are means over the handles. Also `length`, how far the
@@ -56,6 +55,16 @@ def landmarks(model: Model, task: Task, start: Tensor, last: Step) -> dict[str, 
 
 
 def landmarks_seen(model: Model, task: Task, latent: Tensor) -> Tensor:
-    """Where the landmark network sees the task's landmarks (n 2) in the image of `latent`."""
-    names = landmark_network(str(model.device)).names
-    return read_landmarks(model, latent)[[names.index(name) for name in task.landmarks]]
+    """Where the landmark network of the task's world sees its landmarks (n 2) in an image.
+
+    Raises:
+        ValueError: the task names no landmarks, or not those of one world.
+    """
+    for poses in (LIONS, CARS):
+        names = poses.world.landmarks
+        if task.landmarks and set(task.landmarks) <= set(names):
+            return poses.read_landmarks(model, latent)[[names.index(n) for n in task.landmarks]]
+    raise ValueError(
+        f"the task {task.name!r} has the landmarks {list(task.landmarks)}, which are those of no"
+        " world; this measure reads those of a lion or a car"
+    )

@@ -1,13 +1,13 @@
-r"""The landmark network: it finds the lion's nose, chin, ears … in the pixels of an image.
+r"""The landmark networks: they find nose, chin, ears … or hubs and lamps in an image's pixels.
 
-Benchmarks need to know where a point really went, and a tracker cannot be its own judge. This
-small network was trained on renders, whose landmarks are known exactly, and sees neither latents
-nor features. It computes a score map per landmark, a quarter of the image's side, and returns the
-map's mean place (soft-argmax):
+Benchmarks need to know where a point really went, and a tracker cannot be its own judge. Each
+world has a small network that was trained on renders, whose landmarks are known exactly, and that
+sees neither latents nor features. It computes a score map per landmark, a quarter of the image's
+side, and returns the map's mean place (soft-argmax):
 
     p = softmax(score),    point = Σ_c p_c · c,    c: the cells' centres in pixels of the image.
 
-Its own error is in its card, ``data/landmarks.json``.
+Their own errors are in their cards, ``data/landmarks.json`` and ``data/car-landmarks.json``.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ SIZE = 128  # side of the images that the convolutions see, in pixels
 LARGEST = 1024  # side of an image that is brought to it
 CELL = 4  # side of a score map's cell, in pixels
 MARGIN = 0.1  # how far beyond 0..1 an image may be, such as one that was enlarged
+NETWORKS = {"lion": "landmarks", "car": "car-landmarks"}  # of each world
 RING = 1  # cells around the image, so that points at its very border are means too
 
 
@@ -139,19 +140,23 @@ def _double(x: Tensor) -> Tensor:
 
 
 @named_arguments
-def landmark_network(device: str = "cpu") -> LandmarkNetwork:
-    """The bundled network, opened once for each device and frozen: gradients reach the image.
+def landmark_network(device: str = "cpu", world: str = "lion") -> LandmarkNetwork:
+    """A world's bundled network, opened once for each device and frozen.
+
+    Gradients reach the image.
 
     Raises:
         FileNotFoundError: its file is gone.
-        ValueError: its file is damaged, or there is no such device.
+        ValueError: its file is damaged, or there is no such device or world.
     """
-    return _bundled_network(str(available_device(device)))
+    if world not in NETWORKS:
+        raise ValueError(f"world is {world!r}; give one of {', '.join(NETWORKS)}")
+    return _bundled_network(str(available_device(device)), NETWORKS[world])
 
 
 @lru_cache(maxsize=4)
-def _bundled_network(device: str) -> LandmarkNetwork:
-    return open_landmarks(zoo.bundled("landmarks"), device)
+def _bundled_network(device: str, name: str) -> LandmarkNetwork:
+    return open_landmarks(zoo.bundled(name), device)
 
 
 @named_arguments

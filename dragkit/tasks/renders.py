@@ -1,7 +1,7 @@
 """Rendered lions and exactly where their landmarks are: what diffusion models are measured on.
 
 A diffusion model takes any image, so it needs no image of its own making. A pair is that of
-:mod:`dragkit.tasks.lions`, a lion and the same lion in another one's pose, but both are rendered:
+:mod:`dragkit.tasks.poses`, a lion and the same lion in another one's pose, but both are rendered:
 the image to reach is known to the pixel.
 """
 
@@ -17,9 +17,10 @@ from torch.nn import functional as F
 from ..records import Edit
 from ..worlds.lion import Lion
 from ..worlds.truth import Landmarks
-from . import lions
+from . import poses
 from .landmarks import SIZE as NETWORK_SIZE
 from .landmarks import landmark_network
+from .poses import LIONS
 
 TRUNCATION = 0.7  # as of the generator's seeds
 # Seed of the first lion to measure on. The networks learn from an endless stream whose scenes have
@@ -46,9 +47,9 @@ class Pair:
 
 def posed(seed: int, t: float = 1.0) -> Lion:
     """Lion `seed` at the fraction `t` of the path to the pose of seed 10000 + `seed`."""
-    z = lions.z_of(seed)
-    start = lions.unit_mean_square(z)
-    end = lions.in_pose_of(z, lions.z_of(10_000 + seed))
+    z = LIONS.z_of(seed)
+    start = poses.unit_mean_square(z)
+    end = LIONS.in_pose_of(z, LIONS.z_of(10_000 + seed))
     return Lion.from_normal(TRUNCATION * ((1 - t) * start + t * end))
 
 
@@ -65,7 +66,7 @@ def pair(seed: int, count: int, size: int) -> Pair:
     end = after.landmarks(size)
     chosen = _usable_landmarks(seed, start, end)[:count]
 
-    large_mask = lions.movable(before, after)[None, None]
+    large_mask = poses.movable(before, after)[None, None]
     mask = (F.interpolate(large_mask, size=(size, size), mode="area") > 0.5).float()[0, 0]
     handles = start.points[chosen].clip(0, size - 1)
     targets = end.points[chosen].clip(0, size - 1)
@@ -85,7 +86,7 @@ def _usable_landmarks(seed: int, start: Landmarks, end: Landmarks) -> list[int]:
     def overlap(i: int, j: int) -> bool:
         return bool((pixels[i] == pixels[j]).all())
 
-    return lions.without_overlaps(
+    return poses.without_overlaps(
         [i for i in order if start.visible[i] and end.visible[i]], overlap
     )
 

@@ -27,10 +27,11 @@ from ..models.gan.model import StyleGAN2
 from ..models.protocols import Model
 from ..models.toy import Toy
 from ..records import Edit, View
-from . import lions
+from . import poses
 from .edits import LAST_SEED
 from .landmarks import landmark_network
 from .lookalikes import has_lookalike
+from .poses import LIONS
 
 FRAMES = 24
 MOST_COUNT = 10_000  # toys
@@ -134,17 +135,17 @@ def toy_scenes(seed: int) -> list[ImageSequence]:
 
 def lion_walk(model: StyleGAN2, seed: int) -> ImageSequence:
     """Lion `seed` takes the pose of seed 10000 + `seed` in 24 frames, on a straight line in z."""
-    z = lions.z_of(seed)
-    start = lions.unit_mean_square(z)
-    end = lions.in_pose_of(z, lions.z_of(10_000 + seed))
+    z = LIONS.z_of(seed)
+    start = poses.unit_mean_square(z)
+    end = LIONS.in_pose_of(z, LIONS.z_of(10_000 + seed))
     latents = [model.of_z((1 - t) * start + t * end) for t in np.linspace(0, 1, FRAMES)]
-    (task,) = lions.pairs_of(seed, (17,))
+    (task,) = LIONS.pairs_of(seed, (17,))
     return _lion_sequence("walk", model, latents, task.landmarks)
 
 
 def lion_drag(model: Model, seed: int) -> ImageSequence:
     """What DragGAN's drag of five landmarks of lion `seed` went through, in 24 of its steps."""
-    (task,) = lions.pairs_of(seed, (5,))
+    (task,) = LIONS.pairs_of(seed, (5,))
     method = draggan() | {"lr": 2e-3, "steps": 100, "arrive": 1.0}
     latents = [step.latent for step in drag(model, model.sample(seed), task.edit, **method)]
     chosen = np.linspace(0, len(latents) - 1, FRAMES).round().astype(int)
@@ -161,5 +162,5 @@ def _lion_sequence(
     views = [model.view(latent) for latent in latents]
 
     truth = torch.stack([network(view.image)[rows] for view in views])
-    truth = truth.clamp(0, lions.SIZE - 1)  # a guess may lie just beyond the border
+    truth = truth.clamp(0, poses.SIZE - 1)  # a guess may lie just beyond the border
     return ImageSequence(scene, views, truth, has_lookalike(views[0], truth[0]), names)

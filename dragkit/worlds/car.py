@@ -21,6 +21,7 @@ from .truth import Landmarks
 
 LENGTHS = ("length", "height", "roof", "wheel", "bonnet", "boot", "size")  # must be positive
 SHORTEST_CABIN = 0.3
+POSE = 7  # of them are the pose: turn, place, size, length and height
 GEOMETRY = 11  # the first factors move points, the others only colour and light them
 FACTORS: tuple[tuple[str, float, float], ...] = (
     ("yaw", -35, 35),  # degrees; > 0 turns the front toward the viewer

@@ -20,6 +20,7 @@ from .scene import Meadow, Scene
 from .truth import Landmarks
 
 LENGTHS = ("size", "ears", "mane")  # these must be positive
+POSE = 7  # of them are the pose: turn, place, size and mouth
 GEOMETRY = 11  # the first factors move points, the others only colour and light them
 FACTORS: tuple[tuple[str, float, float], ...] = (
     ("yaw", -40, 40),  # degrees; > 0 looks to the right of the image

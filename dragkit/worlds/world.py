@@ -16,6 +16,7 @@ class World:
         kind: the class of its things, with from_normal(z), of_latent(z, truncation),
             sample(seed), scene(), parts(), render(size) and landmarks(size).
         factors: (name, low, high) of each factor; a latent has a number for each.
+        pose: so many leading factors are what a benchmark's drags change; the rest stays.
         geometry: so many leading factors move points, the others only colour and light them.
         landmarks: the names of the landmarks.
     """
@@ -23,11 +24,12 @@ class World:
     name: str
     kind: type
     factors: tuple[tuple[str, float, float], ...]
+    pose: int
     geometry: int
     landmarks: tuple[str, ...]
 
 
 WORLDS = {
-    "lion": World("lion", lion.Lion, lion.FACTORS, lion.GEOMETRY, tuple(lion.LANDMARKS)),
-    "car": World("car", car.Car, car.FACTORS, car.GEOMETRY, tuple(car.LANDMARKS)),
+    name: World(name, kind, part.FACTORS, part.POSE, part.GEOMETRY, tuple(part.LANDMARKS))
+    for name, kind, part in (("lion", lion.Lion, lion), ("car", car.Car, car))
 }

@@ -43,7 +43,8 @@ from ...models.diffusion.inversion import invert
 from ...models.diffusion.model import Diffusion, shared_attention
 from ...pixels import to_uint8
 from ...records import Edit
-from ...tasks import lions, renders
+from ...tasks import poses, renders
+from ...tasks.poses import LIONS
 from ...worlds.lion import Lion
 from ..jobs import Job, run_jobs
 from ..metrics import bootstrap
@@ -68,7 +69,7 @@ Update = Callable[[Tensor, Tensor], Tensor]
 
 def chin_edit(seed: int, size: int) -> tuple[Tensor, Edit]:
     """The render (3 size size) of lion `seed`, and the edit that pulls its chin down."""
-    lion = Lion.from_normal(renders.TRUNCATION * lions.unit_mean_square(lions.z_of(seed)))
+    lion = Lion.from_normal(renders.TRUNCATION * poses.unit_mean_square(LIONS.z_of(seed)))
     x, y = lion.landmarks(size)["chin"]
     return renders.image(lion, size), Edit([(x, y)], [(x, y + PULL)])
 

@@ -1,6 +1,6 @@
 r"""Four families of answers to "where is the point now?": ``python -m dragkit.bench families``.
 
-Drags lions by 1, 5 and all landmarks (:mod:`dragkit.tasks.lions`) as DragGAN's table 1 does: with
+Drags lions by 1, 5 and all landmarks (:mod:`dragkit.tasks.poses`) as DragGAN's table 1 does: with
 nearest neighbours, StableDrag's learned filter, FreeDrag's line search, and optical flow between
 the images by both policies. ``--raft weights.pth`` adds RAFT.
 """
@@ -18,7 +18,7 @@ from matplotlib.figure import Figure
 
 from ...methods import freedrag
 from ...pieces import Tracker
-from ...tasks import lions
+from ...tasks.poses import LIONS
 from ...trackers import LineSearch, OpticalFlow, Raft
 from .. import runner
 from ..measures import landmarks
@@ -64,7 +64,7 @@ def add_options(parser: ArgumentParser) -> None:
 
 def measure(options: Namespace, out: Path, executor: Executor) -> pd.DataFrame:
     """The drags of every lion by every method."""
-    tasks = lions.pairs(options.pairs)
+    tasks = LIONS.pairs(options.pairs)
     pieces = methods(options.raft)
     return as_table(runner.run(tasks, pieces, out, measure=landmarks, executor=executor))
 

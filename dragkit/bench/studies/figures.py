@@ -21,7 +21,7 @@ from ...pixels import to_uint8
 from ...records import Edit
 from ...runs.drawing import draw_frame
 from ...runs.trace import Trace
-from ...tasks import lions
+from ...tasks.poses import LIONS
 from ...worlds.lion import Lion
 from ..study import Script
 from .diffusion_drags import painter
@@ -78,7 +78,7 @@ def draw(options: Namespace) -> None:
     out = options.out
     large_lion = cast(StyleGAN2, load("lion-256", device="cpu"))
     write_file(out / "drag.png", png(before_during_after(large_lion)))
-    write_file(out / "lions.jpg", encode(samples_and_renders(lions.generator())))
+    write_file(out / "lions.jpg", encode(samples_and_renders(LIONS.generator())))
     write_file(out / "lions-256.jpg", encode(samples_and_renders(large_lion, count=12, columns=3)))
     write_file(out / "diffusion.jpg", encode(samples_and_renders(painter())))
 

@@ -27,7 +27,8 @@ from ...models.protocols import Model
 from ...models.toy import Toy
 from ...pieces import Method
 from ...records import Edit, Step
-from ...tasks import lions, renders
+from ...tasks import renders
+from ...tasks.poses import LIONS
 from ...trackers import LineSearch
 from ..jobs import Job, run_jobs
 from ..measures import landmarks_seen
@@ -90,8 +91,8 @@ def toy_case(seed: int, count: int) -> Case:
 
 def lion_case(seed: int, count: int) -> Case:
     """`count` landmarks of a generated lion."""
-    model = lions.generator()
-    (task,) = lions.pairs_of(seed, (count,))
+    model = LIONS.generator()
+    (task,) = LIONS.pairs_of(seed, (count,))
 
     def distance(step: Step) -> float:
         return mean_distance(landmarks_seen(model, task, step.latent), task.edit.targets)

@@ -24,7 +24,7 @@ from ...pieces import Tracker
 from ...records import Edit
 from ...runs.retrack import retrack
 from ...runs.trace import Trace
-from ...tasks import lions
+from ...tasks.poses import LIONS
 from ...trackers import Discriminative, NearestNeighbor
 from ..study import Script
 from . import families
@@ -37,13 +37,13 @@ PACE = {"lr": 2e-3}
 
 def lion_run(seed: int, edit: Edit, **method: Any) -> Trace:
     """A drag of the bundled lion."""
-    model = lions.generator()
+    model = LIONS.generator()
     return Trace(drag(model, model.sample(seed), edit, **method))
 
 
 def landmark_run(seed: int, method: str) -> Trace:
     """One landmark of lion `seed`, as :mod:`dragkit.bench.studies.families` drags it."""
-    (task,) = lions.pairs_of(seed, (1,))
+    (task,) = LIONS.pairs_of(seed, (1,))
     return lion_run(seed, task.edit, **families.methods()[method])
 
 
@@ -80,7 +80,7 @@ def eye() -> Trace:
 
 def chin() -> Trace:
     """StableDrag-Diff on an image of the GAN."""
-    gan = lions.generator()
+    gan = LIONS.generator()
     model = painter()
     found = invert(model, read_image(gan.finish(gan.sample(5)), model.size[0]))
     edit = Edit([(30, 40)], [(30, 46)])

@@ -26,7 +26,7 @@ from ...models.diffusion.lora import LORA_STEPS, Lora
 from ...models.diffusion.model import Diffusion
 from ...models.gan.model import StyleGAN2
 from ...records import Edit
-from ...tasks import lions
+from ...tasks.poses import LIONS
 from ...trackers import Discriminative
 from ...worlds.lion import Lion
 from ..study import Script, processes
@@ -184,7 +184,7 @@ def add_options(parser: ArgumentParser) -> None:
 
 def report_all(options: Namespace) -> None:
     """Print everything."""
-    lion = lions.generator()
+    lion = LIONS.generator()
     print(f"torch {torch.__version__}, {torch.get_num_threads()} threads; median (quartiles)")
     report_steps(lion, options.repeats)
     report_steps(config_f(), max(4, options.repeats // 3))

@@ -1,6 +1,6 @@
 r"""What StableDrag's two ideas are worth: ``python -m dragkit.bench stabledrag``.
 
-Drags 100 lions by 1, 5 and all landmarks (see :mod:`dragkit.tasks.lions`) with DragGAN, with each
+Drags 100 lions by 1, 5 and all landmarks (see :mod:`dragkit.tasks.poses`) with DragGAN, with each
 of StableDrag's ideas alone and with both, and sweeps the gate's threshold from always to never.
 """
 
@@ -19,7 +19,7 @@ from matplotlib.figure import Figure
 from ...gates import above, always, never
 from ...losses import MaskLoss, ShiftedPatchLoss
 from ...methods import draggan, stabledrag
-from ...tasks import lions
+from ...tasks.poses import LIONS
 from .. import runner
 from ..jobs import Result
 from ..measures import landmarks
@@ -100,8 +100,8 @@ def add_options(parser: ArgumentParser) -> None:
 
 def measure(options: Namespace, out: Path, executor: Executor) -> pd.DataFrame:
     """The drags of every lion by every method, and of a few at every setting of the gate."""
-    every = lions.pairs(options.pairs)
-    few = lions.pairs(min(options.few, options.pairs))
+    every = LIONS.pairs(options.pairs)
+    few = LIONS.pairs(min(options.few, options.pairs))
     results = [
         *runner.run(every, METHODS, out, measure=landmarks, executor=executor),
         *runner.run(few, SWEEP | CHECKS, out, measure=landmarks, executor=executor),
@@ -130,10 +130,10 @@ def report(results: pd.DataFrame) -> str:
     return sections(
         {
             "The landmarks' distance to their targets, by the landmark network (px); arrived is"
-            " the tracker's claim": _means(main),
+            " the tracker's claim": means(main),
             "Over DragGAN's": _ratios(main),
             "Over DragGAN's: change outside the mask": _ratios(main, "change_outside"),
-            "The landmarks' distance to the tracker's points (px)": _means(main, "tracker_error"),
+            "The landmarks' distance to the tracker's points (px)": means(main, "tracker_error"),
             f"Over DragGAN's: moves up to {middle:.1f} px": _ratios(
                 main[main["length"] <= middle]
             ),
@@ -142,7 +142,7 @@ def report(results: pd.DataFrame) -> str:
                 main[main["lookalike"] > 0]
             ),
             "Over DragGAN's: none has": _ratios(main[main["lookalike"] == 0]),
-            "The gate's threshold, other budgets, and the methods as shipped": _means(few),
+            "The gate's threshold, other budgets, and the methods as shipped": means(few),
             "What learning the filters takes of a drag's time (%)": start_cost(main).to_markdown(),
         }
     )
@@ -158,7 +158,8 @@ def start_cost(results: pd.DataFrame) -> pd.Series:
     return percent.groupby(learned["count"]).median().round(1)
 
 
-def _means(results: pd.DataFrame, value: str = "mean_distance") -> str:
+def means(results: pd.DataFrame, value: str = "mean_distance") -> str:
+    """Means by method and number of landmarks, as Markdown."""
     means = table(results.to_dict("records"), by=("count",), value=value)
     return markdown(means.drop(columns=["seconds", "failed"]))
 

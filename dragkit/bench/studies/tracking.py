@@ -18,7 +18,8 @@ import torch
 from torch import Tensor
 
 from ...pieces import Tracker
-from ...tasks import lions, sequences
+from ...tasks import sequences
+from ...tasks.poses import LIONS
 from ...tasks.sequences import TOY_RADIUS, ImageSequence
 from ...trackers import Discriminative, NearestNeighbor, OpticalFlow
 from ...trackers import follow as tracked
@@ -115,9 +116,9 @@ def measure_seed(kind: str, seed: int) -> dict[str, Any]:
     if kind == "toy":
         made = sequences.toy_scenes(seed)
     elif kind == "walk":
-        made = [sequences.lion_walk(lions.generator(), seed)]
+        made = [sequences.lion_walk(LIONS.generator(), seed)]
     else:
-        made = [sequences.lion_drag(lions.generator(), seed)]
+        made = [sequences.lion_drag(LIONS.generator(), seed)]
     rows = results(made, TRACKERS[kind]).assign(sequence=seed)
     return {"rows": rows.to_dict("records")}
 
