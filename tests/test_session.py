@@ -16,8 +16,10 @@ import torch
 from tqdm.auto import tqdm
 
 from dragkit import Compare, Edit, NearestNeighbor, Player, Session, Trace, drag
+from dragkit.compose.marks import HANDLE, TARGET
 from dragkit.methods import draggan
 from dragkit.models.toy import Toy
+from dragkit.runs.drawing import draw_frame
 
 TOY = Toy(side=64, width=4)
 LATENT = torch.tensor([[20.0, 20.0], [44.0, 20.0], [32.0, 46.0]])
@@ -501,6 +503,16 @@ def test_the_gif_can_be_read_and_has_a_frame_per_step(whole, tmp_path):
     sequence = iio.imread(path)
     assert sequence.shape == (len(whole), 96, 96, 3)
     assert np.abs(sequence[0].astype(int) - sequence[-1]).max() > 100
+
+
+def test_a_gif_keeps_the_colours_of_its_marks(whole, tmp_path):
+    path = whole.to_gif(tmp_path / "run.gif", size=384)
+    drawn = np.asarray(draw_frame(whole[0], whole.path(0), size=384))
+    stored = iio.imread(path)[0]
+    for colour in (HANDLE, TARGET):
+        marked = (np.abs(drawn.astype(int) - colour) <= 12).all(-1)
+        assert marked.any() and np.abs(stored[marked].astype(int) - colour).max() <= 24
+    assert np.abs(stored.astype(int) - drawn).mean() < 6  # grey levels
 
 
 def test_a_gif_is_named_so(whole, tmp_path):

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from PIL import Image
 
 import dragkit as dk
 from dragkit.models.toy import Toy
@@ -393,6 +394,23 @@ def test_save_open_and_gif(model, tmp_path, monkeypatch):
     player.controls.files.open.click()
     assert "is missing" in str(player.last_error)
     assert len(player.trace) == 5
+
+
+def test_a_gif_that_is_stopped_is_not_written(model, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    player = dk.Player(dk.Session(model, model.sample(0), PAIR, **FAST))
+    player.run(3)
+    stop = player.controls.run.stop
+
+    def draw(*_, **__):
+        wait(lambda: not stop.disabled)
+        stop.click()  # while the first frame is drawn
+        return Image.new("RGB", (64, 64))
+
+    monkeypatch.setattr("dragkit.runs.trace.draw_frame", draw)
+    player.controls.files.gif.click()
+    wait(lambda: stop.disabled)
+    assert player.last_error is None and not list(tmp_path.rglob("*.gif"))
 
 
 # --- studio

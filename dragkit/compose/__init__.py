@@ -17,6 +17,7 @@ from .features import read_feature as read_feature
 from .features import similarity_map as similarity_map
 from .inset import ScoreWindow as ScoreWindow
 from .inset import window_cell_at as window_cell_at
+from .marks import MARKS as MARKS
 from .marks import font as font
 from .overlay import draw_overlay as draw_overlay
 from .panels import SERIES as SERIES

@@ -24,6 +24,7 @@ BLACK: Colour = (0, 0, 0)
 INK: Colour = (32, 33, 36)
 GREY: Colour = (110, 113, 118)
 
+MARKS = (HANDLE, TARGET, PATH, WHITE, BLACK, INK, GREY)  # the colours of all marks
 UNIT = 384  # all widths are given for an image of this height
 
 

@@ -28,7 +28,7 @@ from .drawing import draw_frame
 from .files import read_run, write_run
 from .outcome import why
 from .own_loop import step_of_pair
-from .video import frame_rate, write_video
+from .video import Film, frame_rate
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -203,8 +203,7 @@ class Trace:
         Raises:
             ValueError: another ending, an empty trace, or a setting that makes no film.
         """
-        duration = 1000 / frame_rate(fps)
-        return write_video(path, ".gif", self._images(size), duration=duration, loop=0)
+        return self.film(fps, size).write_gif(path)
 
     def to_mp4(self, path: str | Path, fps: int = 15, size: int = 384) -> Path:
         """Write the run as an MP4, as :meth:`to_gif` does; needs the package imageio-ffmpeg.
@@ -212,13 +211,28 @@ class Trace:
         Raises:
             ModuleNotFoundError: the package is not there.
         """
-        rate = frame_rate(fps)
+        film = self.film(fps, size)
         if find_spec("imageio_ffmpeg") is None:
             raise ModuleNotFoundError(
                 "an MP4 needs the package imageio-ffmpeg: pip install imageio-ffmpeg; to_gif does"
                 " without"
             )
-        return write_video(path, ".mp4", self._images(size), fps=rate)
+        return film.write_mp4(path)
+
+    def film(self, fps: int = 15, size: int = 384) -> Film:
+        """The run as a film, whose frames are drawn when it is written.
+
+        Raises:
+            ValueError: as :meth:`to_gif`.
+        """
+        rate = frame_rate(fps)
+        self._check_not_empty()
+        frames, path = self.frames, self.path()
+
+        def draw(number: int) -> Image.Image:
+            return draw_frame(frames[number], path[: number + 1], size=size)
+
+        return Film(draw, len(frames), rate)
 
     def save(self, path: str | Path, **metadata: Any) -> Path:
         """Write ``path`` (.json, readable) and the arrays (.npz) beside it; returns the path.
@@ -253,10 +267,6 @@ class Trace:
         trace = cls(frames)
         trace.metadata = metadata
         return trace
-
-    def _images(self, size: int) -> list[Image.Image]:
-        self._check_not_empty()
-        return [draw_frame(frame, self.path(i), size=size) for i, frame in enumerate(self.frames)]
 
     def _check_not_empty(self) -> None:
         if not self.frames:

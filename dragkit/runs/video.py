@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +14,63 @@ from tqdm.auto import tqdm
 
 from .. import arguments
 from ..atomic import write_file
+from ..compose import MARKS
 from ..numeric import is_real
 
 SLOWEST, FASTEST = 0.01, 100.0  # frames a second
+LOOKED_AT = 9  # frames that a GIF's colours are taken from
+COARSE = 4  # and every so many pixels of them
+
+
+@dataclass(frozen=True)
+class Film:
+    """Frames that are drawn when they are needed, so a long run takes no more memory.
+
+    Attributes:
+        draw: frame number → image; what it raises ends the film before anything is written.
+        count: how many frames there are.
+        fps: how many of them a second.
+    """
+
+    draw: Callable[[int], Image.Image]
+    count: int
+    fps: float
+
+    def write_gif(self, path: str | Path) -> Path:
+        """Write a GIF, whose 256 colours are shared by all frames; returns the path."""
+        path = _checked_path(path, ".gif")
+        palette = self._palette()
+        frames = (
+            image.quantize(palette=palette, dither=Image.Dither.NONE)
+            for image in self._images(".gif")
+        )
+        out = BytesIO()
+        next(frames).save(
+            out, "GIF", save_all=True, append_images=frames, duration=1000 / self.fps, loop=0
+        )
+        return write_file(path, out.getvalue())
+
+    def write_mp4(self, path: str | Path) -> Path:
+        """Write an MP4; returns the path."""
+        import imageio.v3 as iio
+
+        path = _checked_path(path, ".mp4")
+        pixels = [np.asarray(image) for image in self._images(".mp4")]
+        return write_file(path, iio.imwrite("<bytes>", pixels, extension=".mp4", fps=self.fps))
+
+    def _images(self, name: str) -> Iterator[Image.Image]:
+        numbers = tqdm(range(self.count), name, unit="frame", delay=2)
+        return map(self.draw, numbers)
+
+    def _palette(self) -> Image.Image:
+        """The colours of some frames, and those of the marks, which are too small to win any."""
+        numbers = np.linspace(0, self.count - 1, LOOKED_AT).round().astype(int)
+        seen = [np.asarray(self.draw(i))[::COARSE, ::COARSE] for i in np.unique(numbers).tolist()]
+        mosaic = Image.fromarray(np.concatenate(seen))
+        palette = mosaic.quantize(256 - len(MARKS), Image.Quantize.MEDIANCUT)
+        colours = palette.getpalette() or []
+        palette.putpalette([*colours, *(value for colour in MARKS for value in colour)])
+        return palette
 
 
 def frame_rate(fps: Any) -> float:
@@ -27,21 +83,8 @@ def frame_rate(fps: Any) -> float:
     return float(fps)
 
 
-def write_video(
-    path: str | Path, suffix: str, images: Iterable[Image.Image], **settings: Any
-) -> Path:
-    """Write the images to `path`, which must end in `suffix`; returns the path.
-
-    Args:
-        settings: for ``imageio.v3.imwrite``, such as `fps`.
-
-    Raises:
-        ValueError: the path ends in something else.
-    """
-    import imageio.v3 as iio
-
+def _checked_path(path: str | Path, suffix: str) -> Path:
     path = arguments.path("path", path)
     if path.suffix != suffix:
         raise ValueError(f"{path} must end in {suffix}")
-    pixels = [np.asarray(image) for image in tqdm(images, suffix, unit="frame")]
-    return write_file(path, iio.imwrite("<bytes>", pixels, extension=suffix, **settings))
+    return path

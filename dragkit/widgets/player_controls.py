@@ -45,7 +45,7 @@ class RunButtons:
         """Enable what makes sense; a trace has no such buttons."""
         set_visible(self.row, not state.recorded, "flex")
         self.run.disabled = self.step.disabled = not state.can_run
-        self.stop.disabled = state.task != "run"
+        self.stop.disabled = state.task is None
         self.branch.disabled = not state.can_branch
 
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 import ipywidgets as W
+from PIL import Image
 
 from ..runs.session import Session
 from ..runs.trace import Trace
@@ -115,4 +117,11 @@ class FileControls:
 
 
 def _write_gif(trace: Trace, path: Path, why: str, stop: threading.Event) -> str:
-    return f"Wrote {trace.to_gif(path)}{why}"
+    film = trace.film()
+
+    def draw(number: int) -> Image.Image:
+        if stop.is_set():
+            raise KeyboardInterrupt  # nothing is written
+        return film.draw(number)
+
+    return f"Wrote {replace(film, draw=draw).write_gif(path)}{why}"

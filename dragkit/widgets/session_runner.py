@@ -62,12 +62,12 @@ class SessionRunner:
         self._background.wait(partial(self._advance, steps))
 
     def write(self, task: Task) -> None:
-        """Do a task in the background that writes a file and cannot be stopped."""
+        """Do a task in the background that writes a file; asked to stop, it writes nothing."""
         self._begin("file")
         self._background.start(task)
 
     def ask_to_stop(self) -> None:
-        """Ask the run to end after its present step, without waiting for that."""
+        """Ask what is being done to end after its present step, without waiting for that."""
         self._background.ask_to_stop()
 
     def stop(self) -> None:
