@@ -30,7 +30,9 @@ from .format2 import convert_format2
 FORMAT = 3
 MOST_BYTES = 32 << 20  # of the JSON; a run of 1000 steps takes about one megabyte
 HEX16 = "[0-9a-f]{16}"
-MOST_NAME = 234  # bytes; file systems allow 255, and ".….npz" with 16 hexadecimal digits has to fit
+MOST_NAME = (
+    234  # bytes; file systems allow 255, and ".….npz" with 16 hexadecimal digits has to fit
+)
 
 
 def write_run(frames: Sequence[Frame], path: str | Path, extra: Mapping[str, Any]) -> Path:
