@@ -6,6 +6,7 @@ under the same name, such as "track/points" (:mod:`dragkit.runs.flat`).
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import re
@@ -44,13 +45,14 @@ def write_run(frames: Sequence[Frame], path: str | Path, extra: Mapping[str, Any
     links, and the files that they lead to are written.
 
     Raises:
-        TypeError, ValueError: `extra` cannot be stored as JSON, or the run's name is too long;
-            nothing is written.
+        TypeError, ValueError: `extra` cannot be stored as JSON; nothing is written.
         BlockingIOError: another program has been writing this run for more than 10 seconds.
         FileExistsError: a file of one of these names is no part of a run.
-        OSError: the files cannot be written; the old run is still there.
+        OSError: the run's name is too long, or the files cannot be written; the old run is still
+            there.
     """
     path = _json_path(path)
+    _check_name(path)
     values = [flatten(frame.step) | {"image": frame.image} for frame in frames]
     steps = [plain(flat) | _for_readers(frame) for flat, frame in zip(values, frames, strict=True)]
     arrays = stack(values)
@@ -123,6 +125,8 @@ def _check_kinds(text: Any) -> None:
 def _reason(error: Exception) -> str:
     if isinstance(error, KeyError):
         return f"they have no {error}"
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
     told = isinstance(error, ValueError | FloatingPointError)
     return str(error) if told else "their parts do not fit together"
 
@@ -211,15 +215,20 @@ def _json_path(path: str | Path) -> Path:
         raise ValueError(
             f"path is {str(path)!r}, a folder; give the path of a run, such as 'runs/mine'"
         )
-    if path.suffix != ".json":
-        path = path.with_name(path.name.removesuffix(".npz") + ".json")
+    if path.suffix == ".json":
+        return path
+    return path.with_name(path.name.removesuffix(".npz") + ".json")
+
+
+def _check_name(path: Path) -> None:
+    """Raise OSError, as the system would in the middle of a save, if a run's name is too long."""
     size = len(path.stem.encode("utf-8", "replace"))
     if size > MOST_NAME:
-        raise ValueError(
-            f"the run's name is {arguments.shown(path.stem)}, {size} bytes long; give one of at"
-            f" most {MOST_NAME}"
+        raise OSError(
+            errno.ENAMETOOLONG,
+            f"the run's name is {arguments.shown(path.stem)}, {size} bytes long; name another, of"
+            f" at most {MOST_NAME}",
         )
-    return path
 
 
 def _for_readers(frame: Frame) -> Values:
