@@ -127,7 +127,8 @@ def numbers(name: str, value: Any, way_out: str) -> Tensor:
             value = _for_torch(value)
         elif isinstance(value, list | tuple) and any(map(_is_array, value)):
             value = torch.stack([numbers(name, part, way_out) for part in value])
-        found = torch.as_tensor(value).detach()
+        is_tensor = isinstance(value, Tensor)
+        found = value.detach() if is_tensor else torch.as_tensor(value, device="cpu")
     except (TypeError, ValueError, RuntimeError, OverflowError) as error:
         raise ValueError(f"{name} is {shown(value)}; give {way_out}") from error
     if not _is_plain(found):

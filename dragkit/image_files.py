@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from io import BytesIO
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO, cast
 
 from PIL import Image, ImageFile
 
@@ -21,8 +21,29 @@ PIXELS = 50_000_000  # as today's largest phone cameras have
 HEAVY_PIXELS = 24_000_000
 SCANS = 30  # of a progressive JPEG, each as long to decode as the whole image; usual are ten
 STRIPS = 100_000  # of a TIFF; usual is one for each row
+# that Pillow takes to read a file, one or more for each part; a PNG of BYTES in parts of 8 KB
+# takes 130,000
+READS = 500_000
 
 COMMON = "give a PNG, JPEG, WebP or TIFF"
+
+
+class _Counted:
+    """A file that is read up to `READS` times: one in millions of parts would take minutes."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._reads = 0
+
+    def read(self, size: int = -1) -> bytes:
+        """As of the file itself; raises ValueError where it has been called too often."""
+        self._reads += 1
+        if self._reads > READS:
+            raise ValueError(f"it takes more than {READS:,} reads; save it again as a PNG")
+        return self._file.read(size)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._file, name)
 
 
 def decode(source: Path | bytes, name: str) -> Image.Image:
@@ -34,7 +55,7 @@ def decode(source: Path | bytes, name: str) -> Image.Image:
     """
     with _binary(source) as file:
         _check_bytes(file, name)
-        image = _open(file, name)
+        image = _open(cast(BinaryIO, _Counted(file)), name)
         check_pixels(*image.size, name, is_heavy(image))
         _check_work(image, file, name)
         load(image, name)

@@ -54,6 +54,7 @@ def drag(
     """
     validation.check_model_and_edit(model, edit)
     latent = checked_latent(model, latent)
+    validation.check_precision(latent)
     edit = edit.fit(model.size).to(latent.device)
     arrive = edit.arrive or arrive
     given = Method(tracker=tracker, losses=losses, lr=lr, steps=steps, arrive=arrive, trust=trust)

@@ -125,7 +125,7 @@ class Progress:
         """One step of Adam on the sum of the losses; then track from the points found.
 
         Raises:
-            FloatingPointError: the sum is not finite.
+            FloatingPointError: the sum is not finite, or the latent would not be.
             ValueError: it does not depend on the latent.
         """
         loss = sum(losses.values(), torch.zeros(()))
@@ -145,6 +145,11 @@ class Progress:
             )
 
         self.optimizer.step()
+        if not self.latent.isfinite().all():
+            raise FloatingPointError(
+                f"the update after step {self.index} makes a latent that is not finite, although"
+                " the loss is; the steps up to it are kept: look at them, and try a smaller lr"
+            )
         self.tracking.advance(track)
         self.index += 1
 

@@ -46,6 +46,15 @@ def check_model(model: Any) -> None:
         raise TypeError(f'model is {shown(model)}; give a model, such as dragkit.load("lion")')
 
 
+def check_precision(latent: Tensor) -> None:
+    """Raise ValueError for a latent in half precision, where Adam divides 0 by 0."""
+    if latent.dtype == torch.float16:
+        raise ValueError(
+            "the latent holds torch.float16, where the square of a small gradient is 0, and Adam"
+            " divides by it; give latent.float(), and let the model's view take latent.half()"
+        )
+
+
 def checked_method(method: Method, edit: Edit, size: Size) -> Method:
     """`method` with numbers of Python and as it is now, if it can work on images of `size`.
 

@@ -384,6 +384,60 @@ def test_a_job_of_other_settings_or_a_file_of_other_jobs_is_refused(tmp_path):
         read_results(out)
 
 
+def made_inside():
+    def work():
+        return {}
+
+    return work
+
+
+@pytest.mark.parametrize(
+    ("work", "arguments"),
+    [
+        (lambda: {"a": 1}, ()),
+        (made_inside(), ()),
+        (partial(made_inside()), ()),
+        (dict, (abs, print, lambda: 1)),
+    ],
+    ids=["lambda", "local", "partial", "argument"],
+)
+def test_what_cannot_be_sent_to_a_worker_is_told_before_any_work(tmp_path, work, arguments):
+    jobs = [Job({"number": 0}, {}, dict, ()), Job({"number": 1}, {}, work, arguments)]
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
+        with pytest.raises(TypeError, match=r"the job \(number 1\) with the work .* of a module"):
+            run_jobs(jobs, tmp_path / "out.jsonl", pool)
+        assert not pool._processes  # none was started
+    assert not read_results(tmp_path / "out.jsonl", ["number"])
+    with ThreadPoolExecutor(1) as threads:  # which share everything
+        if not arguments:
+            assert len(run_jobs(jobs, tmp_path / "out.jsonl", threads)) == 2
+
+
+NAN = float("nan")
+
+
+@pytest.mark.parametrize(
+    ("key", "words"),
+    [
+        ({}, "key is {}; results are filed by it, so give it at least one value"),
+        ({"task": " "}, "key is .*; results are filed by it"),
+        ({"settings": 1}, "under other names than"),
+        ({"task": NAN}, "key is {'task': nan}; give texts, finite numbers"),
+        ({"task": [1, {"a": NAN}]}, "give texts, finite numbers"),
+        ({"task": np.float32(1)}, "give texts, finite numbers"),
+        ({"task": {1, 2}}, "give texts, finite numbers"),
+        ({"": 1}, "a name of the key is ''"),
+        ({1: 2}, "a name of the key is 1"),
+    ],
+)
+def test_a_key_that_cannot_be_found_again_is_refused(key, words):
+    with pytest.raises(ValueError, match=words):
+        Job(key, {}, dict, ())
+    if key and "settings" not in key and key != {"task": " "}:
+        with pytest.raises(ValueError, match=words.replace("key", "settings")):
+            Job({"task": 1}, key, dict, ())
+
+
 def hear_interrupts():
     """Shells let what they start in the background ignore interrupts, and children inherit it."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)

@@ -279,6 +279,26 @@ def test_a_latent_of_16_bits_can_be_saved_and_continued(tmp_path):
     next(dk.drag(Small(), latent, EDIT, **METHOD, resume=again[-1]))
 
 
+def test_a_latent_in_which_adam_divides_by_zero_is_refused_at_once():
+    words = r"the latent holds torch.float16, where the square .*; give latent.float\(\)"
+    for make in (dk.drag, dk.Session):
+        with pytest.raises(ValueError, match=words):
+            make(Model(), LATENT.half(), EDIT, **METHOD)
+
+
+def test_a_slope_of_nan_stops_the_run_before_a_latent_that_is_not_finite():
+    class Steep(Model):
+        def view(self, latent):
+            view = TOY.view(latent)
+            nothing = (latent * 0).sum().sqrt()  # 0, and its slope is not finite
+            return replace(view, features=view.features + nothing)
+
+    made = dk.drag(Steep(), LATENT, EDIT, **METHOD)
+    assert next(made).latent.isfinite().all()
+    with pytest.raises(FloatingPointError, match="the update after step 0 makes a latent that is"):
+        next(made)
+
+
 def test_what_a_run_by_hand_holds_is_checked_when_it_is_saved(tmp_path):
     frame = run()[0]
     track = replace(frame.step.track, stride=1e5)  # its window would take the memory of a house

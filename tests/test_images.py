@@ -333,6 +333,26 @@ def test_texts_and_profiles_that_unpack_to_much_are_told(bomb):
         read_image(png(8, 8, bomb), 8)
 
 
+PIXEL = Image.new("RGB", (1, 1))
+MANY = 400_000
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        png(8, 8, chunk(b"tEXt", b"a\0") * MANY),
+        png(8, 8, chunk(b"abCd", b"") * MANY),
+        saved(PIXEL, "JPEG")[:2] + b"\xff\xfe\0\2" * MANY + saved(PIXEL, "JPEG")[2:],
+        saved(PIXEL, "JPEG")[:2] + b"\xff" * 2 * MANY + saved(PIXEL, "JPEG")[2:],
+        saved(PIXEL, "GIF")[:19] + b"\x21\xfe\0" * MANY + saved(PIXEL, "GIF")[19:],
+    ],
+    ids=["texts", "unknown", "comments", "filling", "comments of a GIF"],
+)
+def test_a_file_in_too_many_parts_is_told(content):
+    with pytest.raises(ValueError, match="cannot be read: it takes more than 500,000 reads"):
+        read_image(content, 8)
+
+
 def turned(form: str) -> bytes:
     exif = Image.Exif()
     exif[0x0112] = 6

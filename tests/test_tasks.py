@@ -74,6 +74,15 @@ def test_a_file_has_a_limit_of_tasks_and_of_pixels(tmp_path, monkeypatch, name, 
         read_tasks(path)
 
 
+def test_masks_of_too_many_runs_are_not_parsed(tmp_path):
+    dense = LINE | mask(600, 600, *[1] * 360_000)
+    lines = [json.dumps(dense | {"name": str(i)}, separators=(",", ":")) for i in range(4)]
+    path = tmp_path / "e.jsonl"
+    path.write_text("\n".join(lines))
+    with pytest.raises(ValueError, match="line 3: a file has at most 1,000,000 values; make two"):
+        read_tasks(path)
+
+
 @pytest.mark.parametrize("points", [[1, 2], [[1, 2, 3]], [[1]] * 3, {}, None, "ab", [[[1, 2]]]])
 def test_points_of_freedragbench_are_pairs(tmp_path, points):
     path = tmp_path / "f.jsonl"

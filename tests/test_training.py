@@ -126,7 +126,7 @@ def test_weights_of_another_shape_are_refused(run, tmp_path, more):
     arguments = [*SMALL, "--adversarial", "0", "--grow-at", "--from", origin, *more]
     if more == ["--sizes", "32"]:
         arguments += ["--channels", *"8888"]
-    with pytest.raises(SystemExit, match=r"tiny.safetensors does not fit a generator of"):
+    with pytest.raises(ValueError, match=r"tiny.safetensors does not fit a generator of"):
         stylegan2.Run(stylegan2.parse(["--out", str(tmp_path / "on"), *arguments]))
 
 
@@ -173,9 +173,27 @@ def test_settings_that_cannot_be_are_refused(arguments, message, capsys):
 
 
 def test_a_file_that_holds_no_weights_is_refused(tmp_path):
-    options = stylegan2.parse(["--out", str(tmp_path), "--from", str(tmp_path / "none")])
-    with pytest.raises(SystemExit, match="give a file of safetensors that a run wrote"):
-        stylegan2.Run(options)
+    arguments = ["--out", str(tmp_path), "--from", str(tmp_path / "none")]
+    words = "give a file of safetensors that a run wrote"
+    with pytest.raises(ValueError, match=words):
+        stylegan2.Run(stylegan2.parse(arguments))
+    with pytest.raises(SystemExit, match=words):  # of the command line: the words alone
+        stylegan2.main(arguments)
+
+
+def test_a_saved_run_that_does_not_fit_is_a_value_error_and_a_line_on_the_command_line(
+    run, tmp_path
+):
+    out, state = run
+    with pytest.raises(ValueError, match="has the world lion, not car; name another folder"):
+        loop.saved_state(out / "state.pt", "cpu", {"world": "car"})
+
+    loop.save_state(state | {"size": 16}, tmp_path / "state.pt")
+    words = r"stands at 16 px, which is not among --sizes \[32, 64\]"
+    with pytest.raises(ValueError, match=words):
+        stylegan2.Run(stylegan2.parse(["--out", str(tmp_path), *SMALL]))
+    with pytest.raises(SystemExit, match=words):
+        train(tmp_path)
 
 
 def test_the_clock_can_say_how_long_a_run_is(tmp_path, monkeypatch):

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import json
 import os
+import pickle
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Executor, as_completed
+from concurrent.futures import Executor, ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,8 @@ from typing import Any
 import torch
 from tqdm.auto import tqdm
 
-from ..arguments import function, instance, named_arguments, path
+from ..arguments import function, instance, named_arguments, path, shown
+from ..reading import check_text, parse_json
 from .results_file import Result, open_results
 
 
@@ -30,11 +32,13 @@ class Job:
     Attributes:
         key: what it is filed under, plain values: ``{"task": "lion 3", "method": "DragGAN"}``.
         settings: what the results depend on, as texts (:func:`dragkit.bench.settings.describe`).
-        work: a function of a module, so that it can be pickled; it returns plain values by name.
+        work: it returns plain values by name; for worker processes, a function of a module.
         arguments: what it is called with.
 
     Raises:
         TypeError: one of these is something else.
+        ValueError: the key is empty, or a part of it or of the settings cannot be found again in a
+            file, as NaN cannot, which equals nothing.
     """
 
     key: Mapping[str, Any]
@@ -48,6 +52,8 @@ class Job:
         instance("settings", self.settings, Mapping, "texts by name, such as describe returns")
         function("work", self.work, "a function of a module")
         instance("arguments", self.arguments, tuple, "a tuple, such as (task,)")
+        _check_key(self.key)
+        _check_plain("settings", self.settings)
 
     def __str__(self) -> str:
         return ", ".join(f"{name} {value!r}" for name, value in self.key.items())
@@ -87,7 +93,7 @@ def run_jobs(
         unit: what the progress bar counts.
 
     Raises:
-        TypeError: an argument is something else.
+        TypeError: an argument is something else, or a job cannot travel to a worker process.
         ValueError: two jobs have one key, or keys of other names; `out` is damaged, or holds a
             result of a job that had other settings.
         BlockingIOError: another run is writing `out`; the message names its process.
@@ -137,6 +143,40 @@ def _by_key(jobs: Sequence[Job]) -> tuple[dict[str, Job], list[str]]:
     return found, names
 
 
+def _check_key(key: Mapping[str, Any]) -> None:
+    _check_plain("key", key)
+    blank = [value for value in key.values() if isinstance(value, str) and not value.strip()]
+    if not key or blank or "settings" in key:
+        raise ValueError(
+            f"key is {shown(key)}; results are filed by it, so give it at least one value, none of"
+            ' them empty, under other names than "settings", such as {"task": "lion 3"}'
+        )
+
+
+def _check_plain(thing: str, values: Mapping[str, Any]) -> None:
+    """Raise ValueError unless JSON holds `values` as they are."""
+    for name in values:
+        check_text(name, f"a name of the {thing}")
+    try:
+        parse_json(json.dumps(dict(values)).encode())
+    except (TypeError, ValueError, RecursionError) as error:
+        raise ValueError(
+            f"{thing} is {shown(values)}; give texts, finite numbers, and lists and dicts of them"
+        ) from error
+
+
+def _check_travels(job: Job) -> None:
+    """Raise TypeError if a job cannot be sent to another process."""
+    try:
+        pickle.dumps(job)
+    except Exception as error:  # whatever it holds may refuse in its own way
+        raise TypeError(
+            f"the job ({job}) with the work {shown(job.work)} cannot be sent to a worker process;"
+            " give a function of a module, no lambda and none that is made inside another, and"
+            " such arguments; or work in this process, with executor=None"
+        ) from error
+
+
 def _key(values: Mapping[str, Any], names: Sequence[str]) -> str:
     return json.dumps([values[name] for name in names])
 
@@ -160,6 +200,9 @@ def _work(jobs: list[Job], executor: Executor | None, save: Callable[[Result], N
             save(job.run())
         return
 
+    if isinstance(executor, ProcessPoolExecutor):  # others may send more
+        for job in jobs:
+            _check_travels(job)
     futures = [executor.submit(job.run) for job in jobs]
     try:
         for future in as_completed(futures):

@@ -29,5 +29,6 @@ def fingerprint(state: Mapping[str, Tensor]) -> str:
 def _probe(tensor: Tensor) -> Tensor:
     flat = tensor.reshape(-1)
     count = min(len(flat), PROBES)
-    places = torch.linspace(0, max(len(flat) - 1, 0), count, dtype=torch.float64).round().long()
+    last = max(len(flat) - 1, 0)
+    places = torch.linspace(0, last, count, dtype=torch.float64, device="cpu").round().long()
     return flat[places.to(flat.device)].float().cpu().contiguous()

@@ -100,9 +100,10 @@ class Toy:
     def sample(self, seed: int) -> Tensor:
         """A latent (blobs 2): centres (x, y), well inside the image and apart from each other."""
         random = torch.Generator().manual_seed(whole("seed", seed))
-        centres = torch.empty(0, 2)
+        centres = torch.empty(0, 2, device=self.device)
         for _ in range(1000):
-            new = (0.2 + 0.6 * torch.rand(1, 2, generator=random)) * self.side
+            place = torch.rand(1, 2, generator=random, device=self.device)
+            new = (0.2 + 0.6 * place) * self.side
             if not len(centres) or (centres - new).norm(dim=1).min() > 3 * self.width:
                 centres = torch.cat([centres, new])
             if len(centres) == self.blobs:
@@ -127,7 +128,8 @@ class Toy:
     def signatures(self) -> Tensor:
         """(1 + blobs, channels): the background's signature, then each blob's."""
         random = torch.Generator().manual_seed(self.seed)
-        signatures = torch.randn(1 + self.blobs, self.channels, generator=random)
+        shape = 1 + self.blobs, self.channels
+        signatures = torch.randn(shape, generator=random, device=self.device)
         signatures[0] *= 0.3
         if self.blobs > 1:
             _, first, second = signatures[:3]
@@ -136,7 +138,8 @@ class Toy:
 
     def _field(self, latent: Tensor, cells: int) -> Tensor:
         """F on a grid of `cells` × `cells`: (channels cells cells)."""
-        x = (torch.arange(cells) + 0.5) * self.side / cells - 0.5  # the cells' centres, in pixels
+        cell = torch.arange(cells, device=self.device)
+        x = (cell + 0.5) * self.side / cells - 0.5  # the cells' centres, in pixels
         across = torch.exp(-((x - latent[:, :1]) ** 2) / (2 * self.width**2))  # (n cells)
         down = torch.exp(-((x - latent[:, 1:]) ** 2) / (2 * self.width**2))
         blobs = down[:, :, None] * across[:, None]  # (n cells cells)

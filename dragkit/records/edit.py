@@ -93,7 +93,7 @@ class Edit:
     def fixed_handles(self) -> Tensor:
         """(n) bool: the handles at places where the mask lets nothing move."""
         if self.mask is None:
-            return torch.zeros(len(self.handles), dtype=torch.bool)
+            return torch.zeros_like(self.handles[:, 0], dtype=torch.bool)
         columns, rows = self.handles.round().long().unbind(1)
         return self.mask[rows, columns] == 0
 

@@ -66,8 +66,11 @@ def check_mask_of(value: Any) -> None:
 
 def _values(row: str | list[Any]) -> np.ndarray:
     """A row of 0s and 1s (W) as uint8."""
-    text = row if isinstance(row, str) else "".join(str(int(value)) for value in row)
-    values = np.frombuffer(text.encode(), np.uint8) - ord("0")
+    try:
+        text = row if isinstance(row, str) else "".join(str(int(value)) for value in row)
+    except (TypeError, ValueError, OverflowError):  # it holds something else than numbers
+        text = ""
+    values = np.frombuffer(text.encode("ascii", "replace"), np.uint8) - ord("0")
     if len(values) != len(row) or (values > 1).any():
         raise ValueError(f"the mask has the row {shown(row)}; a row is made of 0 and 1")
     return values

@@ -7,6 +7,7 @@ import struct
 from collections.abc import Mapping
 from io import BytesIO
 from pathlib import Path
+from typing import IO
 from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile, ZipInfo
 
 import numpy as np
@@ -96,31 +97,38 @@ def _name(entry: ZipInfo) -> str:
 
 def _read_array(file: ZipFile, entry: ZipInfo) -> np.ndarray:
     """One array, whose header must agree with the size of its entry."""
+    name = repr(entry.filename[:80])
     with file.open(entry) as data:
-        version = npy.read_magic(data)
-        read_header = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
-        try:
-            shape, column_major, dtype = read_header(data, max_header_size=MAX_HEADER)
-        except ValueError as error:
-            raise ValueError(
-                f"{entry.filename[:80]!r} does not begin with the type and the shape of an array,"
-                f" in at most {MAX_HEADER} bytes"
-            ) from error
-        header = data.tell()
-
+        shape, column_major, dtype = _read_header(data, name)
+        size = entry.file_size - data.tell()
         if dtype.kind not in KINDS or dtype.itemsize == 0:
-            raise ValueError(f"{entry.filename[:80]!r} holds {dtype}, which no run has")
-        if not _fits(shape, dtype, entry.file_size - header):
-            raise ValueError(
-                f"{entry.filename[:80]!r} says that it has shape {shape}, and its size says"
-                " otherwise"
-            )
-        size = entry.file_size - header
+            raise ValueError(f"{name} holds {dtype}, which no run has")
+        if not _fits(shape, dtype, size):
+            raise ValueError(f"{name} says that it has shape {shape}, and its size says otherwise")
+
         contents = data.read(size)  # without a size, all that it inflates to would be made
         if len(contents) != size or data.read(1):
-            raise ValueError(f"{entry.filename[:80]!r} holds other contents than it says")
-        values = np.frombuffer(bytearray(contents), dtype)
-    return values.reshape(shape, order="F" if column_major else "C")
+            raise ValueError(f"{name} holds other contents than it says")
+    values = np.frombuffer(bytearray(contents), dtype)
+    values = values.astype(dtype.newbyteorder("="), copy=False)  # as this machine counts
+    try:
+        return values.reshape(shape, order="F" if column_major else "C")
+    except ValueError as error:
+        raise ValueError(f"{name} says that it has shape {shape}, which no array has") from error
+
+
+def _read_header(data: IO[bytes], name: str) -> tuple[tuple[int, ...], bool, np.dtype]:
+    """The shape of an array, whether it is stored column by column, and its type."""
+    try:
+        first = npy.read_magic(data) == (1, 0)
+        read = npy.read_array_header_1_0 if first else npy.read_array_header_2_0
+        shape, column_major, dtype = read(data, max_header_size=MAX_HEADER)
+    except ValueError as error:
+        raise ValueError(
+            f"{name} does not begin with the type and the shape of an array, in at most"
+            f" {MAX_HEADER} bytes"
+        ) from error
+    return shape, column_major, dtype
 
 
 def _fits(shape: tuple[int, ...], dtype: np.dtype, size: int) -> bool:

@@ -25,23 +25,32 @@ from ..pieces import MOST_TEXT
 from ..records import Frame
 
 MOST_SIDE = 16_384  # px of an image
+MOMENTS = {"step", "exp_avg", "exp_avg_sq"}  # that Adam goes on with
+MOMENTS = {"step", "exp_avg", "exp_avg_sq"}  # that Adam goes on with
 
 
 def check_frames(frames: Sequence[Frame]) -> None:
     """Raise an error unless every frame is what `drag` could have made, each after the one before.
 
-    What is checked: the shapes and kinds of all its parts, that the places are near the image, and
-    that the latent and the image keep their shapes from step to step. Whether the numbers make
-    sense is left to those who look.
+    What is checked: the shapes and kinds of all its parts, that the places are near the image,
+    that what a run goes on with are numbers, and that the latent and the image keep their shapes
+    from step to step, whose index rises. Whether the numbers make sense is left to those who look.
 
     Raises:
         TypeError, ValueError, FloatingPointError: one is not.
     """
     if not frames:
         raise ValueError("it has no steps")
+    before = -1
     for frame in frames:
         _check_frame(frame)
         check_follows(frame, frames[0])
+        if frame.index <= before:
+            raise ValueError(
+                f"step {frame.index} comes after step {before}; the steps of a run are in order,"
+                " each there once"
+            )
+        before = frame.index
     first = frames[0]
     first.edit.fit(first.image.shape[:2])
 
@@ -64,6 +73,8 @@ def _check_frame(frame: Frame) -> None:
     who = f"step {step.index} has"
     _check_image(frame.image)
     _check_floats(who, "latent", step.latent)
+    if not step.latent.isfinite().all():
+        raise FloatingPointError(f"what {who} as latent is not finite")
     size = frame.image.shape[:2]
     check_track(who, step.track, n, size, FAR)
     check_parts(who, step, STEP, n)
@@ -97,7 +108,13 @@ def _check_texts(losses: Any, tracker: Any) -> None:
 def _check_moments(who: str, state: Mapping[int, Mapping[str, Tensor]], latent: Tensor) -> None:
     for moments in state.values():
         check_names("of the moments of Adam", moments)
+        if missing := MOMENTS - moments.keys():
+            raise ValueError(f"the moments of Adam that {who} lack {', '.join(sorted(missing))}")
+        if missing := MOMENTS - moments.keys():
+            raise ValueError(f"the moments of Adam {who} lack {', '.join(sorted(missing))}")
         for name, moment in moments.items():
             _check_floats(who, name, moment)
             if moment.shape != (() if name == "step" else latent.shape):
                 raise ValueError(f"what {who} as {name} has shape {tuple(moment.shape)}")
+            if moment.isnan().any():
+                raise FloatingPointError(f"what {who} as {name} holds NaN")

@@ -6,6 +6,7 @@ under the same name, such as "track/points" (:mod:`dragkit.runs.flat`).
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import re
@@ -30,6 +31,9 @@ from .format2 import convert_format2
 FORMAT = 3
 MOST_BYTES = 32 << 20  # of the JSON; a run of 1000 steps takes about one megabyte
 HEX16 = "[0-9a-f]{16}"
+MOST_NAME = (
+    234  # bytes; file systems allow 255, and ".….npz" with 16 hexadecimal digits has to fit
+)
 
 
 def write_run(frames: Sequence[Frame], path: str | Path, extra: Mapping[str, Any]) -> Path:
@@ -44,9 +48,11 @@ def write_run(frames: Sequence[Frame], path: str | Path, extra: Mapping[str, Any
         TypeError, ValueError: `extra` cannot be stored as JSON; nothing is written.
         BlockingIOError: another program has been writing this run for more than 10 seconds.
         FileExistsError: a file of one of these names is no part of a run.
-        OSError: the files cannot be written; the old run is still there.
+        OSError: the run's name is too long, or the files cannot be written; the old run is still
+            there.
     """
     path = _json_path(path)
+    _check_name(path)
     values = [flatten(frame.step) | {"image": frame.image} for frame in frames]
     steps = [plain(flat) | _for_readers(frame) for flat, frame in zip(values, frames, strict=True)]
     arrays = stack(values)
@@ -81,7 +87,7 @@ def read_run(path: str | Path) -> tuple[list[Frame], dict[str, Any]]:
         _check_kinds(text)
         arrays = _arrays_of(path, text.get("id"))
         if text["dragkit"] == 2:
-            text, arrays = convert_format2(text, arrays)
+            text, arrays = _as_format3(text, arrays)
         frames = _frames(text, arrays)
         check_frames(frames)
         return frames, checked_metadata("of its metadata", text.get("metadata", {}))
@@ -98,6 +104,15 @@ def read_run(path: str | Path) -> tuple[list[Frame], dict[str, Any]]:
         ) from error
 
 
+def _as_format3(
+    text: Mapping[str, Any], arrays: Mapping[str, np.ndarray]
+) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    try:
+        return convert_format2(text, arrays)
+    except ValueError as error:  # NumPy's
+        raise ValueError("their parts are not those of a run of format 2") from error
+
+
 def _check_kinds(text: Any) -> None:
     """Raise ValueError unless a JSON has the parts of a run."""
     if not isinstance(text, dict) or "dragkit" not in text:
@@ -110,7 +125,10 @@ def _check_kinds(text: Any) -> None:
 def _reason(error: Exception) -> str:
     if isinstance(error, KeyError):
         return f"they have no {error}"
-    return str(error) if isinstance(error, ValueError) else "their parts do not fit together"
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    told = isinstance(error, ValueError | FloatingPointError)
+    return str(error) if told else "their parts do not fit together"
 
 
 def _as_text(contents: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> tuple[str, str]:
@@ -200,6 +218,17 @@ def _json_path(path: str | Path) -> Path:
     if path.suffix == ".json":
         return path
     return path.with_name(path.name.removesuffix(".npz") + ".json")
+
+
+def _check_name(path: Path) -> None:
+    """Raise OSError, as the system would in the middle of a save, if a run's name is too long."""
+    size = len(path.stem.encode("utf-8", "replace"))
+    if size > MOST_NAME:
+        raise OSError(
+            errno.ENAMETOOLONG,
+            f"the run's name is {arguments.shown(path.stem)}, {size} bytes long; name another, of"
+            f" at most {MOST_NAME}",
+        )
 
 
 def _for_readers(frame: Frame) -> Values:

@@ -6,6 +6,7 @@ own, such as "track/scores@3".
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from typing import Any
@@ -15,9 +16,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..arguments import shown
 from ..records import Edit, Frame, Goals, Step, TrackResult
 
 ELSEWHERE = ("edit", "tracker")  # fields of a step that are stored in their own way
+OF_A_STEP = {field.name for field in fields(Step) if "stays" not in field.metadata} - {"edit"}
+NUMBER = "0|[1-9][0-9]{0,8}"
 
 # "/" and "@" have a meaning in names; a loss or a map may be called as it likes.
 ESCAPED = str.maketrans({"%": "%25", "/": "%2F", "@": "%40"})
@@ -66,16 +70,43 @@ def stack(values: Sequence[Values]) -> dict[str, np.ndarray]:
 
 
 def unstack(arrays: Mapping[str, np.ndarray], count: int) -> list[Values]:
-    """The opposite of :func:`stack`."""
+    """The opposite of :func:`stack`, for `count` steps.
+
+    Raises:
+        ValueError: an array is of another number of steps, of a step that is not there, or of one
+            that has it already.
+    """
     values: list[Values] = [{} for _ in range(count)]
     for name, array in arrays.items():
-        name, _, step = name.partition("@")
-        if step:
-            values[int(step)][name] = array
-            continue
-        for flat, part in zip(values, array, strict=True):
-            flat[name] = part
+        bare, at, step = name.partition("@")
+        parts = {_number(step, count, name): array} if at else _by_step(name, array, count)
+        for i, part in parts.items():
+            _put(values[i], bare, part)
     return values
+
+
+def _by_step(name: str, array: np.ndarray, count: int) -> dict[int, np.ndarray]:
+    if array.shape[:1] != (count,):
+        raise ValueError(
+            f"the array {shown(name)} has shape {array.shape}; it should begin with {count}, the"
+            " number of steps"
+        )
+    return dict(enumerate(array))
+
+
+def _number(text: str, count: int, name: str) -> int:
+    """The number in a name, from 0 to `count` - 1 and written as we write it."""
+    if not re.fullmatch(NUMBER, text) or int(text) >= count:
+        raise ValueError(
+            f"an array is named {shown(name)}; the number in it should be from 0 to {count - 1}"
+        )
+    return int(text)
+
+
+def _put(values: Values, name: str, part: Any) -> None:
+    if name in values:
+        raise ValueError(f"{shown(name)} is there twice for one step")
+    values[name] = part
 
 
 def frame_of(edit: Edit, flat: Values) -> Frame:
@@ -87,15 +118,21 @@ def frame_of(edit: Edit, flat: Values) -> Frame:
         goals = track.pop("goals")
         track["goals"] = Goals(**_tensors(goals | {"cases": tuple(goals["cases"])}))
     state = nested.pop("optimizer_state", {})
-    moments = {int(number): _tensors(part) for number, part in state.items()}
+    moments = {
+        _number(number, len(state), f"optimizer_state/{number}"): _tensors(part)
+        for number, part in state.items()
+    }
+    tracker = nested.pop("tracker")
+    if not isinstance(tracker, str):
+        raise ValueError(f"the tracker of a step is {shown(tracker)}, not a text")
 
-    known = {field.name for field in fields(Step)}
     step = Step(
         edit=edit,
         view=None,
         track=TrackResult(memory=None, **_tensors(track)),
         optimizer_state=moments,
-        **{key: value for key, value in _tensors(nested).items() if key in known},
+        tracker=tracker,
+        **{key: value for key, value in _tensors(nested).items() if key in OF_A_STEP},
     )
     return Frame(step, image)
 
@@ -108,7 +145,7 @@ def _nest(flat: Values) -> Values:
         inner = nested
         for folder in folders:
             inner = inner.setdefault(folder, {})
-        inner[leaf] = value
+        _put(inner, leaf, value)
     return nested
 
 

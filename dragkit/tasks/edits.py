@@ -36,7 +36,8 @@ from ..records.mask import mask_of_runs
 
 LAST_SEED = 2**32 - 1  # that NumPy's RandomState takes
 KEYS = {"name", "seed", "handles", "targets", "landmarks", "arrive", "mask"}
-FILE = 16 << 20  # bytes of a file at most, which take 5 seconds at the worst; ours have 100,000
+FILE = 16 << 20  # bytes of a file at most; ours have 100,000
+VALUES = 1_000_000  # of a file, which take a second; ours have hundreds
 LINE = 1 << 20  # bytes of a task at most; ours have hundreds
 TASKS = 10_000  # of a file
 PIXELS = 1 << 26  # of all masks of a file; those of 4096 images of 128 px
@@ -141,9 +142,12 @@ def read_tasks(path: str | Path) -> list[Task]:
     if path.stat().st_size > FILE:
         raise ValueError(f"{path} has more than {FILE:,} bytes; make several files of it")
     tasks: dict[str, Task] = {}
-    pixels = 0
+    pixels = values = 0
     for number, line in _lines(path):
+        values += line.count(b",")
         try:
+            if values > VALUES:
+                raise ValueError(f"a file has at most {VALUES:,} values; make two of it")
             task = _parse_line(parse_json(line), f"{path.stem}-{number}")
             if task.name in tasks:
                 raise _name_is_taken(task.name)

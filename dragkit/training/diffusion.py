@@ -61,6 +61,7 @@ from .options import (
     length_of,
     settings_of,
     single,
+    told_in_a_line,
     weights_file,
     whole,
 )
@@ -241,7 +242,8 @@ def main(arguments: list[str] | None = None) -> None:
 
     trainer = Trainer(options.device, options.half_life, options.threads)
     same = {name: getattr(options, name) for name in SAME}
-    state = saved_state(options.out / "state.pt", options.device, same)
+    with told_in_a_line():
+        state = saved_state(options.out / "state.pt", options.device, same)
     if state:
         trainer.restore(state)
     train(trainer, options)

@@ -47,7 +47,15 @@ from .loop import (
     state_of,
     train_until,
 )
-from .options import common_options, count, length_of, settings_of, single, weights_file
+from .options import (
+    common_options,
+    count,
+    length_of,
+    settings_of,
+    single,
+    told_in_a_line,
+    weights_file,
+)
 from .stream import drawn
 
 NETWORKS = ("network", "optimizer")
@@ -194,7 +202,8 @@ def main(arguments: list[str] | None = None) -> None:
     torch.manual_seed(0)
     trainer = Trainer(WORLDS[options.world], options.device)
     same = {name: getattr(options, name) for name in SAME}
-    state = saved_state(options.out / "state.pt", options.device, same)
+    with told_in_a_line():
+        state = saved_state(options.out / "state.pt", options.device, same)
     if state:
         trainer.restore(state)
     train(trainer, options)

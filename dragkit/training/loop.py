@@ -6,7 +6,6 @@ import math
 import os
 import platform
 import signal
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -200,14 +199,15 @@ def save_state(state: Mapping[str, Any], path: Path) -> None:
 def saved_state(path: Path, device: str, same: Mapping[str, Any]) -> dict[str, Any] | None:
     """The state in a file, or None if there is no such file yet.
 
-    Ends the program with a sentence if what must be the `same` all through a run is another.
+    Raises:
+        ValueError: what must be the `same` all through a run is another.
     """
     if not path.exists():
         return None
     state = torch.load(path, map_location=device, weights_only=True)
     for name, value in same.items():
         if state.get(name) != value:
-            sys.exit(
+            raise ValueError(
                 f"the run in {path.parent} has the {name} {state.get(name)}, not {value}; name"
                 " another folder with --out, or go on as it began"
             )

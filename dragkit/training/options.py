@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import sys
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +35,15 @@ def common_options(name: str, out: str, batch: int, lr: float, until: int) -> Ar
     default = "cuda" if torch.cuda.is_available() else "cpu"
     add("--device", type=device, default=default, help="that trains and draws")
     return parser
+
+
+@contextmanager
+def told_in_a_line() -> Iterator[None]:
+    """For a command line, around what may not fit its options: a ValueError's words end it."""
+    try:
+        yield
+    except ValueError as error:
+        sys.exit(str(error))
 
 
 def single(parser: ArgumentParser, options: Namespace, *names: str) -> None:

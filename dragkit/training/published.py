@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -60,16 +59,17 @@ class Origin:
     def give_to(self, trainer: Trainer) -> None:
         """Make them the weights of G and of its average.
 
-        Ends the program with a sentence if they are those of another generator.
+        Raises:
+            ValueError: they are those of another generator.
         """
         state = rescaled(self.state, 1 / self.card.get("w_scale", W_SCALE))
         try:
             trainer.g.load_state_dict(state)
         except RuntimeError as error:
-            sys.exit(
+            raise ValueError(
                 f"{self.path} does not fit a generator of {trainer.size} px with these --channels"
-                f" and --world: {error}"
-            )
+                " and --world; give those that it was trained with"
+            ) from error
         trainer.ema.load_state_dict(state)
 
     def told(self) -> dict[str, Any]:
@@ -81,10 +81,16 @@ class Origin:
 
 
 def read_origin(path: str) -> Origin:
-    """The weights in a file; ends the program with a sentence if it holds none."""
+    """The weights in a file.
+
+    Raises:
+        ValueError: it holds none.
+    """
     file = Path(path)
     try:
         state = {name: value.float() for name, value in load_file(file).items()}
         return Origin(file, state, zoo.card(file))
     except (OSError, SafetensorError, ValueError) as error:
-        sys.exit(f"--from {path}; give a file of safetensors that a run wrote ({error})")
+        raise ValueError(
+            f"--from {path}; give a file of safetensors that a run wrote ({error})"
+        ) from error

@@ -16,7 +16,6 @@ the run's folder.
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -40,6 +39,7 @@ from .options import (
     length_of,
     settings_of,
     share,
+    told_in_a_line,
     weight,
     weights_file,
 )
@@ -61,7 +61,11 @@ class Stage:
 
 
 class Run:
-    """A run from its first size to its last: the settings, and the trainer of the present size."""
+    """A run from its first size to its last: the settings, and the trainer of the present size.
+
+    Raises:
+        ValueError: the run that was saved, or the weights to start from, do not fit the settings.
+    """
 
     def __init__(self, options: argparse.Namespace) -> None:
         self.options = options
@@ -82,7 +86,7 @@ class Run:
             self.origin = read_origin(options.origin)
         if state:
             if state["size"] not in options.sizes:
-                sys.exit(
+                raise ValueError(
                     f"the run in {options.out} stands at {state['size']} px, which is not among"
                     f" --sizes {options.sizes}"
                 )
@@ -258,7 +262,9 @@ def main(arguments: list[str] | None = None) -> None:
     """The command line; `--help` lists the settings."""
     options = parse(arguments)
     prepare(options.device)
-    Run(options).train()
+    with told_in_a_line():
+        run = Run(options)
+    run.train()
 
 
 if __name__ == "__main__":
