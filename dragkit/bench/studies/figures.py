@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -21,8 +21,9 @@ from ...pixels import to_uint8
 from ...records import Edit
 from ...runs.drawing import draw_frame
 from ...runs.trace import Trace
-from ...tasks.poses import LIONS
+from ...tasks.poses import CARS, LIONS
 from ...worlds.lion import Lion
+from ...worlds.world import WORLDS
 from ..study import Script
 from .diffusion_drags import painter
 
@@ -37,11 +38,12 @@ def grid(images: list[np.ndarray], columns: int) -> np.ndarray:
 
 
 def samples_and_renders(
-    model: Model, count: int = 64, columns: int = 8, gap: int = 12
+    model: Model, world: str = "lion", count: int = 64, columns: int = 8, gap: int = 12
 ) -> np.ndarray:
     """`count` seeds (a GAN's at truncation 0.7) and, to their right, as many renders."""
+    kind: Any = WORLDS[world].kind
     samples = [to_uint8(model.finish(model.sample(seed))) for seed in range(count)]
-    scenes = [Lion.sample(seed).render(model.size[0]) for seed in range(count)]
+    scenes = [kind.sample(seed).render(model.size[0]) for seed in range(count)]
     renders = [to_uint8(torch.from_numpy(scene.image)) for scene in scenes]
     left = grid(samples, columns)
     right = grid(renders, columns)
@@ -79,7 +81,9 @@ def draw(options: Namespace) -> None:
     large_lion = cast(StyleGAN2, load("lion-256", device="cpu"))
     write_file(out / "drag.png", png(before_during_after(large_lion)))
     write_file(out / "lions.jpg", encode(samples_and_renders(LIONS.generator())))
-    write_file(out / "lions-256.jpg", encode(samples_and_renders(large_lion, count=12, columns=3)))
+    large = samples_and_renders(large_lion, count=12, columns=3)
+    write_file(out / "lions-256.jpg", encode(large))
+    write_file(out / "cars.jpg", encode(samples_and_renders(CARS.generator(), "car", count=32)))
     write_file(out / "diffusion.jpg", encode(samples_and_renders(painter())))
 
 
