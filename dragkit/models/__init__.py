@@ -38,8 +38,8 @@ def load(name_or_path: str | Path, device: str = "auto", **settings: Any) -> Mod
     a file is ever run (:mod:`dragkit.models.gan.checkpoint`).
 
     Args:
-        name_or_path: a bundled model ("lion", "lion-256", "lion-diffusion", "car", "toy"), one of ``dragkit.models.zoo.public()`` whose file you have, or
-            the path of a file. A card (.json) beside the file is read too: its "feature_block",
+        name_or_path: a bundled model ("lion", "lion-256", "lion-diffusion", "car" or "toy"), one
+            of ``dragkit.models.zoo.public()`` whose file you have, or the path of a file. A card (.json) beside the file is read too: its "feature_block",
             "rows" and other settings. Or the folder of a diffusers pipeline (Stable Diffusion 1 or
             2) with safetensors.
         device: "cuda", "mps", "cpu", or "auto" for the first of these that is available.
