@@ -39,9 +39,9 @@ def load(name_or_path: str | Path, device: str = "auto", **settings: Any) -> Mod
 
     Args:
         name_or_path: a bundled model ("lion", "lion-256", "lion-diffusion", "car" or "toy"), one
-            of ``dragkit.models.zoo.public()`` whose file you have, or the path of a file. A card (.json) beside the file is read too: its "feature_block",
-            "rows" and other settings. Or the folder of a diffusers pipeline (Stable Diffusion 1 or
-            2) with safetensors.
+            of ``dragkit.models.zoo.public()`` whose file you have, or the path of a file. A card
+            (.json) beside the file is read too: its "feature_block", "rows" and other settings.
+            Or the folder of a diffusers pipeline (Stable Diffusion 1 or 2) with safetensors.
         device: "cuda", "mps", "cpu", or "auto" for the first of these that is available.
         settings: passed on to the model. For a generator: ``feature_block=64`` or ``(32, 64)``,
             the features that are read; ``rows=4``, how many rows of w+ move; ``space="w"``;
