@@ -217,6 +217,7 @@ STUDIES = {
     "diffusion": [],
     "timesteps": ["timesteps.png"],
     "chins": ["chins.png"],
+    "gate": ["gate.png"],
 }
 
 

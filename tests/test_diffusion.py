@@ -835,7 +835,7 @@ def test_stabledrag_diff_is_dragdiffusion_with_a_learned_tracker():
     assert official["arrive"] == 4 and official["tracker"] == Discriminative(
         3, label=1, region=12, stride=2
     )
-    assert stabledrag() == draggan() | {"tracker": Discriminative(), "trust": dk.above(0.8)}
+    assert stabledrag() == draggan() | {"tracker": Discriminative(), "trust": dk.above(0.6)}
 
 
 # Windows with a stride

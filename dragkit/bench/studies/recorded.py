@@ -15,6 +15,7 @@ from typing import Any
 import torch
 from tqdm.auto import tqdm
 
+from ...gates import above
 from ...images import read_image
 from ...loop import drag
 from ...methods import dragdiffusion, draggan, stabledrag
@@ -75,7 +76,7 @@ def hidden() -> Trace:
 
 def eye() -> Trace:
     """The same with StableDrag."""
-    return lion_run(205, EYE, **stabledrag() | {"lr": 3e-3, "arrive": 1.0})
+    return lion_run(205, EYE, **stabledrag() | {"trust": above(0.8), "lr": 3e-3, "arrive": 1.0})
 
 
 def chin() -> Trace:
