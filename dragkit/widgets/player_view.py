@@ -10,6 +10,7 @@ from PIL import Image
 from PIL.ImageOps import contain
 
 from ..compose import draw_overlay, hstack, vstack
+from ..records import Frame
 from .canvas import ImageCanvas, Touch
 from .player_state import PlayerState
 from .run_images import step_image
@@ -93,11 +94,18 @@ class PlayerView:
 
     def image(self, size: int = STILL) -> Image.Image:
         """The step that is shown, `size` pixels high."""
+        return self._image_of(self.state.frame, size)
+
+    def sketch(self, size: int) -> Image.Image:
+        """The newest step, as roughly as it costs next to nothing."""
+        return self._image_of(self.state.sketched(), size)
+
+    def _image_of(self, frame: Frame | None, size: int) -> Image.Image:
         state = self.state
-        if state.frame is None:
+        if frame is None:
             return draw_overlay(state.blank, size=size)
-        handle = self.score_maps.handle.value
-        return step_image(state.trace, state.at, handle, self.score_maps.map.value, size)
+        handle, name = self.score_maps.handle.value, self.score_maps.map.value
+        return step_image(state.trace, state.at, handle, name, size, frame)
 
     def chart_image(self) -> Image.Image:
         """The curves, twice as large as on the page, or as large as on a slide."""
@@ -114,7 +122,7 @@ class PlayerView:
 
     def follow(self) -> None:
         """Draw the newest step while a run continues; not each one, and the rest less often."""
-        self.canvas.show(self.image, last=False)
+        self.canvas.show(self.sketch, last=False)
         if time.monotonic() - self._drawn_at > SLOWLY:
             self._draw_rest()
 
