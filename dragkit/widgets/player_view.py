@@ -12,6 +12,7 @@ from PIL.ImageOps import contain
 from ..compose import draw_overlay, hstack, vstack
 from ..records import Frame
 from .canvas import ImageCanvas, Touch
+from .legends import marks_in_words
 from .player_state import PlayerState
 from .run_images import step_image
 from .score_maps import ScoreMapControls
@@ -23,6 +24,7 @@ from .step_chart import StepChart
 from .throttle import Throttle
 
 SLOWLY = 0.4  # s between updates of curves, slider and text while a run continues
+ROUGHLY = 2 / 3  # of the height at which a step is drawn while a run continues
 STILL = 384  # height of the image in a still, except on slides
 
 
@@ -97,8 +99,8 @@ class PlayerView:
         return self._image_of(self.state.frame, size)
 
     def sketch(self, size: int) -> Image.Image:
-        """The newest step, as roughly as it costs next to nothing."""
-        return self._image_of(self.state.sketched(), size)
+        """The newest step, roughly: a run should not have to wait for it."""
+        return self._image_of(self.state.sketched(), round(ROUGHLY * size))
 
     def _image_of(self, frame: Frame | None, size: int) -> Image.Image:
         state = self.state
@@ -106,6 +108,10 @@ class PlayerView:
             return draw_overlay(state.blank, size=size)
         handle, name = self.score_maps.handle.value, self.score_maps.map.value
         return step_image(state.trace, state.at, handle, name, size, frame)
+
+    def marks(self) -> str:
+        """What the marks on the image mean, in words."""
+        return marks_in_words(inset=self.score_maps.handle.value is not None)
 
     def chart_image(self) -> Image.Image:
         """The curves, twice as large as on the page, or as large as on a slide."""
