@@ -11,8 +11,8 @@ from ..runs.drawing import draw_frame
 from ..runs.trace import Trace
 from .figures import MOST_ACROSS, Photo, as_frame, check_trace, pixel_extent
 
-MARKS = "orange dot: handle · blue rings: target"
-LEGEND = f"The generated image at some steps of the run. {MARKS} · yellow line: the handle's path"
+MARKS = "Orange dot: handle. Blue rings: target."
+LEGEND = f"The generated image at some steps of the run. {MARKS} Yellow line: the handle's path."
 
 
 @named_arguments

@@ -2,8 +2,8 @@
 
 MARKS = "Orange dot: the handle. Blue rings: its target. Yellow line: its path so far."
 INSET = (
-    " Small square and inset: the pixels that the tracker compared, bright where they match; black"
-    " ring: the best match, diamond: the runner-up."
+    " Small square and inset: what the tracker compared, bright where it matches; black ring: the"
+    " best match, diamond: the runner-up."
 )
 
 
