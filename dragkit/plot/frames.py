@@ -26,7 +26,8 @@ def step(frame: Frame | Step) -> Photo:
     figure = Photo(figsize=(4, 4), layout="constrained")
     axes = figure.add_subplot()
     show_frame(axes, frame)
-    axes.set(title=f"step {frame.index}", xlabel=f"x (px)\n{MARKS}", ylabel="y (px)")
+    axes.set(title=f"step {frame.index}", xlabel="x (px)", ylabel="y (px)")
+    figure.supxlabel(MARKS, fontsize=8)
     return figure
 
 

@@ -153,8 +153,9 @@ class PlayerState:
         start = self.trace[0]
         if self._sketch is None or self._sketch[0] is not start:
             with torch.no_grad():
-                view = session.model.view(session.latent)
-            self._sketch = start, Sketch.fit(view.features, view.image)
+                features = session.model.view(session.latent).features
+            image = torch.from_numpy(start.image).to(features).movedim(-1, 0) / 255
+            self._sketch = start, Sketch.fit(features, image)
         return self._sketch[1]
 
     def branch(self, position: int) -> None:

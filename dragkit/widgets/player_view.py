@@ -23,6 +23,7 @@ from .status import StatusLine, shows_errors
 from .step_chart import StepChart
 from .throttle import Throttle
 
+WATCHED = 1 / 16  # s from one image of a run to the next, on average; the rest is for the run
 SLOWLY = 0.4  # s between updates of curves, slider and text while a run continues
 ROUGHLY = 2 / 3  # of the height at which a step is drawn while a run continues
 STILL = 384  # height of the image in a still, except on slides
@@ -78,6 +79,7 @@ class PlayerView:
         self._mouse: Mouse | None = None
         self._drawn_curves: Any = None  # what the curves on the chart were made of
         self._drawn_at = 0.0  # when all but the image was drawn
+        self._due = 0.0  # when the next image of a run should be drawn
 
     def still(self) -> Image.Image:
         """The image beside the curves, with the legend and the large maps if they are shown."""
@@ -128,7 +130,10 @@ class PlayerView:
 
     def follow(self) -> None:
         """Draw the newest step while a run continues; not each one, and the rest less often."""
-        self.canvas.show(self.sketch, last=False)
+        now = time.monotonic()
+        if now >= self._due:
+            self._due = max(self._due + WATCHED, now)
+            self.canvas.show(self.sketch, last=False)
         if time.monotonic() - self._drawn_at > SLOWLY:
             self._draw_rest()
 

@@ -48,15 +48,16 @@ def landmark_run(seed: int, method: str) -> Trace:
     return lion_run(seed, task.edit, **families.methods()[method])
 
 
-def chin_run(edit: Edit, **method: Any) -> Trace:
+def chin_run(edit: Edit, steps: int) -> Trace:
     """A drag of the large lion's chin, as in lessons 4 to 6."""
     model = load("lion-256", device="cpu")
-    return Trace(drag(model, model.sample(8), edit, **draggan() | PACE | method))
+    method: dict[str, Any] = draggan() | PACE | {"steps": steps}
+    return Trace(drag(model, model.sample(8), edit, **method))
 
 
 def tour() -> Trace:
     """The chin of a lion, down."""
-    return chin_run(CHIN)
+    return chin_run(CHIN, steps=200)
 
 
 def held() -> Trace:
