@@ -23,7 +23,7 @@ from .status import StatusLine, shows_errors
 from .step_chart import StepChart
 from .throttle import Throttle
 
-WATCHED = 1 / 16  # s from one image of a run to the next, on average; the rest is for the run
+WATCHED = 1 / 14  # s from one image of a run to the next, on average; the rest is for the run
 SLOWLY = 0.4  # s between updates of curves, slider and text while a run continues
 ROUGHLY = 2 / 3  # of the height at which a step is drawn while a run continues
 STILL = 384  # height of the image in a still, except on slides
