@@ -106,7 +106,7 @@ class Recording:
 
 RUNS = {
     "tour": Recording(tour, 4),
-    "held": Recording(held, 12),
+    "held": Recording(held, 16),
     "twins": Recording(twins, 1, (NearestNeighbor(64),)),
     "twins-learned": Recording(twins, 1, (Discriminative(64),)),
     "hidden": Recording(hidden, 4),
