@@ -133,7 +133,7 @@ class PlayerView:
         now = time.monotonic()
         if now >= self._due:
             self._due = max(self._due + WATCHED, now)
-            self.canvas.show(self.sketch, last=False)
+            self.canvas.show_image(self.sketch(self.canvas.size))
         if time.monotonic() - self._drawn_at > SLOWLY:
             self._draw_rest()
 

@@ -131,6 +131,8 @@ class Studio(NotebookWidget):
 
     def caption(self) -> str:
         """What the two images and the curves show."""
+        if not len(self.trace):
+            return "Left: the start. Right: pale until there is a run, and its curves below."
         return (
             "Left: the start and what is asked for; what a mask holds is pale. Right: the"
             " generated image at one step of the run, with the curves of the run below."
