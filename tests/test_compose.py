@@ -334,3 +334,12 @@ def test_a_window_smaller_than_a_pixel_is_drawn_too():
 def test_the_smallest_chart_has_room_for_its_spans():
     panel = c.Panel("a", {"a": ([0, 1], [0.0, 1.0])}, shaded=[(0, 1)], band=0.5)
     assert c.chart([panel] * 3, 1, (64, 64)).size == (128, 128)
+
+
+def test_a_caption_is_as_wide_as_its_image_and_as_high_as_its_lines():
+    image = Image.new("RGB", (200, 50), (9, 99, 9))
+    short, long = c.captioned(image, "one line"), c.captioned(image, "many words " * 20)
+    assert c.captioned(image, "") is image
+    assert short.width == long.width == 200 and 50 < short.height < long.height
+    assert np.array_equal(np.asarray(long)[:50], np.asarray(image))
+    assert np.ptp(np.asarray(long)[-18:]) > 100, "the last line is written, too"

@@ -62,7 +62,7 @@ def test_without_a_fingerprint_the_first_image_tells(lion, other, saved):
         model_of_run(other, trace)
 
 
-@pytest.mark.parametrize("name", ["tour", "eye", "hidden", "drift"])
+@pytest.mark.parametrize("name", ["hasty", "eye", "hidden", "drift"])
 def test_runs_of_before_fingerprints_open_on_their_model_alone(lion, other, name):
     trace = dk.Trace.load(DATA / "traces" / name)
     assert "fingerprint" not in trace.metadata

@@ -6,6 +6,7 @@ Matplotlib's "viridis".
 """
 
 from .axes import step_at as step_at
+from .caption import captioned as captioned
 from .chart import chart as chart
 from .chart import marked as marked
 from .encoding import encode as encode

@@ -2,16 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import numpy as np
 from torch import Tensor
 
 from ..pixels import to_uint8
 from .device import to_device
-from .edit import Edit
+from .edit import Edit, Size
 from .step import Step
+
+
+@dataclass(frozen=True, eq=False)
+class Redrawing:
+    """How an image is made when somebody looks at it.
+
+    Attributes:
+        latent: of the image.
+        size: (height, width) of the image in pixels.
+        redraw: makes the image (3 H W) in 0..1 of a latent.
+    """
+
+    latent: Tensor
+    size: Size
+    redraw: Callable[[Tensor], Tensor]
+
+    def image(self) -> np.ndarray:
+        """The image, uint8 (H W 3)."""
+        return to_uint8(self.redraw(self.latent))
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,11 +42,11 @@ class Frame:
 
     Attributes:
         step: the step, without its view.
-        image: uint8 (H W 3).
+        shown: the image, uint8 (H W 3), or how it is made; look at it by :attr:`image`.
     """
 
     step: Step
-    image: np.ndarray = field(repr=False)
+    shown: np.ndarray | Redrawing = field(repr=False)
 
     @classmethod
     def of(cls, step: Step) -> Frame:
@@ -40,6 +60,38 @@ class Frame:
                 f"step {step.index} has no view to render; it comes from a frame, so use that"
             )
         return cls(to_device(replace(step, view=None), "cpu"), to_uint8(step.view.image))
+
+    @classmethod
+    def later(cls, step: Step, size: Size, redraw: Callable[[Tensor], Tensor]) -> Frame:
+        """Drop the step's view; the image is made when somebody looks at it.
+
+        Args:
+            step: with or without a view.
+            size: (height, width) of the image in pixels.
+            redraw: makes the same image (3 H W) of the latent as the view did.
+        """
+        drawing = Redrawing(step.latent, size, redraw)
+        return cls(to_device(replace(step, view=None), "cpu"), drawing)
+
+    @cached_property
+    def image(self) -> np.ndarray:
+        """uint8 (H W 3)."""
+        if isinstance(self.shown, Redrawing):
+            return self.shown.image()
+        return self.shown
+
+    @property
+    def rendered(self) -> bool:
+        """Whether the image has been made already."""
+        return "image" in vars(self) or not isinstance(self.shown, Redrawing)
+
+    @property
+    def size(self) -> Size:
+        """(height, width) of the image in pixels."""
+        if isinstance(self.shown, Redrawing):
+            return self.shown.size
+        height, width = self.shown.shape[:2]
+        return height, width
 
     @property
     def index(self) -> int:

@@ -57,8 +57,11 @@ def check_frames(frames: Sequence[Frame]) -> None:
 
 def check_follows(frame: Frame, first: Frame) -> None:
     """Raise ValueError unless `frame` can be in a run that begins with `first`."""
-    for what in ("image", "latent", "points"):
-        now, then = tuple(getattr(frame, what).shape), tuple(getattr(first, what).shape)
+    for what, now, then in (
+        ("an image", frame.size, first.size),
+        ("a latent", tuple(frame.latent.shape), tuple(first.latent.shape)),
+        ("points", tuple(frame.points.shape), tuple(first.points.shape)),
+    ):
         if now != then:
             raise ValueError(
                 f"step {frame.index} has {what} of shape {now}, and the run began with {then}; a"

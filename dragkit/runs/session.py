@@ -16,7 +16,7 @@ from ..arguments import MOST_STEPS, named_arguments, shown, step_count
 from ..latents import checked_latent
 from ..leaving import unless_leaving
 from ..loop import drag
-from ..models.protocols import Model
+from ..models.protocols import Model, Redrawable
 from ..numeric import is_real, is_whole
 from ..pieces import Method, printed
 from ..records import Edit, Frame, Step
@@ -67,6 +67,7 @@ class Session:
         self.steps = step_count(method.get("steps", STEPS))
         self.trace = Trace()
         self.past: list[Trace] = []
+        self.features: Tensor | None = None  # of the last step, if its image is made later
         self._swapped = False  # other pieces, which have not made a step yet
         self._working = threading.RLock()
         self._run: Iterator[Step] | None = self._drag(method)
@@ -117,10 +118,18 @@ class Session:
         self._run = None  # a run that raises is dead; the next step begins another
         step = next(run, None)  # None if the swapped pieces too say that every handle has arrived
         if step is not None:
-            self.trace.append(step)
+            self.trace.append(self._frame_of(step))
         self._run = run
         self._swapped = False
         return self.trace[-1]
+
+    def _frame_of(self, step: Step) -> Step | Frame:
+        """What the trace keeps: with an image from the start, or one that is made when needed."""
+        model = self.model
+        if not len(self.trace) or step.view is None or not isinstance(model, Redrawable):
+            return step
+        self.features = step.view.features.detach()
+        return Frame.later(step, model.size, model.redraw)
 
     @_alone
     def run(self, steps: int | None = None) -> Trace:
@@ -155,6 +164,7 @@ class Session:
         index = position_in(self.trace, index)
         self.past.append(self.trace)
         self.trace = self.trace.until(index)
+        self.features = None
         self._run = None
         return self
 
@@ -191,6 +201,7 @@ class Session:
         self.latent = fresh.latent
         self.edit = fresh.edit
         self.trace = fresh.trace
+        self.features = None
         self._run = fresh._run
         self._swapped = False
         return self

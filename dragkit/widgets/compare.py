@@ -20,6 +20,7 @@ from ..runs.trace import Trace
 from ..validation import check_tracker
 from .compared_run import ComparedRun
 from .layout import card, row, side_by_side
+from .legends import marks_in_words
 from .notebook_widget import NotebookWidget
 from .playback import PlaybackControls
 from .run_images import panels_of_runs
@@ -166,6 +167,11 @@ class Compare(NotebookWidget):
         if self.sizes.slides:
             return hstack(images, curves)
         return vstack(images, curves)
+
+    def caption(self) -> str:
+        """What the images and the curves show."""
+        marks = marks_in_words(inset=self.score_maps.handle.value is not None)
+        return f"Each run's generated image at the same step; pale: what a mask holds. {marks}"
 
     def __repr__(self) -> str:
         return f"Compare({', '.join(f'{name}: {t!r}' for name, t in self.traces.items())})"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import ipywidgets as W
 from PIL import Image
 
-from ..compose import encode, png
+from ..compose import captioned, encode, png
 from .lifetime import close_with, now_shown
 from .status import StatusLine
 
@@ -51,6 +51,10 @@ class NotebookWidget(ABC):
     def still(self) -> Image.Image:
         """What the widget shows now, as an image."""
 
+    def caption(self) -> str:
+        """What the still image shows, in words that go below it; empty if it says so itself."""
+        return ""
+
     @property
     def last_error(self) -> BaseException | None:
         """The last error of a callback or of a run; None if all is well."""
@@ -83,7 +87,8 @@ class NotebookWidget(ABC):
         return _bundle(self._empty, repr(self)) | self._image()
 
     def _image(self) -> dict[str, str]:
-        return {"image/jpeg": b64encode(encode(self.still(), fine=True)).decode()}
+        image = captioned(self.still(), self.caption())
+        return {"image/jpeg": b64encode(encode(image, quality=85, fine=True)).decode()}
 
 
 def _bundle(widget: W.Widget, text: str) -> dict[str, Any]:

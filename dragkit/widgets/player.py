@@ -206,6 +206,10 @@ class Player(NotebookWidget):
         """The image beside the curves, with the legend and the large maps if they are shown."""
         return self.view.still()
 
+    def caption(self) -> str:
+        """What the image and the curves show."""
+        return f"The generated image at one step of the run, and its curves. {self.view.marks()}"
+
     def image(self, size: int = 384) -> Image.Image:
         """The step that is shown, `size` pixels high."""
         return self.view.image(checked_height(size))

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
+import torch
 
 from ..arguments import shown
 from ..compose import Panel
 from ..records import Frame, Size
 from ..runs.session import Session
+from ..runs.sketch import Sketch
 from ..runs.trace import Trace, position_in
 from .run_images import panels_of_run, step_text
 
@@ -42,6 +45,7 @@ class PlayerState:
         self.blank = np.full((128, 128, 3), 240, np.uint8) if blank is None else _checked(blank)
         self.waiting: bool | None = None
         self.task: Literal["run", "file"] | None = None
+        self._sketch: tuple[Frame, Sketch] | None = None  # and the start that it was fitted on
         self.show(source)
 
     def show(self, source: Trace | Session | None) -> None:
@@ -136,6 +140,23 @@ class PlayerState:
             if session.done:
                 return
             yield session.step()
+
+    def sketched(self) -> Frame | None:
+        """The newest step, with a sketch for its image if that has not been made yet."""
+        frame, session = self.frame, self.session
+        if frame is None or frame.rendered or session is None or session.features is None:
+            return frame
+        return replace(frame, shown=self._sketch_of(session).draw(session.features))
+
+    def _sketch_of(self, session: Session) -> Sketch:
+        """Fitted on the start of the run, where the image is known."""
+        start = self.trace[0]
+        if self._sketch is None or self._sketch[0] is not start:
+            with torch.no_grad():
+                features = session.model.view(session.latent).features
+            image = torch.from_numpy(start.image).to(features).movedim(-1, 0) / 255
+            self._sketch = start, Sketch.fit(features, image)
+        return self._sketch[1]
 
     def branch(self, position: int) -> None:
         """Go back to the step at a position; the run so far is kept in the session's past."""

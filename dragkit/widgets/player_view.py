@@ -10,7 +10,9 @@ from PIL import Image
 from PIL.ImageOps import contain
 
 from ..compose import draw_overlay, hstack, vstack
+from ..records import Frame
 from .canvas import ImageCanvas, Touch
+from .legends import marks_in_words
 from .player_state import PlayerState
 from .run_images import step_image
 from .score_maps import ScoreMapControls
@@ -21,7 +23,9 @@ from .status import StatusLine, shows_errors
 from .step_chart import StepChart
 from .throttle import Throttle
 
+WATCHED = 1 / 14  # s from one image of a run to the next, on average; the rest is for the run
 SLOWLY = 0.4  # s between updates of curves, slider and text while a run continues
+ROUGHLY = 2 / 3  # of the height at which a step is drawn while a run continues
 STILL = 384  # height of the image in a still, except on slides
 
 
@@ -75,6 +79,7 @@ class PlayerView:
         self._mouse: Mouse | None = None
         self._drawn_curves: Any = None  # what the curves on the chart were made of
         self._drawn_at = 0.0  # when all but the image was drawn
+        self._due = 0.0  # when the next image of a run should be drawn
 
     def still(self) -> Image.Image:
         """The image beside the curves, with the legend and the large maps if they are shown."""
@@ -93,11 +98,22 @@ class PlayerView:
 
     def image(self, size: int = STILL) -> Image.Image:
         """The step that is shown, `size` pixels high."""
+        return self._image_of(self.state.frame, size)
+
+    def sketch(self, size: int) -> Image.Image:
+        """The newest step, roughly: a run should not have to wait for it."""
+        return self._image_of(self.state.sketched(), round(ROUGHLY * size))
+
+    def _image_of(self, frame: Frame | None, size: int) -> Image.Image:
         state = self.state
-        if state.frame is None:
+        if frame is None:
             return draw_overlay(state.blank, size=size)
-        handle = self.score_maps.handle.value
-        return step_image(state.trace, state.at, handle, self.score_maps.map.value, size)
+        handle, name = self.score_maps.handle.value, self.score_maps.map.value
+        return step_image(state.trace, state.at, handle, name, size, frame)
+
+    def marks(self) -> str:
+        """What the marks on the image mean, in words."""
+        return marks_in_words(inset=self.score_maps.handle.value is not None)
 
     def chart_image(self) -> Image.Image:
         """The curves, twice as large as on the page, or as large as on a slide."""
@@ -114,7 +130,10 @@ class PlayerView:
 
     def follow(self) -> None:
         """Draw the newest step while a run continues; not each one, and the rest less often."""
-        self.canvas.show(self.image, last=False)
+        now = time.monotonic()
+        if now >= self._due:
+            self._due = max(self._due + WATCHED, now)
+            self.canvas.show_image(self.sketch(self.canvas.size))
         if time.monotonic() - self._drawn_at > SLOWLY:
             self._draw_rest()
 

@@ -20,6 +20,7 @@ def step_image(
     handle: int | None = None,
     map_name: str | None = None,
     size: int = 384,
+    frame: Frame | None = None,
 ) -> Image.Image:
     """The step at a position, with handles, targets, paths and mask.
 
@@ -29,8 +30,9 @@ def step_image(
         handle: whose score window is drawn; None for none.
         map_name: which of its score maps is drawn, if it has it; else its scores.
         size: height in pixels.
+        frame: the step itself, if its image is a sketch.
     """
-    frame = trace[position]
+    frame = frame or trace[position]
     window = None
     if handle is not None:
         window = score_window(frame, handle)

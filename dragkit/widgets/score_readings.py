@@ -14,8 +14,7 @@ Cell = tuple[int, int]  # row and column
 def cell_on_image(frame: Frame, handle: int, x: float, y: float, size: int) -> Cell | None:
     """The cell of the score window under (x, y), in image pixels, of an image `size` high."""
     window = score_window(frame, handle)
-    shape = frame.image.shape[:2]
-    return window_cell_at(x, y, window, shape, frame.edit.targets.numpy(), size)
+    return window_cell_at(x, y, window, frame.size, frame.edit.targets.numpy(), size)
 
 
 def reading_on_image(frame: Frame, handle: int | None, x: float, y: float, size: int) -> str:

@@ -129,6 +129,16 @@ class Studio(NotebookWidget):
         images = hstack(self.picker.still(self.size), self.player.image(self.size), gap=GAP)
         return vstack(images, self.player.chart_image().reduce(2))
 
+    def caption(self) -> str:
+        """What the two images and the curves show."""
+        if not len(self.trace):
+            return "Left: the start. Right: pale until there is a run, and its curves below."
+        return (
+            "Left: the start and what is asked for; what a mask holds is pale. Right: the"
+            " generated image at one step of the run, with the curves of the run below."
+            f" {self.player.view.marks()}"
+        )
+
     def __repr__(self) -> str:
         return f"Studio({self.picker!r}, {self.trace!r})"
 

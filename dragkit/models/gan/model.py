@@ -163,6 +163,10 @@ class StyleGAN2:
         with torch.no_grad():
             return self._image([], self._rows(checked_latent(self, latent)))
 
+    def redraw(self, latent: Tensor) -> Tensor:
+        """The image (3 H W) in 0..1 of :meth:`view`, which is that of :meth:`finish`."""
+        return self.finish(latent)
+
     @property
     def inversion_settings(self) -> Mapping[str, Any]:
         """The settings of :meth:`iter_inversion` and their defaults."""

@@ -128,8 +128,10 @@ class ModulatedConv(nn.Module):
         else:
             x = F.conv2d(x, self.weight, padding=1)
 
-        x = x * demodulation[:, :, None, None] + self.noise_const * self.noise_strength
-        return clamped(F.leaky_relu(x + self.bias[:, None, None], 0.2) * GAIN, self.clamp)
+        x = x * demodulation[:, :, None, None]
+        # In place: the same numbers, without a new map for each of three steps.
+        x = x.add_(self.noise_const * self.noise_strength).add_(self.bias[:, None, None])
+        return clamped(F.leaky_relu(x, 0.2, inplace=True) * GAIN, self.clamp)
 
 
 class ToRGB(nn.Module):
