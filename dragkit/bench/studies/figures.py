@@ -80,7 +80,7 @@ def draw(options: Namespace) -> None:
     out = options.out
     large_lion = cast(StyleGAN2, load("lion-256", device="cpu"))
     write_file(out / "drag.png", png(before_during_after(large_lion)))
-    write_file(out / "lions.jpg", encode(samples_and_renders(LIONS.generator())))
+    write_file(out / "lions.jpg", encode(samples_and_renders(LIONS.generator(), count=32)))
     large = samples_and_renders(large_lion, count=12, columns=3)
     write_file(out / "lions-256.jpg", encode(large))
     write_file(out / "cars.jpg", encode(samples_and_renders(CARS.generator(), "car", count=32)))
