@@ -444,6 +444,30 @@ def test_finish_shares_attention_from_that_layer_and_step_on(start_layer, start_
     assert ((shared - alone).abs().max() < 1e-5) == nothing
 
 
+@pytest.mark.parametrize("prediction", ["epsilon", "v_prediction"])
+def test_fresh_noise_is_ddim_with_eta_1(prediction):
+    """Against diffusers, which is given the same noise."""
+    model = tiny(prediction, fresh_noise=3)
+    ddim, z = schedule(prediction), latent()[None]
+    ddim.set_timesteps(10)
+    for index, t in zip(range(7, 0, -1), ddim.timesteps[3:]):
+        noise = torch.randn(z.shape, generator=torch.Generator().manual_seed(index))
+        eta = float(1 < index <= 3)  # the last step has nothing to add to
+        predicted = model.unet(z, t).sample.detach()
+        z = ddim.step(predicted, t, z, eta=eta, variance_noise=noise).prev_sample
+    torch.testing.assert_close(model.finish(latent()), decode(z)[0], atol=1e-4, rtol=0)
+
+
+def test_fresh_noise_spares_the_original_and_is_always_the_same():
+    original, edited = latent(), latent(2)
+    model = tiny(start_layer=0, fresh_noise=7).with_reference(original)
+    pair = torch.stack([original, edited])
+    kept, changed = model.follow_trajectory(pair, 7, 0, fresh_noise=7)
+    assert torch.equal(kept, model.follow_trajectory(pair, 7, 0)[0])
+    assert not torch.equal(changed, model.follow_trajectory(pair, 7, 0)[1])
+    assert torch.equal(model.finish(edited), model.finish(edited))
+
+
 def test_what_was_not_dragged_comes_back_as_it_was():
     model, z = tiny(start_layer=0), latent()
     torch.testing.assert_close(
@@ -966,6 +990,7 @@ def test_a_drag_moves_the_latent_and_a_saved_session_remembers_how(tmp_path):
         "feature_block": 2,
     }
     chosen |= {"guidance": 1, "start_step": 0, "start_layer": None, "autocast": None}
+    chosen |= {"fresh_noise": 0}
     assert text["metadata"].pop("fingerprint") == found.model.fingerprint
     assert text["metadata"].pop("model") == "tiny"
     assert text["metadata"].pop("image") == "the predicted x̂₀, a preview"
@@ -1047,6 +1072,7 @@ def test_the_same_drag_is_the_same_again(method):
             r"start_layer is 5; this UNet has 4 self-attention layers, so give 0 to 4 \(none\)",
         ),
         ({"start_step": -1}, "start_step is -1"),
+        ({"fresh_noise": 11}, r"fresh_noise is 11; give a timestep index from 0 \(none\) to 10"),
         (
             {"start_step": 8},
             (
@@ -1062,6 +1088,7 @@ def test_the_same_drag_is_the_same_again(method):
                 "guidance",
                 "start_step",
                 "start_layer",
+                "fresh_noise",
                 "refine",
             )
         ),

@@ -1,5 +1,7 @@
 """A run of a GAN makes its images when they are looked at; meanwhile sketches are shown."""
 
+import copy
+import pickle
 from dataclasses import replace
 
 import numpy as np
@@ -103,3 +105,13 @@ def test_a_player_ends_on_the_exact_image(lion):
     assert player.at == 4 and player.frame.rendered
     looked_at = [frame.rendered for frame in player.trace]
     assert looked_at == [True, False, False, False, True], "a run does not wait for its images"
+
+
+def test_a_copied_frame_has_its_image_and_not_the_model(session):
+    frame = session.trace[2]
+    data = pickle.dumps(frame)
+    assert len(data) < 500_000  # the generator alone has 6 MB
+    again = pickle.loads(data)
+    assert np.array_equal(again.image, frame.image) and again.rendered
+    assert frame.rendered and isinstance(frame.shown, np.ndarray)
+    assert isinstance(copy.deepcopy(session.trace[3]).shown, np.ndarray)

@@ -102,7 +102,7 @@ class Redrawable(Protocol):
     """
 
     def redraw(self, latent: Tensor) -> Tensor:
-        """The image (3 H W) in 0..1 of the latent's view, the same to the last bit."""
+        """The image (3 H W) in 0..1 of the latent's view: with as many threads, the same bits."""
         ...
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from typing import Any
 
 import numpy as np
 from torch import Tensor
@@ -42,7 +42,8 @@ class Frame:
 
     Attributes:
         step: the step, without its view.
-        shown: the image, uint8 (H W 3), or how it is made; look at it by :attr:`image`.
+        shown: the image, uint8 (H W 3), or how it is made until it is needed; look at it by
+            :attr:`image`.
     """
 
     step: Step
@@ -63,7 +64,9 @@ class Frame:
 
     @classmethod
     def later(cls, step: Step, size: Size, redraw: Callable[[Tensor], Tensor]) -> Frame:
-        """Drop the step's view; the image is made when somebody looks at it.
+        """Drop the step's view; the image is made when somebody looks at it, or copies the frame.
+
+        Until then the frame keeps its model, whose weights must stay as they are.
 
         Args:
             step: with or without a view.
@@ -73,24 +76,31 @@ class Frame:
         drawing = Redrawing(step.latent, size, redraw)
         return cls(to_device(replace(step, view=None), "cpu"), drawing)
 
-    @cached_property
+    @property
     def image(self) -> np.ndarray:
         """uint8 (H W 3)."""
-        if isinstance(self.shown, Redrawing):
-            return self.shown.image()
-        return self.shown
+        shown = self.shown
+        if isinstance(shown, Redrawing):
+            shown = shown.image()
+            object.__setattr__(self, "shown", shown)  # and the model is not kept any longer
+        return shown
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What is copied and pickled: the image, not the model that makes it."""
+        return {"step": self.step, "shown": self.image}
 
     @property
     def rendered(self) -> bool:
         """Whether the image has been made already."""
-        return "image" in vars(self) or not isinstance(self.shown, Redrawing)
+        return not isinstance(self.shown, Redrawing)
 
     @property
     def size(self) -> Size:
         """(height, width) of the image in pixels."""
-        if isinstance(self.shown, Redrawing):
-            return self.shown.size
-        height, width = self.shown.shape[:2]
+        shown = self.shown
+        if isinstance(shown, Redrawing):
+            return shown.size
+        height, width = shown.shape[:2]
         return height, width
 
     @property

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from argparse import ArgumentParser, ArgumentTypeError, Namespace
+from argparse import ArgumentDefaultsHelpFormatter, ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,7 +22,9 @@ LARGEST = 1024  # px
 
 def common_options(name: str, out: str, batch: int, lr: float, until: int) -> ArgumentParser:
     """A command line with the options that every training has, and their defaults."""
-    parser = ArgumentParser(f"python -m dragkit.training.{name}")
+    parser = ArgumentParser(
+        f"python -m dragkit.training.{name}", formatter_class=ArgumentDefaultsHelpFormatter
+    )
     add = parser.add_argument
     add("--world", choices=WORLDS, default="lion", help="what it learns")
     add("--out", type=Path, default=Path(out), help="folder of the run, continued if it exists")

@@ -171,7 +171,10 @@ class Compare(NotebookWidget):
     def caption(self) -> str:
         """What the images and the curves show."""
         marks = marks_in_words(inset=self.score_maps.handle.value is not None)
-        return f"Each run's generated image at the same step; pale: what a mask holds. {marks}"
+        shown = (
+            "Each run's generated image at the same step, or its last; pale: what a mask holds."
+        )
+        return f"{shown} {marks}"
 
     def __repr__(self) -> str:
         return f"Compare({', '.join(f'{name}: {t!r}' for name, t in self.traces.items())})"

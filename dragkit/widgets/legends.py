@@ -3,7 +3,7 @@
 MARKS = "Orange dot: the handle. Blue rings: its target. Yellow line: its path so far."
 INSET = (
     " Small square and inset: what the tracker compared, bright where it matches; black ring: the"
-    " best match, diamond: the runner-up."
+    " best match."
 )
 
 

@@ -10,10 +10,8 @@ the gradient g (c h w):
 
 .. math:: z ← z - η\, g / \max_p ‖g_p‖_2
 
-over the cells p. The other way back adds fresh noise below a timestep index, as DDPM does (DDIM's
-η = 1, Song et al. 2021, eq. 16):
-
-.. math:: σ_k^2 = \frac{1 - ᾱ_{k-1}}{1 - ᾱ_k} \left(1 - \frac{ᾱ_k}{ᾱ_{k-1}}\right)
+over the cells p. The other way back adds fresh noise below a timestep index
+(:meth:`dragkit.models.diffusion.ddim.Schedule.refreshed`).
 
 Whole is what the network knows: its training loss on the result over its loss on the start. It is
 1.02 for a face that nobody would call smeared, and 1.4 for one that everybody would.
@@ -40,7 +38,7 @@ from torch import Tensor
 from ...compose.encoding import png
 from ...methods import dragdiffusion
 from ...models.diffusion.inversion import invert
-from ...models.diffusion.model import Diffusion, shared_attention
+from ...models.diffusion.model import Diffusion
 from ...pixels import to_uint8
 from ...records import Edit
 from ...tasks import poses, renders
@@ -114,28 +112,6 @@ def pull(model: Diffusion, start: Tensor, edit: Edit, name: str) -> tuple[Tensor
 
 
 @torch.no_grad()
-def finish(model: Diffusion, z: Tensor, noise_below: int) -> Tensor:
-    """`Diffusion.finish` with reference control, with fresh noise below a timestep index."""
-    schedule = model.schedule
-    pair = torch.stack([cast(Tensor, model.reference), z])
-    with shared_attention(model.unet, model.first_shared_layer):
-        for k in range(model.timestep_index, 0, -1):
-            predicted = model.denoiser.predict(pair, schedule.times[k : k + 1])
-            x0, noise = schedule.predict_x0_and_noise(pair, predicted, k)
-            if 1 < k <= noise_below:
-                noise[1] = _refreshed(noise[1], schedule.alphas[k], schedule.alphas[k - 1], k)
-            pair = schedule.add_noise(x0, noise, k - 1)
-        return model.decode(pair[1:])[0]
-
-
-def _refreshed(noise: Tensor, alpha: Tensor, lower: Tensor, seed: int) -> Tensor:
-    """A noise of the same size in which the share of variance σ² / (1 - ᾱ) is fresh."""
-    share = (1 - alpha / lower) / (1 - alpha)
-    fresh = torch.randn(noise.shape, generator=torch.Generator().manual_seed(seed))
-    return (1 - share).sqrt() * noise + share.sqrt() * fresh
-
-
-@torch.no_grad()
 def network_loss(model: Diffusion, image: Tensor) -> float:
     """The network's training loss on an image (3 h w), always with the same noise."""
     clean = model.encode(image[None]).expand(DRAWS, -1, -1, -1)
@@ -168,7 +144,7 @@ def _rows(seed: int) -> Iterator[Row]:
             dragged = cast(Diffusion, found.model)
             z, points, steps = pull(dragged, found.latent, edit, name)
             for noise_below in NOISE_BELOW:
-                end = finish(dragged, z, noise_below)
+                end = replace(dragged, fresh_noise=noise_below).finish(z)
                 chin = renders.read_landmarks(end, ("chin",))
                 shown = strength == WITH_LORA and not lora and (name, noise_below) in SHOWN
                 yield {

@@ -40,10 +40,15 @@ def grid(images: list[np.ndarray], columns: int) -> np.ndarray:
 def samples_and_renders(
     model: Model, world: str = "lion", count: int = 64, columns: int = 8, gap: int = 12
 ) -> np.ndarray:
-    """`count` seeds (a GAN's at truncation 0.7) and, to their right, as many renders."""
+    """`count` seeds and, to their right, as many renders: a GAN's are of the same latents."""
     kind: Any = WORLDS[world].kind
     samples = [to_uint8(model.finish(model.sample(seed))) for seed in range(count)]
-    scenes = [kind.sample(seed).render(model.size[0]) for seed in range(count)]
+    if isinstance(model, StyleGAN2):
+        latents = [model.sample_z(seed) for seed in range(count)]
+        things = [kind.of_latent(z, model.truncation) for z in latents]
+    else:
+        things = [kind.sample(seed) for seed in range(count)]
+    scenes = [thing.render(model.size[0]) for thing in things]
     renders = [to_uint8(torch.from_numpy(scene.image)) for scene in scenes]
     left = grid(samples, columns)
     right = grid(renders, columns)

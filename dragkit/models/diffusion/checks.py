@@ -27,6 +27,11 @@ def check_diffusion(model: Diffusion) -> None:
             f" there are {model.timestep_index} steps to the image, so give 0 to"
             f" {model.timestep_index} (none)"
         )
+    if not is_whole(model.fresh_noise, 0, model.schedule.steps):
+        raise ValueError(
+            f"fresh_noise is {model.fresh_noise!r}; give a timestep index from 0 (none) to"
+            f" {model.schedule.steps}"
+        )
     if not is_whole(model.refine, 0, REFINE):
         raise ValueError(f"refine is {model.refine!r}; give a whole number from 0 to {REFINE}")
 

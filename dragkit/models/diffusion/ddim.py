@@ -87,7 +87,13 @@ class Schedule:
         return self.add_noise(x0, noise, to)
 
     def trajectory(
-        self, predict: Predict, z: Tensor, index: int, to: int, refine: int = 0
+        self,
+        predict: Predict,
+        z: Tensor,
+        index: int,
+        to: int,
+        refine: int = 0,
+        fresh_noise: int = 0,
     ) -> Iterator[tuple[int, Tensor]]:
         """Every timestep index after `index` up to `to`, with its latents (b c h w).
 
@@ -99,6 +105,8 @@ class Schedule:
             index, to: where the trajectory begins and ends.
             refine: how often each inversion step is corrected: the network predicts at the latent
                 that the step led to, and the step is made again with that prediction.
+            fresh_noise: the timestep index from which down the last of the latents gets fresh
+                noise on its way to the image: see :meth:`refreshed`.
         """
         upward = to > index
         direction = 1 if upward else -1
@@ -115,8 +123,27 @@ class Schedule:
             if upward:
                 z = self._invert(predict, z, i, refine)
             else:
-                z = self.denoise_step(z, predict(z, self.times[i : i + 1]), i, i - 1)
+                x0, noise = self.predict_x0_and_noise(z, predict(z, self.times[i : i + 1]), i)
+                if 1 < i <= fresh_noise:
+                    noise = torch.cat([noise[:-1], self.refreshed(noise[-1:], i)])
+                z = self.add_noise(x0, noise, i - 1)
             yield i + direction, z
+
+    def refreshed(self, noise: Tensor, index: int) -> Tensor:
+        r"""ε̂ (b c h w) for the step down from `index`, with a share of fresh noise as in DDPM.
+
+        .. math::
+            \sqrt{1 - s}\, ε̂ + \sqrt{s}\, ε, \quad ε ∼ N(0, 1), \quad
+            s = \frac{1 - ᾱ_k / ᾱ_{k-1}}{1 - ᾱ_k}
+
+        That is DDIM with η = 1 (Song et al. 2021, eq. 16, whose σ² is s (1 - ᾱ of index - 1)).
+        The same noise comes for the same index.
+        """
+        alpha, lower = self.alphas[index], self.alphas[index - 1]
+        share = (1 - alpha / lower) / (1 - alpha)
+        random = torch.Generator().manual_seed(index)
+        fresh = torch.randn(noise.shape, generator=random).to(noise)
+        return (1 - share).sqrt() * noise + share.sqrt() * fresh
 
     def _invert(self, predict: Predict, z: Tensor, index: int, refine: int) -> Tensor:
         """The latent at `index` + 1, corrected `refine` times."""
