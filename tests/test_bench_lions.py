@@ -211,6 +211,7 @@ def test_a_recorded_run_can_be_made_again(tmp_path):
 
 STUDIES = {
     "stabledrag": ["threshold_sweep.png"],
+    "cars": [],
     "families": ["families.png"],
     "line_search": [],
     "tracking": [],

@@ -12,6 +12,7 @@ from argparse import ArgumentParser
 from collections.abc import Sequence
 
 from .studies import (
+    cars,
     chins,
     diffusion,
     families,
@@ -28,6 +29,7 @@ from .study import Command
 
 COMMANDS: dict[str, Command] = {
     "stabledrag": stabledrag.STUDY,
+    "cars": cars.STUDY,
     "families": families.STUDY,
     "line_search": line_search.STUDY,
     "tracking": tracking.STUDY,
