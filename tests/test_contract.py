@@ -313,7 +313,7 @@ def test_a_trace_keeps_to_one_model_and_one_number_of_handles():
     large = dk.Trace(
         dk.drag(Toy(width=4), Toy(width=4).sample(0), dk.Edit([(20, 20)], [(26, 26)]), **METHOD)
     )
-    for frame, what in ((other[0], "points"), (large[0], "image")):
+    for frame, what in ((other[0], "points"), (large[0], "an image")):
         assert f"has {what} of shape" in what_is_told(lambda frame=frame: trace.append(frame))
     assert len(trace) == 3
 

@@ -313,10 +313,10 @@ def test_noise_that_depends_on_time_alone_is_inverted_exactly(monkeypatch):
 
 @pytest.mark.slow
 def test_the_bundled_model_takes_an_unseen_lion_there_and_back():
-    from dragkit.tasks.poses import z_of
+    from dragkit.tasks.poses import LIONS
     from dragkit.worlds.lion import Lion
 
-    image = torch.as_tensor(Lion.of_latent(z_of(100001), 0.7).render(64).image).float()
+    image = torch.as_tensor(Lion.of_latent(LIONS.z_of(100001), 0.7).render(64).image).float()
     model = dk.load("lion-diffusion", device="cpu")
     found = dk.invert(model, image)
     assert found.psnr > 38 and found.psnr == pytest.approx(psnr(found.image, image), abs=0.5)
