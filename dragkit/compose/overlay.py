@@ -67,9 +67,8 @@ def _enlarge(image: np.ndarray, size: int) -> tuple[Image.Image, float]:
     finer = oversampling(size)
     enlarged = (round(width * size / height), size)
     canvas = Image.fromarray(image).resize(enlarged, Image.Resampling.BICUBIC)
-    return canvas.resize((finer * enlarged[0], finer * size), Image.Resampling.NEAREST), (
-        finer * size / height
-    )
+    fine = canvas.resize((finer * canvas.width, finer * canvas.height), Image.Resampling.NEAREST)
+    return fine, finer * size / height
 
 
 def _on_canvas(places: np.ndarray | None, scale: float) -> np.ndarray:
