@@ -39,7 +39,7 @@ COMMANDS = {  # each runs these modules of .venv, one after the other; the last 
     "check": [["ruff", "check"], ["ruff", "format", "--check"], ["mypy"]],
     "docs": [
         [
-            *("sphinx.ext.apidoc", "--force", "--separate", "--tocfile", "index"),
+            *("sphinx.ext.apidoc", "--force", "--remove-old", "--separate", "--tocfile", "index"),
             *("-o", "build/api", "dragkit"),
         ],
         ["sphinx", "-n", "-W", "--keep-going", "-c", ".ci/docs", "build/api", "build/docs"],

@@ -44,6 +44,15 @@ def test_a_filmstrip_goes_from_the_first_step_to_the_last(trace):
     assert len(dk.plot.filmstrip(trace, n=99).axes) == len(trace)
 
 
+@pytest.mark.parametrize("n", [1, 2, 3, 6])
+def test_a_filmstrips_legend_fits_below_its_images(trace, n):
+    strip = dk.plot.filmstrip(trace, n=n)
+    strip.draw_without_rendering()
+    text = strip._supxlabel.get_window_extent()
+    assert text.x0 >= 0 and text.x1 <= strip.bbox.x1
+    assert all(text.y1 <= axes.get_window_extent().y0 for axes in strip.axes)
+
+
 def test_the_score_window_lies_where_the_tracker_looked(trace):
     axes = dk.plot.scores(trace[5], handle=1).axes[0]
     left, right, bottom, top = axes.images[0].get_extent()

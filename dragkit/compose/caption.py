@@ -7,8 +7,20 @@ from PIL import Image, ImageDraw
 from .marks import INK, WHITE, font
 from .stacking import vstack
 
+POINTS = "Orange dot: the handle. Blue rings: its target."
+PATH = "Yellow line: its path so far."
+INSET = (
+    "Small square and inset: what the tracker compared, bright where it matches; black ring: the"
+    " best match."
+)
+
 LINE = 18  # pixels from one line of text to the next
 TEXT = 13  # height of the text, in pixels
+
+
+def marks_in_words(inset: bool = False) -> str:
+    """What the marks on a run's images mean; with `inset`, a score window's, too."""
+    return f"{POINTS} {PATH} {INSET}" if inset else f"{POINTS} {PATH}"
 
 
 def captioned(image: Image.Image, text: str) -> Image.Image:

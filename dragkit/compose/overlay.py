@@ -61,7 +61,8 @@ def draw_overlay(
 def _enlarge(image: np.ndarray, size: int) -> tuple[Image.Image, float]:
     """The canvas, and how many of its pixels a pixel of `image` takes.
 
-    Only the marks need the finer pixels, so each of the image's is repeated: three times as fast.
+    Only the marks need the finer pixels, so each of the image's is repeated, which takes half the
+    time.
     """
     height, width = image.shape[:2]
     finer = oversampling(size)

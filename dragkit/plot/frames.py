@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import textwrap
+
 import numpy as np
 from matplotlib.axes import Axes
 
 from ..arguments import named_arguments, whole
+from ..compose import POINTS, marks_in_words
 from ..records import Frame, Step
 from ..runs.drawing import draw_frame
 from ..runs.trace import Trace
 from .figures import MOST_ACROSS, Photo, as_frame, check_trace, pixel_extent
 
-MARKS = "Orange dot: handle. Blue rings: target."
-LEGEND = f"The generated image at some steps of the run. {MARKS} Yellow line: the handle's path."
+WIDTH, HEIGHT, LINE = 1.7, 2.0, 0.15  # of an image of a strip and of a line of text, in inches
+LETTERS = 26  # that fit below an image
 
 
 @named_arguments
@@ -27,7 +30,7 @@ def step(frame: Frame | Step) -> Photo:
     axes = figure.add_subplot()
     show_frame(axes, frame)
     axes.set(title=f"step {frame.index}", xlabel="x (px)", ylabel="y (px)")
-    figure.supxlabel(MARKS, fontsize=8)
+    figure.supxlabel(POINTS, fontsize=8)
     return figure
 
 
@@ -42,13 +45,16 @@ def filmstrip(trace: Trace, n: int = 6) -> Photo:
     check_trace(trace)
     n = whole("n", n, 1, MOST_ACROSS)
     positions = np.unique(np.linspace(0, len(trace) - 1, n).round().astype(int))
-    figure = Photo(figsize=(1.7 * len(positions), 2.15), layout="constrained")
+    text = f"The generated image at some steps of the run. {marks_in_words()}"
+    legend = textwrap.wrap(text, LETTERS * len(positions))
+    height = HEIGHT + LINE * len(legend)
+    figure = Photo(figsize=(WIDTH * len(positions), height), layout="constrained")
     many = figure.subplots(1, len(positions), squeeze=False)[0]
     for axes, position in zip(many, positions):
         show_frame(axes, trace[position], trace.path(position), bold=1.8)
         axes.set_title(f"step {trace[position].index}", fontsize=9)
         axes.set_axis_off()
-    figure.supxlabel(LEGEND, fontsize=8)
+    figure.supxlabel("\n".join(legend), fontsize=8)
     return figure
 
 

@@ -24,7 +24,7 @@ COARSE = 4  # and every so many pixels of them
 
 @dataclass(frozen=True)
 class Film:
-    """Frames that are drawn when they are needed, so a long run takes no more memory.
+    """Frames that are drawn one by one while they are written.
 
     Attributes:
         draw: frame number → image; what it raises ends the film before anything is written.

@@ -10,7 +10,7 @@ from PIL import Image
 from PIL.ImageOps import contain
 
 from ..arguments import instance, named_arguments, shown, whole
-from ..compose import hstack, vstack
+from ..compose import hstack, marks_in_words, vstack
 from ..models.protocols import Model, check_model
 from ..pieces import Tracker
 from ..reading import check_text
@@ -20,7 +20,6 @@ from ..runs.trace import Trace
 from ..validation import check_tracker
 from .compared_run import ComparedRun
 from .layout import card, row, side_by_side
-from .legends import marks_in_words
 from .notebook_widget import NotebookWidget
 from .playback import PlaybackControls
 from .run_images import panels_of_runs

@@ -9,10 +9,9 @@ from typing import Any, Literal, NamedTuple
 from PIL import Image
 from PIL.ImageOps import contain
 
-from ..compose import draw_overlay, hstack, vstack
+from ..compose import draw_overlay, hstack, marks_in_words, vstack
 from ..records import Frame
 from .canvas import ImageCanvas, Touch
-from .legends import marks_in_words
 from .player_state import PlayerState
 from .run_images import step_image
 from .score_maps import ScoreMapControls

@@ -142,7 +142,7 @@ class Schedule:
         alpha, lower = self.alphas[index], self.alphas[index - 1]
         share = (1 - alpha / lower) / (1 - alpha)
         random = torch.Generator().manual_seed(index)
-        fresh = torch.randn(noise.shape, generator=random).to(noise)
+        fresh = torch.randn(noise.shape, generator=random, device="cpu").to(noise)
         return (1 - share).sqrt() * noise + share.sqrt() * fresh
 
     def _invert(self, predict: Predict, z: Tensor, index: int, refine: int) -> Tensor:

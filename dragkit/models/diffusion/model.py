@@ -178,14 +178,17 @@ class Diffusion:
     def finish(self, latent: Tensor) -> Tensor:
         """The image (3 H W) in 0..1, with the self-attention of the `reference` if it is set."""
         latent = checked_latent(self, latent)
+        fresh = self.fresh_noise
         if self.reference is None:
-            return self._decoded(self._painted(latent[None], self.timestep_index, 0))
+            return self._decoded(
+                self.follow_trajectory(latent[None], self.timestep_index, 0, fresh)
+            )
 
         first_shared = self.timestep_index - self.start_step
         pair = torch.stack([self.reference, latent])
-        pair = self._painted(pair, self.timestep_index, first_shared)
+        pair = self.follow_trajectory(pair, self.timestep_index, first_shared, fresh)
         with shared_attention(self.unet, self.first_shared_layer):
-            clean = self._painted(pair, first_shared, 0)
+            clean = self.follow_trajectory(pair, first_shared, 0, fresh)
             return self._decoded(clean[1:])
 
     @property
@@ -249,17 +252,16 @@ class Diffusion:
 
     @torch.no_grad()
     def follow_trajectory(self, z: Tensor, index: int, to: int, fresh_noise: int = 0) -> Tensor:
-        """Latents (b c h w) at timestep index `to` (0 is clean), from those at `index`."""
+        """Latents (b c h w) at timestep index `to` (0 is clean), from those at `index`.
+
+        From the index `fresh_noise` down the last of them gets fresh noise.
+        """
         trajectory = self.schedule.trajectory(
             self.denoiser.predict, z, index, to, self.refine, fresh_noise
         )
         for _, reached in trajectory:
             z = reached
         return z
-
-    def _painted(self, z: Tensor, index: int, to: int) -> Tensor:
-        """As :meth:`follow_trajectory`, with the fresh noise that is asked for."""
-        return self.follow_trajectory(z, index, to, self.fresh_noise)
 
     @cached_property
     def first_shared_layer(self) -> int:
