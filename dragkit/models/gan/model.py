@@ -20,6 +20,7 @@ from ...records import Size, View
 from ..fingerprint import fingerprint
 from ..inversion import Inversion
 from . import inversion, tuning
+from .fast import FastSynthesis
 from .network import Generator
 
 MAX_SEED = 2**32 - 1  # of NumPy's RandomState
@@ -151,7 +152,7 @@ class StyleGAN2:
         anchor is the features themselves.
         """
         ws = self._rows(fitting_latent(self, latent))
-        activations = self.generator.synthesis.activations(ws, max(self._blocks))
+        activations = self._activations(ws)
         maps = [x for x in activations if x.shape[-1] in self._blocks]
 
         detached = [x.detach() for x in activations]
@@ -161,7 +162,8 @@ class StyleGAN2:
     def finish(self, latent: Tensor) -> Tensor:
         """The image (3 H W) in 0..1."""
         with torch.no_grad():
-            return self._image([], self._rows(checked_latent(self, latent)))
+            ws = self._rows(checked_latent(self, latent))
+            return self._image(self._activations(ws), ws)
 
     def redraw(self, latent: Tensor) -> Tensor:
         """The image (3 H W) in 0..1 of :meth:`view`, which is that of :meth:`finish`."""
@@ -179,6 +181,14 @@ class StyleGAN2:
     def iter_tuning(self, found: Inversion, **settings: Any) -> Iterator[Inversion]:
         """The best copy so far for an image: :func:`dragkit.models.gan.tuning.tuning`."""
         return tuning.tuning(self, found, **settings)
+
+    @cached_property
+    def _synthesis(self) -> FastSynthesis:
+        return FastSynthesis(self.generator.synthesis)
+
+    def _activations(self, ws: Tensor) -> list[Tensor]:
+        """The output of every block up to the largest that is read."""
+        return self._synthesis.activations(ws, max(self._blocks))
 
     def _rows(self, latent: Tensor) -> Tensor:
         """(1 num_ws w_dim): only the moving rows get a gradient; in w they all are the first."""

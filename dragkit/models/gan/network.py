@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+SLOPE = 0.2  # of the leaky ReLU below 0
 GAIN = math.sqrt(2)  # keeps the variance of a leaky ReLU's output at that of its input
 
 
@@ -58,10 +59,15 @@ class FullyConnected(nn.Module):
         self.bias = nn.Parameter(torch.full([outputs], float(bias)))
         self.multiplier = multiplier
 
+    @property
+    def scaled(self) -> tuple[Tensor, Tensor]:
+        """W g (out in) and b m (out)."""
+        gain = self.multiplier / math.sqrt(self.weight.shape[1])
+        return self.weight * gain, self.bias * self.multiplier
+
     def forward(self, x: Tensor) -> Tensor:
         """(b in) → (b out)."""
-        gain = self.multiplier / math.sqrt(self.weight.shape[1])
-        return F.linear(x, self.weight * gain, self.bias * self.multiplier)
+        return F.linear(x, *self.scaled)
 
 
 class Mapping(nn.Module):
@@ -83,7 +89,7 @@ class Mapping(nn.Module):
         """w (b w_dim), pulled toward its average: w̄ + ψ (w - w̄)."""
         x = z * (z.square().mean(1, keepdim=True) + 1e-8).rsqrt()
         for i in range(self.layers):
-            x = F.leaky_relu(getattr(self, f"fc{i}")(x), 0.2) * GAIN
+            x = F.leaky_relu(getattr(self, f"fc{i}")(x), SLOPE) * GAIN
         return self.w_avg.lerp(x, truncation)
 
 
@@ -117,10 +123,15 @@ class ModulatedConv(nn.Module):
         self.register_buffer("noise_const", torch.randn(resolution, resolution))
         self.register_buffer("resample_filter", _filter())
 
+    @property
+    def squared_norms(self) -> Tensor:
+        """‖W_oi‖² (outputs inputs) of the kernels."""
+        return self.weight.float().square().sum((2, 3))
+
     def forward(self, x: Tensor, w: Tensor) -> Tensor:
         """x (b inputs h w) and w (b w_dim) → (b outputs h w), or twice the side with `up`."""
         style = self.affine(w)
-        demodulation = (style.square() @ self.weight.square().sum((2, 3)).T + 1e-8).rsqrt()
+        demodulation = (style.square() @ self.squared_norms.T + 1e-8).rsqrt()
         x = x * style[:, :, None, None]
         if self.up:
             x = F.conv_transpose2d(x, self.weight.transpose(0, 1), stride=2)
@@ -131,7 +142,7 @@ class ModulatedConv(nn.Module):
         x = x * demodulation[:, :, None, None]
         # In place: the same numbers, without a new map for each of three steps.
         x = x.add_(self.noise_const * self.noise_strength).add_(self.bias[:, None, None])
-        return clamped(F.leaky_relu(x, 0.2, inplace=True) * GAIN, self.clamp)
+        return clamped(F.leaky_relu(x, SLOPE, inplace=True) * GAIN, self.clamp)
 
 
 class ToRGB(nn.Module):
@@ -199,11 +210,16 @@ class Synthesis(nn.Module):
             inputs = channels.get(r // 2, 0)
             setattr(self, f"b{r}", Block(inputs, channels[r], w_dim, r, clamp))
 
+    def block(self, resolution: int) -> Block:
+        """The block of `resolution` px."""
+        block: Block = getattr(self, f"b{resolution}")
+        return block
+
     def activations(self, ws: Tensor, until: int | None = None) -> list[Tensor]:
         """The output (b c r r) of every block from 4 px up to `until` px (default: the last)."""
         xs: list[Tensor] = []
         for r in self.resolutions:
-            block = getattr(self, f"b{r}")
+            block = self.block(r)
             previous = xs[-1] if xs else None
             xs.append(block(previous, ws))
             if r == until:
@@ -215,7 +231,7 @@ class Synthesis(nn.Module):
         x: Tensor | None = None
         image = torch.zeros(())
         for i, r in enumerate(self.resolutions):
-            block = getattr(self, f"b{r}")
+            block = self.block(r)
             x = xs[i] if i < len(xs) else block(x, ws)
             colours = block.colours(x, ws)
             image = colours if i == 0 else upsample(image, block.resample_filter) + colours
