@@ -172,17 +172,16 @@ class MaskLoss:
         if self.reduction == "outside":
             outside = (outside == 1).to(outside)
 
-        error = ((view.anchor - start.anchor.detach()) * outside).abs()
-        return self._reduce(error, outside, view.size)
+        change = (view.anchor - start.anchor.detach()).abs().sum(0)
+        total = self.weight * (change * outside).sum()
+        return self._reduce(total, outside, len(view.anchor), view.size)
 
-    def _reduce(self, error: Tensor, outside: Tensor, size: Size) -> Tensor:
-        """(c h w) → scalar, weighted."""
+    def _reduce(self, total: Tensor, outside: Tensor, channels: int, size: Size) -> Tensor:
+        """The weighted sum over the map (c h w), as the reduction has it."""
         if self.reduction == "mean":
-            return self.weight * error.mean()
-
-        total = self.weight * error.sum()
+            return total / (channels * outside.numel())
         if self.reduction == "outside":
-            return total / (outside.sum() * len(error)).clamp_min(1)
+            return total / (channels * outside.sum()).clamp_min(1)
         if self.reduction == "cells":
             return total
         height, width = size

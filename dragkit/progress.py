@@ -80,19 +80,20 @@ class Progress:
         return checked_view(shown, model.size, self.start)
 
     def supervise(self, view: View, track: TrackResult) -> dict[str, Tensor]:
-        """The value of each loss; they are handed copies, as the tracker is.
+        """The value of each loss.
 
         Raises:
             TypeError, ValueError: one returned something else than a number, or wrote into the
                 features.
         """
-        given = (view.copy(), copied(track), self.start.copy(), copied(self.edit))
-        versions = [view.features._version for view in (given[0], given[2])]
+        given = (view, copied(track), self.start, copied(self.edit))
+        features = (view.features, self.start.features)
+        versions = [tensor._version for tensor in features]
         values = {}
         for name, loss in self.losses.items():
             value = asked(f"the loss {name!r} at step {self.index}", loss, *given)
             values[name] = checked_loss(name, value)
-            if [view.features._version for view in (given[0], given[2])] != versions:
+            if [tensor._version for tensor in features] != versions:
                 raise ValueError(
                     f"the loss {name!r} writes into the features that it was given, which the"
                     " other losses read, too; let it make a copy first, such as features.clone()"

@@ -31,6 +31,8 @@ from torch.nn import functional as F
 
 from .network import GAIN, SLOPE, Block, FullyConnected, ModulatedConv, Synthesis
 
+LARGEST = 1 / 8  # of a gradient in half precision, whose numbers go from 6e-8 to 65504
+
 
 class FastSynthesis:
     """The first half of a :class:`Synthesis`, for one latent at a time.
@@ -51,12 +53,15 @@ class FastSynthesis:
             return self.synthesis.activations(ws, until)
 
         clamp = convs[0].clamp
-        maps, factors = self._constants(convs)(ws[0], self.synthesis.b4.const)
+        grads = GradientScale()
+        maps, factors = self._constants(convs)(ws[0], self.synthesis.b4.const, grads)
         if clamp is not None and any_beyond(clamp, maps, factors):
             return self.synthesis.activations(ws, until)
 
         ends = [i for i, conv in enumerate(convs) if not conv.up]  # where a block ends
-        return [maps[i].to(ws) * factors[i][:, None, None] for i in ends]
+        if maps[0].dtype != ws.dtype:
+            maps = [_Widened.apply(u, grads) for u in maps]  # type: ignore[no-untyped-call]  # torch does not type it
+        return [maps[i] * factors[i][:, None, None] for i in ends]
 
     def _constants(self, convs: list[ModulatedConv]) -> Constants:
         """What is kept of the layers' weights, unless they have changed since."""
@@ -117,13 +122,16 @@ class Constants:
     """What depends on the weights of L layers alone; i channels in, o out, the most of any layer.
 
     Attributes:
-        affine: (L i w_dim) and `affine_bias` (L i 1): from rows of w+ to styles.
+        affine: (L i w_dim) and `affine_bias` (L i 1): from rows of w+ to styles. They are divided
+            by a power of two near √(9 i), which keeps the maps near 1 and the bits as they are.
+        epsilon: (L 1 1) the 1e-8 of the demodulation, divided likewise.
         norms: (L o i) Σ W² over each kernel.
         layers: the rest, layer by layer.
     """
 
     affine: Tensor
     affine_bias: Tensor
+    epsilon: Tensor
     norms: Tensor
     layers: list[Layer]
 
@@ -131,18 +139,23 @@ class Constants:
     def of(cls, convs: list[ModulatedConv]) -> Constants:
         """The constants of these layers, filled with zeros up to the most channels."""
         weights, biases = zip(*(conv.affine.scaled for conv in convs))
+        sizes = [2.0 ** round(math.log2(conv.weight[0].numel()) / 2) for conv in convs]
+        size = weights[0].new_tensor(sizes)[:, None, None]
         return cls(
-            affine=filled(weights),
-            affine_bias=filled([bias[:, None] for bias in biases]),
+            affine=filled(weights) / size,
+            affine_bias=filled([bias[:, None] for bias in biases]) / size,
+            epsilon=1e-8 / size.square(),
             norms=filled([conv.squared_norms for conv in convs]),
             layers=[Layer.of(conv) for conv in convs],
         )
 
-    def __call__(self, rows: Tensor, const: Tensor) -> tuple[list[Tensor], list[Tensor]]:
+    def __call__(
+        self, rows: Tensor, const: Tensor, grads: GradientScale
+    ) -> tuple[list[Tensor], list[Tensor]]:
         """Each layer's map u (1 c r r) and factors f (c), for rows (num_ws w_dim) of w+."""
         rows = rows[: len(self.layers), :, None]
         styles = torch.baddbmm(self.affine_bias, self.affine, rows)
-        scales = (torch.bmm(self.norms, styles.square()) + 1e-8).sqrt()  # 1 / d
+        scales = (torch.bmm(self.norms, styles.square()) + self.epsilon).sqrt()  # 1 / d
         styles, scales, factors = (x[..., 0] for x in (styles, scales, GAIN / scales))
 
         u = const.to(self.layers[0].weight)[None]
@@ -152,7 +165,7 @@ class Constants:
             style = styles[i, : layer.inputs]
             if kept:
                 style = style * kept[-1]
-            u = _Modulated.apply(u, style, scales[i, : layer.outputs], layer)  # type: ignore[no-untyped-call]  # torch does not type it
+            u = _Modulated.apply(u, style, scales[i, : layer.outputs], layer, grads)  # type: ignore[no-untyped-call]  # torch does not type it
             maps.append(u)
             kept.append(factors[i, : layer.outputs])
         return maps, kept
@@ -217,11 +230,41 @@ class Layer:
         return F.conv2d(grad, self.weight, stride=2)
 
 
+@dataclass
+class GradientScale:
+    """By what the gradients of one pass are multiplied, so that half precision can hold them.
+
+    Attributes:
+        factor: 1 in float32; else what brings the largest gradient of the features to `LARGEST`.
+    """
+
+    factor: Tensor | float = 1.0
+
+
+class _Widened(torch.autograd.Function):
+    """A map in half precision ↦ the same in float32; its gradient is scaled on the way back."""
+
+    @staticmethod
+    def forward(ctx: Any, u: Tensor, grads: GradientScale) -> Tensor:
+        ctx.grads = grads
+        ctx.dtype = u.dtype
+        return u.float()
+
+    @staticmethod
+    @once_differentiable  # type: ignore[untyped-decorator]  # torch does not type it
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None]:
+        if isinstance(ctx.grads.factor, float):  # not the gradient of a smaller block, too
+            ctx.grads.factor = LARGEST / grads[0].abs().amax().clamp_min(1e-30)
+        return (grads[0] * ctx.grads.factor).to(ctx.dtype), None
+
+
 class _Modulated(torch.autograd.Function):
     r"""u, style s (i) and scale σ (o) ↦ φ(W * (s u) + σ (n + b)), all of one layer."""
 
     @staticmethod
-    def forward(ctx: Any, u: Tensor, style: Tensor, scale: Tensor, layer: Layer) -> Tensor:
+    def forward(
+        ctx: Any, u: Tensor, style: Tensor, scale: Tensor, layer: Layer, grads: GradientScale
+    ) -> Tensor:
         s = style.to(u)[:, None, None]
         sigma = scale.to(u)
         y = layer.convolve(u * s)
@@ -229,12 +272,13 @@ class _Modulated(torch.autograd.Function):
         F.leaky_relu_(y, SLOPE)
 
         ctx.layer = layer
+        ctx.grads = grads
         ctx.save_for_backward(u, s, y)
         return y
 
     @staticmethod
     @once_differentiable  # type: ignore[untyped-decorator]  # torch does not type it
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, Tensor, Tensor, None]:
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, Tensor, Tensor, None, None]:
         u, s, y = ctx.saved_tensors
         layer: Layer = ctx.layer
         grad = grads[0].contiguous(memory_format=torch.channels_last)
@@ -247,7 +291,8 @@ class _Modulated(torch.autograd.Function):
         of_input = layer.convolve_back(grad)
         of_style = (of_input * u).sum((0, 2, 3), dtype=torch.float32)
         of_u = of_input.mul_(s) if ctx.needs_input_grad[0] else None
-        return of_u, of_style, of_scale, None
+        factor = ctx.grads.factor
+        return of_u, of_style / factor, of_scale / factor, None, None
 
 
 def filled(tensors: Sequence[Tensor]) -> Tensor:

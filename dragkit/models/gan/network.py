@@ -33,7 +33,7 @@ def upsample(image: Tensor, kernel: Tensor) -> Tensor:
 
 
 def _for_each_channel(kernel: Tensor, x: Tensor) -> Tensor:
-    return (4 * kernel).expand(x.shape[1], 1, 4, 4)
+    return (4 * kernel).to(x).expand(x.shape[1], 1, 4, 4)
 
 
 def clamped(x: Tensor, clamp: float | None) -> Tensor:
@@ -132,16 +132,17 @@ class ModulatedConv(nn.Module):
         """x (b inputs h w) and w (b w_dim) → (b outputs h w), or twice the side with `up`."""
         style = self.affine(w)
         demodulation = (style.square() @ self.squared_norms.T + 1e-8).rsqrt()
-        x = x * style[:, :, None, None]
+        x = x.to(self.weight) * style[:, :, None, None].to(self.weight)
         if self.up:
             x = F.conv_transpose2d(x, self.weight.transpose(0, 1), stride=2)
             x = blur(x, self.resample_filter)
         else:
             x = F.conv2d(x, self.weight, padding=1)
 
-        x = x * demodulation[:, :, None, None]
+        x = x * demodulation[:, :, None, None].to(x)
         # In place: the same numbers, without a new map for each of three steps.
-        x = x.add_(self.noise_const * self.noise_strength).add_(self.bias[:, None, None])
+        noise = (self.noise_const * self.noise_strength).to(x)
+        x = x.add_(noise).add_(self.bias[:, None, None].to(x))
         return clamped(F.leaky_relu(x, SLOPE, inplace=True) * GAIN, self.clamp)
 
 
@@ -158,7 +159,7 @@ class ToRGB(nn.Module):
     def forward(self, x: Tensor, w: Tensor) -> Tensor:
         """x (b inputs h w) and w (b w_dim) → colours (b 3 h w)."""
         style = self.affine(w) / math.sqrt(self.weight.shape[1])
-        return clamped(F.conv2d(x * style[:, :, None, None], self.weight, self.bias), self.clamp)
+        return clamped(F.conv2d(x.float() * style[:, :, None, None], self.weight, self.bias), self.clamp)
 
 
 class Block(nn.Module):
@@ -214,6 +215,15 @@ class Synthesis(nn.Module):
         """The block of `resolution` px."""
         block: Block = getattr(self, f"b{resolution}")
         return block
+
+    def store_in(self, dtype: torch.dtype) -> None:
+        """Keep the kernels in `dtype`, in which the convolutions then compute.
+
+        All that is small stays in float32: styles, demodulations and the colours.
+        """
+        for module in self.modules():
+            if isinstance(module, ModulatedConv):
+                module.weight.data = module.weight.data.to(dtype)
 
     def activations(self, ws: Tensor, until: int | None = None) -> list[Tensor]:
         """The output (b c r r) of every block from 4 px up to `until` px (default: the last)."""
