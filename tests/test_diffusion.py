@@ -989,7 +989,7 @@ def test_a_drag_moves_the_latent_and_a_saved_session_remembers_how(tmp_path):
         "refine": 1,
         "feature_block": 2,
     }
-    chosen |= {"guidance": 1, "start_step": 0, "start_layer": None, "autocast": None}
+    chosen |= {"guidance": 1, "start_step": 0, "start_layer": None}
     chosen |= {"fresh_noise": 0}
     assert text["metadata"].pop("fingerprint") == found.model.fingerprint
     assert text["metadata"].pop("model") == "tiny"
@@ -1066,7 +1066,6 @@ def test_the_same_drag_is_the_same_again(method):
         ),
         ({"guidance": 2}, "guidance is 2, but this model takes no text"),
         ({"guidance": 0.5}, r"guidance is 0.5; give 1 \(none\) or more"),
-        ({"autocast": "int8"}, 'autocast is \'int8\'; choose "bfloat16", "float16" or None'),
         (
             {"start_layer": 5},
             r"start_layer is 5; this UNet has 4 self-attention layers, so give 0 to 4 \(none\)",
@@ -1260,17 +1259,32 @@ def test_a_trace_remembers_the_model_without_being_told():
 
 
 def test_a_lora_learns_in_the_models_precision():
-    half = Lora(tiny(autocast="bfloat16"), image(), rank=2)
+    half = Lora(tiny(unet=tiny_unet().bfloat16()), image(), rank=2)
     seen = []
     half.unet.mid_block.attentions[0].to_q.register_forward_hook(
         lambda _, __, out: seen.append(out.dtype)
     )
     whole = Lora(tiny(), image(), rank=2).step()
     assert half.step() == pytest.approx(whole, rel=0.05) and seen == [torch.bfloat16]
+    assert {weight.dtype for weight in half.weights.values()} == {torch.float32}
+    assert half.model().unet.mid_block.attentions[0].to_q.weight.dtype == torch.bfloat16
 
 
-def test_half_precision_is_near_and_the_latent_stays_whole():
-    model, half = tiny(), tiny(autocast="bfloat16")
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_half_precision_is_near_and_the_latent_stays_whole(dtype):
+    model, half = tiny(), tiny(unet=tiny_unet().to(dtype))
     a, b = model.view(latent()), half.view(latent())
     assert b.features.dtype == b.anchor.dtype == half.finish(latent()).dtype == torch.float32
     assert 0 < (a.features - b.features).abs().max() < 0.05 * a.features.abs().max()
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+@pytest.mark.parametrize("size", [1, 1e-9])
+def test_a_small_gradient_does_not_vanish_in_half_precision(dtype, size):
+    gradients = []
+    for unet in (tiny_unet(), tiny_unet().to(dtype)):
+        z = latent().requires_grad_()
+        view = tiny(unet=unet).view(z)
+        loss = view.features.square().mean() + view.anchor.square().mean()
+        gradients.append(torch.autograd.grad(size * loss, z)[0] / size)
+    assert (gradients[0] - gradients[1]).norm() < 0.05 * gradients[0].norm()

@@ -361,7 +361,7 @@ def test_the_model_is_frozen_and_settings_come_before_the_folders(folder):
 
 def test_weights_in_half_precision_are_opened(broken, folder):
     """The copies that people have are often so; everything is computed in float32 unless
-    `autocast` says otherwise.
+    `dtype` says otherwise.
     """
     for part, kind in (
         ("unet", diffusers.UNet2DConditionModel),
@@ -375,6 +375,16 @@ def test_weights_in_half_precision_are_opened(broken, folder):
         model.finish(latent()).dtype == torch.float32
         and model.invert(torch.rand(3, 64, 64)).isfinite().all()
     )
+
+
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
+def test_weights_are_stored_in_the_chosen_precision(folder, model, dtype, monkeypatch):
+    monkeypatch.setattr("dragkit.models.precision._has", lambda *_: True)
+    half = dk.load(folder, device="cpu", dtype=dtype, prompt="a lion", size=64)
+    assert {weight.dtype for weight in half.unet.parameters()} == {getattr(torch, dtype)}
+    assert half.text.dtype == half.invert(torch.rand(3, 64, 64)).dtype == torch.float32
+    there, here = model.finish(latent()), half.finish(latent())
+    assert here.dtype == torch.float32 and 0 < (there - here).abs().mean() < 0.02
 
 
 def test_the_names_in_the_published_files_are_known(broken, model):

@@ -1,9 +1,9 @@
-"""A UNet that predicts for a prompt, with guidance, in the chosen precision, stage by stage."""
+"""A UNet that predicts for a prompt, with guidance, in its own precision, stage by stage."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from ...numeric import is_real
+from ..precision import HALF, GradientScale
 from .memory import explained_out_of_memory
 from .unet import stages
 
@@ -22,14 +23,13 @@ class Denoiser:
     Its settings are those of :class:`dragkit.models.diffusion.model.Diffusion`.
 
     Raises:
-        ValueError: an impossible guidance or precision.
+        ValueError: an impossible guidance.
     """
 
     unet: Any
     name: str
     text: Tensor | None = None
     guidance: float = 1.0
-    autocast: str | None = None
 
     def __post_init__(self) -> None:
         if not (is_real(self.guidance) and self.guidance >= 1):
@@ -39,10 +39,6 @@ class Denoiser:
                 f"guidance is {self.guidance:g}, but this model takes no text, so only guidance=1"
                 " fits"
             )
-        if self.autocast not in (None, "bfloat16", "float16"):
-            raise ValueError(
-                f'autocast is {self.autocast!r}; choose "bfloat16", "float16" or None'
-            )
 
     def predict(self, z: Tensor, t: Tensor) -> Tensor:
         """The prediction (b c h w) for latents at timesteps t: (1), or (b) without guidance."""
@@ -50,18 +46,24 @@ class Denoiser:
         return self.guided(last)
 
     def stages(self, z: Tensor, t: Tensor) -> Iterator[Tensor]:
-        """The UNet's stages in float32.
+        """The UNet's stages in float32; the UNet itself computes in the precision of its weights.
 
         With guidance each is (2b c h w): for every latent the empty prompt's and the prompt's.
         """
+        dtype = self.unet.conv_in.weight.dtype
+        gradients = GradientScale()
         inputs, text = self._inputs(z)
+        if dtype in HALF:
+            inputs = gradients.entering(inputs, dtype)
+            text = None if text is None else text.to(dtype)
+
         run = stages(self.unet, inputs.contiguous(memory_format=torch.channels_last), t, text)
         while True:
-            with self.explained_out_of_memory(inputs.shape), self._autocast(inputs.device.type):
+            with self.explained_out_of_memory(inputs.shape):
                 stage = next(run, None)
             if stage is None:
                 return
-            yield stage.float()
+            yield gradients.leaving(stage) if dtype in HALF else stage
 
     def guided(self, predicted: Tensor) -> Tensor:
         """ε̂ = ε̂(∅) + g (ε̂(text) - ε̂(∅)), classifier-free guidance."""
@@ -88,11 +90,6 @@ class Denoiser:
             f" {weights / 1e9:.3g} GB, and it was computing for latents (b c h w) ="
             f' {tuple(shape)}. Lower the size or the feature_block, or use device="cpu"'
         )
-
-    def _autocast(self, device: str) -> AbstractContextManager[Any]:
-        if self.autocast is None:
-            return nullcontext()
-        return torch.autocast(device, getattr(torch, self.autocast))
 
     def _inputs(self, z: Tensor) -> tuple[Tensor, Tensor | None]:
         """The latents that the network gets, and the text of each."""

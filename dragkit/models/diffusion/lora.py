@@ -101,8 +101,8 @@ class Lora:
         for name, layer in self.unet.named_modules():
             if hasattr(layer, "get_delta_weight"):
                 corrected = unet.get_submodule(name)
-                weight = (corrected.weight + layer.get_delta_weight("default")).detach()
-                corrected.weight = nn.Parameter(weight, requires_grad=False)
+                weight = corrected.weight + layer.get_delta_weight("default").to(corrected.weight)
+                corrected.weight = nn.Parameter(weight.detach(), requires_grad=False)
 
         notes = {**self.base.notes, "lora": f"rank {self.rank}, {self.steps} steps"}
         notes.pop("inversion_psnr", None)
@@ -178,7 +178,11 @@ def _with_adapters(unet: nn.Module, rank: int) -> nn.Module:
     )
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        return inject_adapter_in_model(config, copy_with_same_weights(unet))
+        adapted = inject_adapter_in_model(config, copy_with_same_weights(unet))
+    for weight in adapted.parameters():
+        if weight.requires_grad:
+            weight.data = weight.data.float()  # it learns by small steps, whatever W is stored in
+    return adapted
 
 
 def copy_with_same_weights(unet: nn.Module) -> nn.Module:

@@ -37,7 +37,6 @@ SETTINGS = (
     "start_step",
     "start_layer",
     "fresh_noise",
-    "autocast",
 )
 MAX_SEED = 2**32 - 1  # of NumPy's RandomState
 START_LAYER = 10 / 16  # of the self-attention layers: DragDiffusion's tenth of sixteen
@@ -72,12 +71,10 @@ class Diffusion:
             noise at every step, so that the network paints its small things anew
             (:meth:`dragkit.models.diffusion.ddim.Schedule.refreshed`). 0 adds none, as in
             DragDiffusion; with 30 of 50, faces stay whole (``python -m dragkit.bench chins``).
-        autocast: "bfloat16" or "float16" to compute the UNet in half precision; None for float32.
-            Nothing scales the loss, so under float16 a small gradient can vanish.
         notes: what a saved run should remember: the inversion's PSNR, the LoRA.
 
     Raises:
-        ValueError: a strength, block, guidance, layer or precision that does not exist.
+        ValueError: a strength, block, guidance or layer that does not exist.
     """
 
     unet: Any = field(repr=False)
@@ -96,7 +93,6 @@ class Diffusion:
     start_step: int = 0
     start_layer: int | None = None
     fresh_noise: int = 0
-    autocast: str | None = None
     notes: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
@@ -105,8 +101,8 @@ class Diffusion:
 
     @cached_property
     def denoiser(self) -> Denoiser:
-        """The network with the text, the guidance and the precision."""
-        return Denoiser(self.unet, self.name, self.text, self.guidance, self.autocast)
+        """The network with the text and the guidance."""
+        return Denoiser(self.unet, self.name, self.text, self.guidance)
 
     @property
     def timestep_index(self) -> int:

@@ -98,13 +98,20 @@ def open_network(path: Path, device: str = "cpu") -> UNet2DModel:
 
 
 def open_diffusion(
-    path: Path, device: str = "cpu", *, name: str = "diffusion", steps: int = 50, **settings: Any
+    path: Path,
+    device: str = "cpu",
+    *,
+    dtype: torch.dtype = torch.float32,
+    name: str = "diffusion",
+    steps: int = 50,
+    **settings: Any,
 ) -> Diffusion:
     """The bundled diffusion model, or another of its kind.
 
     Args:
         path: its weights.
         device: where to put them.
+        dtype: in what precision the UNet is stored and computed.
         name: in messages and saved runs.
         steps: of the schedule from image to noise.
         settings: those of :class:`Diffusion`.
@@ -113,7 +120,7 @@ def open_diffusion(
         ValueError: an unknown setting, or a file with another network.
     """
     check_settings(name, settings, ("name", "steps", *SETTINGS))
-    unet = open_network(path, device)
+    unet = open_network(path, device).to(dtype)
     side = FOLD * unet.config.sample_size
     return Diffusion(
         unet,

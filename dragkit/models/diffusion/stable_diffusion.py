@@ -27,6 +27,7 @@ def open_stable_diffusion(
     folder: Path,
     device: str = "cpu",
     *,
+    dtype: torch.dtype = torch.float32,
     name: str = "stable diffusion",
     prompt: str = "",
     size: int | None = None,
@@ -36,6 +37,9 @@ def open_stable_diffusion(
     """The model in the `folder` of a diffusers pipeline.
 
     Args:
+        dtype: in what precision the UNet and the autoencoder are stored and computed. A pipeline
+            whose autoencoder says that float16 is too narrow for it (`force_upcast`) keeps it in
+            float32 then.
         device, name: where to put its networks; its name in messages and saved runs.
         prompt: what the image shows.
         size: side of the images in pixels; None for the size of the training (512 for SD 1.5).
@@ -51,11 +55,13 @@ def open_stable_diffusion(
     from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel
 
     with staged(folder) as clean:
-        unet = _part(UNet2DConditionModel, clean / "unet", folder)
+        unet = _part(UNet2DConditionModel, clean / "unet", folder).to(dtype)
         vae = _part(AutoencoderKL, clean / "vae", folder)
         scheduler = DDIMScheduler.from_pretrained(clean / "scheduler", local_files_only=True)
         text = _encoded(clean, prompt, folder).to(device)
     unet = unet.to(device, memory_format=torch.channels_last).eval().requires_grad_(False)
+    narrow = dtype == torch.float16 and getattr(vae.config, "force_upcast", False)
+    vae = vae.to(torch.float32 if narrow else dtype)
     encode, decode = _coders(vae.to(device).eval().requires_grad_(False))
 
     schedule = ddim_schedule(scheduler, steps, device)
@@ -70,10 +76,12 @@ def _coders(vae: Any) -> tuple[Callable[[Tensor], Tensor], Callable[[Tensor], Te
     """Image (b 3 H W) in 0..1 → latent (b c h w), and back."""
 
     def encode(image: Tensor) -> Tensor:
-        return vae.encode(2 * image - 1).latent_dist.mode() * vae.config.scaling_factor
+        code = vae.encode((2 * image - 1).to(vae.dtype)).latent_dist.mode()
+        return code.float() * vae.config.scaling_factor
 
     def decode(latent: Tensor) -> Tensor:
-        return vae.decode(latent / vae.config.scaling_factor).sample.add(1).div(2).clamp(0, 1)
+        decoded = vae.decode((latent / vae.config.scaling_factor).to(vae.dtype)).sample
+        return decoded.float().add(1).div(2).clamp(0, 1)
 
     return encode, decode
 

@@ -29,9 +29,8 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
+from ..precision import HALF, GradientScale
 from .network import GAIN, SLOPE, Block, FullyConnected, ModulatedConv, Synthesis
-
-LARGEST = 1 / 8  # of a gradient in half precision, whose numbers go from 6e-8 to 65504
 
 
 class FastSynthesis:
@@ -53,14 +52,11 @@ class FastSynthesis:
             return self.synthesis.activations(ws, until)
 
         clamp = convs[0].clamp
-        grads = GradientScale()
-        maps, factors = self._constants(convs)(ws[0], self.synthesis.b4.const, grads)
+        maps, factors = self._constants(convs)(ws[0], self.synthesis.block(4).const)
         if clamp is not None and any_beyond(clamp, maps, factors):
             return self.synthesis.activations(ws, until)
 
         ends = [i for i, conv in enumerate(convs) if not conv.up]  # where a block ends
-        if maps[0].dtype != ws.dtype:
-            maps = [_Widened.apply(u, grads) for u in maps]  # type: ignore[no-untyped-call]  # torch does not type it
         return [maps[i] * factors[i][:, None, None] for i in ends]
 
     def _constants(self, convs: list[ModulatedConv]) -> Constants:
@@ -83,7 +79,7 @@ def plain_convolutions(synthesis: Synthesis, until: int) -> list[ModulatedConv] 
         block = synthesis.block(r)
         if type(block) is not Block or watched(block):
             return None
-        layers += [conv for conv in (block._modules.get("conv0"), block.conv1) if conv is not None]
+        layers += [block.conv1] if block.first == 0 else [block.conv0, block.conv1]
         if r == until:
             break
 
@@ -109,7 +105,7 @@ def tensors_of(conv: ModulatedConv) -> list[Tensor]:
 
 
 def any_beyond(clamp: float, maps: list[Tensor], factors: list[Tensor]) -> bool:
-    """Whether a layer's output is larger than `clamp` somewhere, which public models never show."""
+    """Whether a layer's output is larger than `clamp` somewhere, which is rare in public ones."""
     largest = [
         (torch.linalg.vector_norm(u.detach(), math.inf, dim=(-2, -1)) * factor).amax()
         for u, factor in zip(maps, factors)
@@ -149,25 +145,31 @@ class Constants:
             layers=[Layer.of(conv) for conv in convs],
         )
 
-    def __call__(
-        self, rows: Tensor, const: Tensor, grads: GradientScale
-    ) -> tuple[list[Tensor], list[Tensor]]:
+    def __call__(self, rows: Tensor, const: Tensor) -> tuple[list[Tensor], list[Tensor]]:
         """Each layer's map u (1 c r r) and factors f (c), for rows (num_ws w_dim) of w+."""
+        dtype = self.layers[0].weight.dtype
         rows = rows[: len(self.layers), :, None]
         styles = torch.baddbmm(self.affine_bias, self.affine, rows)
         scales = (torch.bmm(self.norms, styles.square()) + self.epsilon).sqrt()  # 1 / d
         styles, scales, factors = (x[..., 0] for x in (styles, scales, GAIN / scales))
 
-        u = const.to(self.layers[0].weight)[None]
+        gradients = GradientScale()
+        if dtype in HALF:
+            scales = gradients.entering(scales, torch.float32)
+        u = const.to(dtype)[None]
         maps: list[Tensor] = []
         kept: list[Tensor] = []
         for i, layer in enumerate(self.layers):
             style = styles[i, : layer.inputs]
             if kept:
                 style = style * kept[-1]
-            u = _Modulated.apply(u, style, scales[i, : layer.outputs], layer, grads)  # type: ignore[no-untyped-call]  # torch does not type it
+            if dtype in HALF:
+                style = gradients.entering(style, torch.float32)
+            u = _Modulated.apply(u, style, scales[i, : layer.outputs], layer)
             maps.append(u)
             kept.append(factors[i, : layer.outputs])
+        if dtype in HALF:
+            maps = [gradients.leaving(u) for u in maps]
         return maps, kept
 
 
@@ -230,41 +232,11 @@ class Layer:
         return F.conv2d(grad, self.weight, stride=2)
 
 
-@dataclass
-class GradientScale:
-    """By what the gradients of one pass are multiplied, so that half precision can hold them.
-
-    Attributes:
-        factor: 1 in float32; else what brings the largest gradient of the features to `LARGEST`.
-    """
-
-    factor: Tensor | float = 1.0
-
-
-class _Widened(torch.autograd.Function):
-    """A map in half precision ↦ the same in float32; its gradient is scaled on the way back."""
-
-    @staticmethod
-    def forward(ctx: Any, u: Tensor, grads: GradientScale) -> Tensor:
-        ctx.grads = grads
-        ctx.dtype = u.dtype
-        return u.float()
-
-    @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]  # torch does not type it
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None]:
-        if isinstance(ctx.grads.factor, float):  # not the gradient of a smaller block, too
-            ctx.grads.factor = LARGEST / grads[0].abs().amax().clamp_min(1e-30)
-        return (grads[0] * ctx.grads.factor).to(ctx.dtype), None
-
-
 class _Modulated(torch.autograd.Function):
     r"""u, style s (i) and scale σ (o) ↦ φ(W * (s u) + σ (n + b)), all of one layer."""
 
     @staticmethod
-    def forward(
-        ctx: Any, u: Tensor, style: Tensor, scale: Tensor, layer: Layer, grads: GradientScale
-    ) -> Tensor:
+    def forward(ctx: Any, u: Tensor, style: Tensor, scale: Tensor, layer: Layer) -> Tensor:
         s = style.to(u)[:, None, None]
         sigma = scale.to(u)
         y = layer.convolve(u * s)
@@ -272,13 +244,12 @@ class _Modulated(torch.autograd.Function):
         F.leaky_relu_(y, SLOPE)
 
         ctx.layer = layer
-        ctx.grads = grads
         ctx.save_for_backward(u, s, y)
         return y
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]  # torch does not type it
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, Tensor, Tensor, None, None]:
+    @once_differentiable
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, Tensor, Tensor, None]:
         u, s, y = ctx.saved_tensors
         layer: Layer = ctx.layer
         grad = grads[0].contiguous(memory_format=torch.channels_last)
@@ -291,8 +262,7 @@ class _Modulated(torch.autograd.Function):
         of_input = layer.convolve_back(grad)
         of_style = (of_input * u).sum((0, 2, 3), dtype=torch.float32)
         of_u = of_input.mul_(s) if ctx.needs_input_grad[0] else None
-        factor = ctx.grads.factor
-        return of_u, of_style / factor, of_scale / factor, None, None
+        return of_u, of_style, of_scale, None
 
 
 def filled(tensors: Sequence[Tensor]) -> Tensor:

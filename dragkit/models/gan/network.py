@@ -159,7 +159,9 @@ class ToRGB(nn.Module):
     def forward(self, x: Tensor, w: Tensor) -> Tensor:
         """x (b inputs h w) and w (b w_dim) → colours (b 3 h w)."""
         style = self.affine(w) / math.sqrt(self.weight.shape[1])
-        return clamped(F.conv2d(x.float() * style[:, :, None, None], self.weight, self.bias), self.clamp)
+        return clamped(
+            F.conv2d(x.float() * style[:, :, None, None], self.weight, self.bias), self.clamp
+        )
 
 
 class Block(nn.Module):

@@ -24,6 +24,7 @@ def from_state_dict(
     feature_block: int | tuple[int, ...] | None = None,
     rows: int | None = None,
     device: str = "cpu",
+    dtype: torch.dtype = torch.float32,
     **settings: Any,
 ) -> StyleGAN2:
     """Build the model that a state dict belongs to; its sizes come from the tensors' shapes.
@@ -34,6 +35,7 @@ def from_state_dict(
             so it must be given (NVIDIA's `conv_clamp`; 256 or none).
         feature_block: default the 128-px block, or the last one of smaller generators.
         rows: default DragGAN's six, or all of smaller generators.
+        dtype: of the kernels (:meth:`dragkit.models.gan.network.Synthesis.store_in`).
         settings: `name`, `space` and `truncation` of :class:`StyleGAN2`.
 
     Raises:
@@ -42,7 +44,7 @@ def from_state_dict(
     generator = blank(state, clamp)
     generator.to_empty(device="cpu").load_state_dict(state)
     generator.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    generator.eval().requires_grad_(False)
+    generator.eval().requires_grad_(False).synthesis.store_in(dtype)
 
     if feature_block is None:
         feature_block = min(DEFAULT_BLOCK, generator.synthesis.resolutions[-1])
