@@ -17,7 +17,7 @@ import dragkit as dk
 from dragkit.bench.results_file import read_results
 from dragkit.models.zoo import DATA
 from dragkit.reading import check_text, parse_json
-from dragkit.runs.arrays import read_npz
+from dragkit.npz import read_npz
 from dragkit.runs.files import MOST_BYTES
 
 

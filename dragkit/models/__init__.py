@@ -19,6 +19,7 @@ from .gan import checkpoint
 from .gan.checkpoint.convert import convert as convert
 from .gan.checkpoint.convert import save as save
 from .gan.state_dict import from_state_dict
+from .latent import latent as latent
 from .protocols import Model as Model
 from .safetensors_header import read_header
 from .settings import check_settings
