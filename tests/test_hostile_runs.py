@@ -16,8 +16,8 @@ import pytest
 import dragkit as dk
 from dragkit.bench.results_file import read_results
 from dragkit.models.zoo import DATA
-from dragkit.reading import check_text, parse_json
 from dragkit.npz import read_npz
+from dragkit.reading import check_text, parse_json
 from dragkit.runs.files import MOST_BYTES
 
 

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from ..npz import read_npy, read_npz
@@ -33,7 +32,7 @@ class Arrays:
     """The arrays that somebody gave, by name, and the file they are in, if it is one."""
 
     by_name: Mapping[str, Leaf]
-    path: Path | None = None
+    path: Path = Path()
 
     def numbers(self, leaf: Leaf) -> Tensor | np.ndarray:
         """The numbers of one of them, which are read only now.
@@ -41,9 +40,9 @@ class Arrays:
         Raises:
             CheckpointError: a ValueError, too: they are no finite floats, or not in the file.
         """
-        if isinstance(leaf, Stored) and self.path is not None:
-            return guarded(self.path, lambda: _expanded(leaf))
-        return leaf
+        if not isinstance(leaf, Stored):
+            return leaf
+        return guarded(self.path, lambda: _expanded(leaf))
 
 
 def arrays_in_file(path: Path) -> Arrays:

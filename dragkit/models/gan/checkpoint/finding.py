@@ -68,9 +68,7 @@ def _generator_in(name: str, network: Network) -> Found | None:
     return Found(name, prefix, layout, replace(network, tensors=own))
 
 
-def _with_average(
-    own: dict[str, Stored], layout: str, network: Network
-) -> dict[str, Stored]:
+def _with_average(own: dict[str, Stored], layout: str, network: Network) -> dict[str, Stored]:
     """The tensors with the average latent, if it is among them or beside the generator."""
     ours = OWN_AVERAGE[layout]
     if ours in own:

@@ -12,7 +12,6 @@ from .networks import Node
 from .tensors import STORAGE_TYPES, nested_storage, rebuild_parameter, rebuild_tensor
 from .values import expect, plain, short
 
-
 # Classes of the public StyleGAN2 codes, of torch where these use it, and of ours, in whatever
 # module they stand: whole generators are pickled, too. Nothing is taken of an object but its data.
 MODULES = (

@@ -79,9 +79,9 @@ def _networks_in(
         if network and (is_generator or not depth):
             budget.spend("networks")
             yield full, replace(network, beside=beside)
-        if isinstance(value, dict) and isinstance(name, str) and not is_generator:
-            if depth < NESTED:
-                yield from _networks_in(value, budget, f"{full}.", depth + 1)
+        is_group = isinstance(value, dict) and isinstance(name, str) and not is_generator
+        if is_group and depth < NESTED:
+            yield from _networks_in(value, budget, f"{full}.", depth + 1)
 
 
 def _network(value: Any, budget: Budget) -> Network | None:
