@@ -7,6 +7,7 @@ import re
 import torch
 from torch import Tensor
 
+from ..state_dict import SIDE
 from .budget import Budget
 
 CONVOLUTION = re.compile(r"(synthesis\.b(\d+)\.conv\d)\.weight")
@@ -24,6 +25,8 @@ def add_noise_maps(state: dict[str, Tensor], budget: Budget) -> int:
     for name in list(state):
         match = CONVOLUTION.fullmatch(name)
         if match is None or f"{match[1]}.noise_const" in state:
+            continue
+        if int(match[2]) > SIDE:  # who looks at the sizes refuses it
             continue
         times = int(match[2]) // 4
         height, width = (times * side for side in cells)
