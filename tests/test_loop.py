@@ -294,9 +294,7 @@ def test_a_latent_of_another_shape_is_told_with_the_right_one():
 
 def test_a_radius_that_is_too_large_names_its_piece():
     small = Toy(side=32, width=2)
-    with pytest.raises(
-        ValueError, match=r"^ShiftedPatchLoss\(radius=900, .*: radius 900 "
-    ):
+    with pytest.raises(ValueError, match=r"^ShiftedPatchLoss\(radius=900, .*: radius 900 "):
         losses = [ShiftedPatchLoss(900)]
         method = draggan() | {"losses": losses, "tracker": NearestNeighbor(48)}
         drag(small, small.sample(0), Edit([(4, 4)], [(9, 9)]), **method)

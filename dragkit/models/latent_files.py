@@ -54,6 +54,16 @@ def arrays_in_file(path: Path) -> Arrays:
         CheckpointError: a ValueError, too: it is damaged or dangerous, or a generator.
         ValueError: the same of NumPy's files.
     """
+    try:
+        return _arrays_in(path)
+    except (ValueError, MemoryError):
+        raise
+    # strange bytes can break any step, each in its own way; to the user they are all one
+    except Exception as error:
+        raise ValueError(f"{path} is damaged, or no file of latents: {error!s:.200}") from error
+
+
+def _arrays_in(path: Path) -> Arrays:
     with path.open("rb") as file:
         head = file.read(512)
     if head.startswith(b"\x93NUMPY"):
