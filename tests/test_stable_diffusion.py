@@ -947,12 +947,21 @@ def test_a_lora_has_limits(model, setting):
         dk.lora(model, torch.rand(3, 64, 64), **setting)
 
 
+@pytest.fixture(scope="module")
+def folder_in_shards(folder, tmp_path_factory):
+    """A copy whose UNet is in several files."""
+    path = shutil.copytree(folder, tmp_path_factory.mktemp("models") / "shards")
+    in_shards(path)
+    return path
+
+
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")  # the libraries', of odd settings
 @many
 @given(data=st.data())
-def test_fuzz_pipelines(folder, data):
-    """A damaged configuration is refused in words, or opens as the model that it was."""
+def test_fuzz_pipelines(folder_in_shards, data):
+    """A damaged configuration or index is refused in words, or opens as the model that it was."""
+    folder = folder_in_shards
     names = sorted(path.relative_to(folder) for path in folder.rglob("*.json"))
     name = data.draw(st.sampled_from(names))
     good = (folder / name).read_bytes()

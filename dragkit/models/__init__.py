@@ -35,14 +35,16 @@ def load(name_or_path: str | Path, device: str = "auto", **settings: Any) -> Mod
     """Build a model: a bundled or public one by its name, a checkpoint, or Stable Diffusion.
 
     A checkpoint is NVIDIA's pickle of a StyleGAN2 (PyTorch or TensorFlow), a torch file with
-    NVIDIA's or rosinality's names, or safetensors; its content decides, not its ending. No code in
-    a file is ever run (:mod:`dragkit.models.gan.checkpoint`).
+    NVIDIA's or rosinality's names, or safetensors; its content decides, not its ending. A prefix
+    of its names, such as ``module.`` or ``decoder.``, is taken off. No code in a file is ever run
+    (:mod:`dragkit.models.gan.checkpoint`).
 
     Args:
         name_or_path: a bundled model ("lion", "lion-256", "lion-diffusion", "car" or "toy"), one
             of ``dragkit.models.zoo.public()`` whose file you have, or the path of a file. A card
             (.json) beside the file is read too: its "feature_block", "rows" and other settings.
-            Or the folder of a diffusers pipeline (Stable Diffusion 1 or 2) with safetensors.
+            Or the folder of a diffusers pipeline (Stable Diffusion 1 or 2) with safetensors, or
+            of the hub's cache.
         device: "cuda", "mps", "cpu", or "auto" for the first of these that is available.
         settings: passed on to the model. For a generator: ``feature_block=64`` or ``(32, 64)``,
             the features that are read; ``rows=4``, how many rows of w+ move; ``space="w"``;
