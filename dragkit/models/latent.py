@@ -64,8 +64,7 @@ def latent(
 
     Raises:
         ValueError: nothing in it fits the model (the message has both shapes), several do, or its
-            numbers are no finite floats. CheckpointError, a ValueError, too: a file that is
-            damaged or dangerous.
+            numbers are no finite floats; or a file is damaged or dangerous.
         FileNotFoundError: there is no such file.
         TypeError: the model has no latents of one shape.
     """

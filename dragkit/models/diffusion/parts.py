@@ -13,11 +13,11 @@ CHANNELS = 4  # of a latent of Stable Diffusion 1 and 2, which their UNet takes
 CELL = 8  # px of the image to one cell of such a latent
 SCALE = 0.18215  # of their autoencoder's latents, so that they vary like the noise
 WORDS = 1280  # numbers of a word, where a UNet's configuration does not say
-KIND = {  # the classes that open here, and what others are
+KIND = {  # part of the pipeline → the classes that open here
     "vae": ("AutoencoderKL",),
     "text_encoder": ("CLIPTextModel", "CLIPTextModelWithProjection"),
 }
-KNOWN = {
+KNOWN = {  # what some others are
     "AutoencoderTiny": "TAESD, a small autoencoder for previews, which has no scale and no"
     " distribution",
     "FlowMatchEulerDiscreteScheduler": "of flow matching, as in Stable Diffusion 3 and FLUX",
