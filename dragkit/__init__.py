@@ -15,6 +15,7 @@ from .losses import MaskLoss as MaskLoss
 from .losses import ShiftedPatchLoss as ShiftedPatchLoss
 from .losses import TemplatePatchLoss as TemplatePatchLoss
 from .models import convert as convert
+from .models import latent as latent
 from .models import load as load
 from .models import save as save
 from .models.inversion import Inversion as Inversion

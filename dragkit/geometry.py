@@ -8,6 +8,7 @@ of the image: they are read between their cells.
 from __future__ import annotations
 
 import math
+import warnings
 from functools import lru_cache
 
 import torch
@@ -90,22 +91,21 @@ def clamp_inside(points: Tensor, size: tuple[int, int]) -> Tensor:
     return points.clamp(min=0).minimum(points.new_tensor([width - 1, height - 1]))
 
 
-def scale_radius(radius: float, size: tuple[int, int]) -> int:
+def scale_radius(radius: float, size: tuple[int, int], least: int = 1) -> int:
     """A radius, given for a 512-px image, in whole pixels of an image of `size`.
 
-    .. math:: round(radius / 512 · H)
+    .. math:: max(least, round(radius / 512 · H))
 
-    Source: the official DragGAN code, which finds no pixel at all in small images. Here that is an
-    error.
+    Source: the official DragGAN code, which finds no pixel at all in small images. Here a radius
+    that would vanish is the least that works, which is our choice.
 
     Raises:
-        ValueError: the result is below one pixel or larger than the image, or the radius is not a
-            finite number.
+        ValueError: the result is larger than the image, or the radius is no finite number above 0.
     """
-    if not is_real(radius):
+    if not is_positive(radius):
         raise ValueError(
-            f"radius is {radius!r}; give a number of pixels of a {REFERENCE}-px image, such as"
-            " radius=12"
+            f"radius is {radius!r}; give a number above 0, of pixels of a {REFERENCE}-px image,"
+            " such as radius=12"
         )
     scaled = radius * size[0] / REFERENCE + 0.5
     if scaled >= max(size) + 1:
@@ -114,17 +114,12 @@ def scale_radius(radius: float, size: tuple[int, int]) -> int:
             f"radius {radius:g} (for a {REFERENCE}-px image) is larger than an image of"
             f" {size[1]}×{size[0]} px; use radius={largest:g} or less, which reaches all of it"
         )
-    pixels = int(scaled)
-    if pixels < 1:
-        smallest = math.ceil(10 * REFERENCE / size[0] / 2) / 10  # rounded up: the advice must work
-        raise ValueError(
-            f"radius {radius:g} (for a {REFERENCE}-px image) is below one pixel in an image of"
-            f" {size[0]} px; use radius={smallest:g} or more"
-        )
-    return pixels
+    return max(least, int(scaled))
 
 
-def window_size(radius: float, stride: float | None, size: tuple[int, int]) -> tuple[int, float]:
+def window_size(
+    radius: float, stride: float | None, size: tuple[int, int], least: int = 1
+) -> tuple[int, float]:
     """A window's radius in places, and how many pixels apart these are.
 
     Without a stride the places are pixels, and the radius is scaled by :func:`scale_radius`. With
@@ -136,7 +131,7 @@ def window_size(radius: float, stride: float | None, size: tuple[int, int]) -> t
             from 1 on, the stride is not above 0, or the window is larger than the image.
     """
     if stride is None:
-        return scale_radius(radius, size), 1
+        return scale_radius(radius, size, least), 1
     if not is_positive(stride):
         raise ValueError(
             f"stride is {stride!r}; give the pixels between neighbours, such as 2, or None to"
@@ -149,6 +144,34 @@ def window_size(radius: float, stride: float | None, size: tuple[int, int]) -> t
         )
     check_reach(radius, stride, size)
     return int(radius), stride
+
+
+def check_window(
+    radius: float, stride: float | None, size: tuple[int, int], least: int = 1
+) -> None:
+    """Check a window before a run, and say once if it would vanish in an image of `size`.
+
+    Warns:
+        UserWarning: the radius is below `least` pixels, and therefore becomes these.
+
+    Raises:
+        ValueError: as for :func:`window_size`.
+    """
+    window_size(radius, stride, size, least)
+    if stride is None and int(radius * size[0] / REFERENCE + 0.5) < least:
+        _say_least(radius, size, least)
+
+
+@lru_cache(maxsize=1024)
+def _say_least(radius: float, size: tuple[int, int], least: int) -> None:
+    """Say what a radius becomes; the cache lets nobody hear the same thing twice."""
+    same = math.ceil(10 * REFERENCE * (least - 0.5) / size[0]) / 10
+    warnings.warn(
+        f"radius {radius:g} (for a {REFERENCE}-px image) is {radius * size[0] / REFERENCE:.2g} px"
+        f" in an image of {size[1]}×{size[0]} px, too little to work with, so it becomes"
+        f" {least} px; radius={same:g} says the same without this warning",
+        stacklevel=8,  # the cell that called drag
+    )
 
 
 def check_reach(radius: float, stride: float, size: tuple[int, int]) -> None:

@@ -64,9 +64,32 @@ def fitting_latent(model: Any, latent: Any) -> Tensor:
             raise ValueError(f"the latent holds {latent.dtype}; give latent.float()")
         return latent
 
-    if tuple(latent.shape) != tuple(model.latent_shape):
+    shape, own = tuple(latent.shape), tuple(model.latent_shape)
+    if shape != own:
+        way_out = ", such as model.sample(7)"
+        if axes_to_own(shape, own) is not None:
+            way_out = "; dragkit.latent(model, latent) brings it into that shape"
         raise ValueError(
-            f"the latent has shape {tuple(latent.shape)}; {model.name} has latents of shape"
-            f" {tuple(model.latent_shape)}, such as model.sample(7)"
+            f"the latent has shape {shape}; {model.name} has latents of shape {own}{way_out}"
         )
     return latent.to(model.device, torch.float32)
+
+
+def axes_to_own(shape: tuple[int, ...], own: tuple[int, ...]) -> tuple[int, ...] | None:
+    """The shape that an array must be given before it can be expanded to a model's own shape.
+
+    Others save latents with axes of length one in front, as a batch of one, and w+ whose rows are
+    all equal as a single row: (1 n w) becomes (n w), and (w) or (1 w) becomes (1 w).
+
+    Returns:
+        None if an array of this `shape` is no latent of the `own` shape.
+    """
+    trimmed = shape
+    while len(trimmed) > 1 and trimmed[0] == 1:
+        trimmed = trimmed[1:]
+    full = (1,) * (len(own) - len(trimmed)) + trimmed
+    if full == own:
+        return full
+    if len(own) == 2 and full == (1, own[1]):
+        return full
+    return None

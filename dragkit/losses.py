@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from .arguments import instance
-from .geometry import disc, sample, square, to_grid, window_size
+from .geometry import check_window, disc, sample, square, to_grid, window_size
 from .numeric import is_real
 from .records import Edit, Size, TrackResult, View
 
@@ -65,8 +65,8 @@ class ShiftedPatchLoss:
         _check_from_0("skip", self.skip, 1.0)
 
     def check(self, size: Size) -> None:
-        """Raise ValueError if the radius is below one pixel, or larger than an image of `size`."""
-        window_size(self.radius, self.stride, size)
+        """Raise ValueError if the radius is larger than an image of `size`; say if it vanishes."""
+        check_window(self.radius, self.stride, size)
 
     def __call__(self, view: View, track: TrackResult, start: View, edit: Edit) -> Tensor:
         """L, a scalar that is differentiable with respect to the latent."""

@@ -97,6 +97,13 @@ def saved(changes: dict[str, torch.Tensor]) -> bytes:
     return file.getvalue()
 
 
+def weights_alone(changes: dict[str, torch.Tensor]) -> bytes:
+    """A torch file of a generator's weights without its buffers, with these tensors changed."""
+    file = io.BytesIO()
+    torch.save(dict(network(8, **SMALL).named_parameters()) | changes, file)
+    return file.getvalue()
+
+
 def many_layers(count: int, width: int) -> bytes:
     """A generator of `count` layers from z to w, each `width` wide."""
     weights = {f"style.{i}.weight": torch.eye(width) for i in range(1, count + 1)}
@@ -211,8 +218,18 @@ HOSTILE: dict[str, tuple[Callable[[], Made], str]] = {
         "4294967296 bytes; more than 1400000000",
     ),
     "a wide z": (
-        lambda: saved({"style.1.weight": torch.ones(2, 50_000, dtype=torch.float16)}),
-        "500020000 random numbers; one file may ask for 25000000",
+        lambda: weights_alone({"mapping.fc0.weight": torch.ones(2, 50_000, dtype=torch.float16)}),
+        r"5000\d{5} random numbers; one file may ask for 25000000",
+    ),
+    "noise maps of huge blocks": (
+        lambda: weights_alone(
+            {
+                f"synthesis.b{4 << k}.conv{n}.weight": torch.ones(2, 2, 3, 3)
+                for k in range(1, 11)
+                for n in (0, 1)
+            }
+        ),
+        "random numbers; one file may ask for 25000000",
     ),
     "many layers before w": (
         lambda: many_layers(20, 512),

@@ -21,7 +21,7 @@ from dragkit.atomic import new_file, write_file
 from dragkit.course import write_notebook
 from dragkit.locking import one_writer
 from dragkit.models import zoo
-from dragkit.runs.arrays import as_npz, read_npz
+from dragkit.npz import as_npz, read_npz
 from dragkit.tasks.edits import Task, read_tasks, write_tasks
 from dragkit.tasks.landmarks import landmark_network, open_landmarks, save_landmarks
 from dragkit.training.loop import save_state
@@ -408,7 +408,7 @@ def test_a_note_that_could_not_be_read_again_is_refused(tmp_path, note):
 
 def test_a_run_of_one_colour_can_be_opened(tmp_path, monkeypatch):
     """Its arrays are a thousand times smaller when they are compressed, as those of a bomb are."""
-    monkeypatch.setattr("dragkit.runs.arrays.FREE_BYTES", 1000)
+    monkeypatch.setattr("dragkit.npz.FREE_BYTES", 1000)
     arrays = {"image": np.zeros((4, 100, 100, 3), np.uint8)}
     path = write_file(tmp_path / "a.npz", as_npz(arrays))
     assert np.array_equal(read_npz(path)["image"], arrays["image"])

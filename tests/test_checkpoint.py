@@ -263,7 +263,7 @@ def test_generators_that_cannot_be_dragged_are_refused_by_what_they_are(tmp_path
     torch.save(torch.zeros(3), tmp_path / "one.pt")
     write_tensorflow(tmp_path / "labels.pkl", network(16), label_size=10)
     for name, message in {
-        "conditional.pt": "class-conditional",
+        "conditional.pt": "class-conditional: 'mapping.embed.weight'",
         "human.pt": r"not square: 'synthesis.b4.const' has 8x4 cells",
         "three.pt": "StyleGAN3",
         "other.pt": (

@@ -269,9 +269,12 @@ def test_settings_that_cannot_work_are_refused(settings, words):
             Discriminative,
             r"tracker is the class Discriminative; pass an instance, such as Discriminative\(\)",
         ),
-        (Discriminative(float("nan")), "radius is nan; give a number of pixels"),
-        (Discriminative(region=0.1), "radius 0.1 .* is below one pixel"),
-        (NearestNeighbor(4, strict=True), "radius 4, strict, leaves a window of one pixel"),
+        (Discriminative(float("nan")), "radius is nan; give a number above 0, of pixels"),
+        (Discriminative(region=0), "radius is 0; give a number above 0"),
+        (
+            NearestNeighbor(1, strict=True, stride=2),
+            "radius 1, strict, leaves a window of one place",
+        ),
     ],
 )
 def test_a_drag_refuses_what_cannot_track_at_once(piece, words):

@@ -259,7 +259,7 @@ def test_places_of_another_shape_are_told():
         (lambda: OpticalFlow(policy="last"), "unknown policy 'last'"),
         (lambda: OpticalFlow(every=0), "every is 0"),
         (lambda: Particles(print, 1), "length is 1"),
-        (lambda: OpticalFlow(refine=1).check((64, 64)), "below one pixel"),
+        (lambda: OpticalFlow(refine=-1).check((64, 64)), "radius is -1"),
     ],
 )
 def test_settings_out_of_range_are_told(make, message):

@@ -1,6 +1,7 @@
 """The one place where a point becomes an index: every convention has its oracle here."""
 
 import re
+import warnings
 
 import pytest
 import torch
@@ -8,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dragkit.geometry import (
+    check_window,
     disc,
     inside,
     sample,
@@ -115,19 +117,37 @@ def test_radii_scale_with_the_image_as_in_the_official_code(side, r1, r2):
     assert (scale_radius(3, (side, side)), scale_radius(12, (side, side))) == (r1, r2)
 
 
-def test_a_radius_below_one_pixel_is_an_error_with_a_way_out():
+def test_a_radius_that_vanishes_is_the_least_that_works():
     """Here the official code silently selects no pixel at all."""
     assert scale_radius(12, (64, 64)) == 2
-    with pytest.raises(ValueError, match="radius 3 .* in an image of 64 px; use radius=4 or more"):
-        scale_radius(3, (64, 64))
+    assert scale_radius(3, (64, 64)) == 1
+    assert scale_radius(3, (64, 64), least=2) == 2
 
 
-@given(st.integers(1, 512))
-def test_the_way_out_works_at_every_size(side):
-    with pytest.raises(ValueError) as error:
-        scale_radius(1e-3, (side, side))
-    advice = str(error.value).rpartition("radius=")[2].split()[0]
-    assert scale_radius(float(advice), (side, side)) == 1
+@pytest.mark.parametrize("radius", [0, -3, float("nan"), float("inf"), "3", True])
+def test_a_radius_is_a_number_above_0(radius):
+    with pytest.raises(ValueError, match="give a number above 0"):
+        scale_radius(radius, (64, 64))
+
+
+def test_a_radius_that_vanishes_is_said_once():
+    with pytest.warns(UserWarning, match=r"radius 3.0625 .* 64×64 px, .*becomes 1 px"):
+        check_window(3.0625, None, (64, 64))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        check_window(3.0625, None, (64, 64))
+        check_window(12, None, (64, 64))
+        check_window(1, 2, (64, 64))
+
+
+@given(st.integers(1, 512), st.integers(1, 2))
+def test_the_radius_in_the_warning_says_the_same_without_it(side, least):
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        check_window(1e-3 / 7, None, (side, side), least)
+        advice = float(str(told[0].message).rpartition("radius=")[2].split()[0]) if told else None
+    if advice is not None and advice * side / 512 < side:
+        assert scale_radius(advice, (side, side)) == least
 
 
 def test_the_height_decides_about_the_radius():

@@ -16,8 +16,8 @@ import pytest
 import dragkit as dk
 from dragkit.bench.results_file import read_results
 from dragkit.models.zoo import DATA
+from dragkit.npz import read_npz
 from dragkit.reading import check_text, parse_json
-from dragkit.runs.arrays import read_npz
 from dragkit.runs.files import MOST_BYTES
 
 
@@ -112,7 +112,10 @@ def test_a_long_header_is_not_parsed(tmp_path, again):
 
 
 def test_objects_and_two_entries_of_one_name_are_refused(tmp_path):
-    refused(written(tmp_path / "a.npz", [("a.npy", entry((1,), "|O") + bytes(8))]), "no run has")
+    refused(
+        written(tmp_path / "a.npz", [("a.npy", entry((1,), "|O") + bytes(8))]),
+        "as a pickle, which is not opened",
+    )
     twice = [("a.npy", entry((1,)) + bytes(4))] * 2
     with pytest.warns(UserWarning, match="Duplicate"):
         path = written(tmp_path / "b.npz", twice)

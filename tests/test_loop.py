@@ -292,10 +292,10 @@ def test_a_latent_of_another_shape_is_told_with_the_right_one():
         drag(Toy(), torch.zeros(1, 3), Edit([(1, 1)], [(2, 2)]), **draggan())
 
 
-def test_a_radius_that_vanishes_names_its_piece():
+def test_a_radius_that_is_too_large_names_its_piece():
     small = Toy(side=32, width=2)
-    with pytest.raises(ValueError, match=r"^ShiftedPatchLoss\(radius=3, .*: radius 3 .*radius=8"):
-        losses = [ShiftedPatchLoss(3)]
+    with pytest.raises(ValueError, match=r"^ShiftedPatchLoss\(radius=900, .*: radius 900 "):
+        losses = [ShiftedPatchLoss(900)]
         method = draggan() | {"losses": losses, "tracker": NearestNeighbor(48)}
         drag(small, small.sample(0), Edit([(4, 4)], [(9, 9)]), **method)
 

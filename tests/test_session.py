@@ -24,7 +24,7 @@ from dragkit.runs.drawing import draw_frame
 TOY = Toy(side=64, width=4)
 LATENT = torch.tensor([[20.0, 20.0], [44.0, 20.0], [32.0, 46.0]])
 EDIT = Edit([(20, 20)], [(26, 26)])
-# at 64 px DragGAN's patch would be below one pixel
+# at 64 px DragGAN's patch would be one pixel
 METHOD = draggan("paper") | {"losses": (replace(draggan()["losses"][0], radius=8),), "lr": 0.5}
 
 

@@ -3,6 +3,7 @@ random weights.
 """
 
 import json
+import re
 import shutil
 import socket
 from dataclasses import replace
@@ -481,14 +482,180 @@ def test_pickles_are_not_opened_but_how_to_convert_them_is_told(broken):
         dk.load(broken, device="cpu")
 
 
-def test_half_precision_alone_is_told_what_to_do(broken):
-    (broken / "unet" / WEIGHTS).rename(
-        broken / "unet" / "diffusion_pytorch_model.fp16.safetensors"
+# Folders as they lie on disks
+
+
+def in_shards(folder, size: str = "400KB", **settings):
+    """Write the UNet again in several files; returns its folder."""
+    unet = diffusers.UNet2DConditionModel.from_pretrained(folder / "unet")
+    shutil.rmtree(folder / "unet")
+    unet.save_pretrained(folder / "unet", max_shard_size=size, **settings)
+    return folder / "unet"
+
+
+def same_model(folder, model) -> bool:
+    other = dk.load(folder, device="cpu", prompt="a lion", size=64)
+    pairs = zip(other.unet.state_dict().values(), model.unet.state_dict().values(), strict=True)
+    return torch.equal(other.text, model.text) and all(torch.equal(a, b) for a, b in pairs)
+
+
+@pytest.mark.parametrize("with_index", [True, False])
+def test_weights_in_shards_are_opened(broken, model, with_index):
+    unet = in_shards(broken)
+    index = unet / f"{WEIGHTS}.index.json"
+    assert len(list(unet.glob("*.safetensors"))) == 6 and index.is_file()
+    if not with_index:
+        index.unlink()
+    assert same_model(broken, model)
+
+
+@pytest.mark.parametrize("with_index", [True, False])
+def test_a_shard_that_is_missing_is_named(broken, with_index):
+    unet = in_shards(broken)
+    (unet / "diffusion_pytorch_model-00002-of-00006.safetensors").unlink()
+    if not with_index:
+        (unet / f"{WEIGHTS}.index.json").unlink()
+    with pytest.raises(ValueError, match=r"6 files \(shards\), and lacks .*-00002-of-00006"):
+        dk.load(broken, device="cpu", size=64)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda places: {}, "has no weight_map"),
+        (lambda places: [1], "has no weight_map"),
+        (lambda places: places | {"conv_in.bias": "../x.safetensors"}, "names the file '../x.sa"),
+        (lambda places: places | {"conv_in.bias": 5}, "names the file 5"),
+        (lambda places: places | {"other": places["conv_in.bias"]}, "says that 'other' is in"),
+        (
+            lambda places: (
+                {name: f"{i}.safetensors" for i, name in enumerate(list(places) * 9)}
+                | {f"t{i}": f"{i}.safetensors" for i in range(1001)}
+            ),
+            "shards; at most 1000 are read",
+        ),
+        (lambda places: {"a": "x.safetensors"} | {"b" * 200: "y" * 300}, "names the file 'yyy"),
+    ],
+)
+def test_an_index_that_lies_is_told(broken, change, message):
+    index = in_shards(broken) / f"{WEIGHTS}.index.json"
+    content = json.loads(index.read_text())
+    write(index, content | {"weight_map": change(content["weight_map"])})
+    with pytest.raises(ValueError, match=message):
+        dk.load(broken, device="cpu", size=64)
+
+
+def test_a_tensor_in_two_shards_is_told(broken):
+    unet = in_shards(broken)
+    first, second = sorted(unet.glob("*.safetensors"))[:2]
+    shutil.copyfile(first, second)
+    with pytest.raises(ValueError, match="is in .*-00001-of-00006.* and in .*-00002-of-00006"):
+        dk.load(broken, device="cpu", size=64)
+
+
+@pytest.mark.parametrize("size", ["400KB", "1GB"])
+def test_half_precision_alone_is_opened(broken, folder, size):
+    unet = in_shards(broken, size, variant="fp16")
+    assert not (unet / WEIGHTS).exists() and list(unet.glob("*fp16*.safetensors"))
+    for part, stem in (("vae", "diffusion_pytorch_model"), ("text_encoder", "model")):
+        file = broken / part / f"{stem}.safetensors"
+        file.rename(file.with_name(f"{stem}.fp16.safetensors"))
+    assert dk.load(broken, device="cpu", size=64).invert(torch.rand(3, 64, 64)).isfinite().all()
+
+
+def test_the_whole_weights_come_before_copies(broken, model):
+    other = broken / "unet" / "diffusion_pytorch_model.fp16.safetensors"
+    other.write_bytes(b"not opened")
+    assert same_model(broken, model)
+
+
+def test_a_folder_of_the_hubs_cache_is_opened(folder, tmp_path, model):
+    hub = tmp_path / "models--owner--name"
+    shutil.copytree(folder, hub / "snapshots" / "0123abc")
+    assert same_model(hub, model) and same_model(hub / "snapshots", model)
+
+    shutil.copytree(folder / "scheduler", hub / "snapshots" / "0456def")
+    with pytest.raises(ValueError, match=r"2 snapshots \(0123abc, 0456def\), and its refs/main"):
+        dk.load(hub, device="cpu")
+    (hub / "refs").mkdir()
+    (hub / "refs" / "main").write_text("0123abc\n")
+    assert same_model(hub, model)
+    (hub / "refs" / "main").write_text("x" * 300)
+    with pytest.raises(ValueError, match="more than 200 bytes"):
+        dk.load(hub, device="cpu")
+
+
+def test_a_size_may_be_a_pair(broken):
+    change(broken, UNET, sample_size=[8, 16])
+    change(broken, VAE, sample_size=[512, 512])
+    assert dk.load(broken, device="cpu").size == (64, 128)
+
+
+# Parts that do not belong together
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "message"),
+    [
+        ("vae/config.json", {"_class_name": "AutoencoderTiny"}, "'AutoencoderTiny' .TAESD"),
+        ("vae/config.json", {"_class_name": "VQModel"}, "'VQModel'"),
+        ("vae/config.json", {"latent_channels": 16}, "its latents have 16 channels"),
+        ("vae/config.json", {"scaling_factor": 0.13025}, "its scaling_factor is 0.13025"),
+        (
+            "vae/config.json",
+            {
+                "block_out_channels": [4] * 3,
+                "down_block_types": ["DownEncoderBlock2D"] * 3,
+                "up_block_types": ["UpDecoderBlock2D"] * 3,
+            },
+            "one cell of its latents is 4 px wide",
+        ),
+        ("text_encoder/config.json", {"architectures": ["T5EncoderModel"]}, "'T5EncoderModel'"),
+        ("text_encoder/config.json", {"hidden_size": 32}, "attends to words of 16 numbers"),
+        ("tokenizer/added_tokens.json", {"<x>": 56}, "'<x>' has the number 56"),
+        (
+            "scheduler/scheduler_config.json",
+            {"_class_name": "FlowMatchEulerDiscreteScheduler"},
+            "of flow matching",
+        ),
+        ("scheduler/scheduler_config.json", {"beta_end": 0.0009}, "42 % .* is still image"),
+        (
+            "scheduler/scheduler_config.json",
+            {"rescale_betas_zero_snr": True},
+            "zero terminal SNR.*Set prediction_type to v_prediction",
+        ),
+    ],
+)
+def test_parts_of_two_pipelines_are_told(broken, name, values, message):
+    if not (broken / name).exists():
+        write(broken / name, {})
+    change(broken, name, **values)
+    with pytest.raises(ValueError, match="does not fit") as caught:
+        dk.load(broken, device="cpu", size=64)
+    assert re.search(message, str(caught.value)), caught.value
+
+
+@pytest.mark.parametrize("spacing", ["leading", "trailing"])
+def test_a_schedule_that_ends_in_pure_noise_works_with_velocities(broken, spacing):
+    """Nothing divides by ᾱ = 0: from pure noise the network predicts v = -x₀."""
+    change(
+        broken,
+        SCHEDULER,
+        rescale_betas_zero_snr=True,
+        prediction_type="v_prediction",
+        timestep_spacing=spacing,
     )
-    with pytest.raises(
-        ValueError, match=f"in half precision only: unet/{WEIGHTS} missing. They are good enough"
-    ):
-        dk.load(broken, device="cpu")
+    model = dk.load(broken, device="cpu", size=64, steps=4, strength=1.0)
+    assert (model.schedule.alphas[-1] == 0) == (spacing == "trailing")
+    assert model.sample(0).isfinite().all() and model.finish(model.sample(0)).isfinite().all()
+    assert model.invert(torch.rand(3, 64, 64)).isfinite().all()
+    if spacing == "trailing":
+        z = latent()[None]
+        with torch.no_grad():
+            v = model.unet(z, 999, model.text[1:]).sample
+        x0, noise = model.schedule.predict_x0_and_noise(z, v, 4)
+        torch.testing.assert_close(x0, -v)
+        torch.testing.assert_close(noise, z)
 
 
 @pytest.mark.parametrize(
@@ -790,12 +957,21 @@ def test_a_lora_has_limits(model, setting):
         dk.lora(model, torch.rand(3, 64, 64), **setting)
 
 
+@pytest.fixture(scope="module")
+def folder_in_shards(folder, tmp_path_factory):
+    """A copy whose UNet is in several files."""
+    path = shutil.copytree(folder, tmp_path_factory.mktemp("models") / "shards")
+    in_shards(path)
+    return path
+
+
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")  # the libraries', of odd settings
 @many
 @given(data=st.data())
-def test_fuzz_pipelines(folder, data):
-    """A damaged configuration is refused in words, or opens as the model that it was."""
+def test_fuzz_pipelines(folder_in_shards, data):
+    """A damaged configuration or index is refused in words, or opens as the model that it was."""
+    folder = folder_in_shards
     names = sorted(path.relative_to(folder) for path in folder.rglob("*.json"))
     name = data.draw(st.sampled_from(names))
     good = (folder / name).read_bytes()

@@ -895,7 +895,7 @@ HEIGHT = "size is .*; give a whole number from 16 to 4096"
         (lambda t: dk.Studio(TOY, **FAST | {"steps": 1.5}), "steps is 1.5"),
         (lambda t: dk.Studio(TOY, **FAST | {"tracker": dk.NearestNeighbor}), "tracker is the cla"),
         (lambda t: dk.Studio(TOY, **FAST | {"losses": []}), "losses is empty"),
-        (lambda t: dk.Studio(TOY, **FAST | {"tracker": dk.NearestNeighbor(1)}), "below one pixel"),
+        (lambda t: dk.Studio(TOY, **FAST | {"tracker": dk.NearestNeighbor(0)}), "radius is 0"),
     ],
 )
 def test_what_cannot_be_shown_is_refused(stable, make, message):

@@ -19,6 +19,7 @@ from .gan import checkpoint
 from .gan.checkpoint.convert import convert as convert
 from .gan.checkpoint.convert import save as save
 from .gan.state_dict import from_state_dict
+from .latent import latent as latent
 from .precision import available_dtype
 from .protocols import Model as Model
 from .safetensors_header import read_header
@@ -37,14 +38,16 @@ def load(
     """Build a model: a bundled or public one by its name, a checkpoint, or Stable Diffusion.
 
     A checkpoint is NVIDIA's pickle of a StyleGAN2 (PyTorch or TensorFlow), a torch file with
-    NVIDIA's or rosinality's names, or safetensors; its content decides, not its ending. No code in
-    a file is ever run (:mod:`dragkit.models.gan.checkpoint`).
+    NVIDIA's or rosinality's names, or safetensors; its content decides, not its ending. A prefix
+    of its names, such as ``module.`` or ``decoder.``, is taken off. No code in a file is ever run
+    (:mod:`dragkit.models.gan.checkpoint`).
 
     Args:
         name_or_path: a bundled model ("lion", "lion-256", "lion-diffusion", "car" or "toy"), one
             of ``dragkit.models.zoo.public()`` whose file you have, or the path of a file. A card
             (.json) beside the file is read too: its "feature_block", "rows" and other settings.
-            Or the folder of a diffusers pipeline (Stable Diffusion 1 or 2) with safetensors.
+            Or the folder of a diffusers pipeline (Stable Diffusion 1 or 2) with safetensors, or
+            of the hub's cache.
         device: "cuda", "mps", "cpu", or "auto" for the first of these that is available.
         dtype: "float32", or "bfloat16" or "float16" for weights in half precision, which is faster
             where the device has it. The latent that is optimised and the scores stay in float32.

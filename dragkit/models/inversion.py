@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from torch import Tensor
@@ -50,6 +51,41 @@ class Inversion:
         if math.isnan(self.psnr):
             return "PSNR not measured"
         return f"{self.psnr:.1f} dB"
+
+    def save(self, path: str | Path) -> Path:
+        """Write it to a file, in one step; returns the path, which ends in .safetensors.
+
+        With it go the image, the curves, what the model is called and what tells its weights from
+        others (its fingerprint). The weights themselves go along only if they were tuned.
+
+        Raises:
+            ValueError: the path ends in something else.
+            FileExistsError: a file is there that is no inversion.
+            OSError: it cannot be written; what was there is still there.
+        """
+        from .inversion_files import write_inversion  # it knows the models, which know this record
+
+        return write_inversion(self, path)
+
+    @classmethod
+    def load(
+        cls, path: str | Path, model: Model | None = None, *, device: str = "auto"
+    ) -> Inversion:
+        """What :meth:`save` wrote.
+
+        Args:
+            path: of the file, with or without its ending.
+            model: the model that it was found with; not needed if that is bundled, or was tuned.
+            device: where to put a model that is loaded here: as for :func:`dragkit.load`.
+
+        Raises:
+            FileNotFoundError: there is no such file.
+            ValueError: it is no inversion, is damaged, or belongs to another model; or a model is
+                needed.
+        """
+        from .inversion_files import read_inversion
+
+        return read_inversion(path, model, device)
 
     def __repr__(self) -> str:
         stages = [f"{stage} {len(losses)} iterations" for stage, losses in self.losses.items()]

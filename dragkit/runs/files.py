@@ -20,10 +20,10 @@ from .. import arguments
 from ..atomic import place_for, write_file
 from ..contract import checked_metadata
 from ..locking import one_writer
+from ..npz import as_npz, read_npz
 from ..pieces import printed
 from ..reading import parse_json, read_json
 from ..records import Edit, Frame
-from .arrays import as_npz, read_npz
 from .checks import check_frames
 from .flat import Values, flatten, frame_of, plain, stack, unstack
 from .format2 import convert_format2

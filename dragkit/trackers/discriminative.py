@@ -30,7 +30,15 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from ..geometry import REFERENCE, cells, inside, sample, window, window_size
+from ..geometry import (
+    REFERENCE,
+    cells,
+    check_window,
+    inside,
+    sample,
+    window,
+    window_size,
+)
 from ..numeric import is_positive, is_real, is_whole
 from ..records import Edit, Size, TrackResult, View
 from ..scores import minmax_normalize
@@ -127,10 +135,10 @@ class Discriminative:
             )
 
     def check(self, size: Size) -> None:
-        """Raise ValueError if a radius is below one pixel, or larger than an image of `size`."""
-        window_size(self.radius, self.stride, size)
+        """Raise ValueError if a radius is larger than an image of `size`; say if one vanishes."""
+        check_window(self.radius, self.stride, size)
         if self.region is not None:
-            window_size(self.region, self.stride, size)
+            check_window(self.region, self.stride, size)
         if self._sigma(size) > max(size):
             raise ValueError(
                 f"label is {self.label:g}, so the label is 1 in all of an image of"

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ..arguments import instance
-from ..geometry import sample, window_size
+from ..geometry import check_window, sample, window_size
 from ..records import Edit, Size, TrackResult, View
 from .search_window import best, read_window, similarity
 
@@ -62,13 +62,21 @@ class NearestNeighbor:
         instance("strict", self.strict, bool, "True or False")
 
     def check(self, size: Size) -> None:
-        """Raise ValueError if the window is one pixel, or larger than an image of `size`."""
-        radius, _ = window_size(self.radius, self.stride, size)
-        if self.strict and radius == 1:
+        """Raise ValueError if the window is larger than an image of `size`, or a single place.
+
+        Say if its radius vanishes there.
+        """
+        check_window(self.radius, self.stride, size, self._least)
+        radius, _ = window_size(self.radius, self.stride, size, self._least)
+        if radius == self.strict:
             raise ValueError(
-                f"radius {self.radius:g}, strict, leaves a window of one pixel in an image of"
-                f" {size[0]} px; use a larger one"
+                f"radius {self.radius:g}, strict, leaves a window of one place; use a larger one"
             )
+
+    @property
+    def _least(self) -> int:
+        """The radius in pixels that leaves a window of more than one."""
+        return 1 + self.strict
 
     def start(self, view: View, edit: Edit) -> Template:
         """Remember the features (n c) at the handles of step 0."""
@@ -77,7 +85,7 @@ class NearestNeighbor:
 
     def find(self, view: View, memory: Template, search_centre: Tensor) -> TrackResult:
         """Search for the remembered features in the windows around `search_centre` (n 2)."""
-        radius, stride = window_size(self.radius, self.stride, view.size)
+        radius, stride = window_size(self.radius, self.stride, view.size, self._least)
         pixels, features = read_window(view, search_centre, radius - self.strict, stride)
 
         template = memory.patch[:, 0]

@@ -26,6 +26,8 @@ from tqdm.auto import tqdm
 
 from ...numeric import is_whole
 
+LEFT = 0.05  # of the variance at the last timestep; Stable Diffusion leaves 0.0047
+
 # What the network predicts (b c h w) for latents (b c h w) at timesteps (1) or (b)
 Predict = Callable[[Tensor, Tensor], Tensor]
 
@@ -189,6 +191,7 @@ def ddim_schedule(scheduler: Any, steps: int, device: torch.device | str = "cpu"
     if not is_whole(steps, 1, most):
         raise ValueError(f"steps is {steps!r}; give a whole number from 1 to {most}, such as 50")
 
+    _check_noise(ddim)
     ddim.set_timesteps(steps)
     times = ddim.timesteps.flip(0)
     if times[-1] >= most or times[-1] < most - 2 * (most // steps):
@@ -204,3 +207,21 @@ def ddim_schedule(scheduler: Any, steps: int, device: torch.device | str = "cpu"
         )
     times = torch.cat([times[:1], times])
     return Schedule(times.to(device), alphas.float().to(device), prediction)
+
+
+def _check_noise(ddim: Any) -> None:
+    """Raise ValueError unless the schedule ends in noise from which the network can begin."""
+    last = float(ddim.alphas_cumprod[-1])
+    if last > LEFT:
+        raise ValueError(
+            f"the scheduler does not fit the UNet: at its last timestep {100 * last:.0f} % of the"
+            f" variance is still image (ᾱ = {last:.3g}), and 0.5 % in Stable Diffusion (0.0047);"
+            " put the scheduler of the original pipeline there"
+        )
+    if ddim.config.rescale_betas_zero_snr and ddim.config.prediction_type == "epsilon":
+        raise ValueError(
+            "the scheduler ends in pure noise (rescale_betas_zero_snr: zero terminal SNR), and the"
+            " network predicts noise (epsilon), which does not fit: from pure noise alone it can"
+            " tell nothing of the image. Set prediction_type to v_prediction if the network was"
+            " trained so, else rescale_betas_zero_snr to false"
+        )

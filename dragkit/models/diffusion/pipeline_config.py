@@ -7,7 +7,18 @@ from pathlib import Path
 from typing import Any
 
 from ...reading import read_json
-from .rules import Rule, apply, check_defaults, each, one_of, one_or_each, real, whole
+from .parts import check_kind
+from .rules import (
+    Rule,
+    apply,
+    check_defaults,
+    each,
+    one_of,
+    one_or_each,
+    one_or_pair,
+    real,
+    whole,
+)
 
 CONFIG = 1 << 20  # bytes of a configuration; the largest has two thousand
 CHANNELS = whole(1, 4096)  # Stable Diffusion has 1280
@@ -16,7 +27,7 @@ EPSILON = real(1e-12, 1e-2)
 YES_OR_NO = one_of(True, False)
 
 UNET: Mapping[str, Rule] = {
-    "sample_size": whole(1, 1024),
+    "sample_size": one_or_pair(whole(1, 1024)),
     "block_out_channels": each(CHANNELS),
     "layers_per_block": one_or_each(LAYERS),
     "attention_head_dim": one_or_each(CHANNELS),
@@ -36,7 +47,8 @@ VAE: Mapping[str, Rule] = {
     "norm_num_groups": CHANNELS,
     "down_block_types": each(one_of("DownEncoderBlock2D")),
     "up_block_types": each(one_of("UpDecoderBlock2D")),
-    "sample_size": whole(1, 4096),
+    "sample_size": one_or_pair(whole(1, 4096)),
+    "latent_channels": whole(1, 128),
     "scaling_factor": real(1e-3, 1e3),
     "force_upcast": YES_OR_NO,
 }
@@ -90,6 +102,7 @@ def vae_settings(path: Path) -> dict[str, Any]:
     from diffusers import AutoencoderKL
 
     config = read_config(path)
+    check_kind("vae", config, path)
     apply(EXTRAS, config, path)
     check_defaults(AutoencoderKL, VAE, config, path)
     return needed(("block_out_channels",), apply(VAE, config, path), path)
@@ -98,13 +111,17 @@ def vae_settings(path: Path) -> dict[str, Any]:
 def text_encoder_settings(path: Path) -> dict[str, Any]:
     """The checked settings of the text encoder."""
     config = read_config(path)
+    check_kind("text_encoder", config, path)
     apply(EXTRAS, config, path)
     return needed(("vocab_size", "hidden_size"), apply(TEXT_ENCODER, config, path), path)
 
 
 def scheduler_settings(path: Path) -> dict[str, Any]:
     """The checked settings of the scheduler."""
-    return needed(("num_train_timesteps",), apply(SCHEDULER, read_config(path), path), path)
+    config = read_config(path)
+    check_kind("scheduler", config, path)
+    names = ("num_train_timesteps", "beta_schedule", "beta_start", "beta_end")
+    return needed(names, apply(SCHEDULER, config, path), path)
 
 
 def needed(names: tuple[str, ...], settings: dict[str, Any], path: Path) -> dict[str, Any]:

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
+from ...reading import read_bytes
 from ..safetensors_header import read_header
+from .parts import check_kind
 from .pipeline_config import read_config
+from .pipeline_weights import weight_files
 from .weights import check_weights_size
 
-NEEDED = {  # part of the pipeline → its files
-    "unet": ("config.json", "diffusion_pytorch_model.safetensors"),
-    "vae": ("config.json", "diffusion_pytorch_model.safetensors"),
-    "text_encoder": ("config.json", "model.safetensors"),
+STEMS = {  # part of the pipeline → what the names of its files of weights begin with
+    "unet": "diffusion_pytorch_model",
+    "vae": "diffusion_pytorch_model",
+    "text_encoder": "model",
+}
+NEEDED = {  # part of the pipeline → its other files
+    "unet": ("config.json",),
+    "vae": ("config.json",),
+    "text_encoder": ("config.json",),
     # or tokenizer.json alone, as transformers 5 writes it
     "tokenizer": ("vocab.json", "merges.txt"),
     "scheduler": ("scheduler_config.json",),
@@ -25,56 +34,98 @@ OTHER_INPUTS = (
     "center_input_sample",
 )
 ADAPTER = "adapter_config.json"
-HALF_SUFFIX = ".fp16.safetensors"
+REVISION = 200  # characters of what refs/main says
 CONVERT = (
     "diffusers.StableDiffusionPipeline.from_pretrained(folder,"
     " local_files_only=True).save_pretrained(new_folder, safe_serialization=True)"
 )
 
 
-def check_pipeline(folder: Path) -> None:
-    """Raise ValueError if the folder is not a complete Stable Diffusion 1 or 2 in safetensors.
+def pipeline_folder(folder: Path) -> Path:
+    """The folder that a pipeline is in: itself, or a snapshot in the hub's cache.
 
-    The message names what is missing or damaged, and the way out.
+    There ``models--owner--name`` has a folder of links for each revision in snapshots/, and
+    refs/main says which one is the newest.
+
+    Raises:
+        ValueError: there are several snapshots, and refs/main names none of them.
+    """
+    if (folder / "model_index.json").is_file():
+        return folder
+    if folder.name == "snapshots":
+        folder = folder.parent
+    snapshots = folder / "snapshots"
+    if not snapshots.is_dir():
+        return folder
+
+    found = {path.name: path for path in sorted(snapshots.iterdir()) if path.is_dir()}
+    main = folder / "refs" / "main"
+    newest = ""
+    if main.is_file():
+        newest = read_bytes(main, REVISION).decode("utf-8", "replace").strip()
+    if newest in found:
+        return found[newest]
+    if len(found) != 1:
+        some = ", ".join(list(found)[:4])
+        raise ValueError(
+            f"{folder} is a folder of the hub's cache with {len(found)} snapshots ({some}), and"
+            " its refs/main names none of them; give the folder of one, snapshots/…"
+        )
+    return next(iter(found.values()))
+
+
+def check_pipeline(folder: Path) -> dict[str, list[Path]]:
+    """Check that the folder is a complete Stable Diffusion 1 or 2 in safetensors.
+
+    Returns:
+        The files of weights of each part that has any.
+
+    Raises:
+        ValueError: it is not; the message names what is missing or damaged, and the way out.
     """
     if not (folder / "model_index.json").is_file():
         raise ValueError(
             f"{folder} is not a diffusers pipeline: it has no model_index.json; give the folder"
             " that holds unet/, vae/, text_encoder/ …, or the path of a checkpoint in it"
         )
-    _check_complete(folder)
+    _check_kinds(folder)
+    weights = {part: weight_files(folder / part, stem) for part, stem in STEMS.items()}
+    _check_complete(folder, weights)
     _check_links(folder)
-    for name in _needed_files():
-        if name.endswith(".safetensors"):
-            _check_not_cut_short(folder / name)
+    for files in weights.values():
+        check_weights_size(files)
+        for path in files:
+            _check_not_cut_short(path)
     _check_unet(folder)
+    return weights
 
 
-def _needed_files() -> list[str]:
-    return [f"{part}/{name}" for part, names in NEEDED.items() for name in names]
+def _check_kinds(folder: Path) -> None:
+    """Raise ValueError if a part is of a class that does not fit, whose files differ, too."""
+    for part in ("vae", "text_encoder"):
+        path = folder / part / "config.json"
+        if path.is_file():
+            check_kind(part, read_config(path), path)
 
 
-def _check_complete(folder: Path) -> None:
-    missing = [name for name in _needed_files() if not (folder / name).is_file()]
+def _check_complete(folder: Path, weights: Mapping[str, list[Path]]) -> None:
+    names = [f"{part}/{name}" for part, names in NEEDED.items() for name in names]
+    missing = [name for name in names if not (folder / name).is_file()]
     if (folder / "tokenizer" / "tokenizer.json").is_file():
         missing = [name for name in missing if not name.startswith("tokenizer/")]
-    if not missing:
+    lacking = [f"{part}/{STEMS[part]}.safetensors" for part in STEMS if not weights[part]]
+    if not missing and not lacking:
         return
 
-    weights = [name for name in missing if name.endswith(".safetensors")]
-    pickled = [name for name in weights if any((folder / name).parent.glob("*.bin"))]
+    pickled = [name for name in lacking if any((folder / name).parent.glob("*.bin"))]
     if pickled:
         raise ValueError(
             f"{folder} holds its weights as pickles (.bin), which dragkit does not open:"
             f" {', '.join(pickled)} missing. Convert it once: {CONVERT}"
         )
-    half = [name for name in missing if (folder / name).with_suffix(HALF_SUFFIX).is_file()]
-    if half:
-        raise ValueError(
-            f"{folder} holds its weights in half precision only: {', '.join(half)} missing. They"
-            " are good enough: copy each .fp16.safetensors to that name"
-        )
-    raise ValueError(f"{folder} is not a complete pipeline; missing: {', '.join(missing)}")
+    parts = list(NEEDED)
+    everything = sorted(missing + lacking, key=lambda name: parts.index(name.split("/")[0]))
+    raise ValueError(f"{folder} is not a complete pipeline; missing: {', '.join(everything)}")
 
 
 def _check_links(folder: Path) -> None:
@@ -117,7 +168,6 @@ def _check_not_cut_short(path: Path) -> None:
     """Raise ValueError if a file of weights is cut short; only its beginning is read."""
     from safetensors import SafetensorError, safe_open
 
-    check_weights_size(path)
     try:
         read_header(path)
         with safe_open(path, "pt"):

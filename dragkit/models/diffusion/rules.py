@@ -63,6 +63,16 @@ def one_or_each(rule: Rule) -> Rule:
     return Rule(fits, f"{rule.says}, or a list of 1 to {MOST} of them")
 
 
+def one_or_pair(rule: Rule) -> Rule:
+    """One value for both sides of an image, or (height, width)."""
+
+    def fits(value: Any) -> bool:
+        is_pair = isinstance(value, list) and len(value) == 2
+        return rule.fits(value) or (is_pair and all(map(rule.fits, value)))
+
+    return Rule(fits, f"{rule.says}, or a pair of them")
+
+
 def apply(rules: Mapping[str, Rule], config: Mapping[str, Any], path: Path) -> dict[str, Any]:
     """The values of a configuration that a rule knows.
 

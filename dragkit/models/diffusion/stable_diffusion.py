@@ -6,7 +6,7 @@ opened.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +14,11 @@ import torch
 from torch import Tensor
 
 from ...numeric import is_whole
+from ...records import Size
 from ..settings import check_settings
 from .ddim import ddim_schedule
 from .model import SETTINGS, Diffusion
-from .pipeline_folder import check_pipeline
+from .pipeline_folder import check_pipeline, pipeline_folder
 from .staging import staged
 
 PROMPT = 10_000  # characters; CLIP reads 77 words of it
@@ -51,10 +52,11 @@ def open_stable_diffusion(
     """
     check_settings(name, settings, ("name", "prompt", "size", "steps", *SETTINGS))
     _check_prompt_and_size(prompt, size)
-    check_pipeline(folder)
+    folder = pipeline_folder(folder)
+    weights = check_pipeline(folder)
     from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel
 
-    with staged(folder) as clean:
+    with staged(folder, weights) as clean:
         unet = _part(UNet2DConditionModel, clean / "unet", folder).to(dtype)
         vae = _part(AutoencoderKL, clean / "vae", folder)
         scheduler = DDIMScheduler.from_pretrained(clean / "scheduler", local_files_only=True)
@@ -66,10 +68,18 @@ def open_stable_diffusion(
 
     schedule = ddim_schedule(scheduler, steps, device)
     cell = 2 ** (len(vae.config.block_out_channels) - 1)
-    side = size or unet.config.sample_size * cell
+    sides = (size, size) if size else _trained_size(unet.config.sample_size, cell)
     defaults: dict[str, Any] = {"feature_block": 3, "notes": {"prompt": prompt}}
     chosen = defaults | settings
-    return Diffusion(unet, schedule, encode, decode, (side, side), cell, name, text, **chosen)
+    return Diffusion(unet, schedule, encode, decode, sides, cell, name, text, **chosen)
+
+
+def _trained_size(cells: int | Sequence[int], cell: int) -> Size:
+    """(height, width) in pixels of the images that a UNet was trained with."""
+    if isinstance(cells, int):
+        cells = (cells, cells)
+    height, width = cells
+    return height * cell, width * cell
 
 
 def _coders(vae: Any) -> tuple[Callable[[Tensor], Tensor], Callable[[Tensor], Tensor]]:
@@ -114,8 +124,9 @@ def _encoded(clean: Path, prompt: str, folder: Path) -> Tensor:
     known = encoder.config.vocab_size
     if tokens.input_ids.max() >= known:
         raise ValueError(
-            f"{folder}: its tokenizer makes the number {tokens.input_ids.max()}, its text encoder"
-            f" knows 0 to {known - 1}; these are parts of two pipelines"
+            f"{folder}: its tokenizer does not fit its text encoder: it makes the number"
+            f" {tokens.input_ids.max()}, and the text encoder knows 0 to {known - 1}; these are"
+            " parts of two pipelines"
         )
     with torch.no_grad():
         return encoder(tokens.input_ids)[0]

@@ -19,23 +19,26 @@ from typing import Any
 import torch
 
 from ...atomic import write_file
+from .parts import check_parts
 from .pipeline_config import (
     scheduler_settings,
     text_encoder_settings,
     unet_settings,
     vae_settings,
 )
+from .pipeline_folder import STEMS
+from .pipeline_weights import weight_map
 from .tokens import write_tokenizer
 from .weights import check_weights
 
-UNET = "unet/diffusion_pytorch_model.safetensors"
-VAE = "vae/diffusion_pytorch_model.safetensors"
-TEXT_ENCODER = "text_encoder/model.safetensors"
-
 
 @contextmanager
-def staged(folder: Path) -> Iterator[Path]:
+def staged(folder: Path, weights: Mapping[str, list[Path]]) -> Iterator[Path]:
     """A folder with what is needed of the pipeline, for as long as this lasts.
+
+    Args:
+        folder: of the pipeline.
+        weights: the files of weights of its parts.
 
     Raises:
         ValueError: a configuration is impossible, or does not belong to its weights.
@@ -44,10 +47,10 @@ def staged(folder: Path) -> Iterator[Path]:
     vae = vae_settings(folder / "vae" / "config.json")
     text = text_encoder_settings(folder / "text_encoder" / "config.json")
     scheduler = scheduler_settings(folder / "scheduler" / "scheduler_config.json")
-    _check_widths(folder, unet, text)
-    check_weights(folder / UNET, partial(_diffusers, "UNet2DConditionModel", unet))
-    check_weights(folder / VAE, partial(_diffusers, "AutoencoderKL", vae))
-    check_weights(folder / TEXT_ENCODER, partial(_text_encoder, text))
+    check_parts(folder, unet, vae, text)
+    check_weights(weights["unet"], partial(_diffusers, "UNet2DConditionModel", unet))
+    check_weights(weights["vae"], partial(_diffusers, "AutoencoderKL", vae))
+    check_weights(weights["text_encoder"], partial(_text_encoder, text))
 
     with tempfile.TemporaryDirectory(prefix="dragkit-", ignore_cleanup_errors=True) as name:
         clean = Path(name)
@@ -58,22 +61,11 @@ def staged(folder: Path) -> Iterator[Path]:
             clean / "scheduler/scheduler_config.json",
             {"_class_name": "DDIMScheduler", **scheduler},
         )
-        for weights in (UNET, VAE, TEXT_ENCODER):
-            _link(clean / weights, folder / weights)
+        for part, files in weights.items():
+            _link_weights(clean / part, STEMS[part], files)
         (clean / "tokenizer").mkdir()
         write_tokenizer(folder / "tokenizer", clean / "tokenizer", text["vocab_size"])
         yield clean
-
-
-def _check_widths(folder: Path, unet: Mapping[str, Any], text: Mapping[str, Any]) -> None:
-    """Raise ValueError if the UNet does not attend to what the text encoder makes."""
-    width = unet.get("cross_attention_dim", 1280)
-    if width != text["hidden_size"]:
-        raise ValueError(
-            f"{folder}: the UNet attends to words of {width} numbers (cross_attention_dim), the"
-            f" text encoder makes {text['hidden_size']} (hidden_size); these are parts of two"
-            " pipelines"
-        )
 
 
 def _diffusers(kind: str, settings: Mapping[str, Any]) -> torch.nn.Module:
@@ -90,6 +82,22 @@ def _text_encoder(settings: Mapping[str, Any]) -> torch.nn.Module:
 
 def _write(path: Path, config: Mapping[str, Any]) -> None:
     write_file(path, json.dumps(config))
+
+
+def _link_weights(folder: Path, stem: str, files: list[Path]) -> None:
+    """Make links to a part's weights, under the names that the libraries look for."""
+    if len(files) == 1:
+        _link(folder / f"{stem}.safetensors", files[0])
+        return
+    names = {
+        path: f"{stem}-{k:05}-of-{len(files):05}.safetensors" for k, path in enumerate(files, 1)
+    }
+    for path, name in names.items():
+        _link(folder / name, path)
+    places = {tensor: names[path] for tensor, path in weight_map(files).items()}
+    total = sum(path.stat().st_size for path in files)
+    index = {"metadata": {"total_size": total}, "weight_map": places}
+    _write(folder / f"{stem}.safetensors.index.json", index)
 
 
 def _link(path: Path, target: Path) -> None:

@@ -81,8 +81,8 @@ def _check_vocabulary(vocabulary: Any, count: int, source: Path) -> None:
     for word, number in vocabulary.items():
         if not is_whole(number, 0, count - 1):
             raise ValueError(
-                f"{source}: the word {shown(word)} has the number {shown(number)}; the"
-                f" text encoder knows 0 to {count - 1}"
+                f"{source} does not fit the text encoder: the word {shown(word)} has the number"
+                f" {shown(number)}; the text encoder knows 0 to {count - 1}"
             )
 
 

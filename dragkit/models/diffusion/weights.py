@@ -2,58 +2,55 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from math import prod
 from pathlib import Path
 
 import torch
 
 from ...arguments import shown
-from ..safetensors_header import read_header
+from .pipeline_weights import header_of
 
 FILE = 8 << 30  # bytes of weights; the UNet of Stable Diffusion has 3.4 GB in single precision
 SLACK = 10_000_000  # numbers that may be missing, and are named one by one
 DTYPES = ("F16", "BF16", "F32", "F64", "I32", "I64")
 
 
-def check_weights(path: Path, build: Callable[[], torch.nn.Module]) -> None:
-    """Raise ValueError if a network needs far more numbers than its file has.
+def check_weights(files: Sequence[Path], build: Callable[[], torch.nn.Module]) -> None:
+    """Raise ValueError if a network needs far more numbers than its files have.
 
     It is built without memory for them, so a configuration alone can cost nothing.
     """
-    available = _count_numbers(path)
+    folder = files[0].parent
+    available = sum(map(_count_numbers, files))
     try:
         with torch.device("meta"):
             network = build()
     # the libraries check some of their settings, and stumble over others in any way
     except Exception as error:
         raise ValueError(
-            f"{path.parent / 'config.json'} makes no network ({error!s:.200}); fetch it again"
+            f"{folder / 'config.json'} makes no network ({error!s:.200}); fetch it again"
         ) from error
     needed = sum(weight.numel() for weight in network.parameters())
     if needed > 2 * available + SLACK:  # of fewer that are missing the library knows the names
+        names = ", ".join(path.name for path in files[:2])
         raise ValueError(
-            f"{path.parent} does not hold a complete {type(network).__name__}: its config.json"
-            f" needs {needed:,} numbers, {path.name} has {available:,}; fetch this part of the"
+            f"{folder} does not hold a complete {type(network).__name__}: its config.json"
+            f" needs {needed:,} numbers, {names} has {available:,}; fetch this part of the"
             " pipeline again"
         )
 
 
-def check_weights_size(path: Path) -> None:
-    """Raise ValueError if a file of safetensors is too large to be read."""
-    size = path.stat().st_size
+def check_weights_size(files: Sequence[Path]) -> None:
+    """Raise ValueError if the files of a part's weights are too large to be read."""
+    size = sum(path.stat().st_size for path in files)
     if size > FILE:
-        raise ValueError(f"{path} has {size:,} bytes; at most {FILE:,} are read")
+        raise ValueError(f"{files[0]} has {size:,} bytes; at most {FILE:,} are read")
 
 
 def _count_numbers(path: Path) -> int:
     """How many numbers a file of safetensors says it has; the library checks that it does."""
-    try:
-        header = read_header(path)
-    except ValueError as error:
-        raise ValueError(
-            f"{path} is no file of safetensors that dragkit reads: {error}"
-        ) from error
+    header = header_of(path)
     for name, kind in header.dtypes.items():
         if kind not in DTYPES:
             raise ValueError(

@@ -119,6 +119,11 @@ class StyleGAN2:
         """(num_ws w_dim) of a latent w+."""
         return self.generator.synthesis.num_ws, self.generator.mapping.w_dim
 
+    @property
+    def average_latent(self) -> Tensor:
+        """w̄ as a latent (num_ws w_dim), from which some encoders count."""
+        return self.generator.mapping.w_avg.expand(self.latent_shape)
+
     @cached_property
     def fingerprint(self) -> str:
         """What tells its weights from another generator's."""

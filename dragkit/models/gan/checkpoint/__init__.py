@@ -11,7 +11,8 @@ names, tensors are checked against the file (:mod:`.tensors`), networks are foun
 
 from __future__ import annotations
 
-from heapq import nsmallest
+import warnings
+from collections.abc import Iterator
 
 import torch
 from torch import Tensor
@@ -23,9 +24,13 @@ from .budget import CheckpointError as CheckpointError
 from .contents import Contents as Contents
 from .contents import guarded
 from .contents import read as read
-from .layouts import BUILT, check, layout_of, renamed, sizes
+from .contents import read_data as read_data
+from .finding import Found, find_generator
+from .layouts import BUILT, check, renamed, sizes
 from .networks import Network as Network
+from .noise import add_noise_maps
 
+CALLER = 7  # frames from here to who calls dragkit.load
 AVERAGED = 10_000  # latents, if a file does not have their average
 TOGETHER = 2_500  # of them: what is between the layers stays in the cache, and takes little memory
 
@@ -33,21 +38,31 @@ TOGETHER = 2_500  # of them: what is between the layers stays in the cache, and 
 def generator(contents: Contents) -> tuple[dict[str, Tensor], float | None]:
     """The state dict of a file's generator under our names, and the clamp of its activations.
 
-    The averaged generator (``G_ema``, ``Gs``, ``g_ema``) is taken if there is one.
+    The averaged generator (``G_ema``, ``Gs``, ``g_ema``) is taken if there is one, and of a pair
+    that PTI's scripts wrote the tuned copy.
+
+    Warns:
+        UserWarning: the file lacks noise maps, or holds such a pair.
 
     Raises:
         CheckpointError: no StyleGAN2 that can be dragged is in the file; the message says what is.
     """
-    return guarded(contents.path, lambda: _generator(contents))
+    found = guarded(contents.path, lambda: find_generator(contents))
+    state, drawn = guarded(contents.path, lambda: _state_dict(found, contents.size))
+    for message in _remarks(found, drawn):
+        warnings.warn(f"{contents.path}: {message}", stacklevel=CALLER)
+    return state, found.network.clamp
 
 
-def _generator(contents: Contents) -> tuple[dict[str, Tensor], float | None]:
-    name, layout = which(contents)
-    network = contents.networks[name]
+def _state_dict(found: Found, most: int) -> tuple[dict[str, Tensor], int]:
+    """The state dict, and how many noise maps had to be drawn; `most` is the file's size."""
+    network = found.network
     budget = Budget()
-    _check_size(network, contents.size, budget)
+    _check_size(network, most, budget)
     check(network.arguments, BUILT)
-    state = renamed(network.tensors, layout)
+    state = renamed(network.tensors, found.layout)
+    drawn = add_noise_maps(state, budget)
+
     averaged = "mapping.w_avg" in state
     if not averaged:
         state["mapping.w_avg"] = torch.zeros(len(state.get("mapping.fc0.weight", ())))
@@ -58,7 +73,22 @@ def _generator(contents: Contents) -> tuple[dict[str, Tensor], float | None]:
     check(network.arguments, sizes(state))
     if not averaged:
         state["mapping.w_avg"] = _average(state, budget)
-    return state, network.clamp
+    return state, drawn
+
+
+def _remarks(found: Found, drawn: int) -> Iterator[str]:
+    """What whoever opens the file should know."""
+    if drawn:
+        yield (
+            f"it has no noise maps ({drawn} are missing), so they are drawn, from a fixed seed."
+            " Fine detail, such as single hairs, will differ from what other programs make of"
+            " this file"
+        )
+    if found.tuned:
+        yield (
+            "it holds a generator (G_ema) and a copy of it with another synthesis network (G), as"
+            " PTI's scripts write them; the copy, which was tuned, is taken"
+        )
 
 
 def _check_size(network: Network, most: int, budget: Budget) -> None:
@@ -76,24 +106,6 @@ def _check_size(network: Network, most: int, budget: Budget) -> None:
     storages = {tensor.storage for tensor in tensors}
     budget.spend("bytes of storages", sum(storage.bytes for storage in storages))
     budget.spend("numbers", sum(tensor.numbers for tensor in tensors))
-
-
-def which(contents: Contents) -> tuple[str, str]:
-    """Name and layout of the network that is the generator.
-
-    Raises:
-        CheckpointError: there is none; the message lists what there is.
-    """
-    first = [name for name in ("G_ema", "Gs", "g_ema") if name in contents.networks]
-    for name in first or contents.networks:
-        if layout := layout_of(contents.networks[name].tensors):
-            return name, layout
-    found = []
-    for name, network in contents.networks.items():
-        some = ", ".join(nsmallest(3, network.tensors))
-        kind = f"{network.kind} of {len(network.tensors)} tensors"
-        found.append(f"{name or 'the file'}: {kind} ({some}, …)")
-    raise CheckpointError(f"no StyleGAN2 generator in it; it holds {'; '.join(found)}")
 
 
 @torch.no_grad()

@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from ... import zoo
-from . import CheckpointError, Contents, guarded, read, which
+from . import CheckpointError, Contents, guarded, read
 from .contents import printable
+from .finding import find_generator
 from .layouts import brief, flat
 
 SHOWN = 1000  # arguments, and tensors
@@ -38,14 +39,15 @@ def lines(contents: Contents) -> Iterator[str]:
     if contents.others:
         yield f"  also: {', '.join(contents.others[:SHOWN])}"
     try:
-        name, layout = which(contents)
+        found = find_generator(contents)
     except CheckpointError as error:
         yield f"cannot be dragged: {error}"
         return
-    network = contents.networks[name]
+    network = found.network
+    behind = f" behind {found.prefix!r}" if found.prefix else ""
     yield (
-        f"dragkit.load takes {name or 'it'}: a StyleGAN2 generator with {layout}'s names, clamp"
-        f" {network.clamp}; its arguments:"
+        f"dragkit.load takes {found.name or 'it'}: a StyleGAN2 generator with {found.layout}'s"
+        f" names{behind}, clamp {network.clamp}; its arguments:"
     )
     shown = islice(flat(network.arguments), SHOWN)
     yield from (f"  {key} = {brief(value)}" for key, value in shown)

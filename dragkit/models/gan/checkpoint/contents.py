@@ -37,6 +37,7 @@ class Contents:
     size: int  # bytes
     networks: dict[str, Network]
     others: tuple[str, ...]
+    empty: tuple[str, ...]  # those of the others that are None
 
 
 def read(path: str | Path) -> Contents:
@@ -51,10 +52,27 @@ def read(path: str | Path) -> Contents:
             data. The message names the file, what was found and what was expected.
     """
     path = Path(path)
+    return _opened(path, lambda file: _read(path, file))
+
+
+def read_data(path: str | Path) -> Any:
+    """The inert data that a file holds, for those who look for something else than networks.
+
+    Tensors are :class:`Stored` and arrays :class:`Array`, which stay in the file until they are
+    asked for.
+
+    Raises:
+        FileNotFoundError, PermissionError, CheckpointError: as for :func:`read`.
+    """
+    path = Path(path)
+    return _opened(path, lambda file: _data(path, file, Budget())[1])
+
+
+def _opened(path: Path, task: Callable[[BinaryIO], Any]) -> Any:
     if not path.is_file():
         raise FileNotFoundError(f"no file {path}")
     with path.open("rb") as file:
-        return guarded(path, lambda: _read(path, file))
+        return guarded(path, lambda: task(file))
 
 
 def guarded(path: Path, task: Callable[[], Any]) -> Any:
@@ -84,19 +102,26 @@ def printable(text: str) -> str:
 
 
 def _read(path: Path, file: BinaryIO) -> Contents:
+    budget = Budget()
+    form, root = _data(path, file, budget)
+    networks = dict(networks_of(root, budget))
+    others: tuple[str, ...] = ()
+    empty: tuple[str, ...] = ()
+    if isinstance(root, dict) and networks.keys() != {""}:
+        others = tuple(str(name) for name in root if name not in networks)
+        empty = tuple(str(name) for name, value in root.items() if value is None)
+    return Contents(path, form, path.stat().st_size, networks, others, empty)
+
+
+def _data(path: Path, file: BinaryIO, budget: Budget) -> tuple[str, Any]:
+    """The file's format and its data, if the file has a size that is read."""
     size = path.stat().st_size
     if size > BYTES:
         raise CheckpointError(f"it has {size} bytes; more than {BYTES} are not read")
     if not size:
         raise CheckpointError("it is empty")
     view = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
-    budget = Budget()
-    form, root = _root(path, view, budget)
-    networks = dict(networks_of(root, budget))
-    others: tuple[str, ...] = ()
-    if isinstance(root, dict) and networks.keys() != {""}:
-        others = tuple(str(name) for name in root if name not in networks)
-    return Contents(path, form, size, networks, others)
+    return _root(path, view, budget)
 
 
 def _root(path: Path, view: memoryview, budget: Budget) -> tuple[str, Any]:

@@ -12,6 +12,17 @@ from .networks import Node
 from .tensors import STORAGE_TYPES, nested_storage, rebuild_parameter, rebuild_tensor
 from .values import expect, plain, short
 
+# Classes of the public StyleGAN2 codes, of torch where these use it, and of ours, in whatever
+# module they stand: whole generators are pickled, too. Nothing is taken of an object but its data.
+MODULES = (
+    *("Generator", "MappingNetwork", "SynthesisNetwork", "SynthesisBlock", "SynthesisLayer"),
+    *("ToRGBLayer", "FullyConnectedLayer", "PixelNorm", "EqualLinear", "ConstantInput"),
+    *("StyledConv", "ModulatedConv2d", "NoiseInjection", "FusedLeakyReLU", "ScaledLeakyReLU"),
+    *("ToRGB", "Blur", "Upsample", "Downsample", "Module", "Sequential", "ModuleList"),
+    *("DataParallel", "DistributedDataParallel"),
+    *("Mapping", "FullyConnected", "Synthesis", "Block", "ModulatedConv"),
+)
+
 
 def persistent_object(meta: Any) -> Node:
     """Stands in for NVIDIA's persistent classes, which would execute ``meta["module_src"]``."""
@@ -73,4 +84,5 @@ def known(budget: Budget) -> dict[str, Callable[..., Any]]:
         "numpy._core.multiarray._reconstruct": empty_array,
         "numpy._core.numeric._frombuffer": frombuffer,
         **STORAGE_TYPES,
+        **{f"*.{kind}": partial(Node, kind) for kind in MODULES},
     }

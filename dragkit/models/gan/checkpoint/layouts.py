@@ -20,6 +20,8 @@ import torch
 from torch import Tensor
 
 from .budget import CheckpointError
+from .conditional import check_unconditional
+from .prefixes import CONSTANTS
 from .tensors import Stored
 from .values import describe
 
@@ -53,7 +55,7 @@ def layout_of(tensors: Mapping[str, Stored]) -> str | None:
     Raises:
         CheckpointError: they are a generator's that cannot be dragged here; it says which.
     """
-    if any(re.match(r"synthesis\.(L\d+_|input\.)", name) for name in tensors):
+    if any(re.search(r"(^|\.)synthesis\.(L\d+_|input\.)", name) for name in tensors):
         raise CheckpointError(
             "this is a StyleGAN3 generator (Fourier features, layers L0_…); dragkit drags"
             " StyleGAN2"
@@ -62,13 +64,9 @@ def layout_of(tensors: Mapping[str, Stored]) -> str | None:
         raise CheckpointError(
             "this is a generator of StyleGAN (the first) or older; dragkit drags StyleGAN2"
         )
-    if {"mapping.embed.weight", "mapping/LabelEmbed/weight"} & tensors.keys():
-        raise CheckpointError(
-            "this generator is class-conditional (it has a label embedding); only unconditional"
-            " ones can be dragged"
-        )
-    for layout, (constant, _) in LAYOUTS.items():
+    for layout, constant in CONSTANTS.items():
         if constant in tensors:
+            check_unconditional(tensors, layout)
             cells = tensors[constant].shape[-2:]
             if cells != (4, 4):
                 raise CheckpointError(
@@ -82,7 +80,7 @@ def layout_of(tensors: Mapping[str, Stored]) -> str | None:
 def renamed(tensors: Mapping[str, Stored], layout: str) -> dict[str, Tensor]:
     """The generator's tensors under NVIDIA's names, in float32.
 
-    Only rosinality's may lack ``mapping.w_avg``.
+    ``mapping.w_avg`` and the noise maps may be missing.
 
     Raises:
         CheckpointError: a tensor is missing, of a wrong shape, or damaged. It is named.
@@ -92,18 +90,20 @@ def renamed(tensors: Mapping[str, Stored], layout: str) -> dict[str, Tensor]:
             f"{len(tensors)} tensors in one generator; a StyleGAN2 has fewer than {TENSORS}"
         )
     state = {}
-    for ours, theirs, change in LAYOUTS[layout][1](tensors):
+    for ours, theirs, change in LAYOUTS[layout](tensors):
+        if theirs not in tensors and ours.endswith(".noise_const"):
+            continue
         if theirs not in tensors:
             raise CheckpointError(f"tensor {theirs!r} is missing; a StyleGAN2 of this size has it")
         try:
             state[ours] = change(tensors[theirs].tensor()).contiguous()
         except (ValueError, RuntimeError, IndexError) as error:
             raise CheckpointError(f"tensor {theirs!r} {tensors[theirs].shape}: {error}") from error
-    return state if layout == "NVIDIA" else state | _filters(tensors, state)
+    return _filters(tensors, state) | state
 
 
 def _filters(tensors: Mapping[str, Stored], state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The resample filters, which only NVIDIA's files have beside every convolution.
+    """The resample filters, which only NVIDIA's modules have beside every convolution.
 
     rosinality's kernels have four times their weight.
     """
@@ -219,11 +219,13 @@ def _numbers(tensors: Mapping[str, Stored], pattern: str) -> Iterator[int]:
 
 
 def _nvidia(tensors: Mapping[str, Stored]) -> Renaming:
-    return ((name, name, _same) for name in tensors)
+    for name in tensors:
+        yield name, name, _first_row if name == "mapping.w_avg" else _same
 
 
 def _tensorflow(tensors: Mapping[str, Stored]) -> Renaming:
-    yield "mapping.w_avg", "dlatent_avg", _same
+    if "dlatent_avg" in tensors:
+        yield "mapping.w_avg", "dlatent_avg", _first_row
     for i in _numbers(tensors, "mapping/Dense{}/weight"):
         yield f"mapping.fc{i}.weight", f"mapping/Dense{i}/weight", Tensor.t
         yield f"mapping.fc{i}.bias", f"mapping/Dense{i}/bias", _same
@@ -278,8 +280,8 @@ def _rosinality(tensors: Mapping[str, Stored]) -> Renaming:
             yield f"{block}.torgb.{part}", f"{theirs}.{source}", change
 
 
-LAYOUTS = {  # the constant that a generator begins with, and how to rename its tensors
-    "NVIDIA": ("synthesis.b4.const", _nvidia),
-    "TensorFlow": ("synthesis/4x4/Const/const", _tensorflow),
-    "rosinality": ("input.input", _rosinality),
+LAYOUTS = {  # how to rename the tensors of a generator
+    "NVIDIA": _nvidia,
+    "TensorFlow": _tensorflow,
+    "rosinality": _rosinality,
 }

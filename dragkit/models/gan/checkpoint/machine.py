@@ -58,7 +58,8 @@ class Machine:
 
     Args:
         budget: shared by all pickles of a file.
-        known: the closed list: name → what is called in its place.
+        known: the closed list: name → what is called in its place. "*.Name" stands for the name
+            in any module.
         persistent: makes data of a persistent id (how torch refers to storages); without it they
             are refused.
     """
@@ -185,12 +186,14 @@ class Machine:
         self._name(f"{short(module)}.{short(name)}")
 
     def _name(self, name: str) -> None:
-        if name not in self.known:
+        last = name.rpartition(".")[2]
+        stand_in = self.known.get(name) or self.known.get(f"*.{last}")
+        if stand_in is None:
             raise CheckpointError(
                 f"it names {name[:200]!r}, which is not on the closed list of names: what is not"
                 " on it could run code"
             )
-        self.stack.append(Known(name, self.known[name]))
+        self.stack.append(Known(name, stand_in))
 
     def _reduce(self, _: Any) -> None:
         arguments = fields(self._pop())

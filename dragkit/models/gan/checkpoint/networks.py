@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ....numeric import is_positive
 from .arrays import Array
 from .budget import Budget, CheckpointError
+from .prefixes import prefixes
 from .tensors import Stored
 from .values import Inert, expect, short
 
 DEPTH = 16  # objects in objects; a generator has 4
+NESTED = 3  # dicts around the dict that holds a generator
 
 
 class Node(Inert):
@@ -36,12 +38,14 @@ class Network:
         tensors: by name.
         arguments: that it was built with.
         clamp: the bound of its activations, if any.
+        beside: the tensors that lie beside it in the file, such as the average latent.
     """
 
     kind: str
     tensors: dict[str, Stored]
     arguments: dict[str, Any] = field(default_factory=dict)
     clamp: float | None = None
+    beside: dict[str, Stored] = field(default_factory=dict)
 
 
 def networks_of(root: Any, budget: Budget) -> Iterator[tuple[str, Network]]:
@@ -53,18 +57,31 @@ def networks_of(root: Any, budget: Budget) -> Iterator[tuple[str, Network]]:
     if not isinstance(root, dict):
         raise CheckpointError(f"its data is one {type(root).__name__}; expected networks")
 
-    found = {}
-    for name, value in root.items():
-        network = _network(value, budget)
-        if network:
-            budget.spend("networks")
-            found[str(name)] = network
+    found = dict(_networks_in(root, budget))
     if not found:
         found = {"": Network("state dict", _tensors_of(root, budget))}
-    # rosinality's average latent is beside its generator
-    if isinstance(root.get("latent_avg"), Stored) and "g_ema" in found:
-        found["g_ema"].tensors["latent_avg"] = root["latent_avg"]
     yield from found.items()
+
+
+def _networks_in(
+    group: dict[Any, Any], budget: Budget, outer: str = "", depth: int = 0
+) -> Iterator[tuple[str, Network]]:
+    """The networks in a dict, and the generators in the dicts in it, such as "model.g_ema".
+
+    Deeper down only generators count: there an optimiser has a dict for each of its tensors.
+    """
+    budget.spend("opcodes and items", len(group))
+    beside = _tensors_of(group, budget)
+    for name, value in group.items():
+        full = _joined(outer, str(name), budget)
+        network = _network(value, budget)
+        is_generator = network is not None and bool(prefixes(network.tensors))
+        if network and (is_generator or not depth):
+            budget.spend("networks")
+            yield full, replace(network, beside=beside)
+        is_group = isinstance(value, dict) and isinstance(name, str) and not is_generator
+        if is_group and depth < NESTED:
+            yield from _networks_in(value, budget, f"{full}.", depth + 1)
 
 
 def _network(value: Any, budget: Budget) -> Network | None:
@@ -133,7 +150,7 @@ def _clamp(node: Node, arguments: dict[str, Any]) -> float | None:
         if not isinstance(part, Node):
             return bound(arguments.get("conv_clamp"))
         node = part
-    return bound(node.state.get("conv_clamp"))
+    return bound(node.state.get("conv_clamp", node.state.get("clamp")))  # the second is ours
 
 
 def bound(clamp: Any) -> float | None:

@@ -1,4 +1,4 @@
-"""Arrays by name in a .npz, read with a budget: what a file says about itself is checked first."""
+"""Arrays in a .npz or .npy, read with a budget: what a file says of itself is checked first."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ MAX_EXPANSION = 20
 FREE_BYTES = 64 << 20
 MAX_ENTRIES = 4000  # our runs have about 100
 MAX_DIRECTORY = 1 << 20  # bytes; an entry of ours takes about 80
+MAX_ARRAY = 400_000_000  # bytes of a .npy, which is not compressed
 MAX_HEADER = 512  # bytes of an array's type and shape; those of ours have 118
 END = struct.Struct("<4s4H2LH")  # the record at the end of an archive
 KINDS = "biufU"  # truths, numbers and words
@@ -48,6 +49,24 @@ def read_npz(path: Path) -> dict[str, np.ndarray]:
         entries = file.infolist()
         _check_entries(path, entries)
         return {_name(entry): _read_array(file, entry) for entry in entries}
+
+
+def read_npy(path: Path) -> np.ndarray:
+    """The array in a .npy, whose numbers are as many as the file has room for.
+
+    Raises:
+        ValueError: it holds no plain numbers, or not what its header says.
+    """
+    name = str(path)
+    if path.stat().st_size > MAX_ARRAY:
+        raise ValueError(
+            f"{name} has {path.stat().st_size:,} bytes; at most {MAX_ARRAY:,} are read"
+        )
+    with path.open("rb") as data:
+        shape, column_major, dtype = _read_header(data, name)
+        size = path.stat().st_size - data.tell()
+        _check_holds(shape, dtype, size, name)
+        return _as_array(data.read(size), shape, column_major, dtype, name)
 
 
 def _check_end(path: Path) -> None:
@@ -101,14 +120,29 @@ def _read_array(file: ZipFile, entry: ZipInfo) -> np.ndarray:
     with file.open(entry) as data:
         shape, column_major, dtype = _read_header(data, name)
         size = entry.file_size - data.tell()
-        if dtype.kind not in KINDS or dtype.itemsize == 0:
-            raise ValueError(f"{name} holds {dtype}, which no run has")
-        if not _fits(shape, dtype, size):
-            raise ValueError(f"{name} says that it has shape {shape}, and its size says otherwise")
-
+        _check_holds(shape, dtype, size, name)
         contents = data.read(size)  # without a size, all that it inflates to would be made
         if len(contents) != size or data.read(1):
             raise ValueError(f"{name} holds other contents than it says")
+    return _as_array(contents, shape, column_major, dtype, name)
+
+
+def _check_holds(shape: tuple[int, ...], dtype: np.dtype, size: int, name: str) -> None:
+    """Raise ValueError unless `size` bytes are numbers of this type and shape."""
+    if dtype.hasobject:
+        raise ValueError(
+            f"{name} holds Python's objects as a pickle, which is not opened; save the numbers"
+            " alone, as an array of floats"
+        )
+    if dtype.kind not in KINDS or dtype.itemsize == 0:
+        raise ValueError(f"{name} holds {dtype}; numbers, truths and words are read")
+    if not _fits(shape, dtype, size):
+        raise ValueError(f"{name} says that it has shape {shape}, and its size says otherwise")
+
+
+def _as_array(
+    contents: bytes, shape: tuple[int, ...], column_major: bool, dtype: np.dtype, name: str
+) -> np.ndarray:
     values = np.frombuffer(bytearray(contents), dtype)
     values = values.astype(dtype.newbyteorder("="), copy=False)  # as this machine counts
     try:

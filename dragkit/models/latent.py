@@ -1,0 +1,199 @@
+"""Latents that others found: `latent` brings them into the shape of a model's own."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from os import PathLike
+from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
+
+import torch
+from torch import Tensor
+
+from .. import arguments
+from ..arguments import named_arguments, shown
+from ..latents import LatentSpace, axes_to_own, checked_latent
+from ..numeric import is_whole
+from .latent_files import Arrays, Leaf, arrays_in_file, leaves, part_of, shape_of
+
+# what programs call a latent, the surest first, and what they call the average that lies beside it
+NAMES = ("latent", "latents", "w_pivot", "w_plus", "w+", "wp", "ws", "w", "codes", "projected_w")
+AVERAGES = ("latent_avg", "w_avg", "dlatent_avg", "mean_latent")
+LISTED = 8  # entries of a file in a message
+GIVE = "a tensor, an array, or the path of a .pt, .pkl, .npy, .npz or .safetensors"
+
+
+@runtime_checkable
+class Averaged(Protocol):
+    """A model whose latents spread around an average."""
+
+    @property
+    def average_latent(self) -> Tensor:
+        """It, in the shape of a latent."""
+        ...
+
+
+@named_arguments
+def latent(
+    model: LatentSpace,
+    source: Any,
+    *,
+    which: int | str | None = None,
+    relative: bool | None = None,
+) -> Tensor:
+    """A latent that another program found, in the shape, precision and place of the model's own.
+
+    PTI's pivots (1 n w), what e4e, pSp and their kin write (b n w), NVIDIA's projector (1 n w) in
+    an .npz, rosinality's projector (a dict for each image), a single row (w) for all n rows of w+:
+    every axis of length one in front goes, a single row is repeated, any float becomes float32.
+    Files are read without running anything in them.
+
+    Args:
+        model: whose latent it is, such as ``dk.load("ffhq.pkl")``, or PTI's tuned generator.
+        source: a tensor, an array, a dict of these, or a file (.pt, .pkl, .npy, .npz,
+            .safetensors).
+        which: of several latents one: its number, or its name in a file, such as "face.png".
+        relative: whether it counts from the average w̄, as what an encoder answers before
+            ``latent_avg`` is added. Then w̄ is added: the one that lies beside it in the file, or
+            else the model's. None adds the former if the latent is nearer to 0 than to it, which
+            is our choice, and says what was done.
+
+    Returns:
+        (n w) of a StyleGAN2, (c h w) of a diffusion model.
+
+    Raises:
+        ValueError: nothing in it fits the model (the message has both shapes), several do, or its
+            numbers are no finite floats; or a file is damaged or dangerous.
+        FileNotFoundError: there is no such file.
+        TypeError: the model has no latents of one shape.
+    """
+    if not isinstance(model, LatentSpace):
+        raise TypeError(f'model is {shown(model)}; give a model, such as dragkit.load("lion")')
+    found = _arrays(source)
+    name = _chosen(model, found.by_name, which)
+    values = _fitted(model, found, name, which)
+
+    average = _average_beside(model, found, name)
+    if relative is None and average is not None:
+        relative = _is_relative(values, average)
+    if relative:
+        values = values + _average(model, average)
+    return checked_latent(model, values)
+
+
+def _arrays(source: Any) -> Arrays:
+    """The arrays in a file, in a dict, or the one that is given."""
+    if isinstance(source, str | PathLike):
+        return arrays_in_file(arguments.existing_file("source", Path(source).expanduser()))
+    if isinstance(source, Mapping):
+        return Arrays(dict(leaves(source)))
+    return Arrays({"": arguments.numbers("source", source, GIVE)})
+
+
+def _chosen(model: LatentSpace, found: Mapping[str, Leaf], which: Any) -> str:
+    """The name of the one array among those found that is meant."""
+    named = found
+    if isinstance(which, str):
+        named = {name: leaf for name, leaf in found.items() if _is_named(name, which)}
+        if not named:
+            raise ValueError(f"which is {shown(which)}; it holds {_listed(found)}")
+    fitting = {
+        name: leaf
+        for name, leaf in named.items()
+        if _last(name) not in AVERAGES and _fits(model, shape_of(leaf), which)
+    }
+    if not fitting:
+        raise ValueError(
+            f"no latent of {model.name} is in it: its latents have shape"
+            f" {tuple(model.latent_shape)}, and it holds {_listed(named)}"
+        )
+    surest = min(map(_rank, fitting))
+    best = [name for name in fitting if _rank(name) == surest]
+    if len(best) > 1:
+        raise ValueError(
+            f"{len(best)} latents of {model.name} are in it: {_listed(fitting)}; name one, such as"
+            f" which={best[0]!r}"
+        )
+    return best[0]
+
+
+def _fitted(model: LatentSpace, found: Arrays, name: str, which: Any) -> Tensor:
+    """The numbers of an array in the shape of the model's latents."""
+    own = tuple(model.latent_shape)
+    leaf = found.by_name[name]
+    while (shape := axes_to_own(shape_of(leaf), own)) is None:
+        count = shape_of(leaf)[0]
+        if count > 1 and not is_whole(which, 0, count - 1):
+            raise ValueError(
+                f"it holds {count} latents of {model.name}, an array of shape {shape_of(leaf)};"
+                f" choose one, such as which=0, up to {count - 1}"
+            )
+        leaf = part_of(leaf, int(which) if count > 1 else 0)
+
+    values = arguments.numbers("source", found.numbers(leaf), GIVE)
+    if not values.is_floating_point():
+        raise ValueError(f"the latent holds {values.dtype}; give floating-point numbers")
+    return values.to(model.device, torch.float32).reshape(shape).expand(own).clone()
+
+
+def _fits(model: LatentSpace, shape: tuple[int, ...], which: Any) -> bool:
+    """Whether an array is a latent of the model, or a batch of them."""
+    own = tuple(model.latent_shape)
+    if 0 in shape:
+        return False
+    if axes_to_own(shape, own) is not None:
+        return True
+    in_batch = len(shape) > len(own) or (is_whole(which) and len(shape) == len(own))
+    return in_batch and axes_to_own(shape[1:], own) is not None
+
+
+def _is_named(name: str, which: str) -> bool:
+    """Whether an entry has this name, or is in what has it, or ends in it."""
+    return name == which or name.startswith(f"{which}.") or name.endswith(f".{which}")
+
+
+def _last(name: str) -> str:
+    return name.rpartition(".")[2].lower()
+
+
+def _rank(name: str) -> int:
+    """How surely an entry of this name is the latent; the least is the surest."""
+    last = _last(name)
+    return NAMES.index(last) if last in NAMES else len(NAMES)
+
+
+def _listed(found: Mapping[str, Leaf]) -> str:
+    some = [f"{name or 'one array'} {shape_of(leaf)}" for name, leaf in found.items()]
+    more = f" and {len(some) - LISTED} more" if len(some) > LISTED else ""
+    return (", ".join(some[:LISTED]) + more) or "no arrays"
+
+
+def _average_beside(model: LatentSpace, found: Arrays, name: str) -> Tensor | None:
+    """The average latent that lies beside the latent `name`, or around it; else None."""
+    for other in found.by_name:
+        if _last(other) in AVERAGES and name.startswith(other.rpartition(".")[0]):
+            return _fitted(model, found, other, None)
+    return None
+
+
+def _is_relative(values: Tensor, average: Tensor) -> bool:
+    """Whether a latent counts from the average beside it: it is nearer to 0 then. Say so."""
+    relative = bool(values.norm() < (values - average).norm())
+    done, other = "added to", "False"
+    if not relative:
+        done, other = "not added to", "True"
+    warnings.warn(
+        f"an average latent lies beside the latent, and is {done} it, because the latent is"
+        f" nearer to {'0' if relative else 'the average'}; relative={other} decides otherwise",
+        stacklevel=4,
+    )
+    return relative
+
+
+def _average(model: LatentSpace, beside: Tensor | None) -> Tensor:
+    if beside is not None:
+        return beside
+    if not isinstance(model, Averaged):
+        raise ValueError(f"relative is True, and {model.name} has no average latent")
+    return model.average_latent
