@@ -13,6 +13,7 @@ from .latents import checked_latent
 from .pieces import Gate, LossTerm, Method, Tracker, Viewer
 from .progress import Progress
 from .records import Edit, Frame, Step
+from .threads import at_most
 
 
 @named_arguments
@@ -72,7 +73,7 @@ def _iterate(
             run.resume(resume)
 
     while True:
-        with gradients():
+        with gradients(), at_most(run.threads):
             # features
             view = run.look(model)
 
@@ -89,6 +90,6 @@ def _iterate(
             return
 
         # update
-        with gradients():
+        with gradients(), at_most(run.threads):
             run.update(losses, track)
         del view, losses, step  # a large model's activations need not wait for the next step's

@@ -16,6 +16,7 @@ from .pieces import LossTerm, Method, Viewer
 from .records import Edit, Step, TrackResult, View
 from .records.device import copied, detached
 from .records.step import OptimizerState
+from .threads import fastest_threads
 from .tracking import PointTracking
 
 
@@ -30,6 +31,7 @@ class Progress:
         start: the view of step 0.
         losses: the terms, by name.
         tracking: the tracker and its gate.
+        threads: with how many of torch's threads a step is computed.
         metadata: what the model says about itself.
         index: how many updates were made.
     """
@@ -40,6 +42,7 @@ class Progress:
     start: View
     losses: Mapping[str, LossTerm]
     tracking: PointTracking
+    threads: int
     metadata: Mapping[str, Any] = field(default_factory=dict)
     index: int = 0
 
@@ -55,7 +58,8 @@ class Progress:
         tracking = PointTracking.begin(
             method["tracker"], method["trust"], start, edit, method["arrive"]
         )
-        return cls(leaf, optimizer, edit, start, losses, tracking, metadata_of(model))
+        threads = fastest_threads(model, latent)
+        return cls(leaf, optimizer, edit, start, losses, tracking, threads, metadata_of(model))
 
     def resume(self, step: Step) -> None:
         """Continue from a step of an earlier run, with its latent and Adam's moments.

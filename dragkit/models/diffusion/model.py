@@ -7,7 +7,7 @@ they differ in their network, in how an image becomes a latent, and in whether t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from itertools import islice
@@ -119,6 +119,13 @@ class Diffusion:
         """(c h w) of a latent."""
         height, width = self.size
         return self.unet.config.in_channels, height // self.cell, width // self.cell
+
+    @cached_property
+    def workload(self) -> Hashable:
+        """Equal for models whose views take equally long (:mod:`dragkit.threads`)."""
+        shapes = [tuple(weight.shape) for weight in self.unet.parameters()]
+        kernels = self.unet.conv_in.weight
+        return tuple(shapes), self.latent_shape, self.feature_block, self.guidance, kernels.dtype
 
     @cached_property
     def fingerprint(self) -> str:

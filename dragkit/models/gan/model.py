@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal
@@ -123,6 +123,13 @@ class StyleGAN2:
     def average_latent(self) -> Tensor:
         """w̄ as a latent (num_ws w_dim), from which some encoders count."""
         return self.generator.mapping.w_avg.expand(self.latent_shape)
+
+    @cached_property
+    def workload(self) -> Hashable:
+        """Equal for generators whose views take equally long (:mod:`dragkit.threads`)."""
+        shapes = [tuple(weight.shape) for weight in self.generator.synthesis.parameters()]
+        kernels = self.generator.synthesis.block(self._blocks[0]).conv1.weight
+        return tuple(shapes), self._blocks, kernels.dtype
 
     @cached_property
     def fingerprint(self) -> str:
