@@ -12,6 +12,7 @@ from typing import Any, BinaryIO
 import torch
 from torch import Tensor
 
+from ....arguments import at_home
 from ... import zoo
 from ...safetensors_header import read_header
 from .archive import Archive
@@ -50,7 +51,7 @@ def read(path: str | Path) -> Contents:
         CheckpointError: the file is none of these, cut short, altered, or asks for more than plain
             data. The message names the file, what was found and what was expected.
     """
-    path = Path(path)
+    path = at_home("path", Path(path))
     if not path.is_file():
         raise FileNotFoundError(f"no file {path}")
     with path.open("rb") as file:
