@@ -74,7 +74,9 @@ class Studio(NotebookWidget):
         if edit is None:
             _check_method(model, self.picker.latent, method)
         start = None if edit is None else self._new_session()
-        chart = (2 * size + GAP, size // 2)
+        height, width = model.size
+        half = max(size, round(size * width / height))  # the controls are not narrower
+        chart = (2 * half + GAP, size // 2)
         self.player = Player(start, size, chart=chart, blank=self._pale_image())
         self.status = self.player.status
         self.player.controls.files.name.value = f"runs/{model.name}"
