@@ -166,7 +166,7 @@ def shallow(deep: np.ndarray, name: str, depth: int | None = None) -> np.ndarray
                 " 4095 is white. If they have 16, give floats: numbers / 65535",
                 stacklevel=6,
             )
-    return np.float32(deep) / np.float32((1 << depth) - 1)
+    return deep.astype(np.float32) / np.float32((1 << depth) - 1)
 
 
 def _of_array(array: np.ndarray) -> Planes:

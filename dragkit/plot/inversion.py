@@ -44,7 +44,7 @@ def inversion(found: Inversion, before: Inversion | None = None) -> Photo:
     if found.losses:
         ratios = [*ratios, 1.3]
         width = 2.2 * len(images) + 3.9
-    height = 2.7 + more_height(2.0, found.target.shape[1:])
+    height = 2.7 + more_height(2.0, found.model.size)
     figure = Photo(figsize=(width, height), layout="constrained")
     many = figure.subplots(1, len(ratios), width_ratios=ratios)
     for axes, (name, image) in zip(many, images.items()):

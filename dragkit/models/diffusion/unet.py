@@ -57,10 +57,13 @@ def _size_after(x: Tensor, skips: list[Tensor]) -> dict[str, tuple[int, int]]:
 
     Where an encoder block halved an odd side, the decoder's has to become odd again.
     """
-    height, width = x.shape[2:]
-    if not skips or skips[-1].shape[2:] in ((height, width), (2 * height, 2 * width)):
+    if not skips:
         return {}
-    return {"upsample_size": tuple(skips[-1].shape[2:])}
+    height, width = x.shape[2:]
+    rows, columns = skips[-1].shape[2:]
+    if (rows, columns) in ((height, width), (2 * height, 2 * width)):
+        return {}
+    return {"upsample_size": (rows, columns)}
 
 
 def self_attentions(unet: Any) -> list[nn.Module]:
