@@ -8,7 +8,7 @@ import ipywidgets as W
 
 from .layout import button, row, set_visible
 
-QUESTION = "Points and mask are of the image before:"
+QUESTION = "Keep the points and the mask?"
 
 
 class LeftoverQuestion:
@@ -25,6 +25,8 @@ class LeftoverQuestion:
     def __init__(self, width: int, clear: Callable[[], None]) -> None:
         self.keep = button("Keep", "check", "Keep them where they are", self.settle)
         self.clear = button("Clear", "times", "Remove all points and the mask", clear)
+        for answer in (self.keep, self.clear):
+            answer.layout.flex = "0 0 auto"
         label = W.Label(QUESTION, layout=W.Layout(flex="1 1 auto"))
         self.row = row(label, self.keep, self.clear, width=width)
         self.settle()
