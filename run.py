@@ -33,8 +33,15 @@ PACKAGES = ROOT / "locks/packages.txt"
 TORCH_CPU = ROOT / "locks/torch-cpu.txt"
 TORCH_DEFAULT = ROOT / "locks/torch-default.txt"
 TOUR = "notebooks/00_tour.ipynb"
+UPLOAD_MB = 100  # of an image that is given to a widget; Jupyter's own limit is about 9
+MESSAGE = f"{{'websocket_max_message_size': {(UPLOAD_MB + 10) * 1000**2}}}"
 COMMANDS = {  # each runs these modules of .venv, one after the other; the last gets the options
-    "lab": [["jupyterlab", "--ServerApp.root_dir=.", f"--ServerApp.file_to_run={TOUR}"]],
+    "lab": [
+        [
+            *("jupyterlab", "--ServerApp.root_dir=.", f"--ServerApp.file_to_run={TOUR}"),
+            f"--ServerApp.tornado_settings={MESSAGE}",
+        ]
+    ],
     "test": [["pytest", "-n", "auto", "--maxprocesses", "4", "--dist", "worksteal"]],
     "check": [["ruff", "check"], ["ruff", "format", "--check"], ["mypy"]],
     "docs": [
@@ -135,6 +142,8 @@ def start(module: str, *arguments: str) -> int:
     OpenMP's threads wait asleep (PASSIVE): spinning, they slow torch down threefold on two cores.
     """
     environment = {"OMP_WAIT_POLICY": "PASSIVE", **os.environ}
+    if module == "jupyterlab":
+        environment["DRAGKIT_UPLOAD_MB"] = str(UPLOAD_MB)  # the widgets say it
     child = subprocess.Popen([PYTHON, "-m", module, *arguments], cwd=ROOT, env=environment)
     signal.signal(signal.SIGINT, lambda *_: None)
     signal.signal(signal.SIGTERM, lambda *_: child.terminate())

@@ -4,6 +4,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from . import methods as methods
+from .carrying import carry as carry
 from .gates import above as above
 from .gates import always as always
 from .gates import never as never

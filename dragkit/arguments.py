@@ -83,18 +83,39 @@ def function(name: str, value: Any, way_out: str) -> None:
 
 
 def path(name: str, value: Any) -> Path:
-    """`value` as a path.
+    """`value` as a path; one that begins with ~ is in somebody's home folder.
 
     Raises:
         TypeError: it is neither a text nor a path.
-        ValueError: it is empty, too long, or has a character that no file's name has.
+        ValueError: it is empty, too long, has a character that no file's name has, or the home
+            folder is not known.
     """
     instance(name, value, (str, PathLike), "the path of a file, such as 'runs/mine'")
     text = fspath(value)
     longest = max(map(len, Path(text).parts), default=0)
     if longest > MOST_NAME or not text or "\0" in text:
         raise ValueError(f"{name} is {shown(text)}; give the path of a file, such as 'runs/mine'")
-    return Path(text)
+    return at_home(name, Path(text))
+
+
+def at_home(name: str, value: Path) -> Path:
+    """The path with its ~ or ~somebody replaced by that home folder.
+
+    Raises:
+        ValueError: the home folder is not known.
+    """
+    try:
+        return value.expanduser()
+    except RuntimeError as error:
+        raise ValueError(
+            f"{name} is {shown(str(value))}, and there is no such home folder; give the whole"
+            " path, or ./~… for a file of that name"
+        ) from error
+
+
+def option_path(text: str) -> Path:
+    """The path that an option of a command line names, for argparse's ``type``."""
+    return path("the path", text)
 
 
 def existing_file(name: str, value: Any) -> Path:

@@ -26,6 +26,7 @@ from nbclient import NotebookClient
 from nbformat import NotebookNode
 from tqdm.auto import tqdm
 
+from .arguments import option_path
 from .atomic import write_file
 
 ROOT = Path(__file__).parent.parent
@@ -155,7 +156,7 @@ def _parser() -> argparse.ArgumentParser:
     parts = parser.add_subparsers(dest="part", required=True)
     run = parts.add_parser("run", help="run notebooks and write their outputs back")
     solve = parts.add_parser("solve", help="write the teacher's versions to a folder")
-    solve.add_argument("out", type=Path)
+    solve.add_argument("out", type=option_path)
     for part in (run, solve):
         part.add_argument("prefixes", nargs="*", help="only notebooks whose names begin so")
     return parser

@@ -7,6 +7,7 @@ of a closed list are tried: Pillow knows many more, and starts another program f
 
 from __future__ import annotations
 
+import re
 from io import BytesIO
 from pathlib import Path
 from typing import Any, BinaryIO, cast
@@ -26,6 +27,24 @@ STRIPS = 100_000  # of a TIFF; usual is one for each row
 READS = 500_000
 
 COMMON = "give a PNG, JPEG, WebP or TIFF"
+SAVE_AS = "save it as a PNG or JPEG in the program that made it"
+HEIC = (
+    "convert it to JPEG (a phone's Photos app does so when it shares, or its camera with"
+    ' the setting "Most Compatible"), or open it with the package pillow-heif:'
+    ' pillow_heif.register_heif_opener(), then Image.open(file).convert("RGB"), and give that'
+)
+OTHERS = {  # what other files of images begin with → what they are, and the way out
+    r".{4}ftyp(hei|hev|mif1|msf1)": ("a HEIC image, as phones make them", HEIC),
+    r".{4}ftypavi[fs]": (
+        "an AVIF image",
+        'open it yourself, Image.open(file).convert("RGB"), and give that, or ' + SAVE_AS,
+    ),
+    r".{4}(JXL |jP  )|\xff\x0a|\xff\x4f\xff\x51": ("a JPEG XL or JPEG 2000 image", SAVE_AS),
+    r"8BPS": ("a Photoshop file", SAVE_AS),
+    r"%PDF": ("a page (PDF), not an image", SAVE_AS),
+    r"\s*<(\?xml|svg)": ("a drawing (SVG), which has no pixels yet", SAVE_AS),
+    r"FUJIFILM|.{6}heapCCDR|IIRO|IIU\0|\0MRM": ("a camera's raw image", SAVE_AS),
+}
 
 
 class _Counted:
@@ -110,9 +129,7 @@ def _open(file: BinaryIO, name: str) -> Image.Image:
     try:
         return Image.open(file, formats=FORMATS)
     except Image.UnidentifiedImageError as error:
-        raise ValueError(
-            f"{name} is not an image that Pillow can read, or one of a rare format; {COMMON}"
-        ) from error
+        raise ValueError(f"{name} {_other_format(file)}") from error
     except Image.DecompressionBombError as error:
         most = min(
             PIXELS, 2 * (Image.MAX_IMAGE_PIXELS or PIXELS)
@@ -121,6 +138,16 @@ def _open(file: BinaryIO, name: str) -> Image.Image:
     # strange bytes can break any step of a decoder, each in its own way
     except Exception as error:
         raise ValueError(f"{name} cannot be read: {_short(error)}") from error
+
+
+def _other_format(file: BinaryIO) -> str:
+    """What a file is, whose format is not read, and the way out."""
+    file.seek(0)
+    beginning = file.read(32).decode("latin-1")
+    for pattern, (kind, way_out) in OTHERS.items():
+        if re.match(pattern, beginning, re.DOTALL):
+            return f"is {kind}, which dragkit does not read; {way_out}"
+    return f"is not an image that Pillow can read, or one of a rare format; {COMMON}"
 
 
 def _check_bytes(file: BinaryIO, name: str) -> None:

@@ -15,7 +15,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from torch import Tensor
 from tqdm.auto import tqdm
@@ -30,13 +30,12 @@ from .models.gan.tuning import TUNING_LR, TUNING_STEPS
 from .models.image_metrics import Loss
 from .models.inversion import Inversion
 from .models.protocols import Adaptable, Invertible, LoraLearner, Model, Named, Tunable
+from .placement import Fit
 from .preview import Callback, follow
 
 # What a search reaches for an image like those learned; our choice, see `domain_warning`
 FAMILIAR_PSNR = 24.0  # dB
 FAMILIAR_VARIANCE = 0.9  # fraction of the image's variance that is explained
-
-Fit = Literal["crop", "pad"]
 
 
 @named_arguments
@@ -60,7 +59,8 @@ def invert(
     Args:
         model: such as ``dk.load("lion")``; it is not changed. Diffusion models take no settings.
         image: anything that :func:`dragkit.images.read_image` reads, of any size.
-        fit: "crop" keeps the middle of an image that is not square, "pad" adds borders.
+        fit: what is done if the image has not the model's size: "crop" keeps its middle, "pad"
+            adds borders, "resize" stretches it, "native" refuses it.
         steps: iterations of a search, 200 if None: about 20 seconds at 128 px on two cores.
         lr: Adam's step size in units of w's standard deviation, 0.2 if None.
         loss: a function of two images (3 H W) to be minimised; None for
@@ -108,7 +108,7 @@ def iter_inversion(
                 f"{name} is not a setting of {model.name}'s inversion, which has: {known}."
                 " A diffusion model's strength and steps are chosen by dragkit.load"
             )
-    target = read_image(image, model.size[0], fit)
+    target = read_image(image, model.size, fit)
     return inverter.iter_inversion(target, **{**inverter.inversion_settings, **settings})
 
 
@@ -227,7 +227,7 @@ def lora(
         )
     steps = step_count(steps, 1)
     path = _lora_file(file)
-    target = read_image(image, model.size[0], fit)
+    target = read_image(image, model.size, fit)
 
     learner = model.lora(target, rank, lr, batch)
     if path and path.is_file():

@@ -84,6 +84,7 @@ def network(
     layers: int = 2,
     seed: int = 0,
     clamp: float | None = None,
+    first: tuple[int, int] = (4, 4),
 ) -> Generator:
     """A generator with random weights, noise and average."""
     random = torch.Generator().manual_seed(seed)
@@ -93,6 +94,7 @@ def network(
         w_dim,
         layers,
         **({"clamp": clamp} if clamp else {}),
+        first=first,
     )
     for name, value in made.state_dict().items():
         if not name.endswith("resample_filter"):

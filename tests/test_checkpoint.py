@@ -254,7 +254,7 @@ def test_stored_arguments_are_held_against_the_tensors(tmp_path, change, message
 def test_generators_that_cannot_be_dragged_are_refused_by_what_they_are(tmp_path):
     state = network(16).state_dict()
     torch.save(state | {"mapping.embed.weight": torch.zeros(8, 10)}, tmp_path / "conditional.pt")
-    torch.save(state | {"synthesis.b4.const": torch.zeros(8, 8, 4)}, tmp_path / "human.pt")
+    torch.save(state | {"synthesis.b4.const": torch.zeros(8, 8, 4)}, tmp_path / "mixed.pt")
     torch.save(
         {"synthesis.input.freqs": torch.zeros(8, 2), "synthesis.L0_36_16.weight": torch.zeros(1)},
         tmp_path / "three.pt",
@@ -264,7 +264,7 @@ def test_generators_that_cannot_be_dragged_are_refused_by_what_they_are(tmp_path
     write_tensorflow(tmp_path / "labels.pkl", network(16), label_size=10)
     for name, message in {
         "conditional.pt": "class-conditional: 'mapping.embed.weight'",
-        "human.pt": r"not square: 'synthesis.b4.const' has 8x4 cells",
+        "mixed.pt": r"noise_const has shape \(4, 4\), expected \(8, 4\)",
         "three.pt": "StyleGAN3",
         "other.pt": (
             r"no StyleGAN2 generator in it; it holds the file: state dict of 1 tensors \(weight"

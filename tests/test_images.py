@@ -173,8 +173,8 @@ def test_what_is_given_stays_as_it_is():
         (torch.zeros(4, 4, 3), r"the tensor has shape \(4, 4, 3\); an image is \(3 H W\)"),
         (torch.zeros(3, 0, 4), r"the tensor has shape \(3, 0, 4\)"),
         (
-            torch.zeros(3, 4, 4, dtype=torch.uint8),
-            "the tensor holds torch.uint8; give floats in 0..1",
+            torch.zeros(3, 4, 4, dtype=torch.int16),
+            "the tensor holds torch.int16; give uint8 in 0..255, or floats in 0..1",
         ),
         (torch.full((3, 4, 4), 2.0), "the tensor has values from 2 to 2"),
     ],
@@ -386,3 +386,98 @@ def test_what_is_no_path_is_no_file():
 def test_a_side_that_is_none_is_told(size):
     with pytest.raises(ValueError, match=f"size is {size!r}; an image's side has 1 to 4096 px"):
         read_image(CORNERS, size)
+
+
+# Depths, colours and places as they come
+
+
+def tiff(values: np.ndarray, bits: int) -> bytes:
+    """A grey TIFF of whole numbers (H W) with so many bits each, packed."""
+    height, width = values.shape
+    rows = ["".join(f"{value:0{bits}b}" for value in row) for row in values.tolist()]
+    body = b"".join(int(row, 2).to_bytes(len(row) // 8, "big") for row in rows)
+    tags = {256: width, 257: height, 258: bits, 259: 1, 262: 1, 273: 8, 277: 1, 278: height}
+    tags[279] = len(body)
+    entries = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in tags.items())
+    end = struct.pack("<H", len(tags)) + entries + bytes(4)
+    return b"II*\0" + struct.pack("<I", 8 + len(body)) + body + end
+
+
+GREYS = np.linspace(0, 1, 64).reshape(8, 8)
+
+
+def test_a_tiff_of_12_bits_is_as_bright_as_it_says():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for brightest in (1, 0.25):  # the file says its depth, so a dark one stays dark
+            values = np.round(4095 * brightest * GREYS).astype(int)
+            read = read_image(tiff(values, 12))
+            assert (read - torch.from_numpy(brightest * GREYS)).abs().max() < 1 / 4000
+
+
+def test_12_bits_in_16_are_read_as_12_and_said(tmp_path):
+    values = np.round(4095 * GREYS).astype(np.uint16)
+    Image.fromarray(values).save(tmp_path / "g.tif")
+    for grey in (values, Image.fromarray(values), tmp_path / "g.tif"):
+        with pytest.warns(UserWarning, match="at most 4095, so they are taken for 12 bits"):
+            assert (read_image(grey) - torch.from_numpy(GREYS)).abs().max() < 1 / 4000
+
+
+def test_16_bits_are_read_in_full():
+    values = np.round(65535 * GREYS).astype(np.uint16)
+    for grey in (values, np.dstack([values] * 3), Image.fromarray(values)):
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            assert (read_image(grey) - torch.from_numpy(GREYS)).abs().max() < 1 / 60000
+
+
+def test_bytes_of_torch_are_an_image():
+    tensor = torch.from_numpy(CORNERS).permute(2, 0, 1)
+    assert torch.equal(read_image(tensor), read_image(CORNERS))
+
+
+@pytest.mark.parametrize("form", ["JPEG", "TIFF"])
+def test_what_is_made_for_print_has_its_colours(form):
+    image = Image.fromarray(CORNERS).resize((96, 64), Image.Resampling.NEAREST).convert("CMYK")
+    found = quarters(read_image(saved(image, form), 64, "resize"))
+    expected = [[1, 0, 0], [0, 1, 0], [0, 0, 1], [1, 1, 1]]
+    assert np.abs(np.subtract(found, expected)).max() < 0.02
+
+
+@pytest.mark.parametrize(
+    ("beginning", "message"),
+    [
+        (b"\0\0\0\x18ftypheic\0\0\0\0mif1", "a HEIC image.*convert it to JPEG.*pillow-heif"),
+        (b"\0\0\0\x1cftypmif1\0\0\0\0mif1", "a HEIC image"),
+        (b"\0\0\0\x1cftypavif\0\0\0\0avif", "an AVIF image.*Image.open"),
+        (b"8BPS\0\1", "a Photoshop file.*save it as a PNG"),
+        (b"<svg xmlns=", "a drawing"),
+    ],
+)
+def test_formats_of_others_are_named_with_the_way_out(tmp_path, beginning, message):
+    (tmp_path / "photo").write_bytes(beginning + bytes(100))
+    with pytest.raises(ValueError, match=f"photo is {message}"):
+        read_image(tmp_path / "photo", 8)
+
+
+def test_a_home_folder_is_found(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    Image.fromarray(CORNERS).save(tmp_path / "p.png")
+    assert read_image("~/p.png").shape == (3, 16, 24)
+    with pytest.raises(FileNotFoundError, match="gone.png"):
+        read_image("~/gone.png")
+
+
+@pytest.mark.parametrize("size", [(8, 24), (24, 8), (16, 24), (5, 7)])
+@pytest.mark.parametrize("fit", ["crop", "pad", "resize"])
+def test_an_image_of_any_shape_is_made(size, fit):
+    read = read_image(CORNERS, size, fit)
+    assert read.shape == (3, *size) and read.min() >= 0 and read.max() <= 1
+    if size == (16, 24):
+        assert torch.equal(read, read_image(CORNERS, size, "native"))
+
+
+def test_native_is_refused_for_another_size():
+    with pytest.raises(ValueError, match=r'has 24×16 pixels .* 8×8 are needed; fit="native"'):
+        read_image(CORNERS, 8, "native")

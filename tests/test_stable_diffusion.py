@@ -770,14 +770,63 @@ def test_xl_and_later_ones_are_told(broken, change, kind):
         dk.load(broken, device="cpu")
 
 
-def test_a_size_that_the_network_cannot_halve_is_told(folder):
+@pytest.mark.parametrize("size", [500, (512, 700), (36, 64)])
+def test_a_size_that_no_latent_has_is_told(folder, size):
     with pytest.raises(
         ValueError,
-        match=(
-            r"this network's images have sides that are multiples of 64 px, such as \(512, 512\)"
-        ),
+        match=r"images have sides that are multiples of 8 px, .* such as \(512, 768\)",
     ):
-        dk.load(folder, device="cpu", size=500)
+        dk.load(folder, device="cpu", size=size)
+
+
+@pytest.mark.parametrize("size", [(64,), (64, 64, 3), "64", (64.5, 64), True, (0, 64)])
+def test_a_size_that_is_none_is_told(folder, size):
+    with pytest.raises(ValueError, match=r"size is .*; give the side .* or \(height, width\)"):
+        dk.load(folder, device="cpu", size=size)
+
+
+# of latents (8, 16), (12, 7) and (9, 11): some of the UNet's maps have odd sides, which it halves
+SIZES = [(64, 128), (96, 56), (72, 88)]
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_at_any_shape_the_network_predicts_as_in_its_library(folder, size):
+    model = dk.load(folder, device="cpu", size=size, prompt="a lion")
+    z = torch.randn(1, 4, size[0] // 8, size[1] // 8, generator=torch.Generator().manual_seed(0))
+    assert model.size == size and model.latent_shape == tuple(z.shape[1:])
+    times = model.schedule.times[35:36]
+    with torch.no_grad():
+        expected = model.unet(z, times, model.text[1:]).sample
+        found = model.denoiser.predict(z, times)
+    torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-4)
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_an_image_that_is_not_square_is_learned_inverted_dragged_saved_and_opened(
+    folder, tmp_path, size
+):
+    height, width = size
+    model = dk.load(folder, device="cpu", size=size, steps=4)
+    image = torch.rand(3, *size)
+    mask = torch.zeros(size)
+    mask[:, width // 3 :] = 1
+    edit = dk.Edit([(width - 20, height - 30)], [(width - 14, height - 20)], mask)
+
+    learned = dk.lora(model, image, rank=2, steps=1, fit="native")
+    found = dk.invert(learned, image, fit="native")
+    assert tuple(found.image.shape) == (3, *size)
+    method = dragdiffusion() | {"steps": 1}
+    session = dk.Session(found.model, found.latent, edit, **method)
+    session.step(), session.step()
+    assert session.trace[-1].image.shape == (*size, 3)
+    assert tuple(found.model.finish(session.trace[-1].latent).shape) == (3, *size)
+
+    saved = session.save(tmp_path / "run")
+    opened = dk.Session.load(saved, learned, **method)
+    assert opened.trace[-1].edit.mask.shape == size
+    other = dk.load(folder, device="cpu", size=(height, width + 8), steps=4)
+    with pytest.raises(ValueError, match="the run was made with|latent"):
+        dk.Session.load(saved, other, **method)
 
 
 def test_velocities_are_known_as_in_stable_diffusion_2(broken):

@@ -17,6 +17,7 @@ from typing import Protocol
 import pandas as pd
 from matplotlib.figure import Figure
 
+from ..arguments import option_path
 from ..atomic import write_file
 from ..models.zoo import DATA
 
@@ -84,7 +85,7 @@ class Study:
         """Add the options of every study and its own."""
         parser.add_argument(
             "--out",
-            type=Path,
+            type=option_path,
             default=Path("runs") / name,
             help="folder for results and figures; a run that was stopped is resumed in it",
         )

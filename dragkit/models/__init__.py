@@ -58,7 +58,7 @@ def load(
             ``truncation=0.5``. They override the card's. For a diffusion model: ``strength=0.7``,
             ``steps=50``, ``feature_block=2`` and others
             (:class:`dragkit.models.diffusion.model.Diffusion`); for Stable Diffusion also
-            ``prompt="a lion"`` and ``size=512``. For the toy: ``lookalike=1.0`` and others.
+            ``prompt="a lion"`` and ``size=(512, 768)``. For the toy: ``lookalike=1.0`` and others.
 
     Raises:
         TypeError: `name_or_path` is neither a name nor a path.
@@ -90,7 +90,7 @@ def _find(name_or_path: str | Path) -> tuple[Path, str]:
     name = str(name_or_path)
     if len(name) > MOST_NAME or "\0" in name:
         raise ValueError(f"name_or_path is {shown(name)}; no file has such a name")
-    path = Path(name_or_path).expanduser()
+    path = arguments.at_home("name_or_path", Path(name_or_path))
     known = zoo.index()
     if kind := known.get(name, {}).get("kind"):
         raise ValueError(f"{name!r} {zoo.NO_GENERATOR[kind]}; models to drag are: {_generators()}")

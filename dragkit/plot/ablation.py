@@ -9,7 +9,7 @@ import numpy as np
 from ..arguments import instance, named_arguments
 from ..records import Edit, Frame
 from ..runs.trace import Trace
-from .figures import Photo, check_trace
+from .figures import Photo, check_trace, more_height
 from .frames import show_frame
 
 TOLERANCE = 2  # of 255 levels: devices round differently
@@ -50,7 +50,8 @@ def ablation(runs: Mapping[str, Trace]) -> Photo:
 
     across = len(shown) if len(runs) <= 6 else len(runs) // 2 + 1
     down = -(-len(shown) // across)
-    figure = Photo(figsize=(1.9 * across, 2.3 * down), layout="compressed")
+    height = 2.3 + more_height(1.8, start.size)
+    figure = Photo(figsize=(1.9 * across, height * down), layout="compressed")
     for i, (caption, frame) in enumerate(shown.items()):
         axes = figure.add_subplot(down, across, i + 1)
         show_frame(axes, frame, bold=1.5)

@@ -12,7 +12,7 @@ from ..arguments import instance, named_arguments, numbers, whole
 from ..compose import Palette
 from ..records import View
 from ..runs.drawing import MOST_SIDE
-from .figures import Photo, check_names, check_texts, pixel_extent
+from .figures import Photo, check_names, check_texts, more_height, pixel_extent
 
 
 @named_arguments
@@ -37,7 +37,8 @@ def features(views: View | Sequence[View], names: Sequence[str] | None = None) -
     maps = [view.features.detach().cpu().numpy() for view in views]
     palette = Palette.of(maps[0])
 
-    figure = Photo(figsize=(0.6 + 2.6 * len(views), 3.5), layout="constrained")
+    height = 3.5 + more_height(2.4, *(view.size for view in views))
+    figure = Photo(figsize=(0.6 + 2.6 * len(views), height), layout="constrained")
     many = figure.subplots(1, len(views), squeeze=False)[0]
     for axes, cells, view, name in zip(many, maps, views, names):
         axes.imshow(palette.colours(cells), extent=pixel_extent(view.size))
@@ -86,10 +87,11 @@ def images(
     if side is not None:
         side = whole("side", side, 1, MOST_SIDE)
     check_texts(axes_in=axes_in)
-    figure = Photo(figsize=(0.5 + 2.2 * len(named), 2.8), layout="constrained")
+    arrays = {name: _pixels(name, image) for name, image in named.items()}
+    taller = more_height(2.0, *(pixels.shape[:2] for pixels in arrays.values()))
+    figure = Photo(figsize=(0.5 + 2.2 * len(named), 2.8 + taller), layout="constrained")
     many = figure.subplots(1, len(named), squeeze=False)[0]
-    for axes, (name, image) in zip(many, named.items()):
-        pixels = _pixels(name, image)
+    for axes, (name, pixels) in zip(many, arrays.items()):
         height, width = pixels.shape[:2]
         scale = side / height if side else 1
         axes.imshow(pixels, extent=pixel_extent((height * scale, width * scale)))

@@ -19,6 +19,7 @@ MOST_ACROSS = 100  # images in a row
 COLOURS = ["#{:02x}{:02x}{:02x}".format(*colour) for colour in SERIES]
 ORANGE, BLUE, GREEN, PINK, AMBER, SKY = COLOURS
 YELLOW = "#f0e442"
+FLATTEST, HIGHEST = 0.4, 2.0  # height of an image by its width, for which a figure makes room
 SHADE = "#eee2d6"
 
 
@@ -55,6 +56,17 @@ class Photo(PlainFigure):
 def colour_of(number: int) -> str:
     """The colour of the handle, term or run with this number."""
     return COLOURS[number % len(COLOURS)]
+
+
+def more_height(width: float, *sizes: tuple[int, int]) -> float:
+    """How much higher (below 0: lower) than with square images a figure has to be, in inches.
+
+    Args:
+        width: of each image, in inches; one that is very high is drawn narrower.
+        sizes: (height, width) of the images, in any unit.
+    """
+    highest = max(height / max(width, 1) for height, width in sizes)
+    return width * (min(max(highest, FLATTEST), HIGHEST) - 1)
 
 
 def pixel_extent(size: tuple[int, int]) -> tuple[float, float, float, float]:

@@ -12,7 +12,7 @@ from ..compose import POINTS, marks_in_words
 from ..records import Frame, Step
 from ..runs.drawing import draw_frame
 from ..runs.trace import Trace
-from .figures import MOST_ACROSS, Photo, as_frame, check_trace, pixel_extent
+from .figures import MOST_ACROSS, Photo, as_frame, check_trace, more_height, pixel_extent
 
 WIDTH, HEIGHT, LINE = 1.7, 2.0, 0.15  # of an image of a strip and of a line of text, in inches
 LETTERS = 26  # that fit below an image
@@ -26,7 +26,8 @@ def step(frame: Frame | Step) -> Photo:
         TypeError: it is no frame and no step.
     """
     frame = as_frame(frame)
-    figure = Photo(figsize=(4, 4), layout="constrained")
+    height = 4 + more_height(3.2, frame.size)
+    figure = Photo(figsize=(4, height), layout="constrained")
     axes = figure.add_subplot()
     show_frame(axes, frame)
     axes.set(title=f"step {frame.index}", xlabel="x (px)", ylabel="y (px)")
@@ -47,7 +48,7 @@ def filmstrip(trace: Trace, n: int = 6) -> Photo:
     positions = np.unique(np.linspace(0, len(trace) - 1, n).round().astype(int))
     text = f"The generated image at some steps of the run. {marks_in_words()}"
     legend = textwrap.wrap(text, LETTERS * len(positions))
-    height = HEIGHT + LINE * len(legend)
+    height = HEIGHT + LINE * len(legend) + more_height(WIDTH, trace[0].size)
     figure = Photo(figsize=(WIDTH * len(positions), height), layout="constrained")
     many = figure.subplots(1, len(positions), squeeze=False)[0]
     for axes, position in zip(many, positions):

@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 
 from ..arguments import named_arguments, shown
 from ..models.inversion import Inversion
-from .figures import BLUE, ORANGE, Photo
+from .figures import BLUE, ORANGE, Photo, more_height
 
 CONTRAST = 4  # how much the difference is magnified
 
@@ -44,7 +44,8 @@ def inversion(found: Inversion, before: Inversion | None = None) -> Photo:
     if found.losses:
         ratios = [*ratios, 1.3]
         width = 2.2 * len(images) + 3.9
-    figure = Photo(figsize=(width, 2.7), layout="constrained")
+    height = 2.7 + more_height(2.0, found.model.size)
+    figure = Photo(figsize=(width, height), layout="constrained")
     many = figure.subplots(1, len(ratios), width_ratios=ratios)
     for axes, (name, image) in zip(many, images.items()):
         axes.imshow(image.detach().cpu().movedim(0, -1).numpy())

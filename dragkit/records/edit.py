@@ -15,11 +15,12 @@ import torch
 from torch import Tensor
 
 from .. import arguments
-from ..arguments import named_arguments, numbers, real_numbers, shown
+from ..arguments import named_arguments, real_numbers, shown
+from ..masks import read_mask
 from ..numeric import is_positive, is_whole
 from ..reading import declared_shape
 from .device import Device, to_device
-from .mask import check_mask_of, mask_of_rows
+from .mask import mask_of_rows
 
 Size = tuple[int, int]  # (height, width) of the image in pixels
 MOST = 1000  # handles of an edit; each step searches for every one of them
@@ -33,14 +34,17 @@ class Edit:
     Args:
         handles: (n 2) points (x, y) in image pixels, on the content to move.
         targets: (n 2) where that content should end up.
-        mask: (H W) of 0 and 1; 1 = may move. None: no mask term, everything may move.
+        mask: (H W) of 0 and 1; 1 = may move. None: no mask term, everything may move. A path, a
+            Pillow image or an array of 0 and 255 will do, too (:mod:`dragkit.masks`): what is
+            white, 128 and more, may move.
         arrive: the stop distance. A handle has arrived when it is this close to its target, in
             pixels. None leaves it to the method.
 
     Raises:
         ValueError: there is no handle, the counts differ, two handles are on one pixel, a
-            coordinate or distance is not finite, or the mask is empty or not 0/1. Whether the
-            points are inside an image is checked by :meth:`fit`.
+            coordinate or distance is not finite, or the mask is none, which
+            :func:`dragkit.masks.read_mask` tells. Whether the points are inside an image is
+            checked by :meth:`fit`.
     """
 
     handles: Tensor
@@ -65,7 +69,7 @@ class Edit:
         _check_distinct(self.handles)
 
         if self.mask is not None:
-            object.__setattr__(self, "mask", _as_mask(self.mask))
+            object.__setattr__(self, "mask", read_mask(self.mask))
         if self.arrive is not None:
             _check_arrive(self.arrive)
             object.__setattr__(self, "arrive", float(self.arrive))
@@ -171,25 +175,6 @@ def _check_distinct(handles: Tensor) -> None:
                 f"handles {j} and {i} are both on pixel {pixel};"
                 " a pixel can go to one target only, so remove one of them"
             )
-
-
-def _as_mask(value: Any) -> Tensor:
-    check_mask_of(value)
-    mask = numbers("mask", value, "an array (height, width) of 0 and 1")
-    if mask.ndim != 2:
-        raise ValueError(f"mask has shape {tuple(mask.shape)}; it must be (height, width)")
-    other = mask[(mask != 0) & (mask != 1)]
-    if len(other):
-        raise ValueError(
-            f"mask holds {other[0].item():g}; only 0 (stays) and 1 (may move) are allowed,"
-            " try mask > 0.5"
-        )
-    if not mask.any():
-        raise ValueError(
-            "mask is 0 everywhere, so nothing may move; 1 = may move,"
-            " or mask=None for no mask term"
-        )
-    return mask.to(torch.float32).clone()
 
 
 def _check_arrive(arrive: Any) -> None:

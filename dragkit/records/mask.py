@@ -1,8 +1,7 @@
-"""Masks that come from others: how large they say they are, before anything is made of them."""
+"""Masks as files have them: rows of 0 and 1, or run lengths."""
 
 from __future__ import annotations
 
-from math import prod
 from typing import Any
 
 import numpy as np
@@ -10,18 +9,7 @@ import torch
 from torch import Tensor
 
 from ..arguments import shown
-from ..reading import declared_shape
-
-LARGEST = 4096  # px: the longest side of a mask; a mask is as large as its image
-
-
-def check_mask_shape(shape: tuple[int, ...]) -> None:
-    """Raise ValueError if a mask of this shape is larger than any image that is dragged."""
-    if max(shape, default=0) > LARGEST or prod(shape) > LARGEST**2:
-        raise ValueError(
-            f"mask has shape {shown(shape)}; it must be (height, width), each of at most"
-            f" {LARGEST} px, as the image is"
-        )
+from ..masks import check_mask_shape
 
 
 def mask_of_rows(rows: Any) -> Tensor:
@@ -57,11 +45,6 @@ def mask_of_runs(size: Any, runs: Any) -> Tensor:
         )
     values = np.repeat(np.arange(len(runs), dtype=np.int64) % 2 == 1, runs)
     return torch.from_numpy(values.reshape(height, width))
-
-
-def check_mask_of(value: Any) -> None:
-    """Raise ValueError if anything like an array (H W) says that it is too large."""
-    check_mask_shape(declared_shape(value))
 
 
 def _values(row: str | list[Any]) -> np.ndarray:

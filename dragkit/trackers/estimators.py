@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from ..arguments import path
 from ..numeric import is_whole
 
 Estimator = Callable[[Tensor, Tensor], Tensor]
@@ -78,7 +79,7 @@ class Raft:
             raise ValueError(
                 f"updates is {self.updates!r}; give a whole number from 1 to {UPDATES}"
             )
-        if not Path(self.weights).is_file():
+        if not self._file.is_file():
             raise ValueError(
                 f"{self.weights} is not a file; give the weights of torchvision's raft_{self.size}"
             )
@@ -100,6 +101,10 @@ class Raft:
         pixels = flow.new_tensor([width / columns, height / rows])[:, None, None]
         return _resize(flow, (height, width))[0] * pixels
 
+    @property
+    def _file(self) -> Path:
+        return path("weights", self.weights)
+
     @cached_property
     def _network(self) -> Any:
         try:
@@ -112,7 +117,7 @@ class Raft:
 
         network = getattr(optical_flow, f"raft_{self.size}")(weights=None)
         try:
-            network.load_state_dict(_read_state(Path(self.weights)))
+            network.load_state_dict(_read_state(self._file))
         # a file of somebody else's can be broken in any way
         except Exception as error:
             raise ValueError(

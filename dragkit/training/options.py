@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 
+from ..arguments import option_path
 from ..models import available_device
 from ..worlds.world import WORLDS
 from .loop import Length
@@ -27,7 +28,12 @@ def common_options(name: str, out: str, batch: int, lr: float, until: int) -> Ar
     )
     add = parser.add_argument
     add("--world", choices=WORLDS, default="lion", help="what it learns")
-    add("--out", type=Path, default=Path(out), help="folder of the run, continued if it exists")
+    add(
+        "--out",
+        type=option_path,
+        default=Path(out),
+        help="folder of the run, continued if it exists",
+    )
     add("--until", type=count, default=until, help="images seen in all")
     add("--minutes", type=amount, help="instead of --until: the length of the run by the clock")
     add("--batch", type=count, nargs="+", default=[batch], help="images in a step")

@@ -17,6 +17,7 @@ from .background import BackgroundRunner
 from .layout import button, set_visible
 from .lifetime import weakly
 from .status import StatusLine, shows_errors
+from .upload_limit import on_connection, upload_limit
 
 PAUSE = 0.3  # seconds between two images of the search
 
@@ -36,7 +37,7 @@ class ImageUpload:
         found: called with the last one, once; also after Enough.
 
     Attributes:
-        box: the button, how to fit an image that is not square, and Enough.
+        box: the button, how to fit an image of another shape, and Enough.
         best: the best that was found so far.
     """
 
@@ -56,15 +57,16 @@ class ImageUpload:
         self.best: Inversion | None = None
         self.file = W.FileUpload(
             accept="image/*",
-            description="Your image",
-            tooltip="Find the latent of your image (a file of at most 8 MB or so), to drag it",
+            description=f"Your image, ≤ {upload_limit()} MB",
+            tooltip="Find the latent of your image, to drag it",
             layout=W.Layout(width="auto", flex="1 1 auto"),
         )
         self.file.observe(weakly(self._choose), "value")
         self.fit = W.Dropdown(
-            options=["crop", "pad"],
-            tooltip="An image that is not square: crop it to its middle, or pad it with borders",
-            layout=W.Layout(width="68px"),
+            options=["crop", "pad", "resize", "native"],
+            tooltip="An image of another shape: crop it to its middle, pad it with borders,"
+            " stretch it, or take none but of the model's size",
+            layout=W.Layout(width="76px"),
         )
         self.enough = button(
             "Enough", "stop", "End the search with the best so far", self.runner.ask_to_stop
@@ -73,6 +75,7 @@ class ImageUpload:
         layout = W.Layout(flex="1 1 auto", margin="0 0 6px")
         self.box = W.HBox([self.file, self.fit, self.enough], layout=layout)
         set_visible(self.box, isinstance(model, Invertible))
+        on_connection(self, self._connected_again)
 
     @shows_errors
     def _choose(self, change: dict[str, Any]) -> None:
@@ -85,6 +88,16 @@ class ImageUpload:
         self._switch(searching=True)
         self.status.say("Looking for your image …")
         self.runner.start(partial(self._search, iterations))
+
+    @shows_errors
+    def _connected_again(self) -> None:
+        """Tell of an upload that was lost: then, too, the page connects again."""
+        if isinstance(self.model, Invertible) and not self.runner.busy:
+            self.status.say(
+                "The page has connected again. If you had chosen an image, it was lost: a file may"
+                f" have {upload_limit()} MB here. Make it smaller, or give its path to"
+                " dragkit.invert; python3 run.py lab takes 100 MB."
+            )
 
     def _search(self, iterations: Iterator[Inversion], stop: threading.Event) -> None:
         self.best = None
@@ -120,7 +133,7 @@ class ImageUpload:
         warning = ended_by_itself and domain_warning(best)
         if warning:
             return warning
-        return f"Found with {best.psnr:.1f} dB. Check the points: they stay where they were."
+        return f"Found with {best.psnr:.1f} dB."
 
 
 def _search_steps(model: Model) -> int | None:

@@ -19,6 +19,7 @@ from .canvas import ARROWS, Touch
 from .edit_draft import EditDraft, Point
 from .image_upload import ImageUpload
 from .layout import button, card, column, on_change, row
+from .leftovers import LeftoverQuestion
 from .notebook_widget import NotebookWidget
 from .pair_editor import PairEditor
 from .picker_tools import PickerTools
@@ -53,6 +54,7 @@ class Picker(NotebookWidget):
         pair: the selected pair in numbers.
         upload: the button for an image of your own.
         start_row: where the image is chosen.
+        leftovers: asks what becomes of points and mask when it is another image.
         column: all the rest.
 
     Raises:
@@ -86,9 +88,11 @@ class Picker(NotebookWidget):
         self.pair = PairEditor(model.size, size, self._select, self._type)
         self.tools = PickerTools(self.draft, self.status, size, self._changed, self._draw)
 
+        self.leftovers = LeftoverQuestion(size, self._clear)
         self.start_row = row(self.seed_box, self.random, self.upload.box, width=size)
         self.column = column(
             self.view.canvas.canvas,
+            self.leftovers.row,
             self.status.line,
             self.tools.mode_row,
             self.pair.row,
@@ -143,6 +147,7 @@ class Picker(NotebookWidget):
         """Show another start, such as a saved session's; this is not reported as a change."""
         self.settle()
         latent = checked_latent(self.model, latent)
+        self.leftovers.settle()
         self.draft.load(edit)
         self._show_latent(latent)
         self._draw()
@@ -175,7 +180,7 @@ class Picker(NotebookWidget):
 
     def _found(self, best: Inversion) -> None:
         self._show_latent(best.latent)
-        self._changed()
+        self._image_changed()
 
     def _draw(self) -> None:
         """Draw, and fill the boxes from the draft."""
@@ -184,6 +189,15 @@ class Picker(NotebookWidget):
         self.tools.fill()
 
     def _changed(self) -> None:
+        """The edit is another one, so points and mask are what they should be."""
+        self.leftovers.settle()
+        self._report()
+
+    def _image_changed(self) -> None:
+        self.leftovers.ask(bool(self.draft.handles) or self.draft.mask is not None)
+        self._report()
+
+    def _report(self) -> None:
         self._draw()
         for callback in self._listeners:
             callback()
@@ -224,6 +238,12 @@ class Picker(NotebookWidget):
     def _choose_seed(self) -> None:
         self.settle()
         self._show_seed(self.seed)
+        self._image_changed()
+
+    @shows_errors
+    def _clear(self) -> None:
+        self.draft.clear_points()
+        self.draft.mask = None
         self._changed()
 
     @shows_errors

@@ -89,7 +89,8 @@ class PlayerView:
         if frame is None or self.score_maps.handle.value is None:
             return hstack(image, curves)
 
-        legend = contain(self.score_maps.legend_image, (image.width, 22 * times))
+        room = (max(image.width, image.height), 22 * times)  # below a narrow image it is wider
+        legend = contain(self.score_maps.legend_image, room)
         top = hstack(vstack(image, legend), curves)
         if self.score_maps.large.value:
             return vstack(top, self.score_panel.image(frame).reduce(2))

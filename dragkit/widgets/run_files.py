@@ -1,4 +1,4 @@
-"""Where runs are saved: save, open, export; never over another run's file."""
+"""Where runs and what they make are saved: save, open, export; never over another run's file."""
 
 from __future__ import annotations
 
@@ -11,18 +11,21 @@ from pathlib import Path
 import ipywidgets as W
 from PIL import Image
 
+from ..arguments import at_home
+from ..records import Frame
 from ..runs.session import Session
 from ..runs.trace import Trace
 from .background import Task
 from .layout import button, row
 from .player_state import PlayerState
+from .result_files import write_image, write_latent
 from .status import StatusLine, shows_errors
 
 DEFAULT = "runs/session"
 
 
 class FileControls:
-    """A name and three buttons.
+    """A name, and buttons: for the run, its film, and the image and the latent that are shown.
 
     A file that is there already belongs to this run if it was saved or opened here, as this run;
     any other is left alone, and the next free name is taken: ``session``, ``session-2``,
@@ -52,7 +55,7 @@ class FileControls:
         self.name = W.Text(
             DEFAULT,
             tooltip="Name of the file, without its ending",
-            layout=W.Layout(width=f"{width - 218}px"),
+            layout=W.Layout(width=f"{width - 4}px"),
         )
         self.save = button(
             "Save", "save", "Write the session: .json to read, .npz beside it", self._save
@@ -61,12 +64,23 @@ class FileControls:
             "Open", "folder-open", "Open a saved session and continue from there", self._open
         )
         self.gif = button("GIF", "film", "Write the run as an animated GIF", self._write_gif)
-        self.row = row(self.name, self.save, self.open, self.gif, width=width)
+        self.png = button(
+            "PNG",
+            "image",
+            "Write the clean image of the step that is shown, in full",
+            self._write_png,
+        )
+        self.latent = button(
+            "Latent", "th", "Write the latent of the step that is shown (.npy)", self._write_latent
+        )
+        buttons = (self.save, self.open, self.gif, self.png, self.latent)
+        self.row = row(self.name, *buttons, width=width)
 
     def fill(self) -> None:
         """Enable what makes sense."""
         busy = self.state.running
-        self.save.disabled = self.gif.disabled = busy or not len(self.state.trace)
+        for part in (self.save, self.gif, self.png, self.latent):
+            part.disabled = busy or not len(self.state.trace)
         self.open.disabled = self.name.disabled = busy
 
     @shows_errors
@@ -87,9 +101,31 @@ class FileControls:
         self.status.say(f"Writing {path} …")
         self.write(partial(_write_gif, self.state.trace, path, why))
 
+    @shows_errors
+    def _write_png(self) -> None:
+        frame = self._frame()
+        session = self.state.session
+        path, why = self._free_path(f"-step-{frame.index}.png")
+        self.status.say(f"Writing {path} …")
+        model = None if session is None else session.model
+        self.write(partial(write_image, frame, model, path, why))
+
+    @shows_errors
+    def _write_latent(self) -> None:
+        frame = self._frame()
+        path, why = self._free_path(f"-step-{frame.index}.npy")
+        self.status.say(write_latent(frame, path, why))
+
+    def _frame(self) -> Frame:
+        """The step that is shown."""
+        if self.state.frame is None:
+            raise ValueError("there is no step yet; press Run or Step first")
+        return self.state.frame
+
     def _path(self, ending: str) -> Path:
         """The file that is named, with its `ending`."""
-        return Path((self.name.value.strip().removesuffix(".json") or DEFAULT) + ending)
+        name = self.name.value.strip().removesuffix(".json") or DEFAULT
+        return at_home("the name", Path(name + ending))
 
     def _free_path(self, ending: str) -> tuple[Path, str]:
         """Where to write the run, and why there.

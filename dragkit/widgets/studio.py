@@ -22,7 +22,7 @@ from .layout import card, side_by_side
 from .notebook_widget import NotebookWidget
 from .picker import Picker
 from .player import Player
-from .sizes import checked_size
+from .sizes import MOST_SIDE, checked_size
 
 OWN_ARGUMENTS = ("model", "seed", "edit", "size", "latent")
 GAP = 24  # CSS pixels between the two images
@@ -74,7 +74,9 @@ class Studio(NotebookWidget):
         if edit is None:
             _check_method(model, self.picker.latent, method)
         start = None if edit is None else self._new_session()
-        chart = (2 * size + GAP, size // 2)
+        height, width = model.size
+        half = max(size, round(size * width / height))  # the controls are not narrower
+        chart = (min(2 * half + GAP, MOST_SIDE), size // 2)
         self.player = Player(start, size, chart=chart, blank=self._pale_image())
         self.status = self.player.status
         self.player.controls.files.name.value = f"runs/{model.name}"
@@ -168,6 +170,7 @@ class Studio(NotebookWidget):
     def _start_run(self) -> None:
         """Before a run: start again if the picker has changed."""
         self.picker.settle()
+        self.picker.leftovers.settle()
         if self.player.state.waiting is None:
             return
         if self.session:

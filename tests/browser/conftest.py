@@ -43,8 +43,11 @@ FOLDERS = {
 
 
 @pytest.fixture
-def lab(tmp_path):
-    """A JupyterLab on a folder of its own: gives the folder, and a file's address by its name."""
+def lab(tmp_path, request):
+    """A JupyterLab on a folder of its own: gives the folder, and a file's address by its name.
+
+    A test's parameter for it is a list of further options.
+    """
     home, work = tmp_path / "jupyter", tmp_path / "work"
     work.mkdir()
     (home / "config/labconfig").mkdir(parents=True)
@@ -68,6 +71,7 @@ def lab(tmp_path):
         "--ServerApp.port_retries=0",
         f"--IdentityProvider.token={token}",
         f"--ServerApp.root_dir={work}",
+        *getattr(request, "param", []),
     ]
     with (tmp_path / "lab.log").open("w") as log:
         server = subprocess.Popen(command, env=environment, stdout=log, stderr=log)

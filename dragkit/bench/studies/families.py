@@ -16,6 +16,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from ...arguments import option_path
 from ...methods import freedrag
 from ...pieces import Tracker
 from ...tasks.poses import LIONS
@@ -58,7 +59,7 @@ def add_options(parser: ArgumentParser) -> None:
     """How many lions, and RAFT."""
     parser.add_argument("--pairs", type=int, default=30, help="lions to drag by every method")
     parser.add_argument(
-        "--raft", type=Path, help="weights of torchvision's raft_large, to add RAFT"
+        "--raft", type=option_path, help="weights of torchvision's raft_large, to add RAFT"
     )
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
-from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
 import torch
 
+from ...arguments import option_path
 from ...atomic import write_file
 from ...compose import hstack
 from ...compose.encoding import encode, png
@@ -76,7 +76,7 @@ def before_during_after(
 def add_options(parser: ArgumentParser) -> None:
     """Where to."""
     parser.add_argument(
-        "--out", type=Path, default=zoo.DATA / "images", help="folder for the images"
+        "--out", type=option_path, default=zoo.DATA / "images", help="folder for the images"
     )
 
 

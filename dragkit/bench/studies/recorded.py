@@ -15,6 +15,7 @@ from typing import Any
 import torch
 from tqdm.auto import tqdm
 
+from ...arguments import option_path
 from ...gates import above
 from ...images import read_image
 from ...loop import drag
@@ -122,7 +123,7 @@ RUNS = {
 def add_options(parser: ArgumentParser) -> None:
     """Which runs, and where to."""
     parser.add_argument(
-        "--out", type=Path, default=Path("runs/recorded"), help="folder for the runs"
+        "--out", type=option_path, default=Path("runs/recorded"), help="folder for the runs"
     )
     parser.add_argument("names", nargs="*", metavar="RUN", help=f"only these of {', '.join(RUNS)}")
 

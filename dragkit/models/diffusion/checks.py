@@ -51,11 +51,11 @@ def _check_strength(model: Diffusion) -> None:
 
 
 def _check_size(model: Diffusion) -> None:
-    multiple = model.cell * 2 ** (len(model.unet.up_blocks) - 1)
-    if not all(is_whole(side, 1) and side % multiple == 0 for side in model.size):
+    cell = model.cell
+    if not all(is_whole(side, 1) and side % cell == 0 for side in model.size):
         raise ValueError(
             f"size is {model.size}; this network's images have sides that are multiples of"
-            f" {multiple} px, such as {(8 * multiple, 8 * multiple)}"
+            f" {cell} px, which a cell of its latents covers, such as {(64 * cell, 96 * cell)}"
         )
     if max(model.size) > LARGEST:
         raise ValueError(f"size is {model.size}; give sides of at most {LARGEST} px, such as 512")

@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ...arguments import shown
 from ...numeric import is_whole
 from ...records import Size
 from ..settings import check_settings
@@ -31,7 +32,7 @@ def open_stable_diffusion(
     dtype: torch.dtype = torch.float32,
     name: str = "stable diffusion",
     prompt: str = "",
-    size: int | None = None,
+    size: int | Size | None = None,
     steps: int = 50,
     **settings: Any,
 ) -> Diffusion:
@@ -43,7 +44,9 @@ def open_stable_diffusion(
             float32 then.
         device, name: where to put its networks; its name in messages and saved runs.
         prompt: what the image shows.
-        size: side of the images in pixels; None for the size of the training (512 for SD 1.5).
+        size: (height, width) of the images in pixels, such as (512, 768), or one number for
+            square ones; None for the size of the training (512 for SD 1.5). Both are multiples of
+            a latent's cell, which covers 8 px.
         steps: of the schedule from image to noise (DragDiffusion: 50).
         settings: those of :class:`Diffusion`; `feature_block` is 3 here, as in DragDiffusion.
 
@@ -51,7 +54,8 @@ def open_stable_diffusion(
         ValueError: the folder is not such a pipeline, or a part is missing or damaged.
     """
     check_settings(name, settings, ("name", "prompt", "size", "steps", *SETTINGS))
-    _check_prompt_and_size(prompt, size)
+    _check_prompt(prompt)
+    wanted = None if size is None else _checked_size(size)
     folder = pipeline_folder(folder)
     weights = check_pipeline(folder)
     from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel
@@ -68,10 +72,10 @@ def open_stable_diffusion(
 
     schedule = ddim_schedule(scheduler, steps, device)
     cell = 2 ** (len(vae.config.block_out_channels) - 1)
-    sides = (size, size) if size else _trained_size(unet.config.sample_size, cell)
+    images = wanted or _trained_size(unet.config.sample_size, cell)
     defaults: dict[str, Any] = {"feature_block": 3, "notes": {"prompt": prompt}}
     chosen = defaults | settings
-    return Diffusion(unet, schedule, encode, decode, sides, cell, name, text, **chosen)
+    return Diffusion(unet, schedule, encode, decode, images, cell, name, text, **chosen)
 
 
 def _trained_size(cells: int | Sequence[int], cell: int) -> Size:
@@ -96,15 +100,22 @@ def _coders(vae: Any) -> tuple[Callable[[Tensor], Tensor], Callable[[Tensor], Te
     return encode, decode
 
 
-def _check_prompt_and_size(prompt: Any, size: Any) -> None:
+def _check_prompt(prompt: Any) -> None:
     if not isinstance(prompt, str):
         raise ValueError(f"prompt is {prompt!r}; give a text, such as prompt='a lion'")
     if len(prompt) > PROMPT:
         raise ValueError(f"prompt has {len(prompt):,} characters; give at most {PROMPT:,}")
-    if size is not None and not is_whole(size, 1):
+
+
+def _checked_size(size: Any) -> Size:
+    """(height, width) of a pair, or of one number for both."""
+    sides = list(size) if isinstance(size, tuple | list | torch.Size) else [size, size]
+    if len(sides) != 2 or not all(is_whole(side, 1) for side in sides):
         raise ValueError(
-            f"size is {size!r}; give the side of the images in pixels, such as size=512"
+            f"size is {shown(size)}; give the side of the images in pixels, such as size=512, or"
+            " (height, width), such as size=(512, 768)"
         )
+    return int(sides[0]), int(sides[1])
 
 
 def _encoded(clean: Path, prompt: str, folder: Path) -> Tensor:

@@ -44,11 +44,26 @@ def stages(unet: Any, z: Tensor, t: Tensor, text: Tensor | None = None) -> Itera
 
     for block in unet.up_blocks:
         count = len(block.resnets)
-        x = block(x, tuple(skips[-count:]), time, **text_for(block))
+        outputs = tuple(skips[-count:])
         del skips[-count:]
+        x = block(x, outputs, time, **text_for(block), **_size_after(x, skips))
         yield x
 
     yield unet.conv_out(unet.conv_act(unet.conv_norm_out(x)))
+
+
+def _size_after(x: Tensor, skips: list[Tensor]) -> dict[str, tuple[int, int]]:
+    """The size of the map (b c h w) that a decoder block has to end with, if it is not said by x.
+
+    Where an encoder block halved an odd side, the decoder's has to become odd again.
+    """
+    if not skips:
+        return {}
+    height, width = x.shape[2:]
+    rows, columns = skips[-1].shape[2:]
+    if (rows, columns) in ((height, width), (2 * height, 2 * width)):
+        return {}
+    return {"upsample_size": (rows, columns)}
 
 
 def self_attentions(unet: Any) -> list[nn.Module]:

@@ -35,12 +35,15 @@ class StyleGAN2:
     acts, and the block whose features are read is where it measures. DragGAN counts its blocks
     from 1, so block k has 2^(k + 1) px, and finds 6 (128 px) the best of 4 to 7, 5+6 and 6+7. Here
     a block is named by its resolution; :func:`dragkit.plot.ablation` shows what another one does.
+    A generator whose images are not square has the same names: block r makes maps of (h · r / 4,
+    w · r / 4), where (h, w) are those of its first block; with StyleGAN-Human's (4, 2) the name is
+    the height.
 
     Args:
         generator: frozen weights, in evaluation mode.
-        feature_block: resolution r of the block whose output (c r r) is read (DragGAN: 128), or
+        feature_block: resolution r of the block whose output (c h w) is read (DragGAN: 128), or
             several, such as (64, 128). Then the smaller ones are bilinearly upsampled to the grid
-            of the largest, and all are concatenated over channels, coarse to fine: (Σc r r). That
+            of the largest, and all are concatenated over channels, coarse to fine: (Σc h w). That
             is DragGAN's "5+6". Its code has no pairs, so we do not know how it scales the maps;
             ours stay as they are, which is our choice. The block with the largest features
             therefore counts most: a lion's are twice as large as those of the next finer block,
@@ -106,8 +109,7 @@ class StyleGAN2:
     @property
     def size(self) -> Size:
         """(height, width) of the images."""
-        side = self.generator.synthesis.resolutions[-1]
-        return side, side
+        return self.generator.synthesis.size
 
     @property
     def device(self) -> torch.device:
@@ -164,8 +166,10 @@ class StyleGAN2:
         anchor is the features themselves.
         """
         ws = self._rows(fitting_latent(self, latent))
+        resolutions = self.generator.synthesis.resolutions
         activations = self._activations(ws)
-        maps = [x for x in activations if x.shape[-1] in self._blocks]
+        blocks = zip(resolutions, activations, strict=False)  # up to the largest
+        maps = [x for resolution, x in blocks if resolution in self._blocks]
 
         detached = [x.detach() for x in activations]
         fixed_ws = ws.detach()
@@ -212,7 +216,7 @@ class StyleGAN2:
 
 
 def _concatenated(maps: list[Tensor]) -> Tensor:
-    """Maps (1 c r r), coarse to fine, as one (Σc r r) on the grid of the last.
+    """Maps (1 c h w), coarse to fine, as one (Σc h w) on the grid of the last.
 
     A single one is returned itself, not a copy.
     """

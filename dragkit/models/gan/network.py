@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 SLOPE = 0.2  # of the leaky ReLU below 0
+FIRST = (4, 4)  # (height, width) of the first block's maps, where images are square
 GAIN = math.sqrt(2)  # keeps the variance of a leaky ReLU's output at that of its input
 
 
@@ -109,7 +110,7 @@ class ModulatedConv(nn.Module):
         inputs: int,
         outputs: int,
         w_dim: int,
-        resolution: int,
+        size: tuple[int, int],
         clamp: float | None,
         up: bool = False,
     ) -> None:
@@ -120,7 +121,7 @@ class ModulatedConv(nn.Module):
         self.weight = nn.Parameter(torch.randn(outputs, inputs, 3, 3))
         self.bias = nn.Parameter(torch.zeros(outputs))
         self.noise_strength = nn.Parameter(torch.zeros([]))
-        self.register_buffer("noise_const", torch.randn(resolution, resolution))
+        self.register_buffer("noise_const", torch.randn(size))
         self.register_buffer("resample_filter", _filter())
 
     @property
@@ -165,19 +166,30 @@ class ToRGB(nn.Module):
 
 
 class Block(nn.Module):
-    """One resolution: an upsampling and a plain modulated convolution, or at 4 px a constant."""
+    """One resolution: an upsampling and a plain modulated convolution, or at 4 px a constant.
+
+    Args:
+        resolution: what the block is called, 4 · 2ᵏ.
+        size: (height, width) of its maps; both are the resolution where images are square.
+    """
 
     resample_filter: Tensor
 
     def __init__(
-        self, inputs: int, outputs: int, w_dim: int, resolution: int, clamp: float | None
+        self,
+        inputs: int,
+        outputs: int,
+        w_dim: int,
+        resolution: int,
+        size: tuple[int, int],
+        clamp: float | None,
     ) -> None:
         super().__init__()
         if resolution == 4:
-            self.const = nn.Parameter(torch.randn(outputs, 4, 4))
+            self.const = nn.Parameter(torch.randn(outputs, *size))
         else:
-            self.conv0 = ModulatedConv(inputs, outputs, w_dim, resolution, clamp, up=True)
-        self.conv1 = ModulatedConv(outputs, outputs, w_dim, resolution, clamp)
+            self.conv0 = ModulatedConv(inputs, outputs, w_dim, size, clamp, up=True)
+        self.conv1 = ModulatedConv(outputs, outputs, w_dim, size, clamp)
         self.torgb = ToRGB(outputs, w_dim, clamp)
         self.register_buffer("resample_filter", _filter())
         self.convolutions = 1 if resolution == 4 else 2
@@ -201,17 +213,25 @@ class Block(nn.Module):
 class Synthesis(nn.Module):
     """w+ (b num_ws w_dim) → image (b 3 r r) in -1..1, in two halves that meet at any block.
 
+    A block's r r stands for its (height, width) where images are not square.
     :meth:`activations` computes every block up to a chosen one; :meth:`image` continues from
     there. Dragging needs only the first half; the second runs when the image is asked for.
     """
 
-    def __init__(self, channels: dict[int, int], w_dim: int, clamp: float | None = None) -> None:
+    def __init__(
+        self,
+        channels: dict[int, int],
+        w_dim: int,
+        clamp: float | None = None,
+        first: tuple[int, int] = FIRST,
+    ) -> None:
         super().__init__()
         self.resolutions = sorted(channels)
         self.num_ws = 2 * int(math.log2(self.resolutions[-1])) - 2
         for r in self.resolutions:
             inputs = channels.get(r // 2, 0)
-            setattr(self, f"b{r}", Block(inputs, channels[r], w_dim, r, clamp))
+            self.size = (first[0] * r // 4, first[1] * r // 4)  # at the end, of the images
+            setattr(self, f"b{r}", Block(inputs, channels[r], w_dim, r, self.size, clamp))
 
     def block(self, resolution: int) -> Block:
         """The block of `resolution` px."""
@@ -262,6 +282,9 @@ class Generator(nn.Module):
         z_dim, w_dim: dimensions of z and w.
         layers: of the mapping network.
         clamp: as for :func:`clamped`.
+        first: (height, width) of the first block's maps, which every further block doubles. Where
+            it is not (4, 4), as (4, 2) in StyleGAN-Human for images of 1024 x 512, the blocks are
+            called as if it were.
     """
 
     def __init__(
@@ -271,11 +294,12 @@ class Generator(nn.Module):
         w_dim: int,
         layers: int = 8,
         clamp: float | None = None,
+        first: tuple[int, int] = FIRST,
     ) -> None:
         super().__init__()
         self.clamp = clamp
         self.mapping = Mapping(z_dim, w_dim, layers)
-        self.synthesis = Synthesis(channels, w_dim, clamp)
+        self.synthesis = Synthesis(channels, w_dim, clamp, first)
 
     def forward(self, z: Tensor, truncation: float = 1.0) -> Tensor:
         """The images (b 3 r r) in -1..1 of z (b z_dim)."""

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from .model import StyleGAN2
-from .network import Generator
+from .network import FIRST, Generator
 
 DEFAULT_BLOCK = 128  # px, as in DragGAN
 SIDE = 4096  # px; the largest public generators make images of 1024
@@ -101,13 +101,38 @@ def _architecture(state: Mapping[str, Tensor]) -> dict[str, Any]:
     side = max(channels)
     if side > SIDE:
         raise ValueError(f"a generator of {side} px; those of at most {SIDE} px are read")
-    first = state["mapping.fc0.weight"]
-    if first.ndim != 2:
+    weight = state["mapping.fc0.weight"]
+    if weight.ndim != 2:
         raise ValueError(
-            f"mapping.fc0.weight has shape {tuple(first.shape)}, expected (w_dim, z_dim)"
+            f"mapping.fc0.weight has shape {tuple(weight.shape)}, expected (w_dim, z_dim)"
         )
-    w_dim, z_dim = first.shape
-    return {"channels": channels, "z_dim": z_dim, "w_dim": w_dim, "layers": layers}
+    w_dim, z_dim = weight.shape
+    return {
+        "channels": channels,
+        "z_dim": z_dim,
+        "w_dim": w_dim,
+        "layers": layers,
+        "first": _first_size(state, side),
+    }
+
+
+def _first_size(state: Mapping[str, Tensor], side: int) -> tuple[int, int]:
+    """(height, width) of the first block's maps; `side` is that of square images.
+
+    Raises:
+        ValueError: the images would have a side of more than 4096 px, or none.
+    """
+    constant = state.get("synthesis.b4.const")
+    if constant is None or constant.ndim != 3:  # that is told where all shapes are compared
+        return FIRST
+    height, width = constant.shape[1:]
+    longest = max(height, width) * side // FIRST[0]
+    if not (min(height, width) and longest <= SIDE):
+        raise ValueError(
+            f"synthesis.b4.const has shape {tuple(constant.shape)}, for images of"
+            f" {height * side // 4}x{width * side // 4} px; sides of 1 to {SIDE} px are read"
+        )
+    return height, width
 
 
 def _channels(state: Mapping[str, Tensor]) -> dict[int, int]:

@@ -12,6 +12,7 @@ from typing import Any, BinaryIO
 import torch
 from torch import Tensor
 
+from ....arguments import at_home
 from ... import zoo
 from ...safetensors_header import read_header
 from .archive import Archive
@@ -51,7 +52,7 @@ def read(path: str | Path) -> Contents:
         CheckpointError: the file is none of these, cut short, altered, or asks for more than plain
             data. The message names the file, what was found and what was expected.
     """
-    path = Path(path)
+    path = at_home("path", Path(path))
     return _opened(path, lambda file: _read(path, file))
 
 
@@ -64,7 +65,7 @@ def read_data(path: str | Path) -> Any:
     Raises:
         FileNotFoundError, PermissionError, CheckpointError: as for :func:`read`.
     """
-    path = Path(path)
+    path = at_home("path", Path(path))
     return _opened(path, lambda file: _data(path, file, Budget())[1])
 
 

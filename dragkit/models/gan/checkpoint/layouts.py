@@ -19,6 +19,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ..network import FIRST
 from .budget import CheckpointError
 from .conditional import check_unconditional
 from .prefixes import CONSTANTS
@@ -67,12 +68,6 @@ def layout_of(tensors: Mapping[str, Stored]) -> str | None:
     for layout, constant in CONSTANTS.items():
         if constant in tensors:
             check_unconditional(tensors, layout)
-            cells = tensors[constant].shape[-2:]
-            if cells != (4, 4):
-                raise CheckpointError(
-                    f"this generator is not square: {constant!r} has {'x'.join(map(str, cells))}"
-                    " cells; only 4x4 is read"
-                )
             return layout
     return None
 
@@ -159,11 +154,17 @@ def _close(value: Any, expected: Any) -> bool:
 
 
 def sizes(state: Mapping[str, Tensor]) -> dict[str, int]:
-    """What the tensors say of the generator's size, in the words of the stored arguments."""
+    """What the tensors say of the generator's size, in the words of the stored arguments.
+
+    Of images that are not square, forks store one side or the other, or both: nothing is expected.
+    """
     w_dim, z_dim = state["mapping.fc0.weight"].shape
     blocks = [re.match(r"synthesis\.b(\d+)\.", name) for name in state]
     side = max(int(block[1]) for block in blocks if block)
-    return {"img_resolution": side, "resolution": side, "z_dim": z_dim, "w_dim": w_dim}
+    dimensions = {"z_dim": z_dim, "w_dim": w_dim}
+    if tuple(state["synthesis.b4.const"].shape[1:]) != FIRST:
+        return dimensions
+    return {"img_resolution": side, "resolution": side, **dimensions}
 
 
 def flat(arguments: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:

@@ -1,0 +1,113 @@
+"""Masks as they come: files, images and arrays of every kind are the same mask, or told."""
+
+import warnings
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+import dragkit as dk
+from dragkit.masks import read_mask
+
+MASK = np.zeros((10, 14), bool)
+MASK[2:7, 3:12] = True
+GREY = np.uint8(255) * MASK
+EDIT = {"handles": [(5, 5)], "targets": [(8, 5)]}
+COLOURED = np.stack([GREY, 255 - GREY, GREY], -1)
+HALF_SEEN = np.dstack([GREY] * 3 + [GREY // 2 + 128])
+
+KINDS = {
+    "truths": MASK,
+    "0 and 1": MASK.astype(np.uint8),
+    "floats": MASK.astype(np.float64),
+    "half floats": torch.from_numpy(MASK).half(),
+    "0 and 255": GREY,
+    "0 and 255, int64": GREY.astype(np.int64),
+    "0 and 255, floats": GREY.astype(np.float32),
+    "0 and 65535": MASK * np.uint16(65535),
+    "upside down twice": GREY[::-1][::-1],
+    "three channels": np.dstack([GREY] * 3),
+    "three channels first": torch.from_numpy(np.stack([MASK] * 3)),
+    "one channel": GREY[..., None],
+    "a list": MASK.astype(int).tolist(),
+    "mode L": Image.fromarray(GREY),
+    "mode 1": Image.fromarray(GREY).convert("1"),
+    "mode RGB": Image.fromarray(GREY).convert("RGB"),
+    "mode P": Image.fromarray(GREY).convert("P"),
+    "mode RGBA": Image.fromarray(GREY).convert("RGBA"),
+    "mode CMYK": Image.fromarray(GREY).convert("RGB").convert("CMYK"),
+    "mode I;16": Image.fromarray(MASK * np.uint16(65535)),
+    "mode I": Image.fromarray(GREY.astype(np.int32)),
+    "mode F": Image.fromarray(MASK.astype(np.float32)),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_is_the_same_mask(kind):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        mask = dk.Edit(**EDIT, mask=KINDS[kind]).mask
+    assert mask.dtype == torch.float32 and torch.equal(mask, torch.from_numpy(MASK).float())
+
+
+@pytest.mark.parametrize("ending", ["png", "tiff", "bmp", "gif"])
+def test_a_file_is_read(tmp_path, monkeypatch, ending):
+    Image.fromarray(GREY).save(tmp_path / f"m.{ending}")
+    expected = torch.from_numpy(MASK).float()
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    for path in (tmp_path / f"m.{ending}", str(tmp_path / f"m.{ending}"), f"~/m.{ending}"):
+        assert torch.equal(read_mask(path), expected)
+    assert torch.equal(read_mask((tmp_path / f"m.{ending}").read_bytes()), expected)
+
+
+def test_a_file_that_is_turned_by_a_flag_is_turned(tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.fromarray(GREY).save(tmp_path / "m.png", exif=exif)
+    assert torch.equal(
+        read_mask(tmp_path / "m.png"), torch.from_numpy(np.rot90(MASK, -1).copy()).float()
+    )
+
+
+def test_of_grey_the_threshold_is_said(tmp_path):
+    soft = GREY.copy()
+    soft[0, 0], soft[0, 1] = 127, 128
+    for given in (soft, Image.fromarray(soft)):
+        with pytest.warns(UserWarning, match="grey .*1.4 % of it.* 128 of 255 or more may move"):
+            mask = read_mask(given)
+        assert mask[0, 0] == 0 and mask[0, 1] == 1 and mask.sum() == MASK.sum() + 1
+    Image.fromarray(GREY).save(tmp_path / "m.jpg", quality=60)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        assert torch.equal(read_mask(tmp_path / "m.jpg"), torch.from_numpy(MASK).float())
+
+
+@pytest.mark.parametrize(
+    ("mask", "message"),
+    [
+        (COLOURED, r"shape \(10, 14, 3\), and its channels differ, so it has colours"),
+        (Image.fromarray(COLOURED), "its channels differ, so it has colours"),
+        (Image.fromarray(HALF_SEEN), "the image is partly transparent.*getchannel"),
+        (MASK.astype(np.uint8) * 3, "mask holds 3; only 0 .* or 0 and 255"),
+        (-GREY.astype(np.int32), "mask holds -255; only 0"),
+        (MASK * 0.7, "mask holds 0.7; only 0 .* try mask > 0.5"),
+        (MASK * np.uint8(100), r"mask is dark \(at most 100\) everywhere, so nothing may move"),
+        (GREY * 0, "mask is 0 everywhere"),
+        (np.zeros((2, 10, 14)), r"mask has shape \(2, 10, 14\); it must be \(height, width\)"),
+        (Image.new("L", (5000, 8)), r"mask has shape \(8, 5000\).*each of at most 4096 px"),
+        ("gone.png", "there is no file gone.png"),
+        (b"hello", "the file is not an image"),
+        ({"mask": 1}, "mask is .*; give an array .* or the path of a black and white image"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:the mask has grey")
+def test_what_is_no_mask_is_told(mask, message):
+    with pytest.raises((ValueError, FileNotFoundError), match=message):
+        read_mask(mask)
+
+
+def test_a_mask_of_another_size_than_the_image_is_told():
+    with pytest.raises(ValueError, match=r"mask has shape \(10, 14\); the image needs"):
+        dk.Edit([(5, 5)], [(8, 5)], GREY).fit((14, 10))
