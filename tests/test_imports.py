@@ -11,13 +11,14 @@ import dragkit
 PACKAGE = Path(dragkit.__file__).parent
 # they know nothing of the others
 FOR_ALL = {"numeric", "atomic", "locking", "arguments", "latents", "reading", "npz"}
-FOR_ALL |= {"asking", "gradients", "leaving"}
+FOR_ALL |= {"asking", "gradients", "leaving", "threads"}
 MAY_IMPORT = {  # from the bottom up; a part may also import its own files
     "numeric": "",
     "atomic": "",
     "locking": "",
     "arguments": "",
     "asking": "",
+    "threads": "",
     "gradients": "",
     "leaving": "",
     "latents": "",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -13,24 +14,29 @@ from torch import Tensor
 
 from ...loop import drag
 from ...losses import ShiftedPatchLoss
-from ...methods import draggan
 from ...models.gan.model import StyleGAN2
 from ...models.gan.network import Generator
 from ...models.protocols import Model
 from ...pieces import Method
 from ...records import Edit, Step
+from ...threads import at_most, fastest_threads
 
-# channels by resolution, as channel_base 32768 gives them
-CONFIG_F = {4: 512, 8: 512, 16: 512, 32: 512, 64: 512, 128: 256, 256: 128, 512: 64}
+CHANNEL_BASE = 32768  # of StyleGAN2's config-f
 NEVER = 1e-3  # a stop distance that no whole-pixel tracker meets, so that a timed run does not end
 
 
-def config_f() -> StyleGAN2:
-    """A 512-px generator of the public models' size, with random weights: as slow as they are."""
+def config_f(
+    device: str = "cpu", dtype: torch.dtype = torch.float32, side: int = 512
+) -> StyleGAN2:
+    """A generator of the public models' size, with random weights: as slow as they are."""
     torch.manual_seed(0)
-    generator = Generator(CONFIG_F, z_dim=512, w_dim=512).eval().requires_grad_(False)
-    generator.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch has it
-    return StyleGAN2(generator, 128, name="config-f 512 (random weights)")
+    resolutions = [4 << i for i in range(int(math.log2(side)) - 1)]
+    channels = {r: min(512, CHANNEL_BASE // r) for r in resolutions}
+    generator = Generator(channels, z_dim=512, w_dim=512).eval().requires_grad_(False)
+    generator.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch has it
+    generator.synthesis.store_in(dtype)
+    name = f"config-f {side} (random weights)"
+    return StyleGAN2(generator, min(128, side), name=name, rows=min(6, generator.synthesis.num_ws))
 
 
 def spread_edit(model: Model, handles: int, mask: bool = True) -> Edit:
@@ -101,16 +107,25 @@ def step_and_pass(
         latent = model.sample(0)
     bare = latent.clone().requires_grad_()
 
+    threads = fastest_threads(model, latent)
+
     def one_pass() -> None:
-        model.view(bare).features.mean().backward()
+        with at_most(threads):
+            model.view(bare).features.mean().backward()
+            finish(model.device)
+
+    def one_step() -> None:
+        next(run)
+        finish(model.device)
 
     one_pass()
-    return in_turns(run.__next__, one_pass, repeats)
+    return in_turns(one_step, one_pass, repeats)
 
 
-def large_steps() -> None:
-    """Three steps of the 512-px generator with ten handles, whose peak memory is measured."""
-    step_and_pass(config_f(), 10, draggan(), 3)
+def finish(device: torch.device) -> None:
+    """Wait for what a GPU still computes."""
+    if device.type == "cuda":
+        torch.cuda.synchronize()
 
 
 def ratios(first: Sequence[float], second: Sequence[float]) -> str:
