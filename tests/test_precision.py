@@ -183,3 +183,24 @@ def test_auto_is_float32_on_a_cpu_and_bfloat16_on_a_gpu_that_has_it(monkeypatch)
     monkeypatch.setattr(precision, "_has", lambda *_: True)
     assert precision.available_dtype("auto", "cpu") == torch.float32
     assert precision.available_dtype("auto", "cuda") == torch.bfloat16
+
+
+def test_float32_is_not_tf32_while_a_drag_computes(monkeypatch):
+    """The flags are those of a build with CUDA; they say the same on one without."""
+    monkeypatch.setattr(torch.backends.cuda, "is_built", lambda: True)
+    convolutions = torch.backends.cudnn.conv
+    before = convolutions.fp32_precision, torch.backends.cuda.matmul.fp32_precision
+    seen = []
+
+    class Watching(dk.NearestNeighbor):
+        def find(self, *given):
+            seen.append((convolutions.fp32_precision, torch.backends.cuda.matmul.fp32_precision))
+            return super().find(*given)
+
+    method = dk.methods.draggan() | {"tracker": Watching()}
+    for _ in dk.drag(
+        LION, LION.sample(0), dk.Edit([(64, 70)], [(64, 80)]), **method | {"steps": 2}
+    ):
+        now = convolutions.fp32_precision, torch.backends.cuda.matmul.fp32_precision
+        assert now == before
+    assert seen == [("ieee", "ieee")] * 3
