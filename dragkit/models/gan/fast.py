@@ -14,7 +14,8 @@ r"""The features of a frozen generator in fewer operations; lessons can skip thi
   touched.
 - The gradient of a layer is written by hand: it needs two maps, in place of seven.
 
-A generator that somebody changes, watches or trains is computed by the plain code.
+On a GPU all of it is captured once as a graph (:mod:`dragkit.models.gan.graphs`). A generator that
+somebody watches or trains is computed by the plain code.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
 from ..precision import HALF, GradientScale
+from .graphs import Function, captured
 from .network import GAIN, SLOPE, Block, FullyConnected, ModulatedConv, Synthesis
 
 
@@ -43,7 +45,7 @@ class FastSynthesis:
 
     def __init__(self, synthesis: Synthesis) -> None:
         self.synthesis = synthesis
-        self._kept: tuple[Any, Constants] | None = None
+        self._kept: tuple[Any, Function] | None = None
 
     def activations(self, ws: Tensor, until: int) -> list[Tensor]:
         """As :meth:`Synthesis.activations`, of ws (1 num_ws w_dim)."""
@@ -52,21 +54,31 @@ class FastSynthesis:
             return self.synthesis.activations(ws, until)
 
         clamp = convs[0].clamp
-        maps, factors = self._constants(convs)(ws[0], self.synthesis.block(4).const)
+        maps_and_factors = self._function(convs)(ws[0])
+        maps, factors = maps_and_factors[: len(convs)], maps_and_factors[len(convs) :]
         if clamp is not None and any_beyond(clamp, maps, factors):
             return self.synthesis.activations(ws, until)
 
         ends = [i for i, conv in enumerate(convs) if not conv.up]  # where a block ends
         return [maps[i] * factors[i][:, None, None] for i in ends]
 
-    def _constants(self, convs: list[ModulatedConv]) -> Constants:
-        """What is kept of the layers' weights, unless they have changed since."""
-        tensors = [t for conv in convs for t in tensors_of(conv)]
+    def _function(self, convs: list[ModulatedConv]) -> Function:
+        """What computes these layers, made anew if their weights have changed since."""
+        const = self.synthesis.block(4).const
+        tensors = [const, *(t for conv in convs for t in tensors_of(conv))]
         state = [(t.data_ptr(), t._version) for t in tensors]
         if self._kept is None or self._kept[0] != state:
             with torch.no_grad():
-                self._kept = state, Constants.of(convs)
+                self._kept = state, compiled(Constants.of(convs, const), self.synthesis.num_ws)
         return self._kept[1]
+
+
+def compiled(constants: Constants, num_ws: int) -> Function:
+    """The layers as they are computed fastest where their weights are."""
+    affine = constants.affine
+    if affine.device.type != "cuda":
+        return constants
+    return captured(constants, affine.new_zeros(num_ws, affine.shape[-1]))
 
 
 def plain_convolutions(synthesis: Synthesis, until: int) -> list[ModulatedConv] | None:
@@ -104,7 +116,7 @@ def tensors_of(conv: ModulatedConv) -> list[Tensor]:
     return [tensor for part in parts for tensor in part.values() if tensor is not None]
 
 
-def any_beyond(clamp: float, maps: list[Tensor], factors: list[Tensor]) -> bool:
+def any_beyond(clamp: float, maps: Sequence[Tensor], factors: Sequence[Tensor]) -> bool:
     """Whether a layer's output is larger than `clamp` somewhere, which is rare in public ones."""
     largest = [
         (torch.linalg.vector_norm(u.detach(), math.inf, dim=(-2, -1)) * factor).amax()
@@ -123,6 +135,7 @@ class Constants:
         epsilon: (L 1 1) the 1e-8 of the demodulation, divided likewise.
         norms: (L o i) Σ W² over each kernel.
         layers: the rest, layer by layer.
+        const: (1 c h w) where the first layer begins.
     """
 
     affine: Tensor
@@ -130,9 +143,10 @@ class Constants:
     epsilon: Tensor
     norms: Tensor
     layers: list[Layer]
+    const: Tensor
 
     @classmethod
-    def of(cls, convs: list[ModulatedConv]) -> Constants:
+    def of(cls, convs: list[ModulatedConv], const: Tensor) -> Constants:
         """The constants of these layers, filled with zeros up to the most channels."""
         weights, biases = zip(*(conv.affine.scaled for conv in convs))
         sizes = [2.0 ** round(math.log2(conv.weight[0].numel()) / 2) for conv in convs]
@@ -143,10 +157,11 @@ class Constants:
             epsilon=1e-8 / size.square(),
             norms=filled([conv.squared_norms for conv in convs]),
             layers=[Layer.of(conv) for conv in convs],
+            const=const[None].to(convs[0].weight),
         )
 
-    def __call__(self, rows: Tensor, const: Tensor) -> tuple[list[Tensor], list[Tensor]]:
-        """Each layer's map u (1 c r r) and factors f (c), for rows (num_ws w_dim) of w+."""
+    def __call__(self, rows: Tensor) -> tuple[Tensor, ...]:
+        """Each layer's map u (1 c r r), then each one's factors f (c), of rows (num_ws w_dim)."""
         dtype = self.layers[0].weight.dtype
         rows = rows[: len(self.layers), :, None]
         styles = torch.baddbmm(self.affine_bias, self.affine, rows)
@@ -156,7 +171,7 @@ class Constants:
         gradients = GradientScale()
         if dtype in HALF:
             scales = gradients.entering(scales, torch.float32)
-        u = const.to(dtype)[None]
+        u = self.const
         maps: list[Tensor] = []
         kept: list[Tensor] = []
         for i, layer in enumerate(self.layers):
@@ -170,7 +185,7 @@ class Constants:
             kept.append(factors[i, : layer.outputs])
         if dtype in HALF:
             maps = [gradients.leaving(u) for u in maps]
-        return maps, kept
+        return *maps, *kept
 
 
 @dataclass(frozen=True, eq=False)
