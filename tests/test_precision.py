@@ -1,5 +1,7 @@
 """Generators in half precision, and the fast path beside the plain code that lessons show."""
 
+import pickle
+from copy import deepcopy
 from itertools import islice
 
 import pytest
@@ -115,6 +117,15 @@ def test_who_watches_trains_or_replaces_a_layer_gets_the_plain_code():
         change(model)
         latent = model.sample(3)
         assert torch.equal(model.view(latent).features, plainly(model, latent))
+
+
+def test_a_copy_keeps_nothing_of_the_first():
+    model = lion()
+    latent = model.sample(3)
+    before = model.view(latent).features
+    for copy in (deepcopy(model), pickle.loads(pickle.dumps(model))):
+        assert copy._synthesis._kept is None
+        assert torch.equal(copy.view(latent).features, before)
 
 
 # Half precision

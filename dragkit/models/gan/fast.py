@@ -47,6 +47,10 @@ class FastSynthesis:
         self.synthesis = synthesis
         self._kept: tuple[Any, Function] | None = None
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """A copy, also in another process, makes anew what is kept."""
+        return FastSynthesis, (self.synthesis,)
+
     def activations(self, ws: Tensor, until: int) -> list[Tensor]:
         """As :meth:`Synthesis.activations`, of ws (1 num_ws w_dim)."""
         convs = plain_convolutions(self.synthesis, until)
