@@ -90,7 +90,7 @@ masks = st.none() | st.integers(1, 2**12 - 1).map(
     lambda bits: torch.tensor([bits >> i & 1 for i in range(12)]).reshape(3, 4)
 )
 numbered = st.tuples(
-    st.integers(0, 2**32), points, masks, st.none() | st.floats(0.1, 9), st.booleans()
+    st.integers(0, 2**32 - 1), points, masks, st.none() | st.floats(0.1, 9), st.booleans()
 )
 
 
