@@ -10,11 +10,12 @@ from tempfile import TemporaryDirectory
 
 from ...methods import draggan
 from ...models import load
+from ...records import Step
 from ...runs.trace import Trace
 from ...tasks.poses import LIONS
 from ..study import processes
 from .speed_of_tools import drag_all
-from .timing import config_f, endless_drag, repeat, seconds, spread
+from .timing import config_f, count, endless_drag, repeat, seconds, spread
 
 Lines = Iterator[str]
 POINTS = (1, 2, 5, 10, 20, 50, 100, 200)
@@ -27,14 +28,19 @@ def points() -> Lines:
     model = load("lion", device="cpu")
     for handles in POINTS:
         run = endless_drag(model, handles, draggan())
-        yield f"{handles} handles: step {spread(repeat(20, run.__next__))}"
+        yield f"{count(handles)}: step {spread(repeat(20, run.__next__))}"
 
 
 def resolution() -> Lines:
-    """A step of a generator of the public ones' size, by the side of its images."""
+    """A step of a generator of the public ones' size, by the side of its images.
+
+    A step reads the 128-px block, so its cost stays as it is behind it; the image's does not.
+    """
     for side in SIDES:
         run = endless_drag(config_f("cpu", side=side), 10, draggan())
-        yield f"{side} px: step {spread(repeat(4, run.__next__), 's', 1)}"
+        bare = repeat(4, run.__next__)
+        looked_at = repeat(4, lambda run=run: next(run).view.image)
+        yield f"{side} px: step {spread(bare)}, with its image {spread(looked_at)}"
 
 
 def length() -> Lines:
@@ -43,7 +49,7 @@ def length() -> Lines:
     trace = Trace()
     with TemporaryDirectory() as folder:
         for steps in LENGTHS:
-            made = seconds(trace.frames.extend, Trace(islice(run, steps - len(trace))).frames)
+            made = seconds(keep, trace, islice(run, steps - len(trace)))
             path = Path(folder) / f"run-{steps}"
             saved = seconds(trace.save, path)
             opened = seconds(Trace.load, path)
@@ -54,16 +60,22 @@ def length() -> Lines:
             )
 
 
+def keep(trace: Trace, run: Iterator[Step]) -> None:
+    """Make these steps."""
+    for step in run:
+        trace.append(step)
+
+
 def workers() -> Lines:
     """24 drags of the lion, by the number of processes."""
     tasks = LIONS.pairs(24, (1,))
     cores = os.cpu_count() or 1
     with TemporaryDirectory() as folder:
-        for count in sorted({1, 2, cores // 2, cores} - {0}):
-            with processes(count) as pool:
-                drag_all(tasks[: 2 * count], pool, Path(folder) / f"{count}-first.jsonl")
-                taken = seconds(drag_all, tasks, pool, Path(folder) / f"{count}.jsonl")
-            yield f"{count} workers: {taken:.1f} s"
+        for used in sorted({1, 2, cores // 2, cores} - {0}):
+            with processes(used) as pool:
+                drag_all(tasks[: 2 * used], pool, Path(folder) / f"{used}-first.jsonl")
+                taken = seconds(drag_all, tasks, pool, Path(folder) / f"{used}.jsonl")
+            yield f"{used} of {cores} cores: {taken:.1f} s"
 
 
 def rows() -> Mapping[str, Callable[[], Lines]]:

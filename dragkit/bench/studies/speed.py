@@ -38,6 +38,7 @@ from ..study import Script, processes
 from . import growth, speed_of_tools
 from .timing import (
     config_f,
+    count,
     endless_drag,
     finish,
     in_turns,
@@ -173,7 +174,7 @@ def arrival(seeds: int = 50) -> Lines:
             chin_steps(model, seed, profile)
             for seed in tqdm(range(seeds), f"chin, {profile}", unit="drag", leave=False)
         ]
-        arrived = [count for count in steps if count is not None]
+        arrived = [made for made in steps if made is not None]
         when = spread(arrived, "steps", 1) if len(arrived) > 1 else "too few to say"
         share = 100 * len(arrived) / seeds
         yield f"{profile} profile: {len(arrived)} of {seeds} arrive ({share:.0f} %), after {when}"
@@ -204,11 +205,6 @@ def usable(device: str) -> list[str]:
             continue
         found.append(dtype)
     return found
-
-
-def count(handles: int) -> str:
-    """As "1 handle" or "10 handles"."""
-    return "1 handle" if handles == 1 else f"{handles} handles"
 
 
 def rows(repeats: int, device: str) -> Mapping[str, Callable[[], Lines]]:

@@ -22,6 +22,7 @@ from ...records import Edit, Step
 from ...threads import at_most, fastest_threads
 
 CHANNEL_BASE = 32768  # of StyleGAN2's config-f
+ROW = 10  # handles
 NEVER = 1e-3  # a stop distance that no whole-pixel tracker meets, so that a timed run does not end
 
 
@@ -40,13 +41,14 @@ def config_f(
 
 
 def spread_edit(model: Model, handles: int, mask: bool = True) -> Edit:
-    """`handles` points on a line, each to move a tenth of the image down.
+    """`handles` points in rows of ten, each to move a tenth of the image down.
 
     With a mask, the upper half may move.
     """
     side = model.size[0]
-    x = torch.linspace(0.2, 0.8, handles) * side
-    points = torch.stack([x, torch.full_like(x, 0.4 * side)], 1).round()
+    columns = torch.linspace(0.2, 0.8, min(handles, ROW)) * side
+    lines = torch.linspace(0.4, 0.1, math.ceil(handles / ROW)) * side
+    points = torch.cartesian_prod(lines, columns).flip(1)[:handles].round()
     targets = points + torch.tensor([0.3, 0.1 * side])
     if not mask:
         return Edit(points, targets, arrive=NEVER)
@@ -126,6 +128,11 @@ def finish(device: torch.device) -> None:
     """Wait for what a GPU still computes."""
     if device.type == "cuda":
         torch.cuda.synchronize()
+
+
+def count(handles: int) -> str:
+    """As "1 handle" or "10 handles"."""
+    return "1 handle" if handles == 1 else f"{handles} handles"
 
 
 def ratios(first: Sequence[float], second: Sequence[float]) -> str:
