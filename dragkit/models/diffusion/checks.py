@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from ...numeric import is_real, is_whole
 from ...reading import check_name
+from ...records import Size
 from .unet import self_attentions
 
 LARGEST = 4096  # px: the longest side of an image
@@ -19,7 +20,7 @@ def check_diffusion(model: Diffusion) -> None:
     """Raise ValueError if a setting is impossible; the message names it and what is possible."""
     check_name(model.name)
     _check_strength(model)
-    _check_size(model)
+    check_size(model.size, model.cell, len(model.unet.up_blocks))
     _check_network(model)
     if not is_whole(model.start_step, 0, model.timestep_index):
         raise ValueError(
@@ -50,15 +51,16 @@ def _check_strength(model: Diffusion) -> None:
         )
 
 
-def _check_size(model: Diffusion) -> None:
-    multiple = model.cell * 2 ** (len(model.unet.up_blocks) - 1)
-    if not all(is_whole(side, 1) and side % multiple == 0 for side in model.size):
+def check_size(size: Size, cell: int, blocks: int) -> None:
+    """Raise ValueError if a network of so many decoder blocks makes no images of this size."""
+    multiple = cell * 2 ** (blocks - 1)
+    if not all(is_whole(side, 1) and side % multiple == 0 for side in size):
         raise ValueError(
-            f"size is {model.size}; this network's images have sides that are multiples of"
+            f"size is {size}; this network's images have sides that are multiples of"
             f" {multiple} px, such as {(8 * multiple, 8 * multiple)}"
         )
-    if max(model.size) > LARGEST:
-        raise ValueError(f"size is {model.size}; give sides of at most {LARGEST} px, such as 512")
+    if max(size) > LARGEST:
+        raise ValueError(f"size is {size}; give sides of at most {LARGEST} px, such as 512")
 
 
 def _check_network(model: Diffusion) -> None:

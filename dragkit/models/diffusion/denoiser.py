@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from ...numeric import is_real
+from .added import Added
 from .memory import explained_out_of_memory
 from .unet import stages
 
@@ -30,6 +31,7 @@ class Denoiser:
     text: Tensor | None = None
     guidance: float = 1.0
     autocast: str | None = None
+    added: Added | None = None
 
     def __post_init__(self) -> None:
         if not (is_real(self.guidance) and self.guidance >= 1):
@@ -54,8 +56,11 @@ class Denoiser:
 
         With guidance each is (2b c h w): for every latent the empty prompt's and the prompt's.
         """
-        inputs, text = self._inputs(z)
-        run = stages(self.unet, inputs.contiguous(memory_format=torch.channels_last), t, text)
+        inputs = self._for_each_prompt(z)
+        text = self._for_each_latent(self.text, len(z))
+        added = self._for_each_latent(self._embedding(), len(z))
+        inputs = inputs.contiguous(memory_format=torch.channels_last)
+        run = stages(self.unet, inputs, t, text, added)
         while True:
             with self.explained_out_of_memory(inputs.shape), self._autocast(inputs.device.type):
                 stage = next(run, None)
@@ -94,13 +99,24 @@ class Denoiser:
             return nullcontext()
         return torch.autocast(device, getattr(torch, self.autocast))
 
-    def _inputs(self, z: Tensor) -> tuple[Tensor, Tensor | None]:
-        """The latents that the network gets, and the text of each."""
-        if self.text is None:
-            return z, None
+    def _for_each_prompt(self, z: Tensor) -> Tensor:
+        """The inputs: with guidance all latents for the empty prompt, then all again."""
         if self.guidance == 1:
-            return z, self.text[1:].expand(len(z), -1, -1)
-        return torch.cat([z, z]), self.text.repeat_interleave(len(z), 0)
+            return z
+        return torch.cat([z, z])
+
+    def _for_each_latent(self, prompts: Tensor | None, count: int) -> Tensor | None:
+        """What belongs to the empty prompt and the prompt (2 …), for each of the inputs (b …)."""
+        if prompts is None:
+            return None
+        if self.guidance == 1:
+            return prompts[1:].expand(count, *prompts.shape[1:])
+        return prompts.repeat_interleave(count, 0)
+
+    def _embedding(self) -> Tensor | None:
+        if self.added is None:
+            return None
+        return self.added.embedding(self.unet)
 
 
 class LazyPrediction:

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from ..safetensors_header import read_header
+from .encoders import FIRST, SECOND, encoders_of, is_xl
 from .pipeline_config import read_config
 from .weights import check_weights_size
 
-NEEDED = {  # part of the pipeline → its files
-    "unet": ("config.json", "diffusion_pytorch_model.safetensors"),
-    "vae": ("config.json", "diffusion_pytorch_model.safetensors"),
-    "text_encoder": ("config.json", "model.safetensors"),
-    # or tokenizer.json alone, as transformers 5 writes it
-    "tokenizer": ("vocab.json", "merges.txt"),
-    "scheduler": ("scheduler_config.json",),
-}
-# entries of a UNet's configuration for inputs that Stable Diffusion 1 and 2 do not have
+# the files of each kind of part
+NETWORK = ("config.json", "diffusion_pytorch_model.safetensors")
+ENCODER = ("config.json", "model.safetensors")
+TOKENIZER = ("vocab.json", "merges.txt")  # or tokenizer.json alone, as transformers 5 writes it
+SCHEDULER = ("scheduler_config.json",)
+UNET_CONFIG = "unet/config.json"
+# entries of a UNet's configuration for inputs that no Stable Diffusion 1, 2 or XL has
 OTHER_INPUTS = (
-    "addition_embed_type",
     "class_embed_type",
     "encoder_hid_dim_type",
     "time_cond_proj_dim",
@@ -33,7 +32,7 @@ CONVERT = (
 
 
 def check_pipeline(folder: Path) -> None:
-    """Raise ValueError if the folder is not a complete Stable Diffusion 1 or 2 in safetensors.
+    """Raise ValueError if the folder is not a complete Stable Diffusion 1, 2 or XL in safetensors.
 
     The message names what is missing or damaged, and the way out.
     """
@@ -42,22 +41,34 @@ def check_pipeline(folder: Path) -> None:
             f"{folder} is not a diffusers pipeline: it has no model_index.json; give the folder"
             " that holds unet/, vae/, text_encoder/ …, or the path of a checkpoint in it"
         )
-    _check_complete(folder)
-    _check_links(folder)
-    for name in _needed_files():
+    needed = _needed_parts(folder)
+    files = [f"{part}/{name}" for part, names in needed.items() for name in names]
+    _check_complete(folder, files)
+    _check_links(folder, needed)
+    for name in files:
         if name.endswith(".safetensors"):
             _check_not_cut_short(folder / name)
     _check_unet(folder)
 
 
-def _needed_files() -> list[str]:
-    return [f"{part}/{name}" for part, names in NEEDED.items() for name in names]
+def _needed_parts(folder: Path) -> dict[str, tuple[str, ...]]:
+    """The parts that a pipeline with the folder's UNet has, and their files."""
+    config = {}
+    if (folder / UNET_CONFIG).is_file():
+        config = read_config(folder / UNET_CONFIG)
+    if is_xl(config) and not (folder / FIRST.part).exists() and (folder / SECOND.part).exists():
+        raise ValueError(
+            f"{folder} is Stable Diffusion XL's refiner, which only finishes images; give the"
+            " folder of the base model"
+        )
+    needed = {"unet": NETWORK, "vae": NETWORK}
+    for encoder in encoders_of(config):
+        needed |= {encoder.part: ENCODER, encoder.tokenizer: TOKENIZER}
+    return needed | {"scheduler": SCHEDULER}
 
 
-def _check_complete(folder: Path) -> None:
-    missing = [name for name in _needed_files() if not (folder / name).is_file()]
-    if (folder / "tokenizer" / "tokenizer.json").is_file():
-        missing = [name for name in missing if not name.startswith("tokenizer/")]
+def _check_complete(folder: Path, files: list[str]) -> None:
+    missing = [name for name in files if not _is_there(folder / name)]
     if not missing:
         return
 
@@ -77,7 +88,12 @@ def _check_complete(folder: Path) -> None:
     raise ValueError(f"{folder} is not a complete pipeline; missing: {', '.join(missing)}")
 
 
-def _check_links(folder: Path) -> None:
+def _is_there(path: Path) -> bool:
+    in_one_file = path.name in TOKENIZER and path.with_name("tokenizer.json").is_file()
+    return in_one_file or path.is_file()
+
+
+def _check_links(folder: Path, parts: Iterable[str]) -> None:
     """Raise ValueError if a file is a link that leads out of the folder, or an adapter.
 
     Those of a Hugging Face cache lead from snapshots/… to the files in blobs/ beside it.
@@ -85,7 +101,7 @@ def _check_links(folder: Path) -> None:
     inside = [folder.resolve()]
     if inside[0].parent.name == "snapshots":
         inside.append(inside[0].parents[1] / "blobs")
-    for part in NEEDED:
+    for part in parts:
         if (folder / part / ADAPTER).exists():
             raise ValueError(
                 f"{folder / part} has an adapter ({ADAPTER}), which dragkit does not read; merge"
@@ -100,7 +116,7 @@ def _check_links(folder: Path) -> None:
 
 
 def _check_unet(folder: Path) -> None:
-    config = read_config(folder / "unet" / "config.json")
+    config = read_config(folder / UNET_CONFIG)
     kind = f"{config.get('_class_name')!s:.60}"
     other = [name for name in OTHER_INPUTS if config.get(name)]
     if config.get("in_channels") != 4:
@@ -108,8 +124,8 @@ def _check_unet(folder: Path) -> None:
     if kind != "UNet2DConditionModel" or other:
         raise ValueError(
             f"{folder}: its UNet is a {kind} with other inputs than noise, time and text"
-            f" ({', '.join(other) or 'its kind'}); dragkit opens Stable Diffusion 1 and 2, but not"
-            " XL or later, and no inpainting models"
+            f" ({', '.join(other) or 'its kind'}); dragkit opens Stable Diffusion 1, 2 and XL, but"
+            " no later ones, and no inpainting models"
         )
 
 

@@ -63,6 +63,15 @@ def one_or_each(rule: Rule) -> Rule:
     return Rule(fits, f"{rule.says}, or a list of 1 to {MOST} of them")
 
 
+def or_none(rule: Rule) -> Rule:
+    """Null, or what another rule allows."""
+
+    def fits(value: Any) -> bool:
+        return value is None or rule.fits(value)
+
+    return Rule(fits, f"None, or {rule.says}")
+
+
 def apply(rules: Mapping[str, Rule], config: Mapping[str, Any], path: Path) -> dict[str, Any]:
     """The values of a configuration that a rule knows.
 
@@ -91,5 +100,5 @@ def check_defaults(
         if config[name] != default:
             raise ValueError(
                 f"{path}: {name} is {shown(config[name])}, and {default!r} in every Stable"
-                " Diffusion 1 and 2; dragkit opens no others"
+                " Diffusion 1 and 2 and in XL; dragkit opens no others"
             )

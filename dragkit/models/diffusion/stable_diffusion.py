@@ -1,12 +1,14 @@
-"""Stable Diffusion 1 and 2 from your own folder: ``dk.load(folder, prompt="a lion")``.
+"""Stable Diffusion 1, 2 and XL from your own files: ``dk.load(folder, prompt="a lion")``.
 
-The folder is a diffusers pipeline with safetensors. Nothing is downloaded, and no pickle is
-opened.
+The folder is a diffusers pipeline with safetensors; a single file of safetensors will do as well.
+Nothing is downloaded, and no pickle is opened. The autoencoder computes in float32 whatever
+`autocast` says: XL's goes beyond float16's largest number (65,504) and would make black images.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -15,55 +17,107 @@ from torch import Tensor
 
 from ...numeric import is_whole
 from ..settings import check_settings
+from .added import PooledTextAndSize
+from .checks import check_size
 from .ddim import ddim_schedule
+from .encoders import is_xl
+from .memory import check_room
 from .model import SETTINGS, Diffusion
-from .pipeline_folder import check_pipeline
-from .staging import staged
+from .parts import Parts, parts_of_folder
+from .single_file import parts_of_file
+from .style_lora import StyleLora, read_style_lora
 
 PROMPT = 10_000  # characters; CLIP reads 77 words of it
+OWN = ("name", "prompt", "size", "steps", *SETTINGS, "lora", "lora_weight", "config")
 
 
 def open_stable_diffusion(
-    folder: Path,
+    path: Path,
     device: str = "cpu",
     *,
     name: str = "stable diffusion",
     prompt: str = "",
     size: int | None = None,
     steps: int = 50,
+    lora: str | Path | None = None,
+    lora_weight: float = 1.0,
+    config: str | Path | None = None,
     **settings: Any,
 ) -> Diffusion:
-    """The model in the `folder` of a diffusers pipeline.
+    """The model in the folder of a diffusers pipeline, or in a single file.
+
+    XL's UNet has three decoder blocks where SD 1.5 has four. We read the last but one of either:
+    it is the first on the latent's own grid, and has 640 channels in both (our choice; it is
+    DragDiffusion's block 3 of SD 1.5, and block 2 of XL). A tenth of sixteen self-attention layers
+    is the 44th of XL's 70, where MasaCtrl begins, too.
 
     Args:
         device, name: where to put its networks; its name in messages and saved runs.
         prompt: what the image shows.
-        size: side of the images in pixels; None for the size of the training (512 for SD 1.5).
+        size: side of the images in pixels; None for the size of the training (512 for SD 1.5,
+            1024 for XL).
         steps: of the schedule from image to noise (DragDiffusion: 50).
-        settings: those of :class:`Diffusion`; `feature_block` is 3 here, as in DragDiffusion.
+        lora: a style LoRA for this base, merged into its weights.
+        lora_weight: how strong it is; 1 is what was trained.
+        config: for a single file, a folder with the small files of its pipeline: its tokenizer, if
+            there is a prompt, and the configurations, if it is not Stable Diffusion 1 or XL.
+        settings: those of :class:`Diffusion`; `feature_block` is 3 for SD 1 and 2, and 2 for XL.
 
     Raises:
-        ValueError: the folder is not such a pipeline, or a part is missing or damaged.
+        ValueError: it is no such pipeline, a part is missing or damaged, or the LoRA is one of
+            another base.
+        torch.OutOfMemoryError: there is no room for the weights.
     """
-    check_settings(name, settings, ("name", "prompt", "size", "steps", *SETTINGS))
+    check_settings(name, settings, OWN)
     _check_prompt_and_size(prompt, size)
-    check_pipeline(folder)
-    from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel
+    style = None if lora is None else read_style_lora(lora, lora_weight)
+    with _parts(path, config, prompt, style) as parts:
+        cell = 2 ** (len(parts.settings["vae"]["block_out_channels"]) - 1)
+        side = size or parts.settings["unet"]["sample_size"] * cell
+        _check_before_opening(parts, name, (side, side), cell, device)
+        text, pooled = parts.encode(prompt)
+        unet = parts.network("unet").to(device, memory_format=torch.channels_last)
+        vae = parts.network("vae").to(device)
+        schedule = ddim_schedule(parts.scheduler(), steps, device)
 
-    with staged(folder) as clean:
-        unet = _part(UNet2DConditionModel, clean / "unet", folder)
-        vae = _part(AutoencoderKL, clean / "vae", folder)
-        scheduler = DDIMScheduler.from_pretrained(clean / "scheduler", local_files_only=True)
-        text = _encoded(clean, prompt, folder).to(device)
-    unet = unet.to(device, memory_format=torch.channels_last).eval().requires_grad_(False)
-    encode, decode = _coders(vae.to(device).eval().requires_grad_(False))
-
-    schedule = ddim_schedule(scheduler, steps, device)
-    cell = 2 ** (len(vae.config.block_out_channels) - 1)
-    side = size or unet.config.sample_size * cell
-    defaults: dict[str, Any] = {"feature_block": 3, "notes": {"prompt": prompt}}
+    encode, decode = _coders(vae)
+    added = None if pooled is None else PooledTextAndSize(pooled.to(device), (side, side))
+    defaults: dict[str, Any] = {
+        "feature_block": len(unet.up_blocks) - 1,
+        "notes": {"prompt": prompt} | ({"style": str(style)} if style else {}),
+        "added": added,
+    }
     chosen = defaults | settings
-    return Diffusion(unet, schedule, encode, decode, (side, side), cell, name, text, **chosen)
+    return Diffusion(
+        unet, schedule, encode, decode, (side, side), cell, name, text.to(device), **chosen
+    )
+
+
+def _parts(
+    path: Path, config: Any, prompt: str, lora: StyleLora | None
+) -> AbstractContextManager[Parts]:
+    if path.is_file():
+        return parts_of_file(path, config, prompt, lora)
+    if config is not None:
+        raise ValueError(
+            f"config is {config!r:.200}, but {path} is a folder, which has its own; leave config"
+            " out, or give a single file"
+        )
+    return parts_of_folder(path, lora)
+
+
+def _check_before_opening(
+    parts: Parts, name: str, size: tuple[int, int], cell: int, device: str
+) -> None:
+    """See that the size and the LoRA fit the networks, and that there is room for them."""
+    networks = parts.without_weights
+    unet: Any = networks["unet"]
+    check_size(size, cell, len(unet.up_blocks))
+    if parts.lora:
+        parts.lora.check(networks)
+    resident = [*unet.parameters(), *networks["vae"].parameters()]
+    kind = "Stable Diffusion XL" if is_xl(parts.settings["unet"]) else "Stable Diffusion 1 or 2"
+    check_room(name, kind, sum(weight.numel() for weight in resident), size, cell, device)
 
 
 def _coders(vae: Any) -> tuple[Callable[[Tensor], Tensor], Callable[[Tensor], Tensor]]:
@@ -87,63 +141,3 @@ def _check_prompt_and_size(prompt: Any, size: Any) -> None:
         raise ValueError(
             f"size is {size!r}; give the side of the images in pixels, such as size=512"
         )
-
-
-def _encoded(clean: Path, prompt: str, folder: Path) -> Tensor:
-    """The empty prompt and `prompt`, as the UNet attends to them (2 tokens c)."""
-    from transformers import CLIPTextModel
-
-    encoder = _part(CLIPTextModel, clean / "text_encoder", folder)
-    encoder = encoder.float().eval()  # it may be stored in half
-    tokenizer = _tokenizer(clean / "tokenizer", folder)
-    tokens = tokenizer(
-        ["", prompt],
-        padding="max_length",
-        max_length=encoder.config.max_position_embeddings,
-        truncation=True,
-        return_tensors="pt",
-    )
-    known = encoder.config.vocab_size
-    if tokens.input_ids.max() >= known:
-        raise ValueError(
-            f"{folder}: its tokenizer makes the number {tokens.input_ids.max()}, its text encoder"
-            f" knows 0 to {known - 1}; these are parts of two pipelines"
-        )
-    with torch.no_grad():
-        return encoder(tokens.input_ids)[0]
-
-
-def _tokenizer(clean: Path, folder: Path) -> Any:
-    from transformers import CLIPTokenizer
-
-    try:
-        return CLIPTokenizer.from_pretrained(clean, local_files_only=True)
-    # its words come from a file of somebody else's, and can break it in any way
-    except Exception as error:
-        raise ValueError(
-            f"{folder / 'tokenizer'} does not hold a tokenizer; fetch this part of the pipeline"
-            f" again ({error!s:.200})"
-        ) from error
-
-
-def _part(kind: Any, clean: Path, pipeline: Path) -> Any:
-    """One network, every weight of it from the file; `pipeline` is for messages."""
-    folder = pipeline / clean.name
-    try:
-        network, info = kind.from_pretrained(
-            clean, local_files_only=True, use_safetensors=True, output_loading_info=True
-        )
-    # a file of somebody else's can break the libraries in any way
-    except Exception as error:
-        raise ValueError(
-            f"{folder} does not hold a complete {kind.__name__}; fetch this part of the pipeline"
-            f" again ({error!s:.500})"
-        ) from error
-
-    missing = sorted(info["missing_keys"])
-    if missing:
-        raise ValueError(
-            f"{folder} does not hold a complete {kind.__name__}: {len(missing)} weights are"
-            f" missing, such as {missing[0]}; fetch this part of the pipeline again"
-        )
-    return network
