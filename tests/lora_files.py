@@ -6,7 +6,6 @@ import torch
 from torch import nn
 
 RANK = 2
-SHAPES = {"attn": "attn", "everything": ""}
 
 
 def matrices(layer: nn.Module, seed: int, rank: int = RANK) -> tuple[torch.Tensor, torch.Tensor]:

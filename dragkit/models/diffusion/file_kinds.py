@@ -21,7 +21,7 @@ BASES = {  # how many numbers a word has → which Stable Diffusion that is
     1280: "Stable Diffusion XL's refiner",
     2048: "Stable Diffusion XL",
 }
-IDENTITY = {"network", "image", "prompt", "rank"}  # what dragkit notes in a LoRA of one image
+IDENTITY = {"network", "image", "rank"}  # what dragkit notes in a LoRA of one image
 # parts that are published alone, and a beginning of a name that each of them has
 ALONE = {
     "a ControlNet": ("control_model.", "controlnet_cond_embedding."),
