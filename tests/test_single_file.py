@@ -293,3 +293,18 @@ def test_too_little_memory_is_told_before_a_weight_is_read(single, config, monke
     monkeypatch.setattr(diffusers.StableDiffusionXLPipeline, "from_single_file", refuse)
     with pytest.raises(torch.OutOfMemoryError, match="its weights take .* Make room"):
         opened(single, config=config)
+
+
+@pytest.mark.parametrize(
+    ("weights", "says"),
+    [
+        (skeleton(768), "is Stable Diffusion 1 in a single file, as a pickle"),
+        ({"lora_unet_x.lora_down.weight": torch.zeros(2, 2)}, "is a LoRA that does not tell its"),
+    ],
+)
+@pytest.mark.parametrize("inside", [False, True])
+def test_a_pickle_is_named_too_and_where_to_go(tmp_path, weights, says, inside):
+    file = tmp_path / "sd-v1-4.ckpt"
+    torch.save({"state_dict": weights, "global_step": 7} if inside else weights, file)
+    with pytest.raises(dk.models.gan.checkpoint.CheckpointError, match=f"{says}.*safetensors"):
+        opened(file)

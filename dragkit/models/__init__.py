@@ -21,7 +21,7 @@ from .gan.checkpoint.convert import convert as convert
 from .gan.checkpoint.convert import save as save
 from .gan.state_dict import from_state_dict
 from .protocols import Model as Model
-from .safetensors_header import read_header
+from .safetensors_header import Header, read_header
 from .settings import check_settings
 from .toy import Toy
 
@@ -129,12 +129,25 @@ def _open(path: Path, name: str, device: str, settings: dict[str, Any]) -> Model
 
 
 def _open_generator(path: Path, name: str, device: str, settings: dict[str, Any]) -> Model:
+    contents = checkpoint.read(path)
+    _refuse_pickled_diffusion(path, contents)  # before its settings are called unknown
     check_settings(name, settings, zoo.SETTINGS)
-    state, clamp = checkpoint.generator(checkpoint.read(path))
+    state, clamp = checkpoint.generator(contents)
     card = zoo.card(path)
     from_card = {key: card[key] for key in zoo.SETTINGS if key in card}
     chosen = {"name": name} | from_card | settings
     return from_state_dict(state, clamp=clamp, device=device, **chosen)
+
+
+def _refuse_pickled_diffusion(path: Path, contents: checkpoint.Contents) -> None:
+    """Raise CheckpointError if a pickle holds what dragkit opens from safetensors only."""
+    for network in contents.networks.values():
+        shapes = {name: tuple(tensor.shape) for name, tensor in network.tensors.items()}
+        if kind := kind_of(Header(shapes, {}, {})):
+            raise checkpoint.CheckpointError(
+                f"{path} is {kind.says}, as a pickle; of those dragkit opens StyleGAN2 alone, so"
+                " fetch it as .safetensors"
+            )
 
 
 def _kind(path: Path) -> FileKind | None:

@@ -172,12 +172,10 @@ class Lora:
 
 
 def _check_kind(path: Path, header: Header) -> None:
-    """Raise ValueError if a file does not say that it is a LoRA of one image."""
-    if header.metadata.keys() >= IDENTITY:
-        return
+    """Raise ValueError if a file is known to be something else than a LoRA of one image."""
     kind = kind_of(header)
-    if kind is None:
-        raise ValueError("it does not say for which image it was learned")
+    if kind is None or header.metadata.keys() >= IDENTITY:
+        return
     raise OtherLora(
         f"{path} is {kind.says}, not a LoRA of one image that dk.lora learned; name another file."
         f" The LoRA of a style goes into its base: dk.load(…, lora='{path}')"
