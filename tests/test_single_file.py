@@ -253,6 +253,14 @@ def test_weights_of_another_shape_are_told(single, config, tmp_path):
     refused(tmp_path / "file.safetensors", "does not hold a complete unet", config=config)
 
 
+def test_numbers_of_8_bits_are_told(single, config, tmp_path):
+    weights = {name: value.to(torch.float8_e4m3fn) for name, value in load_file(single).items()}
+    save_file(weights, tmp_path / "fp8.safetensors")
+    refused(
+        tmp_path / "fp8.safetensors", "numbers of type 'F8_E4M3'; dragkit reads", config=config
+    )
+
+
 def test_a_file_that_is_cut_short_is_told(single, config, tmp_path):
     file = tmp_path / "short.safetensors"
     file.write_bytes(single.read_bytes()[:-1000])

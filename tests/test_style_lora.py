@@ -1,5 +1,6 @@
 """LoRAs of others, merged into their base: against diffusers' own merging, name by name."""
 
+import copy
 import json
 import socket
 
@@ -11,7 +12,8 @@ from safetensors.torch import load_file, save_file
 
 import dragkit as dk
 from dragkit.models.diffusion.lora_names import layers_of, place_of
-from tests.fuzzing import many
+from dragkit.models.diffusion.style_lora import read_style_lora
+from tests.fuzzing import flipped, many
 
 diffusers = pytest.importorskip("diffusers")
 transformers = pytest.importorskip("transformers")
@@ -125,6 +127,28 @@ def test_the_text_encoder_is_corrected_as_by_diffusers(folder, file, base, prefi
         assert not torch.allclose(found, base.text, atol=1e-3)
 
 
+@pytest.mark.parametrize("write", [kohya, diffusers_names])
+def test_a_lora_of_stable_diffusion_2_is_merged_as_by_diffusers(tmp_path, file, write):
+    """Its transformers begin and end in linear layers, where 1.5 has convolutions."""
+    folder = write_sd(tmp_path / "sd2", words=32, use_linear_projection=True)
+    unet = unet_of(folder)
+    save_file(write(unet, "lora_unet_" if write is kohya else "unet", "attentions"), file)
+    assert_same_weights(merged(folder, file).unet, by_diffusers(folder, file).unet, unet)
+
+
+def test_a_lora_of_convolutions_fits_linear_layers_that_do_the_same(tmp_path, folder, file):
+    """Some trainers write 1 x 1 convolutions as matrices, or the other way round."""
+    names = kohya(unet_of(folder), "lora_unet_", "proj_in")
+    flat = {name: value.flatten(1) if value.ndim else value for name, value in names.items()}
+    save_file(names, file)
+    save_file(flat, tmp_path / "flat.safetensors")
+    assert_same_weights(
+        merged(folder, file).unet,
+        merged(folder, tmp_path / "flat.safetensors").unet,
+        unet_of(folder),
+    )
+
+
 def test_the_names_that_diffusers_used_before_mean_the_same(folder, file, tmp_path):
     unet, now = unet_of(folder), tmp_path / "now.safetensors"
     save_file(old_names(unet), file)
@@ -156,12 +180,10 @@ def test_half_precision_is_added_in_float32(folder, file, base):
 
 def test_a_weight_of_zero_changes_nothing_and_its_negative_takes_it_away(folder, file, base):
     save_file(kohya(unet_of(folder), "lora_unet_", ".attn"), file)
-    none, minus = merged(folder, file, 0).unet, merged(folder, file, -1).unet
-    plus = merged(folder, file, 1).unet
+    none, plus, minus = (merged(folder, file, w).unet.state_dict() for w in (0, 1, -1))
     for name, weight in base.unet.state_dict().items():
-        assert torch.equal(none.state_dict()[name], weight)
-        both = plus.state_dict()[name] + minus.state_dict()[name]
-        torch.testing.assert_close(both, 2 * weight, atol=1e-5, rtol=1e-5)
+        assert torch.equal(none[name], weight)
+        torch.testing.assert_close(plus[name] + minus[name], 2 * weight, atol=1e-5, rtol=1e-5)
 
 
 def test_the_base_on_the_disk_is_not_changed(folder, file):
@@ -420,6 +442,36 @@ def test_a_lora_at_the_door_of_identity_loras_is_told(folder, file, base):
     with pytest.raises(ValueError, match=told):
         dk.lora(base, torch.rand(3, SIDE, SIDE), rank=2, steps=1, file=file)
     assert load_file(file).keys() == kohya(unet_of(folder), "lora_unet_", "attn2").keys()
+
+
+def test_numbers_of_8_bits_are_told(folder, file):
+    names = kohya(unet_of(folder), "lora_unet_", "attn2")
+    save_file({name: value.to(torch.float8_e4m3fn) for name, value in names.items()}, file)
+    refused(folder, file, "has numbers of type 'F8_E4M3'; dragkit reads F16")
+
+
+@pytest.fixture(scope="module")
+def good_lora(folder, tmp_path_factory):
+    path = tmp_path_factory.mktemp("loras") / "good.safetensors"
+    save_file(kohya(unet_of(folder), "lora_unet_", "attn2"), path, {"lora_adapter_metadata": "{}"})
+    return path.read_bytes()
+
+
+@pytest.mark.slow
+@given(data=st.data())
+@many
+def test_fuzz_loras(base, good_lora, tmp_path_factory, data):
+    """A damaged file is refused in words, or is a LoRA that is checked and merged."""
+    file = tmp_path_factory.getbasetemp() / "damaged.safetensors"
+    start = data.draw(st.integers(0, 3000))
+    file.write_bytes(good_lora[:start] + flipped(data, good_lora[start:]))
+    network = copy.deepcopy(base.unet)
+    try:
+        lora = read_style_lora(file, 1.0)
+        lora.check({"unet": network})
+        lora.merge("unet", network)
+    except ValueError as error:
+        assert str(error)
 
 
 @given(name=st.text(st.sampled_from("lora_unet.tedownupAB weight\n"), max_size=60))

@@ -32,10 +32,10 @@ def write(path, content) -> None:
     path.write_text(json.dumps(content))
 
 
-def write_sd(path: Path, seed: int = 0, words: int = WORDS) -> Path:
+def write_sd(path: Path, words: int = WORDS, **unet) -> Path:
     """A pipeline as those of Stable Diffusion 1.5 lie on a disk."""
-    torch.manual_seed(seed)
-    tiny_unet(cross_attention_dim=words).save_pretrained(path / "unet")
+    torch.manual_seed(0)
+    tiny_unet(cross_attention_dim=words, **unet).save_pretrained(path / "unet")
     tiny_vae().save_pretrained(path / "vae")
     transformers.CLIPTextModel(tiny_clip(hidden_size=words)).save_pretrained(path / "text_encoder")
     write_tokenizer(path / "tokenizer")

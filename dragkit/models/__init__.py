@@ -109,11 +109,11 @@ def _generators() -> str:
 
 
 def _open(path: Path, name: str, device: str, settings: dict[str, Any]) -> Model:
-    kind = FileKind("single file", "a folder") if path.is_dir() else _kind(path)
+    kind = _kind(path)
     if kind is None:
         return _open_generator(path, name, device, settings)
     try:
-        if kind.door == "single file":
+        if kind.door == "pipeline":
             return open_stable_diffusion(path, device, **{"name": name} | settings)
         if kind.door == "pixels":
             return open_diffusion(path, device, **{"name": name} | settings)
@@ -151,7 +151,9 @@ def _refuse_pickled_diffusion(path: Path, contents: checkpoint.Contents) -> None
 
 
 def _kind(path: Path) -> FileKind | None:
-    """What a file of safetensors of a diffusion model is; None for other files."""
+    """What a folder, or a file of safetensors of a diffusion model, is; None for other files."""
+    if path.is_dir():
+        return FileKind("pipeline", "the folder of a pipeline")
     try:
         return kind_of(read_header(path))
     except (ValueError, OSError):

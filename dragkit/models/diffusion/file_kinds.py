@@ -36,7 +36,7 @@ OTHER_SINGLE_FILE = (
 )
 TRANSFORMERS = ("lora_transformer_", "double_blocks", "joint_blocks", "transformer.single_")
 
-Door = Literal["single file", "lora", "pixels", "closed"]
+Door = Literal["pipeline", "lora", "pixels", "closed"]
 
 
 class FileKind(NamedTuple):
@@ -94,7 +94,7 @@ def _single_file(header: Header) -> FileKind:
             return FileKind("closed", f"{says}, but without its {part}", words)
     if words == 1280:
         return FileKind("closed", says, words)
-    return FileKind("single file", says, words)
+    return FileKind("pipeline", says, words)
 
 
 def _lora(header: Header) -> FileKind:

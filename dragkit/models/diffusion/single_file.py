@@ -31,7 +31,7 @@ from .published import BY_WORDS
 from .staging import clean_folder, link, stage_tokenizer
 from .style_lora import StyleLora
 from .tokens import write_bare_tokenizer
-from .weights import check_weights_size
+from .weights import check_dtypes, check_weights_size
 
 NETWORKS = ("unet", "vae", "text_encoder", "text_encoder_2")
 WITHOUT = {"safety_checker": None, "feature_extractor": None}  # not in the file, and not needed
@@ -53,6 +53,7 @@ def parts_of_file(path: Path, config: Any, prompt: str, lora: StyleLora | None) 
     """
     check_weights_size(path)
     header = read_header(path)
+    check_dtypes(path, header)
     folder = _folder(config)
     settings = _settings(path, kind_of(header), folder)
     check_widths(folder or path, settings)

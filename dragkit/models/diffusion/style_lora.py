@@ -24,7 +24,7 @@ from ...reading import is_file, parse_json
 from ..safetensors_header import Header, read_header
 from .file_kinds import base_of, kind_of
 from .lora_names import layers_of, place_of
-from .weights import check_weights_size
+from .weights import check_dtypes, check_weights_size
 
 HEAVIEST = 10.0  # a weight of 1 is what was trained
 SETTINGS = "lora_adapter_metadata"  # where diffusers notes α
@@ -151,6 +151,7 @@ def read_style_lora(path: Any, weight: Any) -> StyleLora:
     if kind is None or kind.door != "lora":
         says = "no LoRA of a diffusion model" if kind is None else kind.says
         raise ValueError(f"{path} is {says}; lora= takes a style LoRA, as trainers save it")
+    check_dtypes(path, header)
     names = _grouped(path, header)
     alphas = _alphas(path, header)
     return StyleLora(path, float(weight), kind.words, names, header.shapes, alphas)

@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 
 from ...arguments import shown
-from ..safetensors_header import read_header
+from ..safetensors_header import Header, read_header
 
 FILE = 16 << 30  # bytes of weights; in single precision XL has 14 GB in one file
 SLACK = 10_000_000  # numbers that may be missing, and are named one by one
@@ -54,10 +54,15 @@ def _count_numbers(path: Path) -> int:
         raise ValueError(
             f"{path} is no file of safetensors that dragkit reads: {error}"
         ) from error
+    check_dtypes(path, header)
+    return sum(map(prod, header.shapes.values()))
+
+
+def check_dtypes(path: Path, header: Header) -> None:
+    """Raise ValueError if a file has numbers of a type that is not read, such as of 8 bits."""
     for name, kind in header.dtypes.items():
         if kind not in DTYPES:
             raise ValueError(
                 f"{path}: {shown(name)} has numbers of type {shown(kind)};"
                 f" dragkit reads {', '.join(DTYPES)}"
             )
-    return sum(map(prod, header.shapes.values()))
