@@ -41,8 +41,7 @@ def load(name_or_path: str | Path, device: str = "auto", **settings: Any) -> Mod
         name_or_path: a bundled model ("lion", "lion-256", "lion-diffusion", "car" or "toy"), one
             of ``dragkit.models.zoo.public()`` whose file you have, or the path of a file. A card
             (.json) beside the file is read too: its "feature_block", "rows" and other settings.
-            Or Stable Diffusion 1, 2 or XL: the folder of a diffusers pipeline with safetensors, or
-            a single file of safetensors.
+            Or Stable Diffusion 1, 2 or XL: a diffusers pipeline's folder, or a safetensors file.
         device: "cuda", "mps", "cpu", or "auto" for the first of these that is available.
         settings: passed on to the model. For a generator: ``feature_block=64`` or ``(32, 64)``,
             the features that are read; ``rows=4``, how many rows of w+ move; ``space="w"``;

@@ -3,6 +3,11 @@
 The folder is a diffusers pipeline with safetensors; a single file of safetensors will do as well.
 Nothing is downloaded, and no pickle is opened. The autoencoder computes in float32 whatever
 `autocast` says: XL's goes beyond float16's largest number (65,504) and would make black images.
+
+XL's UNet has three decoder blocks where that of SD 1.5 has four. The last but one of either is
+read: it is the first on the latent's own grid, and has 640 channels in both (our choice; in 1.5 it
+is DragDiffusion's block 3, in XL block 2). The reference's self-attention begins at layer 44 of
+XL's 70, as far along as DragDiffusion's 10 of 16 is, and where MasaCtrl's code for XL begins.
 """
 
 from __future__ import annotations
@@ -16,6 +21,7 @@ import torch
 from torch import Tensor
 
 from ...numeric import is_whole
+from ...records import Size
 from ..settings import check_settings
 from .added import PooledTextAndSize
 from .checks import check_size
@@ -46,51 +52,36 @@ def open_stable_diffusion(
 ) -> Diffusion:
     """The model in the folder of a diffusers pipeline, or in a single file.
 
-    XL's UNet has three decoder blocks where SD 1.5 has four. We read the last but one of either:
-    it is the first on the latent's own grid, and has 640 channels in both (our choice; it is
-    DragDiffusion's block 3 of SD 1.5, and block 2 of XL). A tenth of sixteen self-attention layers
-    is the 44th of XL's 70, where MasaCtrl begins, too.
-
     Args:
         device, name: where to put its networks; its name in messages and saved runs.
         prompt: what the image shows.
-        size: side of the images in pixels; None for the size of the training (512 for SD 1.5,
-            1024 for XL).
+        size: side of the images in pixels; None for that of the training (SD 1.5: 512, XL: 1024).
         steps: of the schedule from image to noise (DragDiffusion: 50).
-        lora: a style LoRA for this base, merged into its weights.
-        lora_weight: how strong it is; 1 is what was trained.
+        lora, lora_weight: a style LoRA for this base, and how strong it is (1: as trained).
         config: for a single file, a folder with the small files of its pipeline: its tokenizer, if
             there is a prompt, and the configurations, if it is not Stable Diffusion 1 or XL.
         settings: those of :class:`Diffusion`; `feature_block` is 3 for SD 1 and 2, and 2 for XL.
 
     Raises:
-        ValueError: it is no such pipeline, a part is missing or damaged, or the LoRA is one of
-            another base.
+        ValueError: no such pipeline, a damaged part, or a LoRA of another base.
         torch.OutOfMemoryError: there is no room for the weights.
     """
     check_settings(name, settings, OWN)
     _check_prompt_and_size(prompt, size)
     style = None if lora is None else read_style_lora(lora, lora_weight)
+    notes = {"prompt": prompt} | ({"style": str(style)} if style else {})
     with _parts(path, config, prompt, style) as parts:
         cell = 2 ** (len(parts.settings["vae"]["block_out_channels"]) - 1)
         side = size or parts.settings["unet"]["sample_size"] * cell
         _check_before_opening(parts, name, (side, side), cell, device)
-        text, pooled = parts.encode(prompt)
+        told = _encoded(parts, prompt, (side, side), device)
         unet = parts.network("unet").to(device, memory_format=torch.channels_last)
-        vae = parts.network("vae").to(device)
+        encode, decode = _coders(parts.network("vae").to(device))
         schedule = ddim_schedule(parts.scheduler(), steps, device)
 
-    encode, decode = _coders(vae)
-    added = None if pooled is None else PooledTextAndSize(pooled.to(device), (side, side))
-    defaults: dict[str, Any] = {
-        "feature_block": len(unet.up_blocks) - 1,
-        "notes": {"prompt": prompt} | ({"style": str(style)} if style else {}),
-        "added": added,
-    }
-    chosen = defaults | settings
-    return Diffusion(
-        unet, schedule, encode, decode, (side, side), cell, name, text.to(device), **chosen
-    )
+    defaults = {"name": name, "feature_block": len(unet.up_blocks) - 1, "notes": notes}
+    chosen = {**defaults, **told, **settings}
+    return Diffusion(unet, schedule, encode, decode, (side, side), cell, **chosen)
 
 
 def _parts(
@@ -106,9 +97,7 @@ def _parts(
     return parts_of_folder(path, lora)
 
 
-def _check_before_opening(
-    parts: Parts, name: str, size: tuple[int, int], cell: int, device: str
-) -> None:
+def _check_before_opening(parts: Parts, name: str, size: Size, cell: int, device: str) -> None:
     """See that the size and the LoRA fit the networks, and that there is room for them."""
     networks = parts.without_weights
     unet: Any = networks["unet"]
@@ -118,6 +107,14 @@ def _check_before_opening(
     resident = [*unet.parameters(), *networks["vae"].parameters()]
     kind = "Stable Diffusion XL" if is_xl(parts.settings["unet"]) else "Stable Diffusion 1 or 2"
     check_room(name, kind, sum(weight.numel() for weight in resident), size, cell, device)
+
+
+def _encoded(parts: Parts, prompt: str, size: Size, device: str) -> dict[str, Any]:
+    """What the UNet is told besides noise and time."""
+    text, pooled = parts.encode(prompt)
+    if pooled is None:
+        return {"text": text.to(device)}
+    return {"text": text.to(device), "added": PooledTextAndSize(pooled.to(device), size)}
 
 
 def _coders(vae: Any) -> tuple[Callable[[Tensor], Tensor], Callable[[Tensor], Tensor]]:
