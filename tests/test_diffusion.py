@@ -99,7 +99,7 @@ def calls(module) -> list:
 def predicting(monkeypatch, rule) -> None:
     """Every model's network predicts `rule(z, t)`."""
     monkeypatch.setattr(
-        denoiser, "stages", lambda unet, z, t, text=None: iter([z, z, z, rule(z, t)])
+        denoiser, "stages", lambda unet, z, t, text, added: iter([z, z, z, rule(z, t)])
     )
 
 

@@ -13,6 +13,7 @@ from ..arguments import named_arguments, shown
 from ..gradients import gradients
 from ..reading import is_file, is_folder
 from . import zoo
+from .diffusion.file_kinds import FileKind, kind_of
 from .diffusion.pixel_unet import open_diffusion
 from .diffusion.stable_diffusion import open_stable_diffusion
 from .gan import checkpoint
@@ -22,12 +23,11 @@ from .gan.state_dict import from_state_dict
 from .latent import latent as latent
 from .precision import available_dtype
 from .protocols import Model as Model
-from .safetensors_header import read_header
+from .safetensors_header import Header, read_header
 from .settings import check_settings
 from .toy import Toy
 
 MOST_NAME = 4096  # characters of a path
-CONVERT = "diffusers.StableDiffusionPipeline.from_single_file(file).save_pretrained(folder)"
 
 
 @named_arguments
@@ -46,8 +46,8 @@ def load(
         name_or_path: a bundled model ("lion", "lion-256", "lion-diffusion", "car" or "toy"), one
             of ``dragkit.models.zoo.public()`` whose file you have, or the path of a file. A card
             (.json) beside the file is read too: its "feature_block", "rows" and other settings.
-            Or the folder of a diffusers pipeline (Stable Diffusion 1 or 2) with safetensors, or
-            of the hub's cache.
+            Or Stable Diffusion 1, 2 or XL: the folder of a diffusers pipeline, or of the hub's
+            cache, with safetensors; or a single file of safetensors.
         device: "cuda", "mps", "cpu", or "auto" for the first of these that is available.
         dtype: "float32", or "bfloat16" or "float16" for weights in half precision, which is faster
             where the device has it. The latent that is optimised and the scores stay in float32.
@@ -58,7 +58,10 @@ def load(
             ``truncation=0.5``. They override the card's. For a diffusion model: ``strength=0.7``,
             ``steps=50``, ``feature_block=2`` and others
             (:class:`dragkit.models.diffusion.model.Diffusion`); for Stable Diffusion also
-            ``prompt="a lion"`` and ``size=(512, 768)``. For the toy: ``lookalike=1.0`` and others.
+            ``prompt="a lion"``, ``size=(512, 768)``, ``lora="style.safetensors"`` with
+            ``lora_weight=0.8``, and for a single file ``config=folder``
+            (:func:`dragkit.models.diffusion.stable_diffusion.open_stable_diffusion`). For the toy:
+            ``lookalike=1.0`` and others.
 
     Raises:
         TypeError: `name_or_path` is neither a name nor a path.
@@ -116,45 +119,55 @@ def _generators() -> str:
 
 
 def _open(path: Path, name: str, device: str, settings: dict[str, Any]) -> Model:
-    kind = "pipeline" if path.is_dir() else _kind(path)
-    if kind == "single file":
-        raise ValueError(
-            f"{path} is Stable Diffusion in a single file; make a folder of it, once: {CONVERT}"
-            " (diffusers may fetch the small configuration files for it)"
-        )
+    kind = _kind(path)
+    if kind is None:
+        return _open_generator(path, name, device, settings)
     try:
-        if kind == "pipeline":
+        if kind.door == "pipeline":
             return open_stable_diffusion(path, device, **{"name": name} | settings)
-        if kind == "pixels":
+        if kind.door == "pixels":
             return open_diffusion(path, device, **{"name": name} | settings)
     except ModuleNotFoundError as error:
         raise ModuleNotFoundError(
             f"{name!r} is a diffusion model and needs the package {error.name!r}: pip"
             ' install "dragkit[diffusion]"'
         ) from error
-    return _open_generator(path, name, device, settings)
+    way_out = "give a checkpoint, the folder of a pipeline, or a single file of one"
+    if kind.door == "lora":
+        way_out = f"load its base, and pass the LoRA along: dragkit.load(base, lora='{path}')"
+    raise ValueError(f"{path} is {kind.says}, which cannot be dragged by itself; {way_out}")
 
 
 def _open_generator(path: Path, name: str, device: str, settings: dict[str, Any]) -> Model:
+    contents = checkpoint.read(path)
+    _refuse_pickled_diffusion(path, contents)  # before its settings are called unknown
     check_settings(name, settings, ("dtype", *zoo.SETTINGS))
-    state, clamp = checkpoint.generator(checkpoint.read(path))
+    state, clamp = checkpoint.generator(contents)
     card = zoo.card(path)
     from_card = {key: card[key] for key in zoo.SETTINGS if key in card}
     chosen = {"name": name} | from_card | settings
     return from_state_dict(state, clamp=clamp, device=device, **chosen)
 
 
-def _kind(path: Path) -> str:
-    """Which diffusion model a file of safetensors holds, by its names; empty for other files."""
+def _refuse_pickled_diffusion(path: Path, contents: checkpoint.Contents) -> None:
+    """Raise CheckpointError if a pickle holds what dragkit opens from safetensors only."""
+    for network in contents.networks.values():
+        shapes = {name: tuple(tensor.shape) for name, tensor in network.tensors.items()}
+        if kind := kind_of(Header(shapes, {}, {})):
+            raise checkpoint.CheckpointError(
+                f"{path} is {kind.says}, as a pickle; of those dragkit opens StyleGAN2 alone, so"
+                " fetch it as .safetensors"
+            )
+
+
+def _kind(path: Path) -> FileKind | None:
+    """What a folder, or a file of safetensors of a diffusion model, is; None for other files."""
+    if path.is_dir():
+        return FileKind("pipeline", "the folder of a pipeline")
     try:
-        names = read_header(path).shapes.keys()
+        return kind_of(read_header(path))
     except (ValueError, OSError):
-        return ""
-    if any(name.startswith("model.diffusion_model.") for name in names):
-        return "single file"
-    if {"conv_in.weight", "time_embedding.linear_1.weight"} <= names:
-        return "pixels"
-    return ""
+        return None
 
 
 def available_device(device: str) -> str:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 from ..arguments import shown
@@ -59,6 +59,11 @@ def _has(dtype: torch.dtype, kind: str) -> bool:
     backend = torch.ops.mkldnn  # oneDNN, which computes convolutions on CPUs
     name = "_is_mkldnn_bf16_supported" if dtype == torch.bfloat16 else "_is_mkldnn_fp16_supported"
     return torch.backends.mkldnn.is_available() and bool(getattr(backend, name)())
+
+
+def stored_in(dtype: torch.dtype, network: Any) -> Any:
+    """A network with its weights in `dtype`. diffusers' own ``to`` warns whatever it is given."""
+    return nn.Module.to(network, dtype=dtype)
 
 
 def _adds(dtype: torch.dtype, kind: str) -> bool:

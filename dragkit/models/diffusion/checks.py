@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from ...numeric import is_real, is_whole
 from ...reading import check_name
+from ...records import Size
 from .unet import self_attentions
 
 LARGEST = 4096  # px: the longest side of an image
@@ -19,7 +20,7 @@ def check_diffusion(model: Diffusion) -> None:
     """Raise ValueError if a setting is impossible; the message names it and what is possible."""
     check_name(model.name)
     _check_strength(model)
-    _check_size(model)
+    check_size(model.size, model.cell)
     _check_network(model)
     if not is_whole(model.start_step, 0, model.timestep_index):
         raise ValueError(
@@ -50,15 +51,15 @@ def _check_strength(model: Diffusion) -> None:
         )
 
 
-def _check_size(model: Diffusion) -> None:
-    cell = model.cell
-    if not all(is_whole(side, 1) and side % cell == 0 for side in model.size):
+def check_size(size: Size, cell: int) -> None:
+    """Raise ValueError if a network whose latents have such cells makes no images of this size."""
+    if not all(is_whole(side, 1) and side % cell == 0 for side in size):
         raise ValueError(
-            f"size is {model.size}; this network's images have sides that are multiples of"
+            f"size is {size}; this network's images have sides that are multiples of"
             f" {cell} px, which a cell of its latents covers, such as {(64 * cell, 96 * cell)}"
         )
-    if max(model.size) > LARGEST:
-        raise ValueError(f"size is {model.size}; give sides of at most {LARGEST} px, such as 512")
+    if max(size) > LARGEST:
+        raise ValueError(f"size is {size}; give sides of at most {LARGEST} px, such as 512")
 
 
 def _check_network(model: Diffusion) -> None:

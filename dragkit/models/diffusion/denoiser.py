@@ -12,6 +12,7 @@ from torch import Tensor
 
 from ...numeric import is_real
 from ..precision import HALF, GradientScale
+from .added import Added
 from .memory import explained_out_of_memory
 from .unet import stages
 
@@ -30,6 +31,7 @@ class Denoiser:
     name: str
     text: Tensor | None = None
     guidance: float = 1.0
+    added: Added | None = None
 
     def __post_init__(self) -> None:
         if not (is_real(self.guidance) and self.guidance >= 1):
@@ -52,12 +54,14 @@ class Denoiser:
         """
         dtype = self.unet.conv_in.weight.dtype
         gradients = GradientScale()
-        inputs, text = self._inputs(z)
+        inputs = self._for_each_prompt(z)
+        text = self._for_each_latent(self.text, len(z), dtype)
+        added = self._for_each_latent(self._embedding(), len(z), dtype)
         if dtype in HALF:
             inputs = gradients.entering(inputs, dtype)
-            text = None if text is None else text.to(dtype)
 
-        run = stages(self.unet, inputs.contiguous(memory_format=torch.channels_last), t, text)
+        inputs = inputs.contiguous(memory_format=torch.channels_last)
+        run = stages(self.unet, inputs, t, text, added)
         while True:
             with self.explained_out_of_memory(inputs.shape):
                 stage = next(run, None)
@@ -91,13 +95,27 @@ class Denoiser:
             f' {tuple(shape)}. Lower the size or the feature_block, or use device="cpu"'
         )
 
-    def _inputs(self, z: Tensor) -> tuple[Tensor, Tensor | None]:
-        """The latents that the network gets, and the text of each."""
-        if self.text is None:
-            return z, None
+    def _for_each_prompt(self, z: Tensor) -> Tensor:
+        """The inputs: with guidance all latents for the empty prompt, then all again."""
         if self.guidance == 1:
-            return z, self.text[1:].expand(len(z), -1, -1)
-        return torch.cat([z, z]), self.text.repeat_interleave(len(z), 0)
+            return z
+        return torch.cat([z, z])
+
+    def _for_each_latent(
+        self, prompts: Tensor | None, count: int, dtype: torch.dtype
+    ) -> Tensor | None:
+        """What belongs to the empty prompt and the prompt (2 …), for each of the inputs (b …)."""
+        if prompts is None:
+            return None
+        prompts = prompts.to(dtype)
+        if self.guidance == 1:
+            return prompts[1:].expand(count, *prompts.shape[1:])
+        return prompts.repeat_interleave(count, 0)
+
+    def _embedding(self) -> Tensor | None:
+        if self.added is None:
+            return None
+        return self.added.embedding(self.unet)
 
 
 class LazyPrediction:

@@ -24,7 +24,8 @@ from torch import Tensor, nn
 
 from ...arguments import positive, whole
 from ...atomic import write_file
-from ..safetensors_header import check_fits, read_header
+from ..safetensors_header import Header, check_fits, read_header
+from .file_kinds import IDENTITY, kind_of
 
 if TYPE_CHECKING:
     from .model import Diffusion
@@ -38,7 +39,7 @@ LAYERS = ["to_q", "to_k", "to_v", "to_out.0"]
 
 
 class OtherLora(ValueError):
-    """A file holds a LoRA, but one of another model, image, prompt or rank."""
+    """A file holds something else than a LoRA for this model, image, prompt and rank."""
 
 
 class Lora:
@@ -129,6 +130,7 @@ class Lora:
 
         try:
             header = read_header(path)
+            _check_kind(path, header)
             self._check_belongs(path, header.metadata)
             check_fits(header, self.weights)
             steps = whole("steps", int(header.metadata.get("steps", "none")))
@@ -167,6 +169,17 @@ class Lora:
             "prompt": str(self.base.notes.get("prompt", "")),
             "rank": str(self.rank),
         }
+
+
+def _check_kind(path: Path, header: Header) -> None:
+    """Raise ValueError if a file is known to be something else than a LoRA of one image."""
+    kind = kind_of(header)
+    if kind is None or header.metadata.keys() >= IDENTITY:
+        return
+    raise OtherLora(
+        f"{path} is {kind.says}, not a LoRA of one image that dk.lora learned; name another file."
+        f" The LoRA of a style goes into its base: dk.load(…, lora='{path}')"
+    )
 
 
 def _with_adapters(unet: nn.Module, rank: int) -> nn.Module:

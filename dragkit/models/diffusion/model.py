@@ -22,6 +22,7 @@ from ...latents import checked_latent, fitting_latent
 from ...records import Size, View
 from ..fingerprint import fingerprint
 from ..inversion import Inversion
+from .added import Added
 from .checks import check_diffusion
 from .ddim import Schedule
 from .denoiser import Denoiser, LazyPrediction
@@ -53,6 +54,7 @@ class Diffusion:
         size: (height, width) of the images in pixels.
         cell: side in pixels of the square that one cell of the latent covers.
         text: (2 tokens c) the encoded empty prompt and prompt, for a conditional network.
+        added: what is added to the embedding of the time besides, for XL.
         feature_block: which stage of the UNet is read: 0 its middle, then its decoder blocks from
             1 (DragDiffusion: 3 of 4).
         strength: how near to noise the latent is, in (0, 1]: 0.7 of 50 steps is timestep index 35.
@@ -85,6 +87,7 @@ class Diffusion:
     cell: int
     name: str = "diffusion"
     text: Tensor | None = field(default=None, repr=False)
+    added: Added | None = field(default=None, repr=False)
     feature_block: int = 2
     strength: float = 0.7
     refine: int = 1
@@ -102,7 +105,7 @@ class Diffusion:
     @cached_property
     def denoiser(self) -> Denoiser:
         """The network with the text and the guidance."""
-        return Denoiser(self.unet, self.name, self.text, self.guidance)
+        return Denoiser(self.unet, self.name, self.text, self.guidance, self.added)
 
     @property
     def timestep_index(self) -> int:
@@ -242,7 +245,9 @@ class Diffusion:
             ValueError: the run was made with another strength, schedule, size, LoRA or prompt,
                 so its latents mean something else here.
         """
-        for name in ("strength", "schedule steps", "size", "lora", "prompt") if metadata else ():
+        for name in (
+            ("strength", "schedule steps", "size", "lora", "style", "prompt") if metadata else ()
+        ):
             then = metadata.get(name, "none")
             now = self.metadata.get(name, "none")
             if then != now:

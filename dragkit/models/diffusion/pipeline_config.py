@@ -1,4 +1,4 @@
-"""The configurations of a Stable Diffusion 1 or 2, each checked by a closed list of rules."""
+"""The configurations of a Stable Diffusion 1, 2 or XL, checked by a closed list of rules."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ...reading import read_json
-from .parts import check_kind
+from .fitting import check_kind
 from .rules import (
     Rule,
     apply,
@@ -16,6 +16,7 @@ from .rules import (
     one_of,
     one_or_each,
     one_or_pair,
+    or_none,
     real,
     whole,
 )
@@ -23,6 +24,7 @@ from .rules import (
 CONFIG = 1 << 20  # bytes of a configuration; the largest has two thousand
 CHANNELS = whole(1, 4096)  # Stable Diffusion has 1280
 LAYERS = whole(1, 4)  # it has 2
+TRANSFORMERS = whole(1, 16)  # XL has up to 10 one after the other
 EPSILON = real(1e-12, 1e-2)
 YES_OR_NO = one_of(True, False)
 
@@ -34,12 +36,15 @@ UNET: Mapping[str, Rule] = {
     "cross_attention_dim": CHANNELS,
     "norm_num_groups": CHANNELS,
     "norm_eps": EPSILON,
-    "transformer_layers_per_block": one_or_each(LAYERS),
+    "transformer_layers_per_block": one_or_each(TRANSFORMERS),
     "down_block_types": each(one_of("CrossAttnDownBlock2D", "DownBlock2D")),
     "up_block_types": each(one_of("CrossAttnUpBlock2D", "UpBlock2D")),
     "use_linear_projection": YES_OR_NO,
-    "upcast_attention": YES_OR_NO,
+    "upcast_attention": or_none(YES_OR_NO),
     "dropout": real(0, 1),
+    "addition_embed_type": one_of(None, "text_time"),
+    "addition_time_embed_dim": or_none(CHANNELS),
+    "projection_class_embeddings_input_dim": or_none(whole(1, 1 << 15)),
 }
 VAE: Mapping[str, Rule] = {
     "block_out_channels": each(CHANNELS),
@@ -59,6 +64,7 @@ TEXT_ENCODER: Mapping[str, Rule] = {
     "num_hidden_layers": whole(1, 64),
     "num_attention_heads": whole(1, 256),
     "max_position_embeddings": whole(2, 1024),
+    "projection_dim": CHANNELS,
     "hidden_act": one_of("quick_gelu", "gelu"),
     "layer_norm_eps": EPSILON,
     "pad_token_id": whole(0, 1 << 20),
@@ -111,7 +117,7 @@ def vae_settings(path: Path) -> dict[str, Any]:
 def text_encoder_settings(path: Path) -> dict[str, Any]:
     """The checked settings of the text encoder."""
     config = read_config(path)
-    check_kind("text_encoder", config, path)
+    check_kind(path.parent.name, config, path)
     apply(EXTRAS, config, path)
     return needed(("vocab_size", "hidden_size"), apply(TEXT_ENCODER, config, path), path)
 

@@ -2,32 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from ...reading import read_bytes
 from ..safetensors_header import read_header
-from .parts import check_kind
+from .encoders import FIRST, SECOND, encoders_of, is_xl
+from .fitting import check_kind
 from .pipeline_config import read_config
 from .pipeline_weights import weight_files
 from .weights import check_weights_size
 
-STEMS = {  # part of the pipeline → what the names of its files of weights begin with
-    "unet": "diffusion_pytorch_model",
-    "vae": "diffusion_pytorch_model",
-    "text_encoder": "model",
-}
-NEEDED = {  # part of the pipeline → its other files
-    "unet": ("config.json",),
-    "vae": ("config.json",),
-    "text_encoder": ("config.json",),
-    # or tokenizer.json alone, as transformers 5 writes it
-    "tokenizer": ("vocab.json", "merges.txt"),
-    "scheduler": ("scheduler_config.json",),
-}
-# entries of a UNet's configuration for inputs that Stable Diffusion 1 and 2 do not have
+# the files of each kind of part, besides its weights
+NETWORK = ("config.json",)
+TOKENIZER = ("vocab.json", "merges.txt")  # or tokenizer.json alone, as transformers 5 writes it
+SCHEDULER = ("scheduler_config.json",)
+UNET_CONFIG = "unet/config.json"
+# entries of a UNet's configuration for inputs that no Stable Diffusion 1, 2 or XL has
 OTHER_INPUTS = (
-    "addition_embed_type",
     "class_embed_type",
     "encoder_hid_dim_type",
     "time_cond_proj_dim",
@@ -75,7 +67,7 @@ def pipeline_folder(folder: Path) -> Path:
 
 
 def check_pipeline(folder: Path) -> dict[str, list[Path]]:
-    """Check that the folder is a complete Stable Diffusion 1 or 2 in safetensors.
+    """Check that the folder is a complete Stable Diffusion 1, 2 or XL in safetensors.
 
     Returns:
         The files of weights of each part that has any.
@@ -89,9 +81,11 @@ def check_pipeline(folder: Path) -> dict[str, list[Path]]:
             " that holds unet/, vae/, text_encoder/ …, or the path of a checkpoint in it"
         )
     _check_kinds(folder)
-    weights = {part: weight_files(folder / part, stem) for part, stem in STEMS.items()}
-    _check_complete(folder, weights)
-    _check_links(folder)
+    needed = _needed_parts(folder)
+    parts_with_weights = [part for part, names in needed.items() if names is NETWORK]
+    weights = {part: weight_files(folder / part, stem_of(part)) for part in parts_with_weights}
+    _check_complete(folder, needed, weights)
+    _check_links(folder, needed)
     for files in weights.values():
         check_weights_size(files)
         for path in files:
@@ -100,20 +94,41 @@ def check_pipeline(folder: Path) -> dict[str, list[Path]]:
     return weights
 
 
+def stem_of(part: str) -> str:
+    """What the names of the files of a part's weights begin with."""
+    return "model" if part.startswith("text_encoder") else "diffusion_pytorch_model"
+
+
 def _check_kinds(folder: Path) -> None:
     """Raise ValueError if a part is of a class that does not fit, whose files differ, too."""
-    for part in ("vae", "text_encoder"):
+    for part in ("vae", FIRST.part, SECOND.part):
         path = folder / part / "config.json"
         if path.is_file():
             check_kind(part, read_config(path), path)
 
 
-def _check_complete(folder: Path, weights: Mapping[str, list[Path]]) -> None:
-    names = [f"{part}/{name}" for part, names in NEEDED.items() for name in names]
-    missing = [name for name in names if not (folder / name).is_file()]
-    if (folder / "tokenizer" / "tokenizer.json").is_file():
-        missing = [name for name in missing if not name.startswith("tokenizer/")]
-    lacking = [f"{part}/{STEMS[part]}.safetensors" for part in STEMS if not weights[part]]
+def _needed_parts(folder: Path) -> dict[str, tuple[str, ...]]:
+    """The parts that a pipeline with the folder's UNet has, and their files besides weights."""
+    config = {}
+    if (folder / UNET_CONFIG).is_file():
+        config = read_config(folder / UNET_CONFIG)
+    if is_xl(config) and not (folder / FIRST.part).exists() and (folder / SECOND.part).exists():
+        raise ValueError(
+            f"{folder} is Stable Diffusion XL's refiner, which only finishes images; give the"
+            " folder of the base model"
+        )
+    needed: dict[str, tuple[str, ...]] = {"unet": NETWORK, "vae": NETWORK}
+    for encoder in encoders_of(config):
+        needed |= {encoder.part: NETWORK, encoder.tokenizer: TOKENIZER}
+    return needed | {"scheduler": SCHEDULER}
+
+
+def _check_complete(
+    folder: Path, needed: Mapping[str, tuple[str, ...]], weights: Mapping[str, list[Path]]
+) -> None:
+    files = [f"{part}/{name}" for part, names in needed.items() for name in names]
+    missing = [name for name in files if not _is_there(folder / name)]
+    lacking = [f"{part}/{stem_of(part)}.safetensors" for part in weights if not weights[part]]
     if not missing and not lacking:
         return
 
@@ -123,12 +138,17 @@ def _check_complete(folder: Path, weights: Mapping[str, list[Path]]) -> None:
             f"{folder} holds its weights as pickles (.bin), which dragkit does not open:"
             f" {', '.join(pickled)} missing. Convert it once: {CONVERT}"
         )
-    parts = list(NEEDED)
+    parts = list(needed)
     everything = sorted(missing + lacking, key=lambda name: parts.index(name.split("/")[0]))
     raise ValueError(f"{folder} is not a complete pipeline; missing: {', '.join(everything)}")
 
 
-def _check_links(folder: Path) -> None:
+def _is_there(path: Path) -> bool:
+    in_one_file = path.name in TOKENIZER and path.with_name("tokenizer.json").is_file()
+    return in_one_file or path.is_file()
+
+
+def _check_links(folder: Path, parts: Iterable[str]) -> None:
     """Raise ValueError if a file is a link that leads out of the folder, or an adapter.
 
     Those of a Hugging Face cache lead from snapshots/… to the files in blobs/ beside it.
@@ -136,7 +156,7 @@ def _check_links(folder: Path) -> None:
     inside = [folder.resolve()]
     if inside[0].parent.name == "snapshots":
         inside.append(inside[0].parents[1] / "blobs")
-    for part in NEEDED:
+    for part in parts:
         if (folder / part / ADAPTER).exists():
             raise ValueError(
                 f"{folder / part} has an adapter ({ADAPTER}), which dragkit does not read; merge"
@@ -151,7 +171,7 @@ def _check_links(folder: Path) -> None:
 
 
 def _check_unet(folder: Path) -> None:
-    config = read_config(folder / "unet" / "config.json")
+    config = read_config(folder / UNET_CONFIG)
     kind = f"{config.get('_class_name')!s:.60}"
     other = [name for name in OTHER_INPUTS if config.get(name)]
     if config.get("in_channels") != 4:
@@ -159,8 +179,8 @@ def _check_unet(folder: Path) -> None:
     if kind != "UNet2DConditionModel" or other:
         raise ValueError(
             f"{folder}: its UNet is a {kind} with other inputs than noise, time and text"
-            f" ({', '.join(other) or 'its kind'}); dragkit opens Stable Diffusion 1 and 2, but not"
-            " XL or later, and no inpainting models"
+            f" ({', '.join(other) or 'its kind'}); dragkit opens Stable Diffusion 1, 2 and XL, but"
+            " no later ones, and no inpainting models"
         )
 
 

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from ..precision import stored_in
 from ..safetensors_header import check_fits, read_header
 from ..settings import check_settings
 from .ddim import ddim_schedule
@@ -120,7 +121,7 @@ def open_diffusion(
         ValueError: an unknown setting, or a file with another network.
     """
     check_settings(name, settings, ("name", "steps", *SETTINGS))
-    unet = open_network(path, device).to(dtype)
+    unet = stored_in(dtype, open_network(path, device))
     side = FOLD * unet.config.sample_size
     return Diffusion(
         unet,

@@ -73,6 +73,15 @@ def one_or_pair(rule: Rule) -> Rule:
     return Rule(fits, f"{rule.says}, or a pair of them")
 
 
+def or_none(rule: Rule) -> Rule:
+    """Null, or what another rule allows."""
+
+    def fits(value: Any) -> bool:
+        return value is None or rule.fits(value)
+
+    return Rule(fits, f"None, or {rule.says}")
+
+
 def apply(rules: Mapping[str, Rule], config: Mapping[str, Any], path: Path) -> dict[str, Any]:
     """The values of a configuration that a rule knows.
 
@@ -101,5 +110,5 @@ def check_defaults(
         if config[name] != default:
             raise ValueError(
                 f"{path}: {name} is {shown(config[name])}, and {default!r} in every Stable"
-                " Diffusion 1 and 2; dragkit opens no others"
+                " Diffusion 1 and 2 and in XL; dragkit opens no others"
             )

@@ -1,12 +1,18 @@
-"""Stable Diffusion 1 and 2 from your own folder: ``dk.load(folder, prompt="a lion")``.
+"""Stable Diffusion 1, 2 and XL from your own files: ``dk.load(folder, prompt="a lion")``.
 
-The folder is a diffusers pipeline with safetensors. Nothing is downloaded, and no pickle is
-opened.
+The folder is a diffusers pipeline with safetensors; a single file of safetensors will do as well.
+Nothing is downloaded, and no pickle is opened.
+
+XL's UNet has three decoder blocks where that of SD 1.5 has four. The last but one of either is
+read: it is the first on the latent's own grid, and has 640 channels in both (our choice; in 1.5 it
+is DragDiffusion's block 3, in XL block 2). The reference's self-attention begins at layer 44 of
+XL's 70, as far along as DragDiffusion's 10 of 16 is, and where MasaCtrl's code for XL begins.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -16,17 +22,25 @@ from torch import Tensor
 from ...arguments import shown
 from ...numeric import is_whole
 from ...records import Size
+from ..precision import stored_in
 from ..settings import check_settings
+from .added import PooledTextAndSize
+from .checks import check_size
 from .ddim import ddim_schedule
+from .encoders import is_xl
+from .memory import check_room
 from .model import SETTINGS, Diffusion
-from .pipeline_folder import check_pipeline, pipeline_folder
-from .staging import staged
+from .parts import Parts, parts_of_folder
+from .pipeline_folder import pipeline_folder
+from .single_file import parts_of_file
+from .style_lora import StyleLora, read_style_lora
 
 PROMPT = 10_000  # characters; CLIP reads 77 words of it
+OWN = ("name", "prompt", "size", "steps", *SETTINGS, "lora", "lora_weight", "config")
 
 
 def open_stable_diffusion(
-    folder: Path,
+    path: Path,
     device: str = "cpu",
     *,
     dtype: torch.dtype = torch.float32,
@@ -34,9 +48,12 @@ def open_stable_diffusion(
     prompt: str = "",
     size: int | Size | None = None,
     steps: int = 50,
+    lora: str | Path | None = None,
+    lora_weight: float = 1.0,
+    config: str | Path | None = None,
     **settings: Any,
 ) -> Diffusion:
-    """The model in the `folder` of a diffusers pipeline.
+    """The model in the folder of a diffusers pipeline, or in a single file.
 
     Args:
         dtype: in what precision the UNet and the autoencoder are stored and computed. A pipeline
@@ -45,37 +62,39 @@ def open_stable_diffusion(
         device, name: where to put its networks; its name in messages and saved runs.
         prompt: what the image shows.
         size: (height, width) of the images in pixels, such as (512, 768), or one number for
-            square ones; None for the size of the training (512 for SD 1.5). Both are multiples of
-            a latent's cell, which covers 8 px.
+            square ones; None for the size of the training (SD 1.5: 512, XL: 1024). Both are
+            multiples of a latent's cell, which covers 8 px.
         steps: of the schedule from image to noise (DragDiffusion: 50).
-        settings: those of :class:`Diffusion`; `feature_block` is 3 here, as in DragDiffusion.
+        lora, lora_weight: a style LoRA for this base, and how strong it is (1: as trained).
+        config: for a single file, a folder with the small files of its pipeline: its tokenizer, if
+            there is a prompt, and the configurations, if it is not Stable Diffusion 1 or XL.
+        settings: those of :class:`Diffusion`; `feature_block` is 3 for SD 1 and 2, and 2 for XL.
 
     Raises:
-        ValueError: the folder is not such a pipeline, or a part is missing or damaged.
+        ValueError: no such pipeline, a damaged part, or a LoRA of another base.
+        torch.OutOfMemoryError: there is no room for the weights.
     """
-    check_settings(name, settings, ("name", "prompt", "size", "steps", *SETTINGS))
+    check_settings(name, settings, OWN)
     _check_prompt(prompt)
     wanted = None if size is None else _checked_size(size)
-    folder = pipeline_folder(folder)
-    weights = check_pipeline(folder)
-    from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel
+    style = None if lora is None else read_style_lora(lora, lora_weight)
+    notes = {"prompt": prompt} | ({"style": str(style)} if style else {})
+    with _parts(path, config, prompt, style) as parts:
+        cell = 2 ** (len(parts.settings["vae"]["block_out_channels"]) - 1)
+        images = wanted or _trained_size(parts.settings["unet"]["sample_size"], cell)
+        _check_before_opening(parts, name, images, cell, device, dtype)
+        told = _encoded(parts, prompt, images, device)
+        unet = stored_in(dtype, parts.network("unet"))
+        unet = unet.to(device, memory_format=torch.channels_last)
+        vae = parts.network("vae")
+        narrow = dtype == torch.float16 and getattr(vae.config, "force_upcast", False)
+        vae = stored_in(torch.float32 if narrow else dtype, vae).to(device)
+        encode, decode = _coders(vae)
+        schedule = ddim_schedule(parts.scheduler(), steps, device)
 
-    with staged(folder, weights) as clean:
-        unet = _part(UNet2DConditionModel, clean / "unet", folder).to(dtype)
-        vae = _part(AutoencoderKL, clean / "vae", folder)
-        scheduler = DDIMScheduler.from_pretrained(clean / "scheduler", local_files_only=True)
-        text = _encoded(clean, prompt, folder).to(device)
-    unet = unet.to(device, memory_format=torch.channels_last).eval().requires_grad_(False)
-    narrow = dtype == torch.float16 and getattr(vae.config, "force_upcast", False)
-    vae = vae.to(torch.float32 if narrow else dtype)
-    encode, decode = _coders(vae.to(device).eval().requires_grad_(False))
-
-    schedule = ddim_schedule(scheduler, steps, device)
-    cell = 2 ** (len(vae.config.block_out_channels) - 1)
-    images = wanted or _trained_size(unet.config.sample_size, cell)
-    defaults: dict[str, Any] = {"feature_block": 3, "notes": {"prompt": prompt}}
-    chosen = defaults | settings
-    return Diffusion(unet, schedule, encode, decode, images, cell, name, text, **chosen)
+    defaults = {"name": name, "feature_block": len(unet.up_blocks) - 1, "notes": notes}
+    chosen = {**defaults, **told, **settings}
+    return Diffusion(unet, schedule, encode, decode, images, cell, **chosen)
 
 
 def _trained_size(cells: int | Sequence[int], cell: int) -> Size:
@@ -84,6 +103,41 @@ def _trained_size(cells: int | Sequence[int], cell: int) -> Size:
         cells = (cells, cells)
     height, width = cells
     return height * cell, width * cell
+
+
+def _parts(
+    path: Path, config: Any, prompt: str, lora: StyleLora | None
+) -> AbstractContextManager[Parts]:
+    if path.is_file():
+        return parts_of_file(path, config, prompt, lora)
+    if config is not None:
+        raise ValueError(
+            f"config is {config!r:.200}, but {path} is a folder, which has its own; leave config"
+            " out, or give a single file"
+        )
+    return parts_of_folder(pipeline_folder(path), lora)
+
+
+def _check_before_opening(
+    parts: Parts, name: str, size: Size, cell: int, device: str, dtype: torch.dtype
+) -> None:
+    """See that the size and the LoRA fit the networks, and that there is room for them."""
+    networks = parts.without_weights
+    check_size(size, cell)
+    if parts.lora:
+        parts.lora.check(networks)
+    resident = [*networks["unet"].parameters(), *networks["vae"].parameters()]
+    kind = "Stable Diffusion XL" if is_xl(parts.settings["unet"]) else "Stable Diffusion 1 or 2"
+    numbers = sum(weight.numel() for weight in resident)
+    check_room(name, kind, numbers, size, cell, device, dtype)
+
+
+def _encoded(parts: Parts, prompt: str, size: Size, device: str) -> dict[str, Any]:
+    """What the UNet is told besides noise and time."""
+    text, pooled = parts.encode(prompt)
+    if pooled is None:
+        return {"text": text.to(device)}
+    return {"text": text.to(device), "added": PooledTextAndSize(pooled.to(device), size)}
 
 
 def _coders(vae: Any) -> tuple[Callable[[Tensor], Tensor], Callable[[Tensor], Tensor]]:
@@ -116,64 +170,3 @@ def _checked_size(size: Any) -> Size:
             " (height, width), such as size=(512, 768)"
         )
     return int(sides[0]), int(sides[1])
-
-
-def _encoded(clean: Path, prompt: str, folder: Path) -> Tensor:
-    """The empty prompt and `prompt`, as the UNet attends to them (2 tokens c)."""
-    from transformers import CLIPTextModel
-
-    encoder = _part(CLIPTextModel, clean / "text_encoder", folder)
-    encoder = encoder.float().eval()  # it may be stored in half
-    tokenizer = _tokenizer(clean / "tokenizer", folder)
-    tokens = tokenizer(
-        ["", prompt],
-        padding="max_length",
-        max_length=encoder.config.max_position_embeddings,
-        truncation=True,
-        return_tensors="pt",
-    )
-    known = encoder.config.vocab_size
-    if tokens.input_ids.max() >= known:
-        raise ValueError(
-            f"{folder}: its tokenizer does not fit its text encoder: it makes the number"
-            f" {tokens.input_ids.max()}, and the text encoder knows 0 to {known - 1}; these are"
-            " parts of two pipelines"
-        )
-    with torch.no_grad():
-        return encoder(tokens.input_ids)[0]
-
-
-def _tokenizer(clean: Path, folder: Path) -> Any:
-    from transformers import CLIPTokenizer
-
-    try:
-        return CLIPTokenizer.from_pretrained(clean, local_files_only=True)
-    # its words come from a file of somebody else's, and can break it in any way
-    except Exception as error:
-        raise ValueError(
-            f"{folder / 'tokenizer'} does not hold a tokenizer; fetch this part of the pipeline"
-            f" again ({error!s:.200})"
-        ) from error
-
-
-def _part(kind: Any, clean: Path, pipeline: Path) -> Any:
-    """One network, every weight of it from the file; `pipeline` is for messages."""
-    folder = pipeline / clean.name
-    try:
-        network, info = kind.from_pretrained(
-            clean, local_files_only=True, use_safetensors=True, output_loading_info=True
-        )
-    # a file of somebody else's can break the libraries in any way
-    except Exception as error:
-        raise ValueError(
-            f"{folder} does not hold a complete {kind.__name__}; fetch this part of the pipeline"
-            f" again ({error!s:.500})"
-        ) from error
-
-    missing = sorted(info["missing_keys"])
-    if missing:
-        raise ValueError(
-            f"{folder} does not hold a complete {kind.__name__}: {len(missing)} weights are"
-            f" missing, such as {missing[0]}; fetch this part of the pipeline again"
-        )
-    return network

@@ -12,29 +12,20 @@ import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from functools import partial
 from pathlib import Path
-from typing import Any
-
-import torch
 
 from ...atomic import write_file
-from .parts import check_parts
-from .pipeline_config import (
-    scheduler_settings,
-    text_encoder_settings,
-    unet_settings,
-    vae_settings,
-)
-from .pipeline_folder import STEMS
+from .encoders import Encoder, encoders_of
+from .pipeline_folder import stem_of
+from .pipeline_settings import Settings, networks, read_settings, write_settings
 from .pipeline_weights import weight_map
 from .tokens import write_tokenizer
 from .weights import check_weights
 
 
 @contextmanager
-def staged(folder: Path, weights: Mapping[str, list[Path]]) -> Iterator[Path]:
-    """A folder with what is needed of the pipeline, for as long as this lasts.
+def staged(folder: Path, weights: Mapping[str, list[Path]]) -> Iterator[tuple[Path, Settings]]:
+    """A folder with what is needed of the pipeline, for as long as this lasts; and its settings.
 
     Args:
         folder: of the pipeline.
@@ -43,64 +34,49 @@ def staged(folder: Path, weights: Mapping[str, list[Path]]) -> Iterator[Path]:
     Raises:
         ValueError: a configuration is impossible, or does not belong to its weights.
     """
-    unet = unet_settings(folder / "unet" / "config.json")
-    vae = vae_settings(folder / "vae" / "config.json")
-    text = text_encoder_settings(folder / "text_encoder" / "config.json")
-    scheduler = scheduler_settings(folder / "scheduler" / "scheduler_config.json")
-    check_parts(folder, unet, vae, text)
-    check_weights(weights["unet"], partial(_diffusers, "UNet2DConditionModel", unet))
-    check_weights(weights["vae"], partial(_diffusers, "AutoencoderKL", vae))
-    check_weights(weights["text_encoder"], partial(_text_encoder, text))
+    settings = read_settings(folder)
+    for part, build in networks(settings).items():
+        check_weights(weights[part], build)
 
-    with tempfile.TemporaryDirectory(prefix="dragkit-", ignore_cleanup_errors=True) as name:
-        clean = Path(name)
-        _write(clean / "unet/config.json", {"_class_name": "UNet2DConditionModel", **unet})
-        _write(clean / "vae/config.json", {"_class_name": "AutoencoderKL", **vae})
-        _write(clean / "text_encoder/config.json", {"model_type": "clip_text_model", **text})
-        _write(
-            clean / "scheduler/scheduler_config.json",
-            {"_class_name": "DDIMScheduler", **scheduler},
-        )
+    with clean_folder(settings) as clean:
         for part, files in weights.items():
-            _link_weights(clean / part, STEMS[part], files)
-        (clean / "tokenizer").mkdir()
-        write_tokenizer(folder / "tokenizer", clean / "tokenizer", text["vocab_size"])
-        yield clean
+            _link_weights(clean / part, stem_of(part), files)
+        for encoder in encoders_of(settings["unet"]):
+            stage_tokenizer(folder / encoder.tokenizer, clean, encoder, settings)
+        yield clean, settings
 
 
-def _diffusers(kind: str, settings: Mapping[str, Any]) -> torch.nn.Module:
-    import diffusers
-
-    return getattr(diffusers, kind).from_config(dict(settings))
-
-
-def _text_encoder(settings: Mapping[str, Any]) -> torch.nn.Module:
-    from transformers import CLIPTextConfig, CLIPTextModel
-
-    return CLIPTextModel(CLIPTextConfig(**settings))
+@contextmanager
+def clean_folder(settings: Settings) -> Iterator[Path]:
+    """A temporary folder with nothing but a pipeline's configurations."""
+    with tempfile.TemporaryDirectory(prefix="dragkit-", ignore_cleanup_errors=True) as name:
+        write_settings(Path(name), settings)
+        yield Path(name)
 
 
-def _write(path: Path, config: Mapping[str, Any]) -> None:
-    write_file(path, json.dumps(config))
+def stage_tokenizer(source: Path, clean: Path, encoder: Encoder, settings: Settings) -> None:
+    """Write what is needed of a tokenizer's folder into the `clean` one."""
+    (clean / encoder.tokenizer).mkdir()
+    write_tokenizer(source, clean / encoder.tokenizer, settings[encoder.part]["vocab_size"])
 
 
 def _link_weights(folder: Path, stem: str, files: list[Path]) -> None:
     """Make links to a part's weights, under the names that the libraries look for."""
     if len(files) == 1:
-        _link(folder / f"{stem}.safetensors", files[0])
+        link(folder / f"{stem}.safetensors", files[0])
         return
     names = {
         path: f"{stem}-{k:05}-of-{len(files):05}.safetensors" for k, path in enumerate(files, 1)
     }
     for path, name in names.items():
-        _link(folder / name, path)
+        link(folder / name, path)
     places = {tensor: names[path] for tensor, path in weight_map(files).items()}
     total = sum(path.stat().st_size for path in files)
     index = {"metadata": {"total_size": total}, "weight_map": places}
-    _write(folder / f"{stem}.safetensors.index.json", index)
+    write_file(folder / f"{stem}.safetensors.index.json", json.dumps(index))
 
 
-def _link(path: Path, target: Path) -> None:
+def link(path: Path, target: Path) -> None:
     """Make `path` lead to a file: by a link where that is allowed, else as a copy."""
     with suppress(OSError):  # Windows does not let everybody make one
         path.symlink_to(target.resolve())

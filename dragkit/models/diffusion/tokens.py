@@ -39,6 +39,22 @@ def write_tokenizer(source: Path, folder: Path, count: int) -> None:
     write_file(folder / "merges.txt", "\n".join(["#version: 0.2", *merges, ""]))
 
 
+def write_bare_tokenizer(folder: Path, count: int, padding: str | None) -> None:
+    """Write a tokenizer that knows nothing but how a text begins and ends: for the empty prompt.
+
+    Args:
+        folder: is made.
+        count: how many words the text encoder knows; the last two begin and end a text in CLIP.
+        padding: the word with the number 0, if that is what fills a text; None if its end does.
+    """
+    begin, end = "<|startoftext|>", "<|endoftext|>"
+    words = {padding or "!": 0, begin: count - 2, end: count - 1}
+    special = dict(zip(SPECIAL, (begin, end, padding or end, end), strict=True))
+    write_file(folder / "vocab.json", json.dumps(words))
+    write_file(folder / "merges.txt", "#version: 0.2\n")
+    write_file(folder / "special_tokens_map.json", json.dumps(special))
+
+
 def _words(source: Path) -> tuple[Any, list[str]]:
     """The vocabulary, word → number, and the pairs that are merged, in their order."""
     if not (source / "vocab.json").is_file():

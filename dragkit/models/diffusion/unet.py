@@ -14,19 +14,24 @@ from typing import Any
 from torch import Tensor, nn
 
 
-def stages(unet: Any, z: Tensor, t: Tensor, text: Tensor | None = None) -> Iterator[Tensor]:
+def stages(
+    unet: Any, z: Tensor, t: Tensor, text: Tensor | None = None, added: Tensor | None = None
+) -> Iterator[Tensor]:
     """A UNet's outputs one after the other: middle, each decoder block, prediction (b c h w).
 
     Stage i is DragDiffusion's feature ``unet_feature_idx=i``: 0 the middle, 1 the first (coarsest)
     decoder block.
 
     Args:
-        unet: a `UNet2DModel`, or a `UNet2DConditionModel` as in Stable Diffusion 1 and 2.
+        unet: a `UNet2DModel`, or a `UNet2DConditionModel` as in Stable Diffusion 1, 2 and XL.
         z: (b c h w) the noisy latents.
         t: (1) or (b) their timesteps.
         text: (b tokens c) the encoded prompt, for the conditional one.
+        added: (b c) what is added to the embedding of the time, for XL.
     """
     time = unet.time_embedding(unet.time_proj(t.expand(len(z))).to(z.dtype))
+    if added is not None:
+        time = time + added.to(time.dtype)
 
     def text_for(block: Any) -> dict[str, Tensor | None]:
         if getattr(block, "has_cross_attention", False):
@@ -67,7 +72,7 @@ def _size_after(x: Tensor, skips: list[Tensor]) -> dict[str, tuple[int, int]]:
 
 
 def self_attentions(unet: Any) -> list[nn.Module]:
-    """The self-attention layers, in the order they run: Stable Diffusion has 16, ours 7."""
+    """The self-attention layers, in the order they run: SD 1.5 has 16, XL 70, ours 7."""
     from diffusers.models.attention_processor import Attention
 
     parts = [*unet.down_blocks, unet.mid_block, *unet.up_blocks]
