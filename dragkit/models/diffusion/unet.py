@@ -1,4 +1,4 @@
-r"""A diffusers UNet, opened: its blocks one after the other, and its self-attention layers.
+r"""A UNet like diffusers', opened: its blocks one after the other, and its self-attention layers.
 
 A UNet in diffusers is one call. Here it is a generator that yields the output of each decoder
 block and continues only when it is asked to, so reading a block costs no more than the blocks
@@ -21,7 +21,8 @@ def stages(unet: Any, z: Tensor, t: Tensor, text: Tensor | None = None) -> Itera
     decoder block.
 
     Args:
-        unet: a `UNet2DModel`, or a `UNet2DConditionModel` as in Stable Diffusion 1 and 2.
+        unet: a `UNet2DModel`, ours of it (`SmallUNet`), or a `UNet2DConditionModel` as in Stable
+            Diffusion 1 and 2.
         z: (b c h w) the noisy latents.
         t: (1) or (b) their timesteps.
         text: (b tokens c) the encoded prompt, for the conditional one.
@@ -53,13 +54,9 @@ def stages(unet: Any, z: Tensor, t: Tensor, text: Tensor | None = None) -> Itera
 
 def self_attentions(unet: Any) -> list[nn.Module]:
     """The self-attention layers, in the order they run: Stable Diffusion has 16, ours 7."""
-    from diffusers.models.attention_processor import Attention
-
     parts = [*unet.down_blocks, unet.mid_block, *unet.up_blocks]
     layers = [module for part in parts for module in part.modules()]
-    return [
-        layer for layer in layers if isinstance(layer, Attention) and not layer.is_cross_attention
-    ]
+    return [layer for layer in layers if hasattr(layer, "to_q") and not layer.is_cross_attention]
 
 
 @contextmanager
