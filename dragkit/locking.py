@@ -11,8 +11,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from filelock import SoftFileLock, Timeout
-
 from .atomic import in_words, place_for
 
 PATIENCE = 10.0  # seconds; writing a run takes about one
@@ -34,6 +32,8 @@ def one_writer(path: Path, wait: float = PATIENCE) -> Iterator[None]:
         BlockingIOError: another process, or another thread, is still writing it.
         OSError: nothing can be written there.
     """
+    from filelock import SoftFileLock, Timeout  # a tenth of a second: only when files are written
+
     target = place_for(path)
     file = target.with_name(f"{target.name}.lock")
     lock = SoftFileLock(file, timeout=wait)

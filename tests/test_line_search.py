@@ -410,7 +410,9 @@ def test_the_widgets_draw_candidates_and_the_templates_drift():
     assert panel.title.startswith("template's drift") and panel.lines[""][1].max() > 0
     step = trace[3].step
     plain = replace(trace[3], step=replace(step, track=replace(step.track, goals=None)))
-    drawn, without = run_images.step_image(trace, 3, handle=0), draw_frame(plain, trace.path(3), 0)
+    path = trace.path(3)
+    drawn = run_images.step_image(trace[3], path, handle=0)
+    without = draw_frame(plain, path, 0)
     assert (np.asarray(drawn) != np.asarray(without)).any()
 
 

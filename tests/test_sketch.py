@@ -11,6 +11,8 @@ from torch.nn import functional as F
 
 import dragkit as dk
 from dragkit.models.toy import Toy
+from dragkit.pixels import to_uint8
+from dragkit.records import Frame
 from dragkit.runs.sketch import Sketch
 from dragkit.widgets.player_state import PlayerState
 
@@ -54,7 +56,8 @@ def test_a_redrawn_image_is_that_of_the_view_to_the_last_bit(lion, space):
 def test_a_session_makes_images_when_they_are_looked_at(lion, session):
     assert [frame.rendered for frame in session.trace] == [True, False, False, False]
     assert session.trace[2].size == (128, 128)
-    reference = dk.Trace(dk.drag(lion, lion.sample(2), EDIT, **METHOD | {"steps": 3}))
+    run = dk.drag(lion, lion.sample(2), EDIT, **METHOD | {"steps": 3})
+    reference = [Frame.of(step) for step in run]  # rendered at once
     for frame, exact in zip(session.trace, reference, strict=True):
         assert torch.equal(frame.points, exact.points)
         assert np.array_equal(frame.image, exact.image)
@@ -115,3 +118,28 @@ def test_a_copied_frame_has_its_image_and_not_the_model(session):
     assert np.array_equal(again.image, frame.image) and again.rendered
     assert frame.rendered and isinstance(frame.shown, np.ndarray)
     assert isinstance(copy.deepcopy(session.trace[3]).shown, np.ndarray)
+
+
+def test_a_trace_of_a_drag_makes_images_when_they_are_looked_at(lion, tmp_path):
+    latent = lion.sample(1)
+    edit, method = EDIT, METHOD | {"steps": 3}
+    at_once = [Frame.of(step) for step in dk.drag(lion, latent, edit, **method)]
+    trace = dk.Trace(dk.drag(lion, latent, edit, **method))
+    assert [frame.rendered for frame in trace] == [False] * 4
+
+    for frame, wanted in zip(trace, at_once):
+        assert frame.size == wanted.size and np.array_equal(frame.image, wanted.image)
+    later = dk.Trace(dk.drag(lion, latent, edit, **method))
+    paths = [t.save(tmp_path / f"{i}.json") for i, t in enumerate((later, dk.Trace(at_once)))]
+    one, two = (np.load(path.with_suffix(".npz")) for path in paths)
+    assert set(one) == set(two)
+    for name in set(one) - {"id"}:
+        assert np.array_equal(one[name], two[name], equal_nan=one[name].dtype.kind == "f"), name
+
+
+def test_an_image_that_was_looked_at_is_not_made_again(lion):
+    trace = dk.Trace()
+    step = next(dk.drag(lion, lion.sample(1), EDIT, **METHOD))
+    looked = step.view.image
+    assert trace.append(step).rendered
+    assert np.array_equal(trace[-1].image, to_uint8(looked))

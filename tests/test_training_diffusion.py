@@ -10,6 +10,7 @@ import torch
 from PIL import Image
 
 from dragkit.models.diffusion import pixel_unet
+from dragkit.models.diffusion.small_unet import Config
 from dragkit.training import diffusion as training
 from dragkit.training.stream import SHEET_SEED, Pairs
 from dragkit.worlds.world import WORLDS
@@ -17,7 +18,7 @@ from tests.interrupts import interrupt
 
 
 def test_the_loss_is_the_squared_error_of_the_velocity_at_each_time():
-    alphas = pixel_unet.scheduler().alphas_cumprod
+    alphas = pixel_unet.cosine_alphas()
     x, noise = torch.randn(2, 3, 12, 4, 4)
     t = torch.tensor([1, 500, 998])
     a = alphas[t].view(-1, 1, 1, 1)
@@ -26,7 +27,7 @@ def test_the_loss_is_the_squared_error_of_the_velocity_at_each_time():
         def __call__(self, z, when):
             torch.testing.assert_close(z, a.sqrt() * x + (1 - a).sqrt() * noise)
             assert torch.equal(when, t)
-            return type("Output", (), {"sample": a.sqrt() * noise - (1 - a).sqrt() * x + 0.1})
+            return a.sqrt() * noise - (1 - a).sqrt() * x + 0.1
 
     assert training.loss(
         Knows(), training.training_schedule(), x, noise, t
@@ -49,8 +50,7 @@ SMALL = ["--batch", "4", "--until", "16", "--device", "cpu"]
 def quick(monkeypatch):
     """A network of few channels, a sheet without samples, and torch's settings put back."""
     threads = torch.get_num_threads()
-    few = {"block_out_channels": (8, 8, 16), "attention_head_dim": 8}
-    monkeypatch.setattr(pixel_unet, "ARCHITECTURE", pixel_unet.ARCHITECTURE | few)
+    monkeypatch.setattr(pixel_unet, "CONFIG", Config(channels=(8, 8, 16), head=8))
     monkeypatch.setattr(training, "sheet", lambda *_: Image.new("RGB", (8, 8)))
     yield
     torch.set_flush_denormal(False)  # the trainer wants it, other tests do not

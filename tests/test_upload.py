@@ -9,9 +9,8 @@ import torch
 from PIL import Image
 
 import dragkit as dk
-from dragkit.models.diffusion.ddim import ddim_schedule
 from dragkit.models.diffusion.model import Diffusion
-from dragkit.models.diffusion.pixel_unet import decode, encode, scheduler
+from dragkit.models.diffusion.pixel_unet import decode, encode, pixel_schedule
 from dragkit.models.gan import inversion as gan_inversion
 from dragkit.models.gan.network import Generator
 from dragkit.models.gan.state_dict import from_state_dict
@@ -135,7 +134,7 @@ def diffusion():
     )
     return Diffusion(
         unet.eval().requires_grad_(False),
-        ddim_schedule(scheduler(), 10),
+        pixel_schedule(10),
         encode,
         decode,
         (16, 16),

@@ -10,7 +10,8 @@ from .caption import POINTS as POINTS
 from .caption import captioned as captioned
 from .caption import marks_in_words as marks_in_words
 from .chart import chart as chart
-from .chart import marked as marked
+from .chart_marks import ChartMarks as ChartMarks
+from .chart_marks import Columns as Columns
 from .encoding import encode as encode
 from .encoding import png as png
 from .features import MEASURES as MEASURES

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 
 from .panels import Line, Panel
+
+Number = TypeVar("Number", float, np.ndarray)
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,21 +30,23 @@ class Axes:
     steps: list[float]
     values: list[float]
 
-    def x(self, step: float) -> float:
-        """Where a step is."""
+    def x(self, step: Number) -> Number:
+        """Where a step is, or where many are."""
         first = self.steps[0]
         last = self.steps[-1]
         return self.left + (step - first) / (last - first) * (self.right - self.left)
 
-    def y(self, value: float) -> float:
-        """Where a value is; the larger, the higher up."""
+    def y(self, value: Number) -> Number:
+        """Where a value is, or where many are; the larger, the higher up."""
         low = self.values[0]
         high = self.values[-1]
         return self.bottom - (value - low) / (high - low) * (self.bottom - self.top)
 
     def points(self, line: Line) -> list[tuple[float, float]]:
         """Where the finite values of a line are."""
-        return [(self.x(s), self.y(v)) for s, v in zip(*line) if np.isfinite(v)]
+        steps, values = (np.asarray(numbers, float) for numbers in line)
+        known = np.isfinite(values)
+        return [*zip(self.x(steps[known]).tolist(), self.y(values[known]).tolist())]
 
 
 def lay_out(panels: Sequence[Panel], size: tuple[int, int]) -> list[Axes]:
@@ -93,17 +98,18 @@ def ticks(
 def _shared_steps(panels: Sequence[Panel]) -> list[float]:
     """Round numbers from the first step to the last of all lines."""
     lines = [line for panel in panels for line in (*panel.lines.values(), *panel.past)]
-    steps = [step for line_steps, _ in lines for step in line_steps]
-    first = min(steps, default=0)
-    return ticks(first, max([first + 10, *steps]), (1, 2, 5, 10))
+    ends = [end(steps) for steps, _ in lines if len(steps) for end in (min, max)]
+    first = min(ends, default=0)
+    return ticks(first, max([first + 10, *ends]), (1, 2, 5, 10))
 
 
 def _values(panel: Panel, count: int) -> list[float]:
     """Round numbers from the lowest to the highest value of a panel."""
     lines = [*panel.lines.values(), *panel.thresholds.values(), *panel.past]
-    values = [value for _, values in lines for value in values if np.isfinite(value)]
-    low = min(values, default=0)
-    high = max(values, default=1)
+    values = np.concatenate([np.zeros(0), *(np.asarray(values, float) for _, values in lines)])
+    known = values[np.isfinite(values)]
+    low = float(known.min()) if len(known) else 0.0
+    high = float(known.max()) if len(known) else 1.0
     if panel.from_zero:
         low = min(0, low)
         high = max(0, high)

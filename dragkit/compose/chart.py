@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
 from PIL import Image, ImageDraw
 
 from .axes import Axes, lay_out
 from .chart_legend import draw_legend
+from .chart_marks import ChartMarks
 from .lines import dashes, polyline
-from .marks import GREY, INK, WHITE, disc, font
+from .marks import GREY, INK, WHITE, font
 from .panels import GREEN, PALE, PAST, SHADE, Panel
 
 
@@ -31,18 +31,7 @@ def chart(panels: Sequence[Panel], at: int | None, size: tuple[int, int]) -> Ima
         _draw_panel(draw, panel, axes)
     if at is None:
         return sheet
-    return marked(sheet, panels, at, size)
-
-
-def marked(
-    sheet: Image.Image, panels: Sequence[Panel], at: int, size: tuple[int, int]
-) -> Image.Image:
-    """A copy of what `chart` drew without a mark, with step `at` marked: a tenth of the work."""
-    sheet = sheet.copy()
-    draw = ImageDraw.Draw(sheet)
-    for panel, axes in zip(panels, lay_out(panels, size)):
-        _draw_mark(draw, panel, axes, at)
-    return sheet
+    return ChartMarks.on(panels, size).drawn(sheet, at)
 
 
 def _draw_panel(draw: ImageDraw.ImageDraw, panel: Panel, axes: Axes) -> None:
@@ -97,18 +86,3 @@ def _draw_lines(draw: ImageDraw.ImageDraw, panel: Panel, axes: Axes) -> None:
         dashes(draw, axes.points(line), colours.get(name, GREY))
     for name, line in panel.lines.items():
         polyline(draw, axes.points(line), colours[name], 5)
-
-
-def _draw_mark(draw: ImageDraw.ImageDraw, panel: Panel, axes: Axes, at: int) -> None:
-    """A thin line at the step, and a dot on every curve; one that has ended keeps its last."""
-    draw.line([axes.x(at), axes.top, axes.x(at), axes.bottom], GREY, 2)
-    colours = panel.colours
-    for name, (steps, values) in panel.lines.items():
-        until = [(step, value) for step, value in zip(steps, values) if step <= at]
-        if not until:
-            continue
-        step, value = until[-1]
-        if np.isfinite(value):
-            place = (axes.x(step), axes.y(value))
-            disc(draw, place, 9, WHITE)
-            disc(draw, place, 7, colours[name])

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from PIL import Image, ImageDraw
 
 from . import marks
 from .marks import BLACK, UNIT, WHITE
-from .score_colours import Cell, draw_peaks, fill_no_score, paste_scores
+from .score_colours import Cell, draw_peaks, fill_no_score, paste_scores, score_colours
 
 SHARP = 500  # smaller images are drawn at twice their size, then shrunk: smooth lines
 
@@ -35,6 +36,11 @@ class ScoreWindow:
     def is_empty(self) -> bool:
         """Whether there is no score at all, as with optical flow, which compares nothing."""
         return not np.isfinite(self.scores).any()
+
+    @cached_property
+    def cells(self) -> Image.Image:
+        """The scores as colours, one pixel each."""
+        return Image.fromarray(score_colours(self.scores))
 
     def cell_at(self, row: float, column: float) -> Cell | None:
         """The cell that holds a place counted in cells from the upper left corner, if any."""
@@ -109,7 +115,7 @@ def draw_in_place(canvas: Image.Image, window: ScoreWindow, scale: float) -> np.
     corner = np.round((centre - width / 2) * scale).astype(int)
 
     left, top = corner.tolist()
-    paste_scores(canvas, window.scores, (left, top), side)
+    paste_scores(canvas, window.cells, (left, top), side)
     return np.array([*corner, *(corner + side)])
 
 
@@ -132,7 +138,7 @@ def draw_inset(
 
     _draw_connection(draw, in_place, inset, unit)
     fill_no_score(canvas, inset.corner, inset.side)
-    paste_scores(canvas, window.scores, inset.corner, inset.side)
+    paste_scores(canvas, window.cells, inset.corner, inset.side)
     _draw_frames(draw, in_place, inset, unit)
     if window.candidates is None:
         draw_peaks(draw, window.scores, inset.corner, inset.cell, unit)

@@ -57,17 +57,6 @@ def plus(draw: ImageDraw.ImageDraw, centre: Place, r: float, unit: float) -> Non
         draw.line([x, y - r - grow, x, y + r + grow], colour, thickness)
 
 
-def path(draw: ImageDraw.ImageDraw, places: np.ndarray, unit: float) -> None:
-    """A handle's path (steps 2), with a small ring where it began."""
-    points = [tuple(place) for place in places]
-    if len(points) > 1:
-        draw.line(points, BLACK, round(4.5 * unit), joint="curve")
-        draw.line(points, PATH, round(2.5 * unit), joint="curve")
-
-    disc(draw, points[0], 4 * unit, BLACK)
-    disc(draw, points[0], 3 * unit, PATH)
-
-
 def arrow(draw: ImageDraw.ImageDraw, start: np.ndarray, end: np.ndarray, unit: float) -> None:
     """From a handle to its target; nothing if they are so close that their marks touch."""
     displacement = end - start

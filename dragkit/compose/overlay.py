@@ -9,6 +9,7 @@ from . import marks
 from .inset import ScoreWindow, draw_in_place, draw_inset, oversampling
 from .marks import UNIT, WHITE
 from .mask_overlay import overlay_mask
+from .strokes import draw_path
 
 
 def draw_overlay(
@@ -38,7 +39,8 @@ def draw_overlay(
         size: height in pixels.
         bold: how much larger points and lines are than usual, for images that are shown small.
     """
-    canvas, scale = _enlarge(image, size)
+    finer = oversampling(size)
+    canvas, scale = _enlarge(image, size, finer)
     if mask is not None:
         canvas = overlay_mask(canvas, mask)
     draw = ImageDraw.Draw(canvas)
@@ -50,43 +52,42 @@ def draw_overlay(
         window = None
     if window is not None:
         in_place = draw_in_place(canvas, window, scale)
-    _draw_paths(draw, path, scale, unit)
+    _draw_paths(canvas, path, scale, unit)
     _draw_pairs(draw, handles, ends, unit, selected)
     _draw_cursor(draw, cursor, scale, unit)
     if window is not None:
         draw_inset(canvas, window, in_place, away=ends if len(ends) else handles)
-    return canvas.reduce(oversampling(size))
+    return canvas if finer == 1 else canvas.reduce(finer)
 
 
-def _enlarge(image: np.ndarray, size: int) -> tuple[Image.Image, float]:
+def _enlarge(image: np.ndarray, size: int, finer: int) -> tuple[Image.Image, float]:
     """The canvas, and how many of its pixels a pixel of `image` takes.
 
     Only the marks need the finer pixels, so each of the image's is repeated, which takes half the
     time.
     """
     height, width = image.shape[:2]
-    finer = oversampling(size)
     enlarged = (round(width * size / height), size)
     canvas = Image.fromarray(image).resize(enlarged, Image.Resampling.BICUBIC)
-    fine = canvas.resize((finer * canvas.width, finer * canvas.height), Image.Resampling.NEAREST)
-    return fine, finer * size / height
+    if finer > 1:
+        fine = (finer * canvas.width, finer * canvas.height)
+        canvas = canvas.resize(fine, Image.Resampling.NEAREST)
+    return canvas, finer * size / height
 
 
 def _on_canvas(places: np.ndarray | None, scale: float) -> np.ndarray:
-    """Points (n 2) of the image, in pixels of the canvas."""
+    """Points (… 2) of the image, in pixels of the canvas."""
     if places is None:
         return np.zeros((0, 2))
     return (np.asarray(places, float) + 0.5) * scale
 
 
-def _draw_paths(
-    draw: ImageDraw.ImageDraw, path: np.ndarray | None, scale: float, unit: float
-) -> None:
+def _draw_paths(canvas: Image.Image, path: np.ndarray | None, scale: float, unit: float) -> None:
     """Each handle's path (steps n 2), if there is one."""
     if path is None:
         return
-    for places in np.moveaxis((np.asarray(path) + 0.5) * scale, 1, 0):
-        marks.path(draw, places, unit)
+    for places in np.moveaxis(_on_canvas(path, scale), 1, 0):
+        draw_path(canvas, places, unit)
 
 
 def _draw_pairs(

@@ -6,6 +6,7 @@ from functools import lru_cache
 
 import numpy as np
 import torch
+from numpy.lib.stride_tricks import sliding_window_view
 from PIL import Image, ImageDraw
 
 from ..scores import minmax_normalize
@@ -71,10 +72,9 @@ def peaks(scores: np.ndarray) -> tuple[Cell | None, Cell | None]:
 
 
 def paste_scores(
-    canvas: Image.Image, scores: np.ndarray, corner: tuple[int, int], side: int
+    canvas: Image.Image, cells: Image.Image, corner: tuple[int, int], side: int
 ) -> None:
     """Paint a window's cells into the square of `side` pixels whose upper left is `corner`."""
-    cells = Image.fromarray(score_colours(scores))
     cells = cells.resize((side, side), Image.Resampling.NEAREST)
     canvas.paste(cells, corner, cells)
 
@@ -104,11 +104,10 @@ def draw_peaks(
 def _local_maxima(known: np.ndarray) -> np.ndarray:
     """Which cells (k k) have no higher neighbour and a lower one; unknown cells are -inf."""
     padded = np.pad(known, 1, constant_values=-np.inf)
-    shifts = [(a, b) for a in (-1, 0, 1) for b in (-1, 0, 1) if a or b]
-    neighbours = np.stack([np.roll(padded, shift, (0, 1))[1:-1, 1:-1] for shift in shifts])
-
-    lowest = np.where(np.isfinite(neighbours), neighbours, np.inf).min(0)
-    return (known >= neighbours.max(0)) & (lowest < known) & np.isfinite(known)
+    around = sliding_window_view(padded, (3, 3))  # with the cell itself, which changes nothing
+    highest = around.max((2, 3))
+    lowest = np.where(np.isfinite(around), around, np.inf).min((2, 3))
+    return (known >= highest) & (lowest < known) & np.isfinite(known)
 
 
 def _highest(values: np.ndarray) -> Cell:

@@ -9,7 +9,7 @@ from PIL import Image, ImageDraw
 
 from . import marks
 from .marks import GREY, INK, WHITE, font
-from .score_colours import Cell, draw_peaks, fill_no_score, paste_scores
+from .score_colours import Cell, draw_peaks, fill_no_score, paste_scores, score_colours
 
 # Around the panels, in pixels of the image, which is twice as fine as the page.
 GAP = 20
@@ -71,7 +71,7 @@ def _draw_map(sheet: Image.Image, scores: np.ndarray, corner: tuple[int, int], s
     draw = ImageDraw.Draw(sheet)
 
     fill_no_score(sheet, corner, side)
-    paste_scores(sheet, scores, corner, side)
+    paste_scores(sheet, Image.fromarray(score_colours(scores)), corner, side)
     draw.rectangle([left - 2, top - 2, left + side + 1, top + side + 1], outline=INK, width=2)
     draw_peaks(draw, scores, corner, cell, 2)
     marks.plus(draw, (left + side / 2, top + side / 2), min(cell / 5, 10), 2)

@@ -63,6 +63,18 @@ class Frame:
         return cls(to_device(replace(step, view=None), "cpu"), to_uint8(step.view.image))
 
     @classmethod
+    def kept(cls, step: Step) -> Frame:
+        """As a trace keeps a step: with an image, or one that is made later if the view says how.
+
+        Raises:
+            ValueError: the step has no view, because it comes from another frame.
+        """
+        view = step.view
+        if view is None or view.redraw is None or view.rendered:
+            return cls.of(step)
+        return cls.later(step, view.size, view.redraw)
+
+    @classmethod
     def later(cls, step: Step, size: Size, redraw: Callable[[Tensor], Tensor]) -> Frame:
         """Drop the step's view; the image is made when somebody looks at it, or copies the frame.
 

@@ -26,12 +26,15 @@ class View:
             somebody looks at the image.
         compute_anchor: makes :attr:`anchor`. It is called once, when a mask asks for it, because
             it may cost something. None: the anchor is the features, as in a GAN.
+        redraw: makes the same image of a copy of the latent, long after the view is gone, so that
+            a trace need not make every image at once. None: nothing makes it again.
     """
 
     features: Tensor
     size: Size
     render: Callable[[], Tensor] = field(repr=False)
     compute_anchor: Callable[[], Tensor] | None = field(default=None, repr=False)
+    redraw: Callable[[Tensor], Tensor] | None = field(default=None, repr=False)
 
     @cached_property
     def anchor(self) -> Tensor:
@@ -55,6 +58,11 @@ class View:
         with torch.no_grad():
             image = asked("the view's render", self.render)
         return _checked_image(image, self.size)
+
+    @property
+    def rendered(self) -> bool:
+        """Whether the image has been made already."""
+        return "image" in vars(self)
 
     def copy(self) -> View:
         """The same with tensors of its own, for who may write into them."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
+from torch import Tensor
 
 from ..records import Frame
 
@@ -32,11 +33,17 @@ def why(frames: Sequence[Frame]) -> str:
     )
 
 
+def distances(frames: Sequence[Frame]) -> Tensor:
+    """(s n) from each handle to its target in every frame, in pixels."""
+    targets = torch.stack([frame.edit.targets for frame in frames])
+    points = torch.stack([frame.points for frame in frames])
+    return (targets - points).norm(dim=-1)
+
+
 def _lost_handles(frames: Sequence[Frame]) -> list[str]:
     last = frames[-1]
-    distances = torch.stack([frame.distance for frame in frames])
     lost = []
-    for i, nearest in enumerate(distances.argmin(0).tolist()):
+    for i, nearest in enumerate(distances(frames).argmin(0).tolist()):
         stalled = len(frames) - 1 - nearest >= STALLED
         if stalled and not last.arrived[i]:
             lost.append(

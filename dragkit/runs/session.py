@@ -123,11 +123,11 @@ class Session:
         self._swapped = False
         return self.trace[-1]
 
-    def _frame_of(self, step: Step) -> Step | Frame:
-        """What the trace keeps: with an image from the start, or one that is made when needed."""
+    def _frame_of(self, step: Step) -> Frame:
+        """What the trace keeps: the start with its image, as sketches are fitted on that."""
         model = self.model
         if not len(self.trace) or step.view is None or not isinstance(model, Redrawable):
-            return step
+            return Frame.of(step)
         self.features = step.view.features.detach()
         return Frame.later(step, model.size, model.redraw)
 

@@ -63,6 +63,11 @@ class Trace:
     interrupt keeps the steps made so far. A trace can be saved and loaded, drawn
     (:mod:`dragkit.plot`), played (:class:`dragkit.Player`) and exported.
 
+    Of a generator, the image of a step is made when it is first looked at, or when the trace is
+    saved, copied or pickled; until then the frame keeps the generator. Whoever changes its weights
+    in place before that gets images of the changed one: save the trace first, or change a copy, as
+    :func:`dragkit.tune` does.
+
     Attributes:
         frames: the steps so far.
         metadata: what the model said about itself, such as a diffusion model's strength.
@@ -130,7 +135,7 @@ class Trace:
                 " dragkit.Trace(trace)"
             )
         with unless_leaving():
-            frame = step if isinstance(step, Frame) else Frame.of(step)
+            frame = step if isinstance(step, Frame) else Frame.kept(step)
         if self.frames:
             check_follows(frame, self.frames[0])
         if not self.metadata:

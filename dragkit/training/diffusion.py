@@ -32,16 +32,20 @@ from torch import Tensor
 
 from ..atomic import write_file
 from ..compose.encoding import png
-from ..models.diffusion.ddim import Schedule, ddim_schedule
+from ..models.diffusion.ddim import Schedule
 from ..models.diffusion.pixel_unet import (
+    PREDICTION,
     SCHEDULE,
-    UNet2DModel,
+    SIDE,
+    channels_last,
+    cosine_alphas,
     decode,
     encode,
     half_weights,
     network,
-    scheduler,
+    pixel_schedule,
 )
+from ..models.diffusion.small_unet import SmallUNet
 from ..models.weights import write_model
 from ..worlds.world import WORLDS, World
 from .loop import (
@@ -74,16 +78,15 @@ SAME = ("world", "seed")  # all through a run
 
 def training_schedule(device: str = "cpu") -> Schedule:
     """All timesteps of the scheduler: the timestep index is the timestep itself."""
-    alphas = scheduler().alphas_cumprod
-    times = torch.arange(len(alphas), device=device)
-    return Schedule(times, alphas.to(device), str(SCHEDULE["prediction_type"]))
+    alphas = cosine_alphas()
+    return Schedule(torch.arange(len(alphas)), alphas, PREDICTION).to(device)
 
 
-def loss(unet: UNet2DModel, schedule: Schedule, x: Tensor, noise: Tensor, t: Tensor) -> Tensor:
+def loss(unet: SmallUNet, schedule: Schedule, x: Tensor, noise: Tensor, t: Tensor) -> Tensor:
     """L of clean latents x (b 12 h w) at timesteps t (b)."""
 
     def predict(z: Tensor, t: Tensor) -> Tensor:
-        return unet(z.contiguous(memory_format=torch.channels_last), t).sample
+        return unet(z.contiguous(memory_format=torch.channels_last), t)
 
     return schedule.loss(predict, x, noise, t)
 
@@ -98,7 +101,7 @@ class Trainer:
     """
 
     def __init__(self, device: str, half_life: float, threads: int) -> None:
-        self.unet = network().to(device, memory_format=torch.channels_last)
+        self.unet = channels_last(network().to(device))
         self.ema = copy.deepcopy(self.unet).eval().requires_grad_(False)
         self.optimizer = torch.optim.AdamW(
             self.unet.parameters(),
@@ -156,19 +159,15 @@ class Trainer:
 
 
 @torch.no_grad()
-def sheet(unet: UNet2DModel, world: World, count: int = 16, steps: int = 25) -> Image.Image:
+def sheet(unet: SmallUNet, world: World, count: int = 16, steps: int = 25) -> Image.Image:
     """`count` samples, 16 a row, above as many renders."""
-    schedule = ddim_schedule(scheduler(), steps, unet.device)
-    side = SIZE // 2
+    device = unet.conv_in.weight.device
     random = torch.Generator().manual_seed(0)
-    z = torch.randn(count, unet.config.in_channels, side, side, generator=random)
+    z = torch.randn(count, unet.config.in_channels, SIDE, SIDE, generator=random)
 
-    def predict(z: Tensor, t: Tensor) -> Tensor:
-        return unet(z, t).sample
-
-    *_, (_, clean) = schedule.trajectory(predict, z.to(unet.device), steps, 0)
+    *_, (_, clean) = pixel_schedule(steps).to(device).trajectory(unet, z.to(device), steps, 0)
     scenes, *_ = Pairs(world, count, SHEET_SEED)[0]
-    real = scenes.to(unet.device).render(SIZE)
+    real = scenes.to(device).render(SIZE)
     tiles = torch.cat([decode(clean), real]).mul(255).round().byte().cpu()
     tiles = tiles.reshape(-1, 16, 3, SIZE, SIZE).permute(0, 3, 1, 4, 2)
     return Image.fromarray(tiles.reshape(-1, 16 * SIZE, 3).numpy())

@@ -6,7 +6,7 @@ import contextlib
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import Literal
 
@@ -14,7 +14,7 @@ import ipycanvas
 import ipywidgets as W
 from PIL import Image
 
-from ..compose import encode
+from ..compose import Columns, encode
 from ..records import Size
 from .lifetime import weakly
 from .throttle import PAUSE
@@ -85,7 +85,7 @@ class ImageCanvas:
         self.key = key
         self.finger = False
         self._times: deque[float] = deque(maxlen=60)  # when images were shown
-        self._bytes = b""  # the last image
+        self._parts: dict[Columns, bytes] = {}  # the last image, and what was drawn over it
         self._height = 1  # of the last image
         self._last = 0.0
         self._finger_at = (0.0, 0.0)
@@ -114,10 +114,19 @@ class ImageCanvas:
     def show_image(self, image: Image.Image) -> None:
         """Draw an image that has been made already, of whatever height."""
         with LOCK:
-            self._bytes = encode(image)
+            self._parts = {}
             self._height = image.height
+            self.show_parts({(0, image.width): image})
+
+    def show_parts(self, images: Mapping[Columns, Image.Image]) -> None:
+        """Draw over some columns of the last image; a tenth of them take a sixth of the time."""
+        with LOCK:
+            parts = {columns: encode(image) for columns, image in images.items()}
+            for columns in parts:
+                self._parts.pop(columns, None)  # what was drawn last comes last
+            self._parts |= parts
             self._last = time.monotonic()
-            self._send()
+            self._send(parts)
         self._times.append(self._last)
 
     @property
@@ -128,23 +137,26 @@ class ImageCanvas:
             return 0.0
         return (len(times) - 1) / (times[-1] - times[0])
 
-    def _send(self) -> None:
+    def _send_all(self) -> None:
         """Send the last image; canvases keep none, so every new view asks for it."""
-        if not self._bytes:
-            return
+        if self._parts:
+            self._send(self._parts)
+
+    def _send(self, parts: Mapping[Columns, bytes]) -> None:
         with batch():
             self.canvas.save()
             self.canvas.scale(2 * self.size / self._height)
             command = ipycanvas.canvas.COMMANDS["putImageData"]
             manager = self.canvas._canvas_manager
-            manager.send_draw_command(self.canvas, command, [0, 0], [self._bytes])
+            for (left, _), image in parts.items():
+                manager.send_draw_command(self.canvas, command, [left, 0], [image])
             self.canvas.restore()
 
     def _listen(self) -> None:
         canvas = self.canvas
         report = weakly(self._report)
         fingers = weakly(self._report_fingers)
-        canvas.on_client_ready(weakly(self._send))
+        canvas.on_client_ready(weakly(self._send_all))
         canvas.on_mouse_down(partial(report, "press", False))
         canvas.on_mouse_move(partial(report, "move", False))
         canvas.on_mouse_up(partial(report, "release", False))

@@ -201,8 +201,8 @@ class Compare(NotebookWidget):
         step = self.steps[self._at]
         for run in self.runs.values():
             run.show(step)
-        self.chart.canvas.show_image(self.chart_image())
-        self.playback.fill(self.steps, self._at)
+        self.chart.show(step)
+        self.playback.fill(len(self.steps), self._at, step)
 
     def _position(self) -> int:
         return self._at

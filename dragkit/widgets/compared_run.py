@@ -75,7 +75,8 @@ class ComparedRun:
         """The step, `size` pixels high."""
         position = self.trace.frames.index(self.frame)
         handle = self.score_maps.handle_in(self.frame)
-        return step_image(self.trace, position, handle, self.score_maps.map.value, size)
+        path = self.trace.path(position)
+        return step_image(self.frame, path, handle, self.score_maps.map.value, size)
 
     def titled_image(self) -> Image.Image:
         """The step below the run's name."""

@@ -165,7 +165,8 @@ class Features(NotebookWidget):
         for canvas, image in zip(self.canvases, images):
             canvas.show_image(image)
         self.scale.value = encode(self._scale())
-        self.playback.fill([frame.index for frame in self.state.trace], self.state.at)
+        state = self.state
+        self.playback.fill(len(state.trace), state.at, state.trace[state.at].index)
         self.status.say(self._summary())
 
     def _summary(self) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 
 import ipywidgets as W
@@ -84,17 +84,17 @@ class PlaybackControls:
             return row(self._play_box, *moves, self._slider_box, width=width)
         return row(self._play_box, self._slider_box, *moves, self.speed, width=width)
 
-    def fill(self, steps: Sequence[int], at: int) -> None:
+    def fill(self, count: int, at: int, step: int | None) -> None:
         """Show a position.
 
         Args:
-            steps: the numbers of the saved steps.
+            count: how many steps are saved.
             at: the position among them of the one that is shown.
+            step: its number; None if there is no step.
         """
-        count = len(steps)
         self.slider.max = self.timer.max = max(count - 1, 0)
         self.slider.value = at
-        self.number.value = str(steps[at]) if count else ""
+        self.number.value = "" if step is None else str(step)
 
     def lock(self, locked: bool) -> None:
         """While a run continues, no step can be chosen."""

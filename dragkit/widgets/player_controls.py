@@ -83,7 +83,8 @@ class PlayerControls:
 
     def fill(self, state: PlayerState) -> None:
         """Show the position, and enable what makes sense."""
-        self.playback.fill([frame.index for frame in state.trace], state.at)
-        self.playback.lock(state.running or len(state.trace) < 2)
+        count, frame = len(state.trace), state.frame
+        self.playback.fill(count, state.at, None if frame is None else frame.index)
+        self.playback.lock(state.running or count < 2)
         self.run.fill(state)
         self.files.fill()

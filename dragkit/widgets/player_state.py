@@ -46,6 +46,7 @@ class PlayerState:
         self.waiting: bool | None = None
         self.task: Literal["run", "file"] | None = None
         self._sketch: tuple[Frame, Sketch] | None = None  # and the start that it was fitted on
+        self._path: tuple[tuple[Trace, int], np.ndarray] | None = None  # and what it was made of
         self.show(source)
 
     def show(self, source: Trace | Session | None) -> None:
@@ -81,6 +82,13 @@ class PlayerState:
     def frame(self) -> Frame | None:
         """The step that is shown, if there is one."""
         return self.trace[self.at] if len(self.trace) else None
+
+    def path(self) -> np.ndarray:
+        """(steps n 2) every handle's path up to the step that is shown."""
+        made_of = (self.trace, len(self.trace))  # a trace only grows
+        if self._path is None or self._path[0] != made_of:
+            self._path = made_of, self.trace.path()
+        return self._path[1][: self.at + 1]
 
     @property
     def image_size(self) -> Size:

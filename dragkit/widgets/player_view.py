@@ -109,7 +109,7 @@ class PlayerView:
         if frame is None:
             return draw_overlay(state.blank, size=size)
         handle, name = self.score_maps.handle.value, self.score_maps.map.value
-        return step_image(state.trace, state.at, handle, name, size, frame)
+        return step_image(frame, state.path(), handle, name, size)
 
     def marks(self) -> str:
         """What the marks on the image mean, in words."""
@@ -161,7 +161,8 @@ class PlayerView:
     def _draw_rest(self) -> None:
         """Draw the curves, the large maps and the text."""
         self._drawn_at = time.monotonic()
-        self.chart.canvas.show_image(self.chart_image())
+        self._update_curves()
+        self.chart.show(None if self.state.frame is None else self.state.frame.index)
         self.score_panel.draw(self.state.frame)
         self.say()
         self.drawn()

@@ -6,40 +6,39 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
+import torch
 from PIL import Image
 
 from ..compose import Panel, RunCurves, comparison, run_panels
 from ..records import Frame
 from ..runs.drawing import draw_frame, score_window
+from ..runs.outcome import distances
 from ..runs.trace import Trace
 
 
 def step_image(
-    trace: Trace,
-    position: int,
+    frame: Frame,
+    path: np.ndarray,
     handle: int | None = None,
     map_name: str | None = None,
     size: int = 384,
-    frame: Frame | None = None,
 ) -> Image.Image:
-    """The step at a position, with handles, targets, paths and mask.
+    """A step with handles, targets, paths and mask.
 
     Args:
-        trace: the run.
-        position: of the step in the trace.
+        frame: the step.
+        path: (steps n 2) the handles' path so far.
         handle: whose score window is drawn; None for none.
         map_name: which of its score maps is drawn, if it has it; else its scores.
         size: height in pixels.
-        frame: the step itself, if its image is a sketch.
     """
-    frame = frame or trace[position]
     window = None
     if handle is not None:
         window = score_window(frame, handle)
         maps = frame.score_maps(handle)
         if map_name in maps:
             window = replace(window, scores=maps[map_name])
-    return draw_frame(frame, trace.path(position), window=window, size=size)
+    return draw_frame(frame, path, window=window, size=size)
 
 
 def step_text(frame: Frame) -> str:
@@ -68,7 +67,7 @@ def panels_of_run(
         confidence=_confidence(trace),
         drift=_drift(frames),
         threshold=_threshold(trace),
-        trusted=np.stack([frame.trusted.numpy() for frame in frames]),
+        trusted=_trusted(trace),
         handle=handle,
         arrive=frames[0].edit.arrive or arrive,
         past=[(_steps(t), _distance(t)) for t in past if len(t) and t[0] is frames[0]],
@@ -90,23 +89,24 @@ def _steps(trace: Trace) -> list[int]:
 
 def _distance(trace: Trace) -> np.ndarray:
     """(s n)"""
-    return np.stack([frame.distance.numpy() for frame in trace])
+    return distances(trace.frames).numpy()
 
 
 def _confidence(trace: Trace) -> np.ndarray:
     """(s n)"""
-    return np.stack([frame.confidence.numpy() for frame in trace])
+    return torch.stack([frame.confidence for frame in trace]).numpy()
 
 
 def _threshold(trace: Trace) -> np.ndarray:
     """(s n), NaN where there was no gate."""
-    rows = []
-    for frame in trace:
-        row = np.full(len(frame.points), np.nan)
-        if frame.step.track.threshold is not None:
-            row = frame.step.track.threshold.numpy()
-        rows.append(row)
-    return np.stack(rows)
+    none = torch.full((len(trace[0].points),), torch.nan)
+    rows = [frame.step.track.threshold for frame in trace]
+    return torch.stack([none if row is None else row for row in rows]).numpy()
+
+
+def _trusted(trace: Trace) -> np.ndarray:
+    """(s n) bool"""
+    return torch.stack([frame.trusted for frame in trace]).numpy()
 
 
 def _drift(frames: Sequence[Frame]) -> np.ndarray | None:

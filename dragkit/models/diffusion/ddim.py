@@ -48,6 +48,10 @@ class Schedule:
     alphas: Tensor
     prediction: str
 
+    def to(self, device: torch.device | str) -> Schedule:
+        """The same on another device."""
+        return Schedule(self.times.to(device), self.alphas.to(device), self.prediction)
+
     @property
     def steps(self) -> int:
         """How many steps lead from the image to noise."""
@@ -187,26 +191,45 @@ def ddim_schedule(scheduler: Any, steps: int, device: torch.device | str = "cpu"
             f"the scheduler's prediction_type is {prediction!r}; known are 'epsilon' and"
             " 'v_prediction'"
         )
-    most = ddim.config.num_train_timesteps
+    check_steps(steps, ddim.config.num_train_timesteps)
+    _check_noise(ddim)
+    ddim.set_timesteps(steps)
+    clean, alphas = ddim.final_alpha_cumprod, ddim.alphas_cumprod
+    return schedule_at(ddim.timesteps.flip(0), alphas, clean, prediction).to(device)
+
+
+def check_steps(steps: Any, most: int) -> None:
+    """Raise ValueError unless a schedule of `most` timesteps can be walked in so many steps."""
     if not is_whole(steps, 1, most):
         raise ValueError(f"steps is {steps!r}; give a whole number from 1 to {most}, such as 50")
 
-    _check_noise(ddim)
-    ddim.set_timesteps(steps)
-    times = ddim.timesteps.flip(0)
+
+def schedule_at(times: Tensor, alphas: Tensor, clean: Tensor, prediction: str) -> Schedule:
+    """The schedule that visits the timesteps `times`, the least noisy one first.
+
+    Args:
+        times: (steps) numbers of timesteps.
+        alphas: ᾱ at every timestep.
+        clean: ᾱ at timestep index 0, a number.
+        prediction: what the network predicts.
+
+    Raises:
+        ValueError: a timestep there is not, a first one too far from the end, or no signal.
+    """
+    steps, most = len(times), len(alphas)
     if times[-1] >= most or times[-1] < most - 2 * (most // steps):
         raise ValueError(
             f"steps is {steps}, which this scheduler spaces from time {int(times[0])} to"
             f" {int(times[-1])} of {most}; take fewer, such as 50"
         )
-    alphas = torch.cat([ddim.final_alpha_cumprod.view(1), ddim.alphas_cumprod[times]])
+    alphas = torch.cat([clean.view(1), alphas[times]]).float()
     if not (alphas[:-1] > 0).all() or not (prediction == "v_prediction" or alphas[-1] > 0):
         raise ValueError(
             f"the scheduler leaves no signal at some of its times (ᾱ from {alphas[0]:g} to"
             f" {alphas[-1]:g}); its betas are too large"
         )
     times = torch.cat([times[:1], times])
-    return Schedule(times.to(device), alphas.float().to(device), prediction)
+    return Schedule(times, alphas, prediction)
 
 
 def _check_noise(ddim: Any) -> None:

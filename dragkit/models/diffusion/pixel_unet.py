@@ -1,12 +1,14 @@
 """The bundled diffusion model's network: a UNet on images whose 2x2 squares became channels.
 
 An image (3 64 64) is a latent (12 32 32): nothing is lost, and the finest resolution of the UNet
-(diffusers' `UNet2DModel`) costs a quarter. Where Stable Diffusion has an autoencoder, this model
-has :func:`encode` and :func:`decode`.
+(:mod:`dragkit.models.diffusion.small_unet`) costs a quarter. Where Stable Diffusion has an
+autoencoder, this model has :func:`encode` and :func:`decode`.
 """
 
 from __future__ import annotations
 
+import math
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -17,29 +19,20 @@ from torch.nn import functional as F
 from ..precision import stored_in
 from ..safetensors_header import check_fits, read_header
 from ..settings import check_settings
-from .ddim import ddim_schedule
+from .ddim import Schedule, check_steps, schedule_at
 from .model import SETTINGS, Diffusion
-
-# diffusers publishes no types
-UNet2DModel = Any
-DDIMScheduler = Any
+from .small_unet import Config, SmallUNet
 
 FOLD = 2  # side of the squares, in pixels
-ARCHITECTURE = {
-    "in_channels": 3 * FOLD**2,
-    "out_channels": 3 * FOLD**2,
-    "sample_size": 32,
-    "block_out_channels": (32, 64, 160),
-    "layers_per_block": 1,
-    "norm_num_groups": 8,
-    "attention_head_dim": 32,
-    "down_block_types": ("DownBlock2D", "AttnDownBlock2D", "AttnDownBlock2D"),
-    "up_block_types": ("AttnUpBlock2D", "AttnUpBlock2D", "UpBlock2D"),
-}
-SCHEDULE = {
+SIDE = 32  # of a latent
+CONFIG = Config(in_channels=3 * FOLD**2)
+PREDICTION = "v_prediction"
+TIMES = 1000  # timesteps that it was trained with
+LEAST_ALPHA = 1e-3  # what is left at least of ᾱ from one timestep to the next
+SCHEDULE = {  # the same, as diffusers' DDIMScheduler and the models' cards say it
     "beta_schedule": "squaredcos_cap_v2",
-    "num_train_timesteps": 1000,
-    "prediction_type": "v_prediction",
+    "num_train_timesteps": TIMES,
+    "prediction_type": PREDICTION,
     "clip_sample": False,
     "set_alpha_to_one": False,
     "steps_offset": 1,
@@ -56,27 +49,48 @@ def decode(latent: Tensor) -> Tensor:
     return F.pixel_shuffle(latent, FOLD).add(1).div(2).clamp(0, 1)
 
 
-def network() -> UNet2DModel:
+def channels_last(unet: SmallUNet) -> SmallUNet:
+    """The same network, laid out so that convolutions are fast."""
+    return unet.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's gap
+
+
+def network() -> SmallUNet:
     """The UNet, untrained."""
-    import diffusers
-
-    return diffusers.UNet2DModel(**ARCHITECTURE)
+    return SmallUNet(CONFIG)
 
 
-def scheduler() -> DDIMScheduler:
-    """The schedule of the noise that it was trained with."""
-    import diffusers
+def cosine_alphas() -> Tensor:
+    r"""(1000) ᾱ at every timestep that it was trained with.
 
-    return diffusers.DDIMScheduler(**SCHEDULE)
+    .. math:: ᾱ_t = \cos^2\left(\frac{t / 1000 + 0.008}{1.008} \cdot \frac{π}{2}\right) / ᾱ_0
+
+    of Nichol and Dhariwal 2021, eq. 17; computed as diffusers does ("squaredcos_cap_v2"), from
+    float32 factors.
+    """
+    signal = [math.cos((t / TIMES + 0.008) / 1.008 * math.pi / 2) ** 2 for t in range(TIMES + 1)]
+    betas = [min(1 - after / before, 1 - LEAST_ALPHA) for before, after in pairwise(signal)]
+    return (1 - torch.tensor(betas, dtype=torch.float32)).cumprod(0)
 
 
-def half_weights(unet: UNet2DModel) -> dict[str, Tensor]:
+def pixel_schedule(steps: int = 50) -> Schedule:
+    """The schedule in `steps` steps: timesteps equally far apart, from 1 on.
+
+    Raises:
+        ValueError: the timesteps cannot be walked in so many steps.
+    """
+    check_steps(steps, TIMES)
+    alphas = cosine_alphas()
+    times = 1 + TIMES // steps * torch.arange(steps)
+    return schedule_at(times, alphas, alphas[0], PREDICTION)
+
+
+def half_weights(unet: SmallUNet) -> dict[str, Tensor]:
     """The weights in half precision, as they are published."""
     weights = unet.state_dict()
     return {name: value.detach().cpu().half().contiguous() for name, value in weights.items()}
 
 
-def open_network(path: Path, device: str = "cpu") -> UNet2DModel:
+def open_network(path: Path, device: str = "cpu") -> SmallUNet:
     """The UNet in a file that ``python -m dragkit.training.diffusion`` wrote, as float32; frozen.
 
     Raises:
@@ -95,7 +109,7 @@ def open_network(path: Path, device: str = "cpu") -> UNet2DModel:
             f"{path} does not hold a network that python -m dragkit.training.diffusion wrote"
             f" ({error})"
         ) from error
-    return unet.to(device, memory_format=torch.channels_last).eval().requires_grad_(False)
+    return channels_last(unet.to(device)).eval().requires_grad_(False)
 
 
 def open_diffusion(
@@ -122,10 +136,10 @@ def open_diffusion(
     """
     check_settings(name, settings, ("name", "steps", *SETTINGS))
     unet = stored_in(dtype, open_network(path, device))
-    side = FOLD * unet.config.sample_size
+    side = FOLD * SIDE
     return Diffusion(
         unet,
-        ddim_schedule(scheduler(), steps, device),
+        pixel_schedule(steps).to(device),
         encode,
         decode,
         (side, side),

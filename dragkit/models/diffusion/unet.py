@@ -1,4 +1,4 @@
-r"""A diffusers UNet, opened: its blocks one after the other, and its self-attention layers.
+r"""A UNet like diffusers', opened: its blocks one after the other, and its self-attention layers.
 
 A UNet in diffusers is one call. Here it is a generator that yields the output of each decoder
 block and continues only when it is asked to, so reading a block costs no more than the blocks
@@ -23,7 +23,8 @@ def stages(
     decoder block.
 
     Args:
-        unet: a `UNet2DModel`, or a `UNet2DConditionModel` as in Stable Diffusion 1, 2 and XL.
+        unet: a `UNet2DModel`, ours of it (`SmallUNet`), or a `UNet2DConditionModel` as in Stable
+            Diffusion 1, 2 and XL.
         z: (b c h w) the noisy latents.
         t: (1) or (b) their timesteps.
         text: (b tokens c) the encoded prompt, for the conditional one.
@@ -73,13 +74,9 @@ def _size_after(x: Tensor, skips: list[Tensor]) -> dict[str, tuple[int, int]]:
 
 def self_attentions(unet: Any) -> list[nn.Module]:
     """The self-attention layers, in the order they run: SD 1.5 has 16, XL 70, ours 7."""
-    from diffusers.models.attention_processor import Attention
-
     parts = [*unet.down_blocks, unet.mid_block, *unet.up_blocks]
     layers = [module for part in parts for module in part.modules()]
-    return [
-        layer for layer in layers if isinstance(layer, Attention) and not layer.is_cross_attention
-    ]
+    return [layer for layer in layers if hasattr(layer, "to_q") and not layer.is_cross_attention]
 
 
 @contextmanager

@@ -173,7 +173,12 @@ class StyleGAN2:
 
         detached = [x.detach() for x in activations]
         fixed_ws = ws.detach()
-        return View(_concatenated(maps), self.size, lambda: self._image(detached, fixed_ws))
+        return View(
+            _concatenated(maps),
+            self.size,
+            lambda: self._image(detached, fixed_ws),
+            redraw=self.redraw,
+        )
 
     def finish(self, latent: Tensor) -> Tensor:
         """The image (3 H W) in 0..1."""
