@@ -37,6 +37,11 @@ def _for_each_channel(kernel: Tensor, x: Tensor) -> Tensor:
     return (4 * kernel).to(x).expand(x.shape[1], 1, 4, 4)
 
 
+def normal(*shape: int, deviation: float = 1.0) -> Tensor:
+    """Random numbers, from which learning begins; ``torch.randn`` imports sympy on "meta"."""
+    return torch.normal(0.0, deviation, shape)
+
+
 def clamped(x: Tensor, clamp: float | None) -> Tensor:
     """x (b c h w), clamped to -clamp..clamp if `clamp` is set.
 
@@ -56,7 +61,7 @@ class FullyConnected(nn.Module):
         self, inputs: int, outputs: int, multiplier: float = 1.0, bias: float = 0.0
     ) -> None:
         super().__init__()
-        self.weight = nn.Parameter(torch.randn(outputs, inputs) / multiplier)
+        self.weight = nn.Parameter(normal(outputs, inputs, deviation=1 / multiplier))
         self.bias = nn.Parameter(torch.full([outputs], float(bias)))
         self.multiplier = multiplier
 
@@ -118,10 +123,10 @@ class ModulatedConv(nn.Module):
         self.up = up
         self.clamp = clamp
         self.affine = FullyConnected(w_dim, inputs, bias=1.0)
-        self.weight = nn.Parameter(torch.randn(outputs, inputs, 3, 3))
+        self.weight = nn.Parameter(normal(outputs, inputs, 3, 3))
         self.bias = nn.Parameter(torch.zeros(outputs))
         self.noise_strength = nn.Parameter(torch.zeros([]))
-        self.register_buffer("noise_const", torch.randn(size))
+        self.register_buffer("noise_const", normal(*size))
         self.register_buffer("resample_filter", _filter())
 
     @property
@@ -154,7 +159,7 @@ class ToRGB(nn.Module):
         super().__init__()
         self.clamp = clamp
         self.affine = FullyConnected(w_dim, inputs, bias=1.0)
-        self.weight = nn.Parameter(torch.randn(3, inputs, 1, 1))
+        self.weight = nn.Parameter(normal(3, inputs, 1, 1))
         self.bias = nn.Parameter(torch.zeros(3))
 
     def forward(self, x: Tensor, w: Tensor) -> Tensor:
@@ -186,7 +191,7 @@ class Block(nn.Module):
     ) -> None:
         super().__init__()
         if resolution == 4:
-            self.const = nn.Parameter(torch.randn(outputs, *size))
+            self.const = nn.Parameter(normal(outputs, *size))
         else:
             self.conv0 = ModulatedConv(inputs, outputs, w_dim, size, clamp, up=True)
         self.conv1 = ModulatedConv(outputs, outputs, w_dim, size, clamp)
@@ -309,5 +314,5 @@ class Generator(nn.Module):
 
 def _filter() -> Tensor:
     """The resample filter as the public state dicts hold it."""
-    row = torch.tensor([1.0, 3.0, 3.0, 1.0]) / 8
-    return row.outer(row)
+    row = (1 / 8, 3 / 8, 3 / 8, 1 / 8)
+    return torch.tensor([[a * b for b in row] for a in row])

@@ -42,7 +42,8 @@ def from_state_dict(
         ValueError: names or shapes that no unconditional StyleGAN2 has, each named.
     """
     generator = blank(state, clamp)
-    generator.to_empty(device="cpu").load_state_dict(state)
+    own = {name: tensor.detach().to(torch.float32, copy=True) for name, tensor in state.items()}
+    generator.load_state_dict(own, assign=True)  # `to_empty` would import sympy
     generator.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     generator.eval().requires_grad_(False).synthesis.store_in(dtype)
 
