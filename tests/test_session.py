@@ -6,6 +6,7 @@ import copy
 import json
 import math
 import pickle
+import sys
 import threading
 from dataclasses import dataclass, field, replace
 
@@ -513,6 +514,57 @@ def test_a_gif_keeps_the_colours_of_its_marks(whole, tmp_path):
         marked = (np.abs(drawn.astype(int) - colour) <= 12).all(-1)
         assert marked.any() and np.abs(stored[marked].astype(int) - colour).max() <= 24
     assert np.abs(stored.astype(int) - drawn).mean() < 6  # grey levels
+
+
+class Encoder:
+    """Stands in for imageio-ffmpeg: writes what it gets, so that it can be looked at meanwhile."""
+
+    def __init__(self) -> None:
+        self.sizes: list[int] = []
+
+    def write_frames(self, path, size, **settings):
+        self.path, self.size, self.settings = path, size, settings
+        try:
+            while True:
+                self.sizes.append(len((yield) or b""))
+        finally:
+            path.write_bytes(b"a film")
+
+
+@pytest.fixture
+def encoder(monkeypatch):
+    encoder = Encoder()
+    monkeypatch.setitem(sys.modules, "imageio_ffmpeg", encoder)
+    monkeypatch.setattr("dragkit.runs.trace.find_spec", lambda name: encoder)
+    return encoder
+
+
+def test_an_mp4_is_encoded_while_it_is_drawn(whole, tmp_path, encoder):
+    path = whole.to_mp4(tmp_path / "run.mp4", fps=12, size=64)
+    assert path.read_bytes() == b"a film" and list(tmp_path.iterdir()) == [path]
+    assert encoder.sizes == [64 * 64 * 3] * len(whole) and encoder.size == (64, 64)
+    assert encoder.settings["fps"] == 12 and encoder.path.parent == tmp_path
+
+
+def test_an_mp4_that_is_stopped_ends_its_encoder_and_is_not_written(whole, tmp_path, encoder):
+    film = whole.film(size=64)
+
+    def draw(number):
+        if number == 3:
+            raise KeyboardInterrupt
+        return film.draw(number)
+
+    with pytest.raises(KeyboardInterrupt):
+        replace(film, draw=draw).write_mp4(tmp_path / "run.mp4")
+    assert len(encoder.sizes) == 3 and not list(tmp_path.iterdir())
+
+
+def test_an_mp4_can_be_read(whole, tmp_path):
+    pytest.importorskip("imageio_ffmpeg")
+    path = whole.to_mp4(tmp_path / "run.mp4", size=96)
+    film = iio.imread(path)
+    drawn = np.asarray(draw_frame(whole[-1], whole.path(), size=96), int)
+    assert film.shape == (len(whole), 96, 96, 3) and np.abs(film[-1] - drawn).mean() < 8
 
 
 def test_a_gif_is_named_so(whole, tmp_path):

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
-import signal
 from argparse import ArgumentParser, Namespace
-from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import Executor, ProcessPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
+from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from io import BytesIO
 from pathlib import Path
@@ -20,6 +17,7 @@ from matplotlib.figure import Figure
 from ..arguments import option_path
 from ..atomic import write_file
 from ..models.zoo import DATA
+from .workers import processes as processes
 
 Measure = Callable[[Namespace, Path, Executor], pd.DataFrame]
 
@@ -124,31 +122,6 @@ def _as_png(figure: Figure) -> bytes:
     out = BytesIO()
     figure.savefig(out, format="png", dpi=110)
     return out.getvalue()
-
-
-@contextmanager
-def processes(count: int) -> Iterator[Executor]:
-    """Worker processes, started afresh: torch's threads do not survive a fork.
-
-    Ctrl-C ends them. They do not hear it themselves, because a worker that is interrupted while it
-    waits for work leaves the others waiting for ever.
-    """
-    others = multiprocessing.active_children()
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(count, context, initializer=_ignore_interrupts) as pool:
-        try:
-            yield pool
-        except KeyboardInterrupt:
-            signal.signal(signal.SIGINT, signal.SIG_IGN)  # another one would leave workers behind
-            for worker in multiprocessing.active_children():
-                if worker not in others:
-                    worker.terminate()
-            signal.signal(signal.SIGINT, signal.default_int_handler)
-            raise
-
-
-def _ignore_interrupts() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def published_file(name: str) -> Path:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from io import BytesIO
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +15,14 @@ from PIL import Image
 from tqdm.auto import tqdm
 
 from .. import arguments
-from ..atomic import write_file
+from ..atomic import new_file, write_file
 from ..compose import MARKS
 from ..numeric import is_real
 
 SLOWEST, FASTEST = 0.01, 100.0  # frames a second
 LOOKED_AT = 9  # frames that a GIF's colours are taken from
-COARSE = 4  # and every so many pixels of them
+MP4 = ("-f", "mp4", "-preset", "fast")  # as good as "medium", its default, in 0.8 of the time
+COARSE = 8  # and every so many pixels of them
 
 
 @dataclass(frozen=True)
@@ -51,12 +54,21 @@ class Film:
         return write_file(path, out.getvalue())
 
     def write_mp4(self, path: str | Path) -> Path:
-        """Write an MP4; returns the path."""
-        import imageio.v3 as iio
+        """Write an MP4, which a process of its own encodes meanwhile; returns the path."""
+        from imageio_ffmpeg import write_frames
 
         path = _checked_path(path, ".mp4")
-        pixels = [np.asarray(image) for image in self._images(".mp4")]
-        return write_file(path, iio.imwrite("<bytes>", pixels, extension=".mp4", fps=self.fps))
+        images = self._images(".mp4")
+        first = next(images)
+        with new_file(path) as part:
+            encoder = write_frames(
+                part, first.size, fps=self.fps, quality=None, output_params=[*MP4]
+            )
+            encoder.send(None)  # it starts
+            with closing(encoder):  # and ends, whatever happens
+                for image in chain([first], images):
+                    encoder.send(image.tobytes())
+        return path
 
     def _images(self, name: str) -> Iterator[Image.Image]:
         numbers = tqdm(range(self.count), name, unit="frame", delay=2)
@@ -67,7 +79,7 @@ class Film:
         numbers = np.linspace(0, self.count - 1, LOOKED_AT).round().astype(int)
         seen = [np.asarray(self.draw(i))[::COARSE, ::COARSE] for i in np.unique(numbers).tolist()]
         mosaic = Image.fromarray(np.concatenate(seen))
-        palette = mosaic.quantize(256 - len(MARKS), Image.Quantize.MEDIANCUT)
+        palette = mosaic.quantize(256 - len(MARKS), Image.Quantize.MEDIANCUT, kmeans=1)
         colours = palette.getpalette() or []
         palette.putpalette([*colours, *(value for colour in MARKS for value in colour)])
         return palette
