@@ -34,7 +34,7 @@ def plainly(model, latent):
 @pytest.fixture(params=PATHS)
 def path(request, monkeypatch):
     if request.param == "plain":
-        monkeypatch.setattr(fast, "plain_convolutions", lambda *_: None)
+        monkeypatch.setattr(fast, "frozen_convolutions", lambda *_: None)
     return request.param
 
 
@@ -63,7 +63,7 @@ def test_the_points_of_twenty_steps_are_the_same(handles, monkeypatch):
     for _ in PATHS:
         run = dk.drag(LION, LION.sample(3), edit, **dk.methods.stabledrag())
         runs.append([step.points.tolist() for step in islice(run, 21)])
-        monkeypatch.setattr(fast, "plain_convolutions", lambda *_: None)
+        monkeypatch.setattr(fast, "frozen_convolutions", lambda *_: None)
     assert runs[0] == runs[1]
 
 
@@ -112,7 +112,30 @@ def test_who_watches_trains_or_replaces_a_layer_gets_the_plain_code():
 
         model.generator.synthesis.b16.conv1.__class__ = Mine
 
-    for change in (hooked, learning, replaced):
+    def patched(model):
+        conv = model.generator.synthesis.b16.conv1
+        conv.forward = lambda x, w: 2 * ModulatedConv.forward(conv, x, w)
+
+    def starting_elsewhere(model):
+        model.generator.synthesis.b4.const.requires_grad_(True)
+
+    def clamped_once(model):
+        model.generator.synthesis.b16.conv1.clamp = 0.1
+
+    def of_inference(model):
+        with torch.inference_mode():
+            weight = model.generator.synthesis.b16.conv1.weight.clone()
+        model.generator.synthesis.b16.conv1.weight = torch.nn.Parameter(weight, False)
+
+    for change in (
+        hooked,
+        learning,
+        replaced,
+        patched,
+        starting_elsewhere,
+        clamped_once,
+        of_inference,
+    ):
         model = lion()
         change(model)
         latent = model.sample(3)

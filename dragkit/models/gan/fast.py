@@ -26,13 +26,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
 from ..precision import HALF, GradientScale
+from .frozen import frozen_convolutions, tensors_of
 from .graphs import Function, captured
-from .network import GAIN, SLOPE, Block, FullyConnected, ModulatedConv, Synthesis
+from .network import GAIN, SLOPE, ModulatedConv, Synthesis
 
 
 class FastSynthesis:
@@ -40,7 +41,8 @@ class FastSynthesis:
 
     Args:
         synthesis: what is computed. Its weights may change at any time; what was kept of them is
-            then computed again.
+            then computed again. Torch does not count changes through ``weight.data``, so these are
+            not seen: write ``with torch.no_grad(): weight.mul_(2)``.
     """
 
     def __init__(self, synthesis: Synthesis) -> None:
@@ -53,7 +55,7 @@ class FastSynthesis:
 
     def activations(self, ws: Tensor, until: int) -> list[Tensor]:
         """As :meth:`Synthesis.activations`, of ws (1 num_ws w_dim)."""
-        convs = plain_convolutions(self.synthesis, until)
+        convs = frozen_convolutions(self.synthesis, until)
         if convs is None:
             return self.synthesis.activations(ws, until)
 
@@ -83,41 +85,6 @@ def compiled(constants: Constants, num_ws: int) -> Function:
     if affine.device.type != "cuda":
         return constants
     return captured(constants, affine.new_zeros(num_ws, affine.shape[-1]))
-
-
-def plain_convolutions(synthesis: Synthesis, until: int) -> list[ModulatedConv] | None:
-    """The layers up to the block of `until` px; None if the plain code has to compute them.
-
-    That is so if one is not dragkit's own, somebody watches it by a hook, or learns its weights.
-    """
-    layers: list[ModulatedConv] = []
-    for r in synthesis.resolutions:
-        block = synthesis.block(r)
-        if type(block) is not Block or watched(block):
-            return None
-        layers += [block.conv1] if block.first == 0 else [block.conv0, block.conv1]
-        if r == until:
-            break
-
-    for conv in layers:
-        if type(conv) is not ModulatedConv or type(conv.affine) is not FullyConnected:
-            return None
-        if watched(conv) or watched(conv.affine):
-            return None
-        if any(tensor.requires_grad for tensor in tensors_of(conv)):
-            return None
-    return layers
-
-
-def watched(module: nn.Module) -> bool:
-    """Whether somebody's hook waits for the module to be called."""
-    return bool(module._forward_hooks or module._forward_pre_hooks or module._backward_hooks)
-
-
-def tensors_of(conv: ModulatedConv) -> list[Tensor]:
-    """Its weights and its affine's, as they are now."""
-    parts = (conv._parameters, conv._buffers, conv.affine._parameters)
-    return [tensor for part in parts for tensor in part.values() if tensor is not None]
 
 
 def any_beyond(clamp: float, maps: Sequence[Tensor], factors: Sequence[Tensor]) -> bool:
