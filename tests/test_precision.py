@@ -238,3 +238,10 @@ def test_float32_is_not_tf32_while_a_drag_computes(monkeypatch):
         now = convolutions.fp32_precision, torch.backends.cuda.matmul.fp32_precision
         assert now == before
     assert seen == [("ieee", "ieee")] * 3
+
+
+def test_the_toy_has_no_precision_to_choose(monkeypatch):
+    monkeypatch.setattr(precision, "_has", lambda *_: True)
+    assert dk.load("toy", device="cpu", dtype="auto") == dk.load("toy")
+    with pytest.raises(ValueError, match="the toy has no weights"):
+        dk.load("toy", device="cpu", dtype="bfloat16")

@@ -80,6 +80,10 @@ def load(
     precision = available_dtype(dtype, device)
     if str(name_or_path) == "toy":
         check_settings("toy", settings, Toy.__dataclass_fields__)
+        if precision != torch.float32:
+            raise ValueError(
+                f'dtype is {shown(dtype)}; the toy has no weights, so choose "float32"'
+            )
         return Toy(**settings)
     for name, value in settings.items():
         if value is None and name in zoo.SETTINGS:

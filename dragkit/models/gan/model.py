@@ -163,7 +163,8 @@ class StyleGAN2:
         """Features of the block or blocks, differentiable in the moving rows.
 
         Nothing behind the largest of the blocks is computed until the image is asked for. The
-        anchor is the features themselves.
+        anchor is the features themselves. They can be differentiated once; for second derivatives
+        and for ``torch.func`` use ``generator.synthesis.activations``.
         """
         ws = self._rows(fitting_latent(self, latent))
         resolutions = self.generator.synthesis.resolutions
