@@ -116,9 +116,9 @@ def dask_workers(count: int) -> Iterator[Executor]:
 
 
 def recorded(steps: int) -> Trace:
-    """A run of the lion's chin that does not end before `steps`."""
+    """A run of the lion that does not end before `steps`."""
     model = load("lion", device="cpu")
-    return Trace(islice(endless_drag(model, 1, draggan()), steps + 1))
+    return Trace(islice(endless_drag(model, 1, draggan(), mask=False), steps + 1))
 
 
 def output(code: str) -> str:
