@@ -88,6 +88,13 @@ def test_half_precision_is_opened_as_float32(folder, config, tmp_path):
     assert model.invert(torch.rand(3, SIDE, SIDE)).isfinite().all()
 
 
+def test_its_configuration_may_be_a_folder_of_the_hubs_cache(single, config, tmp_path):
+    hub = tmp_path / "models--owner--name"
+    shutil.copytree(config, hub / "snapshots" / "abc")
+    found = opened(single, config=hub, prompt="a lion")
+    assert torch.equal(found.text, opened(single, config=config, prompt="a lion").text)
+
+
 def test_it_is_opened_without_the_network(single, config, monkeypatch):
     def refuse(*_, **__):
         raise AssertionError("the network was asked")

@@ -2,6 +2,7 @@
 
 import copy
 import json
+import shutil
 import socket
 
 import pytest
@@ -176,6 +177,38 @@ def test_half_precision_is_added_in_float32(folder, file, base):
     down, up = (matrix.bfloat16().float() for matrix in matrices(layer, 0))
     expected = layer.weight + WEIGHT / RANK * (up @ down)
     torch.testing.assert_close(merged(folder, file).unet.get_submodule(path).weight, expected)
+
+
+@pytest.mark.parametrize("write", [write_sd, write_xl])
+def test_weights_in_half_precision_are_corrected_in_float32(write, file, tmp_path):
+    """A folder of halves, and the same numbers as float32, make the same model."""
+    halves, wholes = write(tmp_path / "halves"), tmp_path / "wholes"
+    shutil.copytree(halves, wholes)
+    for path in halves.rglob("*.safetensors"):
+        numbers = {name: value.half() for name, value in load_file(path).items()}
+        save_file(numbers, path, {"format": "pt"})
+        numbers = {name: value.float() for name, value in numbers.items()}
+        save_file(numbers, wholes / path.relative_to(halves), {"format": "pt"})
+    encoders = {"text_encoder": "lora_te_", "text_encoder_2": "lora_te2_"}
+    names = kohya(unet_of(wholes), "lora_unet_", ".attn")
+    for part in (part for part in encoders if (wholes / part).exists()):
+        names |= kohya(clip_of(wholes, part), encoders[part], "self_attn")
+    save_file(names, file)
+
+    half, whole = merged(halves, file), merged(wholes, file)
+    assert torch.equal(half.text, whole.text)
+    assert half.added is None or torch.equal(half.added.pooled, whole.added.pooled)
+    pairs = zip(half.unet.parameters(), whole.unet.parameters(), strict=True)
+    assert all(torch.equal(one, another) for one, another in pairs)
+
+
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
+def test_what_is_stored_in_half_precision_is_rounded_once(folder, file, dtype, monkeypatch):
+    monkeypatch.setattr("dragkit.models.precision._has", lambda *_: True)
+    save_file(kohya(unet_of(folder), "lora_unet_", ".attn"), file)
+    half, whole = merged(folder, file, dtype=dtype), merged(folder, file)
+    pairs = zip(half.unet.parameters(), whole.unet.parameters(), strict=True)
+    assert all(torch.equal(one, another.to(getattr(torch, dtype))) for one, another in pairs)
 
 
 def test_a_weight_of_zero_changes_nothing_and_its_negative_takes_it_away(folder, file, base):

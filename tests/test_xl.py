@@ -306,6 +306,73 @@ def test_weights_in_half_precision_are_opened(broken, model):
     torch.testing.assert_close(half.text, model.text, atol=0.01, rtol=0.01)
 
 
+def in_shards(folder, variant: str = "") -> None:
+    """Write the weights of every part again in three files, without an index."""
+    for path in list(folder.rglob("*.safetensors")):
+        weights = load_file(path)
+        path.unlink()
+        for k in range(3):
+            shard = {name: weights[name] for name in sorted(weights)[k::3]}
+            name = f"{path.stem}{variant}-{k + 1:05}-of-00003.safetensors"
+            save_file(shard, path.with_name(name), {"format": "pt"})
+
+
+def assert_same_model(path, model) -> None:
+    other = dk.load(path, device="cpu", size=SIDE, prompt="a lion")
+    assert torch.equal(other.text, model.text)
+    assert torch.equal(other.added.pooled, model.added.pooled)
+    pairs = zip(other.unet.state_dict().values(), model.unet.state_dict().values(), strict=True)
+    assert all(torch.equal(one, another) for one, another in pairs)
+
+
+@pytest.mark.parametrize("variant", ["", ".fp16"])
+def test_shards_of_every_part_in_the_hubs_cache_are_opened(folder, tmp_path, model, variant):
+    hub = tmp_path / "models--owner--xl"
+    snapshot = shutil.copytree(folder, hub / "snapshots" / "abc")
+    in_shards(snapshot, variant)
+    (hub / "blobs").mkdir()
+    for number, path in enumerate(list(snapshot.rglob("*.safetensors"))):
+        path.rename(hub / "blobs" / str(number))
+        path.symlink_to(hub / "blobs" / str(number))
+    assert_same_model(hub, model)
+    assert_same_model(snapshot, model)
+
+
+@pytest.mark.parametrize("part", ["unet", "text_encoder_2"])
+def test_a_shard_that_is_missing_is_named(broken, part):
+    in_shards(broken)
+    next((broken / part).glob("*-00002-of-00003.safetensors")).unlink()
+    with pytest.raises(ValueError, match=rf"{part} has its weights in 3 files .*-00002-of-00003"):
+        dk.load(broken, device="cpu", size=SIDE)
+
+
+def test_a_link_of_the_second_encoder_out_of_the_folder_is_not_followed(broken, tmp_path):
+    weights = broken / "text_encoder_2" / "model.safetensors"
+    weights.rename(tmp_path / "elsewhere.safetensors")
+    weights.symlink_to(tmp_path / "elsewhere.safetensors")
+    with pytest.raises(ValueError, match="text_encoder_2/model.safetensors is a link to .*else"):
+        dk.load(broken, device="cpu", size=SIDE)
+
+
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
+def test_weights_are_stored_in_the_chosen_precision(folder, dtype, monkeypatch):
+    """At a shape that is not square, and where the inner maps have odd sides."""
+    monkeypatch.setattr("dragkit.models.precision._has", lambda *_: True)
+    settings = {"device": "cpu", "prompt": "a lion", "size": (56, 88), "guidance": 3}
+    models = [dk.load(folder, dtype=kind, **settings) for kind in ("float32", dtype)]
+    assert {weight.dtype for weight in models[1].unet.parameters()} == {getattr(torch, dtype)}
+
+    gradients = []
+    for model in models:
+        z = model.sample(0).requires_grad_(True)
+        features = model.view(z).features
+        assert features.dtype == torch.float32
+        gradients += torch.autograd.grad(features.square().mean(), z)
+    whole, half = gradients
+    assert half.dtype == torch.float32
+    assert 0 < (half - whole).norm() < 0.03 * whole.norm()
+
+
 @pytest.mark.parametrize(
     "part", ["text_encoder_2", "tokenizer_2", "text_encoder", "tokenizer", "unet"]
 )

@@ -104,9 +104,9 @@ def _check_scale(folder: Path, unet: Mapping[str, Any], vae: Mapping[str, Any]) 
             f"its scaling_factor is {scale:g}, and {usual:g} in pipelines with such a UNet"
             f" ({others:g} is that of {'1 and 2' if is_xl(unet) else 'XL'})",
         )
-    cell = 2 ** (len(vae["block_out_channels"]) - 1)
-    pixels = [cell * side for side in _pair(unet["sample_size"])]
-    if cell != CELL and pixels != _pair(vae.get("sample_size", pixels)):
+    cell = cell_of(vae)
+    pixels = [cell * side for side in sides_of(unet["sample_size"])]
+    if cell != CELL and pixels != sides_of(vae.get("sample_size", pixels)):
         raise _of_two_pipelines(
             folder,
             "autoencoder",
@@ -114,7 +114,13 @@ def _check_scale(folder: Path, unet: Mapping[str, Any], vae: Mapping[str, Any]) 
         )
 
 
-def _pair(size: Any) -> list[int]:
+def cell_of(vae: Mapping[str, Any]) -> int:
+    """Side in pixels of the square that a cell of an autoencoder's latents covers."""
+    return 2 ** (len(vae["block_out_channels"]) - 1)
+
+
+def sides_of(size: int | list[int]) -> list[int]:
+    """Height and width of a configuration's `sample_size`, which is one number or both."""
     return size if isinstance(size, list) else [size, size]
 
 

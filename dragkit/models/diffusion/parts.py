@@ -9,8 +9,10 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
+from ..precision import stored_in
 from .encoders import FIRST, SECOND, Encoder, encoders_of
 from .pipeline_config import read_config
 from .pipeline_folder import check_pipeline
@@ -72,7 +74,7 @@ class Parts:
 
     def _encoder(self, encoder: Encoder) -> TextEncoder:
         tokenizer = _tokenizer(self.clean / encoder.tokenizer, self.source)
-        return TextEncoder(self.network(encoder.part).float(), tokenizer, self.source)
+        return TextEncoder(self.network(encoder.part), tokenizer, self.source)
 
 
 @contextmanager
@@ -109,7 +111,7 @@ def _tokenizer(clean: Path, source: Path) -> Any:
 
 
 def _opened(clean: Path, pipeline: Path, part: str) -> Any:
-    """One network, every weight of it from the file; `pipeline` is for messages."""
+    """One network in float32, every weight of it from the file; `pipeline` is for messages."""
     kind, folder = _kind(part), pipeline / part
     try:
         network, info = kind.from_pretrained(
@@ -128,7 +130,7 @@ def _opened(clean: Path, pipeline: Path, part: str) -> Any:
             f"{folder} does not hold a complete {kind.__name__}: {len(missing)} weights are"
             f" missing, such as {missing[0]}; fetch this part of the pipeline again"
         )
-    return network
+    return stored_in(torch.float32, network)  # transformers 5 keeps the file's own precision
 
 
 def _kind(part: str) -> Any:

@@ -8,7 +8,7 @@ from pathlib import Path
 from ...reading import read_bytes
 from ..safetensors_header import read_header
 from .encoders import FIRST, SECOND, encoders_of, is_xl
-from .fitting import check_kind
+from .fitting import CHANNELS, check_kind
 from .pipeline_config import read_config
 from .pipeline_weights import weight_files
 from .weights import check_weights_size
@@ -174,7 +174,7 @@ def _check_unet(folder: Path) -> None:
     config = read_config(folder / UNET_CONFIG)
     kind = f"{config.get('_class_name')!s:.60}"
     other = [name for name in OTHER_INPUTS if config.get(name)]
-    if config.get("in_channels") != 4:
+    if config.get("in_channels") != CHANNELS:
         other.append("in_channels")
     if kind != "UNet2DConditionModel" or other:
         raise ValueError(

@@ -49,7 +49,7 @@ def read_settings(folder: Path) -> Settings:
     return settings
 
 
-def networks(settings: Settings) -> dict[str, Callable[[], torch.nn.Module]]:
+def _builders(settings: Settings) -> dict[str, Callable[[], torch.nn.Module]]:
     """What builds each network of a pipeline, with random weights."""
     build: dict[str, Callable[[], torch.nn.Module]] = {
         "unet": partial(_diffusers, "UNet2DConditionModel", settings["unet"]),
@@ -67,7 +67,7 @@ def networks_without_weights(source: Path, settings: Settings) -> dict[str, torc
         ValueError: a configuration makes no network; the message names `source` and the part.
     """
     made = {}
-    for part, build in networks(settings).items():
+    for part, build in _builders(settings).items():
         try:
             with torch.device("meta"):
                 made[part] = build()

@@ -25,7 +25,9 @@ from ...reading import is_folder
 from ..safetensors_header import read_header
 from .encoders import SECOND, Encoder, encoders_of
 from .file_kinds import FileKind, base_of, kind_of
+from .fitting import WORDS
 from .parts import Parts
+from .pipeline_folder import pipeline_folder
 from .pipeline_settings import Settings, read_settings
 from .published import BY_WORDS
 from .staging import clean_folder, link, stage_tokenizer
@@ -44,7 +46,7 @@ def parts_of_file(path: Path, config: Any, prompt: str, lora: StyleLora | None) 
     """The parts of the pipeline in a single file of safetensors.
 
     Args:
-        config: a folder with the small files of its pipeline, or None.
+        config: a folder with the small files of its pipeline, or that of the hub's cache, or None.
         prompt: what will be encoded; without a tokenizer it must be empty.
         lora: what corrects the parts.
 
@@ -73,7 +75,7 @@ def _folder(config: Any) -> Path | None:
             f"config is {config!r:.200}, which is no folder; give one with the small files of the"
             " pipeline (tokenizer/vocab.json …)"
         )
-    return Path(config).expanduser()
+    return pipeline_folder(Path(config).expanduser())
 
 
 def _settings(path: Path, kind: FileKind | None, folder: Path | None) -> Settings:
@@ -90,7 +92,7 @@ def _settings(path: Path, kind: FileKind | None, folder: Path | None) -> Setting
             " of its pipeline: unet/config.json, vae/config.json, text_encoder/config.json,"
             " scheduler/scheduler_config.json and tokenizer/"
         )
-    configured = settings["unet"].get("cross_attention_dim", 1280)
+    configured = settings["unet"].get("cross_attention_dim", WORDS)
     if configured != words:
         raise ValueError(
             f"{path} is {base_of(words)}, its words have {words} numbers; those of {folder} have"

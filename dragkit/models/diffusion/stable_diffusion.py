@@ -11,7 +11,7 @@ XL's 70, as far along as DragDiffusion's 10 of 16 is, and where MasaCtrl's code 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,7 @@ from .added import PooledTextAndSize
 from .checks import check_size
 from .ddim import ddim_schedule
 from .encoders import is_xl
+from .fitting import cell_of, sides_of
 from .memory import check_room
 from .model import SETTINGS, Diffusion
 from .parts import Parts, parts_of_folder
@@ -80,7 +81,7 @@ def open_stable_diffusion(
     style = None if lora is None else read_style_lora(lora, lora_weight)
     notes = {"prompt": prompt} | ({"style": str(style)} if style else {})
     with _parts(path, config, prompt, style) as parts:
-        cell = 2 ** (len(parts.settings["vae"]["block_out_channels"]) - 1)
+        cell = cell_of(parts.settings["vae"])
         images = wanted or _trained_size(parts.settings["unet"]["sample_size"], cell)
         _check_before_opening(parts, name, images, cell, device, dtype)
         told = _encoded(parts, prompt, images, device)
@@ -97,11 +98,9 @@ def open_stable_diffusion(
     return Diffusion(unet, schedule, encode, decode, images, cell, **chosen)
 
 
-def _trained_size(cells: int | Sequence[int], cell: int) -> Size:
+def _trained_size(cells: int | list[int], cell: int) -> Size:
     """(height, width) in pixels of the images that a UNet was trained with."""
-    if isinstance(cells, int):
-        cells = (cells, cells)
-    height, width = cells
+    height, width = sides_of(cells)
     return height * cell, width * cell
 
 

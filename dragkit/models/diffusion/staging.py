@@ -17,7 +17,7 @@ from pathlib import Path
 from ...atomic import write_file
 from .encoders import Encoder, encoders_of
 from .pipeline_folder import stem_of
-from .pipeline_settings import Settings, networks, read_settings, write_settings
+from .pipeline_settings import Settings, networks_without_weights, read_settings, write_settings
 from .pipeline_weights import weight_map
 from .tokens import write_tokenizer
 from .weights import check_weights
@@ -35,8 +35,8 @@ def staged(folder: Path, weights: Mapping[str, list[Path]]) -> Iterator[tuple[Pa
         ValueError: a configuration is impossible, or does not belong to its weights.
     """
     settings = read_settings(folder)
-    for part, build in networks(settings).items():
-        check_weights(weights[part], build)
+    for part, network in networks_without_weights(folder, settings).items():
+        check_weights(weights[part], network)
 
     with clean_folder(settings) as clean:
         for part, files in weights.items():
