@@ -33,7 +33,8 @@ from torch.nn import functional as F
 from ..precision import HALF, GradientScale
 from .frozen import frozen_convolutions, tensors_of
 from .graphs import Function, captured
-from .network import GAIN, SLOPE, ModulatedConv, Synthesis
+from .layers import GAIN, SLOPE
+from .network import ModulatedConv, Synthesis
 
 
 class FastSynthesis:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from .network import Block, FullyConnected, ModulatedConv, Synthesis
+from .layers import FullyConnected
+from .network import Block, ModulatedConv, Synthesis
 
 
 def frozen_convolutions(synthesis: Synthesis, until: int) -> list[ModulatedConv] | None:
