@@ -245,3 +245,26 @@ def test_the_toy_has_no_precision_to_choose(monkeypatch):
     assert dk.load("toy", device="cpu", dtype="auto") == dk.load("toy")
     with pytest.raises(ValueError, match="the toy has no weights"):
         dk.load("toy", device="cpu", dtype="bfloat16")
+
+
+@pytest.mark.parametrize("dtype", HALF)
+def test_a_model_in_half_precision_is_saved_and_tuned_in_float32(dtype, tmp_path):
+    model = lion(getattr(torch, dtype))
+    dk.save(model, tmp_path / "half.safetensors")
+    again = dk.load(tmp_path / "half.safetensors", device="cpu")
+    kernel = again.generator.synthesis.b16.conv1.weight
+    assert kernel.dtype == torch.float32
+    assert torch.equal(kernel, model.generator.synthesis.b16.conv1.weight.float())
+
+    image = model.finish(model.sample(3))
+    tuned = dk.tune(dk.invert(model, image, steps=2), steps=2).model
+    assert tuned.generator.synthesis.b16.conv1.weight.dtype == torch.float32
+
+
+def test_measuring_leaves_the_gradients_of_weights_alone(monkeypatch):
+    from dragkit import threads
+
+    model = lion()
+    model.generator.requires_grad_(True)
+    threads._seconds(model, model.sample(3))
+    assert all(weight.grad is None for weight in model.generator.parameters())

@@ -62,6 +62,7 @@ def _tuning(
     model: StyleGAN2, found: Inversion, steps: int, lr: float, loss: Loss
 ) -> Iterator[Inversion]:
     generator = deepcopy(model.generator)
+    generator.synthesis.store_in(torch.float32)  # it learns by steps too small for half precision
     weights = list(generator.synthesis.requires_grad_(True).parameters())
 
     def render(_t: float, _trials: list[int]) -> Images:

@@ -62,7 +62,8 @@ def save(model: StyleGAN2, target: str | Path) -> Path:
         raise ValueError(f"only a StyleGAN2 can be saved, and model is {shown(model)}")
     card = {name: getattr(model, name) for name in zoo.SETTINGS}
     weights = model.generator.state_dict()
-    state = {name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()}
+    # float32 holds what half precision does, and every program reads it
+    state = {name: tensor.detach().cpu().float().contiguous() for name, tensor in weights.items()}
     return _write(arguments.path("target", target), state, model.generator.clamp, card)
 
 
