@@ -142,7 +142,8 @@ class Progress:
             )
         self.optimizer.zero_grad()
         if loss.requires_grad:
-            loss.backward()  # type: ignore[no-untyped-call]  # torch does not type it
+            # weights that somebody learns get no gradient of ours
+            loss.backward(inputs=[self.latent])  # type: ignore[no-untyped-call]  # torch has no types
         if self.latent.grad is None:
             raise ValueError(
                 "no loss depends on the latent, so nothing can move; add one that pulls, such as"

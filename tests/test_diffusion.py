@@ -1289,3 +1289,21 @@ def test_a_small_gradient_does_not_vanish_in_half_precision(dtype, size):
         loss = view.features.square().mean() + view.anchor.square().mean()
         gradients.append(torch.autograd.grad(size * loss, z)[0] / size)
     assert (gradients[0] - gradients[1]).norm() < 0.05 * gradients[0].norm()
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_passes_through_one_view_do_not_spoil_each_other_in_half_precision(dtype):
+    """At step 0 the mask term's gradient is all zeros; then a tiny loss, then a huge one."""
+    gradients = []
+    for unet in (tiny_unet(), tiny_unet().to(dtype)):
+        z = latent().requires_grad_()
+        view = tiny(unet=unet).view(z)
+        features, anchor = view.features, view.anchor
+        losses = (
+            (anchor - anchor.detach()).abs().sum() + features.mean(),
+            1e-6 * features.mean(),
+            1e3 * features.square().sum(),
+        )
+        gradients.append([torch.autograd.grad(x, z, retain_graph=True)[0] for x in losses])
+    for whole, half in zip(*gradients, strict=True):
+        assert (half - whole).norm() <= 0.05 * whole.norm()

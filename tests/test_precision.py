@@ -268,3 +268,56 @@ def test_measuring_leaves_the_gradients_of_weights_alone(monkeypatch):
     model.generator.requires_grad_(True)
     threads._seconds(model, model.sample(3))
     assert all(weight.grad is None for weight in model.generator.parameters())
+
+
+@pytest.mark.parametrize("dtype", HALF)
+@pytest.mark.parametrize("kind", ["fast", "hooked"])
+def test_every_backward_pass_has_a_factor_of_its_own(dtype, kind):
+    """Of one view: a tiny loss, none, a huge one, and one of the coarse block alone."""
+    gradients = []
+    for precision_of in (torch.float32, getattr(torch, dtype)):
+        model = lion(precision_of, feature_block=(32, 64))
+        if kind == "hooked":
+            model.generator.synthesis.b16.conv1.register_forward_hook(lambda *_: None)
+        latent = model.sample(3).requires_grad_()
+        features = model.view(latent).features
+        coarse = model.generator.synthesis.b32.conv1.weight.shape[0]
+        losses = (
+            1e-6 * features.mean(),
+            0 * features.sum(),
+            1e3 * features.square().sum(),
+            features[:coarse].mean(),
+        )
+        assert features.dtype == torch.float32
+        gradients.append([torch.autograd.grad(x, latent, retain_graph=True)[0] for x in losses])
+    for whole, half in zip(*gradients, strict=True):  # of a mean much cancels out
+        assert (half - whole).norm() <= 2 * HALF[dtype] * whole.norm()
+
+
+def test_weights_that_learn_in_half_precision_get_their_own_gradients():
+    found = []
+    for kind in (torch.float32, torch.bfloat16):
+        model = lion(kind)
+        weight = model.generator.synthesis.b16.conv1.weight.requires_grad_(True)
+        model.view(model.sample(3)).features.mean().backward()
+        found.append(weight.grad.float())
+    assert (found[1] - found[0]).norm() < 0.1 * found[0].norm()
+
+
+def test_a_drag_leaves_the_gradients_of_weights_alone():
+    model = lion()
+    model.generator.requires_grad_(True)
+    edit = dk.Edit([(64, 70)], [(64, 80)])
+    moved = list(dk.drag(model, model.sample(3), edit, **dk.methods.draggan() | {"steps": 2}))
+    assert not torch.equal(moved[0].latent, moved[-1].latent)
+    assert all(weight.grad is None for weight in model.generator.parameters())
+
+
+def test_a_hook_on_all_modules_is_heard():
+    seen = []
+    hook = torch.nn.modules.module.register_module_forward_hook(lambda m, *_: seen.append(m))
+    try:
+        LION.view(LION.sample(3))
+    finally:
+        hook.remove()
+    assert LION.generator.synthesis.b16.conv1 in seen

@@ -2,6 +2,8 @@
 
 import copy
 import pickle
+import warnings
+from copy import deepcopy
 from dataclasses import replace
 
 import numpy as np
@@ -49,8 +51,8 @@ def test_a_redrawn_image_is_that_of_the_view_to_the_last_bit(lion, space):
     latent = model.sample(3) + 0.1 * torch.randn(
         model.latent_shape, generator=torch.Generator().manual_seed(1)
     )
-    seen = model.view(latent.requires_grad_()).image
-    assert torch.equal(model.redraw(latent.detach()), seen)
+    view = model.view(latent.requires_grad_())
+    assert torch.equal(view.redraw(latent.detach()), view.image)
 
 
 def test_a_session_makes_images_when_they_are_looked_at(lion, session):
@@ -62,6 +64,21 @@ def test_a_session_makes_images_when_they_are_looked_at(lion, session):
         assert torch.equal(frame.points, exact.points)
         assert np.array_equal(frame.image, exact.image)
     assert all(frame.rendered for frame in session.trace)
+
+
+@pytest.mark.parametrize("block", [4, 64, 128])
+def test_weights_that_changed_before_the_look_are_told(lion, block):
+    model = replace(lion, generator=deepcopy(lion.generator))
+    trace = dk.Trace(dk.drag(model, model.sample(2), EDIT, **METHOD | {"steps": 2}))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        trace[0].image  # noqa: B018  nothing has changed yet
+    with torch.no_grad():
+        model.generator.synthesis.block(block).torgb.weight.mul_(2)
+    with pytest.warns(UserWarning, match="the weights of lion have changed since this step"):
+        trace[1].image  # noqa: B018
+    with pytest.warns(UserWarning, match="save a trace"):
+        trace.until(2)[2].image  # noqa: B018
 
 
 def test_a_saved_run_has_every_image(session, tmp_path):

@@ -10,6 +10,7 @@ float32's range and 8 bits.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -80,24 +81,44 @@ class GradientScale:
     """By what the gradients inside a network in half precision are multiplied.
 
     Gradients of a mean over a map are far below what float16 can hold. Backward passes are linear,
-    so a factor on the way in, taken back on the way out, changes nothing else. It brings the
-    largest gradient of what leaves the network to `LARGEST`.
+    so a factor where a gradient comes in, taken back where it leaves, changes nothing else. In
+    every backward pass the factor brings the first gradient that is not all zeros to
+    `LARGEST`; what comes in later, such as that of an earlier stage of a UNet, may be half a
+    million times as large.
 
     Attributes:
-        factor: 1 until a gradient has come in; the first one decides.
+        factor: of the backward pass that is going on; 0 while only zeros have come in, None
+            between two passes.
     """
 
-    factor: Tensor | float = 1.0
+    factor: Tensor | None = None
 
     def entering(self, x: Tensor, dtype: torch.dtype) -> Tensor:
-        """`x` in `dtype`, as the network takes it; its gradient is in float32 and unscaled."""
+        """`x` in `dtype`, as the network takes it; once for each network.
+
+        Its gradient is in float32, with the factor taken back.
+        """
         entered: Tensor = _Entering.apply(x, dtype, self)
         return entered
 
-    def leaving(self, x: Tensor) -> Tensor:
-        """`x` in float32, as it leaves the network; its gradient is scaled on the way in."""
-        left: Tensor = _Leaving.apply(x, self)
+    def leaving(self, *maps: Tensor) -> tuple[Tensor, ...]:
+        """What leaves the network, in float32; the gradients that come back get the factor."""
+        left: tuple[Tensor, ...] = _Leaving.apply(self, *maps)
         return left
+
+    def applied(self, grads: Sequence[Tensor]) -> Tensor:
+        """The factor for gradients that come in together."""
+        largest = torch.stack([grad.abs().amax() for grad in grads]).amax()
+        fresh = torch.where(largest > 0, LARGEST / largest.clamp_min(1e-30), 0)
+        if self.factor is not None:
+            fresh = torch.where(self.factor > 0, self.factor, fresh)
+        self.factor = fresh
+        return fresh
+
+    def taken_back(self, grad: Tensor) -> Tensor:
+        """A gradient without the factor, at the end of the pass."""
+        factor, self.factor = self.factor, None
+        return grad if factor is None else grad / torch.where(factor > 0, factor, 1)
 
 
 class _Entering(torch.autograd.Function):
@@ -109,19 +130,25 @@ class _Entering(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None, None]:
-        return grads[0].float() / ctx.scale.factor, None, None
+        return ctx.scale.taken_back(grads[0].float()), None, None
 
 
 class _Leaving(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, x: Tensor, scale: GradientScale) -> Tensor:
+    def forward(ctx: Any, scale: GradientScale, *maps: Tensor) -> tuple[Tensor, ...]:
         ctx.scale = scale
-        ctx.dtype = x.dtype
-        return x.to(torch.float32, copy=True)
+        ctx.dtypes = [x.dtype for x in maps]
+        ctx.set_materialize_grads(False)
+        return tuple(x.to(torch.float32, copy=True) for x in maps)
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None]:
-        if isinstance(ctx.scale.factor, float):
-            ctx.scale.factor = LARGEST / grads[0].abs().amax().clamp_min(1e-30)
-        return (grads[0] * ctx.scale.factor).to(ctx.dtype), None
+    def backward(ctx: Any, *grads: Tensor | None) -> tuple[Tensor | None, ...]:
+        given = [(grad, dtype) for grad, dtype in zip(grads, ctx.dtypes) if grad is not None]
+        narrow = [grad for grad, dtype in given if dtype in HALF]
+        factor = ctx.scale.applied(narrow or [grad for grad, _ in given])
+        scaled = [
+            None if grad is None else (grad * factor).to(dtype)
+            for grad, dtype in zip(grads, ctx.dtypes)
+        ]
+        return None, *scaled

@@ -94,19 +94,6 @@ class Restorable(Protocol):
 
 
 @runtime_checkable
-class Redrawable(Protocol):
-    """A model that makes an image again from its latent alone, in less time than a step takes.
-
-    A session then makes a step's image when somebody looks at it, and a widget that watches a run
-    shows a sketch of it meanwhile (:class:`dragkit.runs.sketch.Sketch`).
-    """
-
-    def redraw(self, latent: Tensor) -> Tensor:
-        """The image (3 H W) in 0..1 of the latent's view: with as many threads, the same bits."""
-        ...
-
-
-@runtime_checkable
 class Invertible(Protocol):
     """A model that can find the latent of an image."""
 

@@ -64,7 +64,10 @@ class Frame:
 
     @classmethod
     def kept(cls, step: Step) -> Frame:
-        """As a trace keeps a step: with an image, or one that is made later if the view says how.
+        """As a trace keeps a step: with an image that is made later, if the view says how.
+
+        It is made when somebody looks at it, or copies the frame. Until then the frame keeps the
+        model, whose weights must stay as they are.
 
         Raises:
             ValueError: the step has no view, because it comes from another frame.
@@ -72,20 +75,7 @@ class Frame:
         view = step.view
         if view is None or view.redraw is None or view.rendered:
             return cls.of(step)
-        return cls.later(step, view.size, view.redraw)
-
-    @classmethod
-    def later(cls, step: Step, size: Size, redraw: Callable[[Tensor], Tensor]) -> Frame:
-        """Drop the step's view; the image is made when somebody looks at it, or copies the frame.
-
-        Until then the frame keeps its model, whose weights must stay as they are.
-
-        Args:
-            step: with or without a view.
-            size: (height, width) of the image in pixels.
-            redraw: makes the same image (3 H W) of the latent as the view did.
-        """
-        drawing = Redrawing(step.latent, size, redraw)
+        drawing = Redrawing(step.latent, view.size, view.redraw)
         return cls(to_device(replace(step, view=None), "cpu"), drawing)
 
     @property

@@ -27,7 +27,8 @@ class View:
         compute_anchor: makes :attr:`anchor`. It is called once, when a mask asks for it, because
             it may cost something. None: the anchor is the features, as in a GAN.
         redraw: makes the same image of a copy of the latent, long after the view is gone, so that
-            a trace need not make every image at once. None: nothing makes it again.
+            a trace need not make every image at once, and a widget that watches a run shows a
+            sketch meanwhile (:class:`dragkit.runs.sketch.Sketch`). None: nothing makes it again.
     """
 
     features: Tensor

@@ -16,7 +16,7 @@ from ..arguments import MOST_STEPS, named_arguments, shown, step_count
 from ..latents import checked_latent
 from ..leaving import unless_leaving
 from ..loop import drag
-from ..models.protocols import Model, Redrawable
+from ..models.protocols import Model
 from ..numeric import is_real, is_whole
 from ..pieces import Method, printed
 from ..records import Edit, Frame, Step
@@ -125,11 +125,11 @@ class Session:
 
     def _frame_of(self, step: Step) -> Frame:
         """What the trace keeps: the start with its image, as sketches are fitted on that."""
-        model = self.model
-        if not len(self.trace) or step.view is None or not isinstance(model, Redrawable):
+        view = step.view
+        if not len(self.trace) or view is None or view.redraw is None:
             return Frame.of(step)
-        self.features = step.view.features.detach()
-        return Frame.later(step, model.size, model.redraw)
+        self.features = view.features.detach()
+        return Frame.kept(step)
 
     @_alone
     def run(self, steps: int | None = None) -> Trace:

@@ -65,8 +65,8 @@ class Trace:
 
     Of a generator, the image of a step is made when it is first looked at, or when the trace is
     saved, copied or pickled; until then the frame keeps the generator. Whoever changes its weights
-    in place before that gets images of the changed one: save the trace first, or change a copy, as
-    :func:`dragkit.tune` does.
+    in place before that gets images of the changed one, and a warning: save the trace first, or
+    change a copy, as :func:`dragkit.tune` does.
 
     Attributes:
         frames: the steps so far.

@@ -34,7 +34,8 @@ def config_f(
     resolutions = [4 << i for i in range(int(math.log2(side)) - 1)]
     channels = {r: min(512, CHANNEL_BASE // r) for r in resolutions}
     generator = Generator(channels, z_dim=512, w_dim=512).eval().requires_grad_(False)
-    generator.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch has it
+    # torch has it
+    generator.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     generator.synthesis.store_in(dtype)
     name = f"config-f {side} (random weights)"
     return StyleGAN2(generator, min(128, side), name=name, rows=min(6, generator.synthesis.num_ws))

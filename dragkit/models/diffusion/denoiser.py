@@ -67,7 +67,7 @@ class Denoiser:
                 stage = next(run, None)
             if stage is None:
                 return
-            yield gradients.leaving(stage) if dtype in HALF else stage
+            yield gradients.leaving(stage)[0] if dtype in HALF else stage
 
     def guided(self, predicted: Tensor) -> Tensor:
         """ε̂ = ε̂(∅) + g (ε̂(text) - ε̂(∅)), classifier-free guidance."""

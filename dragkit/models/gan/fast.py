@@ -31,7 +31,7 @@ from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
 from ..precision import HALF, GradientScale
-from .frozen import frozen_convolutions, tensors_of
+from .frozen import counted, frozen_convolutions, tensors_of
 from .graphs import Function, captured
 from .layers import GAIN, SLOPE
 from .network import ModulatedConv, Synthesis
@@ -58,22 +58,34 @@ class FastSynthesis:
         """As :meth:`Synthesis.activations`, of ws (1 num_ws w_dim)."""
         convs = frozen_convolutions(self.synthesis, until)
         if convs is None:
-            return self.synthesis.activations(ws, until)
+            return self._plainly(ws, until)
 
         clamp = convs[0].clamp
         maps_and_factors = self._function(convs)(ws[0])
         maps, factors = maps_and_factors[: len(convs)], maps_and_factors[len(convs) :]
         if clamp is not None and any_beyond(clamp, maps, factors):
-            return self.synthesis.activations(ws, until)
+            return self._plainly(ws, until)
 
         ends = [i for i, conv in enumerate(convs) if not conv.up]  # where a block ends
         return [maps[i] * factors[i][:, None, None] for i in ends]
+
+    def _plainly(self, ws: Tensor, until: int) -> list[Tensor]:
+        """By the code that lessons show, in float32 outside of it as well."""
+        weights = list(self.synthesis.parameters())
+        if not any(weight.dtype in HALF for weight in weights):
+            return self.synthesis.activations(ws, until)
+        if any(weight.requires_grad for weight in weights):  # whose gradients no factor may change
+            return [x.float() for x in self.synthesis.activations(ws, until)]
+
+        gradients = GradientScale()
+        entered = gradients.entering(ws, torch.float32)
+        return list(gradients.leaving(*self.synthesis.activations(entered, until)))
 
     def _function(self, convs: list[ModulatedConv]) -> Function:
         """What computes these layers, made anew if their weights have changed since."""
         const = self.synthesis.block(4).const
         tensors = [const, *(t for conv in convs for t in tensors_of(conv))]
-        state = [(t.data_ptr(), t._version) for t in tensors]
+        state = counted(tensors)
         if self._kept is None or self._kept[0] != state:
             with torch.no_grad():
                 self._kept = state, compiled(Constants.of(convs, const), self.synthesis.num_ws)
@@ -134,15 +146,16 @@ class Constants:
 
     def __call__(self, rows: Tensor) -> tuple[Tensor, ...]:
         """Each layer's map u (1 c r r), then each one's factors f (c), of rows (num_ws w_dim)."""
-        dtype = self.layers[0].weight.dtype
+        gradients = GradientScale()
+        in_half = self.layers[0].weight.dtype in HALF
+        if in_half:
+            rows = gradients.entering(rows, torch.float32)
+
         rows = rows[: len(self.layers), :, None]
         styles = torch.baddbmm(self.affine_bias, self.affine, rows)
         scales = (torch.bmm(self.norms, styles.square()) + self.epsilon).sqrt()  # 1 / d
         styles, scales, factors = (x[..., 0] for x in (styles, scales, GAIN / scales))
 
-        gradients = GradientScale()
-        if dtype in HALF:
-            scales = gradients.entering(scales, torch.float32)
         u = self.const
         maps: list[Tensor] = []
         kept: list[Tensor] = []
@@ -150,14 +163,10 @@ class Constants:
             style = styles[i, : layer.inputs]
             if kept:
                 style = style * kept[-1]
-            if dtype in HALF:
-                style = gradients.entering(style, torch.float32)
             u = _Modulated.apply(u, style, scales[i, : layer.outputs], layer)
             maps.append(u)
             kept.append(factors[i, : layer.outputs])
-        if dtype in HALF:
-            maps = [gradients.leaving(u) for u in maps]
-        return *maps, *kept
+        return gradients.leaving(*maps, *kept) if in_half else (*maps, *kept)
 
 
 @dataclass(frozen=True, eq=False)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from torch import Tensor, nn
+from torch.nn.modules.module import _has_any_global_hook
 
 from .layers import FullyConnected
 from .network import Block, ModulatedConv, Synthesis
@@ -14,6 +17,8 @@ def frozen_convolutions(synthesis: Synthesis, until: int) -> list[ModulatedConv]
     That is so if one is not dragkit's own, somebody watches it by a hook, or learns its weights.
     """
     if type(synthesis) is not Synthesis or "activations" in vars(synthesis):
+        return None
+    if _has_any_global_hook():
         return None
     layers: list[ModulatedConv] = []
     for r in synthesis.resolutions:
@@ -45,6 +50,11 @@ def watched(module: nn.Module) -> bool:
 def is_frozen(tensor: Tensor) -> bool:
     """Whether nobody learns it, and its changes are counted."""
     return not (tensor.requires_grad or tensor.is_inference())
+
+
+def counted(tensors: Iterable[Tensor]) -> list[tuple[int, int]]:
+    """Where tensors are and how often they were changed, as far as torch counts it."""
+    return [(t.data_ptr(), -1 if t.is_inference() else t._version) for t in tensors]
 
 
 def tensors_of(conv: ModulatedConv) -> list[Tensor]:

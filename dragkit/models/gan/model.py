@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, Literal
 
 import numpy as np
@@ -21,6 +22,7 @@ from ..fingerprint import fingerprint
 from ..inversion import Inversion
 from . import inversion, tuning
 from .fast import FastSynthesis
+from .frozen import counted
 from .network import Generator
 
 MAX_SEED = 2**32 - 1  # of NumPy's RandomState
@@ -178,7 +180,7 @@ class StyleGAN2:
             _concatenated(maps),
             self.size,
             lambda: self._image(detached, fixed_ws),
-            redraw=self.redraw,
+            redraw=partial(self._redrawn, self._weights_as_counted()),
         )
 
     def finish(self, latent: Tensor) -> Tensor:
@@ -186,10 +188,6 @@ class StyleGAN2:
         with torch.no_grad():
             ws = self._rows(checked_latent(self, latent))
             return self._image(self._activations(ws), ws)
-
-    def redraw(self, latent: Tensor) -> Tensor:
-        """The image (3 H W) in 0..1 of :meth:`view`, which is that of :meth:`finish`."""
-        return self.finish(latent)
 
     @property
     def inversion_settings(self) -> Mapping[str, Any]:
@@ -211,6 +209,24 @@ class StyleGAN2:
     def _activations(self, ws: Tensor) -> list[Tensor]:
         """The output of every block up to the largest that is read."""
         return self._synthesis.activations(ws, max(self._blocks))
+
+    def _weights_as_counted(self) -> list[tuple[int, int]]:
+        synthesis = self.generator.synthesis
+        return counted([*synthesis.parameters(), *synthesis.buffers()])
+
+    def _redrawn(self, then: list[tuple[int, int]], latent: Tensor) -> Tensor:
+        """The image (3 H W) in 0..1 of :meth:`view`, which is that of :meth:`finish`.
+
+        Warns if the weights are not as they were counted `then`.
+        """
+        if self._weights_as_counted() != then:
+            warnings.warn(
+                f"the weights of {self.name} have changed since this step was made, so its image"
+                " is made by the changed ones; save a trace, or look at its images, before you"
+                " change weights",
+                stacklevel=2,
+            )
+        return self.finish(latent)
 
     def _rows(self, latent: Tensor) -> Tensor:
         """(1 num_ws w_dim): only the moving rows get a gradient; in w they all are the first."""
