@@ -230,7 +230,8 @@ def step_to_resume(
     elif then_print != now_print:
         raise ValueError(
             f"resume is a step of {step.metadata.get('model', 'another model')}, this model is"
-            f" {known.get('model', 'another one')}: the shapes agree, the weights do not"
+            f" {known.get('model', 'another one')}: the shapes agree, the weights do not. Load the"
+            " model that made the step, in the same dtype"
         )
     return step
 

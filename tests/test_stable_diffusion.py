@@ -314,6 +314,18 @@ def test_weights_in_half_precision_are_opened(broken, folder):
     )
 
 
+def test_a_prompt_that_is_cut_off_is_told(folder):
+    with pytest.warns(
+        UserWarning, match="the prompt has .* tokens, .* reads 77: what comes after"
+    ):
+        dk.load(folder, device="cpu", prompt="a lion " * 200, size=64)
+
+
+def test_a_weight_without_a_lora_is_refused(folder):
+    with pytest.raises(ValueError, match="lora_weight is 0.5, and there is no LoRA"):
+        dk.load(folder, device="cpu", size=64, lora_weight=0.5)
+
+
 @pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
 def test_weights_are_stored_in_the_chosen_precision(folder, model, dtype, monkeypatch):
     monkeypatch.setattr("dragkit.models.precision._has", lambda *_: True)

@@ -220,7 +220,7 @@ def _model_of(notes: Notes, weights: dict[str, Tensor], model: Model | None, dev
     if then is not None and now is not None and then != now:
         raise ValueError(
             f"it was found with {name} (fingerprint {then}), and {model.name} has other weights"
-            f" ({now}); give the model that it was found with"
+            f" ({now}); give the model that it was found with, in the same dtype"
         )
     return model
 

@@ -29,7 +29,8 @@ def model_of_run(model: Model, trace: Trace) -> Model:
         name = trace.metadata.get("model", "another model")
         raise ValueError(
             f"the run was made by {name} (fingerprint {then}), and this is {model.name}"
-            f" ({now}): the shapes agree, the weights do not. Load the model that made the run"
+            f" ({now}): the shapes agree, the weights do not. Load the model that made the run,"
+            " in the same dtype"
         )
     return model
 

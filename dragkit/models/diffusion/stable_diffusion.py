@@ -78,6 +78,11 @@ def open_stable_diffusion(
     check_settings(name, settings, OWN)
     _check_prompt(prompt)
     wanted = None if size is None else _checked_size(size)
+    if lora is None and lora_weight != 1:
+        raise ValueError(
+            f"lora_weight is {shown(lora_weight)}, and there is no LoRA; give its file as"
+            ' lora="style.safetensors", or leave the weight out'
+        )
     style = None if lora is None else read_style_lora(lora, lora_weight)
     notes = {"prompt": prompt} | ({"style": str(style)} if style else {})
     with _parts(path, config, prompt, style) as parts:

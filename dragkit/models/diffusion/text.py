@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -41,12 +42,22 @@ class TextEncoder:
             truncation=True,
             return_tensors="pt",
         )
+        self._warn_of_lost_words(texts, config.max_position_embeddings)
         if tokens.input_ids.max() >= config.vocab_size:
             raise ValueError(
                 f"{self.source}: its tokenizer makes the number {tokens.input_ids.max()}, its text"
                 f" encoder knows 0 to {config.vocab_size - 1}; these are parts of two pipelines"
             )
         return self.network(tokens.input_ids, output_hidden_states=True)
+
+    def _warn_of_lost_words(self, texts: list[str], most: int) -> None:
+        needed = max(map(len, self.tokenizer(texts).input_ids))
+        if needed > most:
+            warnings.warn(
+                f"the prompt has {needed} tokens, and the text encoder of {self.source} reads"
+                f" {most}: what comes after them is not seen; shorten it",
+                stacklevel=2,
+            )
 
 
 def encode_text(encoder: TextEncoder, prompt: str) -> Tensor:
