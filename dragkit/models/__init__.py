@@ -49,10 +49,10 @@ def load(
             Or Stable Diffusion 1, 2 or XL: the folder of a diffusers pipeline, or of the hub's
             cache, with safetensors; or a single file of safetensors.
         device: "cuda", "mps", "cpu", or "auto" for the first of these that is available.
-        dtype: "float32", or "bfloat16" or "float16" for weights in half precision: half the memory,
-            and faster on GPUs; on a CPU only large networks gain, in bfloat16. The latent that is
-            optimised and the scores stay in float32. "auto" is bfloat16 on a GPU that has it, else
-            float32 (:mod:`dragkit.models.precision`).
+        dtype: "float32", or "bfloat16" or "float16" for weights in half precision: half the
+            memory, and faster on GPUs; on a CPU only large networks gain, in bfloat16. The latent
+            that is optimised and the scores stay in float32. "auto" is bfloat16 on a GPU that has
+            it, else float32 (:mod:`dragkit.models.precision`).
         settings: passed on to the model. For a generator: ``feature_block=64`` or ``(32, 64)``,
             the features that are read; ``rows=4``, how many rows of w+ move; ``space="w"``;
             ``truncation=0.5``. They override the card's. For a diffusion model: ``strength=0.7``,
