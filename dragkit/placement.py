@@ -43,7 +43,7 @@ class Placement:
 
     @property
     def scale(self) -> tuple[float, float]:
-        """How many times wider and higher things become: (x, y)."""
+        """How many times wider and higher things become, as (x, y)."""
         left, top, right, bottom = self.box
         place_left, place_top, place_right, place_bottom = self.place
         across = (place_right - place_left) / (right - left)

@@ -241,14 +241,16 @@ def test_every_line_does_what_it_says(folder):
     assert not open_promises, "the page has no such line"
 
 
-def test_the_files_of_a_lora_and_a_prompt_make_a_difference(folder):
+def test_a_lora_and_a_prompt_make_a_difference_and_how_the_weights_lie_makes_none(folder):
     base = dk.load("stable-diffusion-v1-5")
     lora = dk.load("stable-diffusion-v1-5", lora="style.safetensors", lora_weight=0.8)
     prompted = dk.load("stable-diffusion-v1-5", prompt="a lion")
     assert not torch.equal(first_layer(base), first_layer(lora))
     assert not torch.equal(base.text, prompted.text)
-    for same in ("sharded", "half", f"~/{HUB}"):
-        assert torch.equal(first_layer(dk.load(same)), first_layer(base))
+    single = dk.load("v1-5-pruned-emaonly.safetensors", config="stable-diffusion-v1-5")
+    for same in (single, dk.load("sharded"), dk.load("half"), dk.load(f"~/{HUB}")):
+        assert torch.equal(first_layer(same), first_layer(base))
+        assert torch.equal(same.text, base.text)
 
 
 def test_a_line_warns_of_nothing_that_the_page_does_not_say(folder):

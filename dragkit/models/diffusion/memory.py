@@ -35,7 +35,7 @@ def check_room(
 
     Args:
         name: what the model is called.
-        kind: which of :data:`STEP` it is.
+        kind: which of `STEP` it is.
         numbers: of its weights.
         size, cell: of its images, and of the square that a cell of the latent covers, in pixels.
         device, dtype: where the weights go, and in which precision.

@@ -59,7 +59,7 @@ def read(path: str | Path) -> Contents:
 def read_data(path: str | Path) -> Any:
     """The inert data that a file holds, for those who look for something else than networks.
 
-    Tensors are :class:`Stored` and arrays :class:`Array`, which stay in the file until they are
+    Tensors are :class:`Stored` and arrays `Array`, which stay in the file until they are
     asked for.
 
     Raises:
