@@ -58,7 +58,7 @@ class Machine:
 
     Args:
         budget: shared by all pickles of a file.
-        known: the closed list: name → what is called in its place. "*.Name" stands for the name
+        known: the closed list: name → what is called in its place. `*.Name` stands for the name
             in any module.
         persistent: makes data of a persistent id (how torch refers to storages); without it they
             are refused.
