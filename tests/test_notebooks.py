@@ -142,7 +142,7 @@ def test_its_texts_and_cells_are_short(path):
 
 
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", FOLDER / "README.md"]
-PAGES += (ROOT / "dragkit").rglob("README.md")
+PAGES += (ROOT / "dragkit").rglob("*.md")
 
 
 @pytest.mark.parametrize("path", [*NOTEBOOKS, *PAGES], ids=lambda p: f"{p.parent.name}-{p.stem}")

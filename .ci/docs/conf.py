@@ -1,4 +1,4 @@
-"""How `python3 run.py docs` builds the API reference.
+"""How `python3 run.py docs` builds the API reference, and the page "Bring your own" beside it.
 
 A broken reference is an error, and so is a public name that has no entry.
 """
@@ -6,6 +6,10 @@ A broken reference is an error, and so is a public name that has no entry.
 import importlib
 import inspect
 import re
+import textwrap
+from pathlib import Path
+
+from nbconvert.filters.markdown_mistune import markdown2html_mistune
 
 import dragkit
 
@@ -32,12 +36,43 @@ autodoc_default_options = {
 autodoc_inherit_docstrings = False
 default_role = "code"  # `name` is code
 
+GUIDE = Path(dragkit.__file__).with_name("BRING_YOUR_OWN.md")
+GUIDE_NAME = "bring_your_own"  # among the pages
+
 # Other packages' names are not in our reference.
 OTHERS = "torch|numpy|collections|matplotlib|PIL|pandas|ipywidgets|ipycanvas|argparse|nbformat"
 nitpick_ignore_regex = [
     (r"py:.*", rf"({OTHERS}|abc|typing|pathlib|concurrent|diffusers|W)\b.*"),
     (r"py:class", "Tensor"),
 ]
+
+
+def write_guide(app) -> None:
+    """Write the guide among Sphinx's pages: its headings as Sphinx's own, the rest as HTML."""
+    text = GUIDE.read_text(encoding="utf-8")
+    title, _, body = text.removeprefix("# ").partition("\n")
+    start, *sections = re.split(r"^## (.+)$", body, flags=re.MULTILINE)
+
+    parts = [_heading(title, "="), _as_html(start)]
+    for heading, content in zip(sections[::2], sections[1::2]):
+        parts += [_heading(heading, "-"), _as_html(content)]
+    page = Path(app.srcdir, f"{GUIDE_NAME}.rst")
+    page.write_text("\n".join(parts), encoding="utf-8")
+
+
+def _heading(text: str, line: str) -> str:
+    return f"{text}\n{line * len(text)}\n"
+
+
+def _as_html(markdown: str) -> str:
+    html = markdown2html_mistune(markdown)
+    return f".. raw:: html\n\n{textwrap.indent(html, '   ')}\n"
+
+
+def list_guide(_app, page: str, source: list[str]) -> None:
+    """Put the guide into the list of contents, which apidoc writes for the packages alone."""
+    if page == "index":
+        source[0] = f"{source[0].rstrip()}\n   {GUIDE_NAME}\n"
 
 
 def escape_bars(_app, _what, _name, _object, _options, lines: list[str]) -> None:
@@ -97,6 +132,8 @@ def check_public_names(app, _error) -> None:
 
 def setup(app) -> None:
     """Sphinx calls this."""
+    app.connect("builder-inited", write_guide)
+    app.connect("source-read", list_guide)
     app.connect("autodoc-process-docstring", escape_bars)
     app.connect("missing-reference", find_where_it_is_defined)
     app.connect("build-finished", check_public_names)

@@ -1,4 +1,7 @@
-"""Models that can be dragged, and `load`, which builds them."""
+"""Models that can be dragged, and `load`, which builds them.
+
+dragkit/BRING_YOUR_OWN.md has an example for each kind of file.
+"""
 
 from __future__ import annotations
 
