@@ -12,6 +12,7 @@ inverted.
 
 from __future__ import annotations
 
+import multiprocessing
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -252,7 +253,9 @@ def _lora_file(file: str | Path | None) -> Path | None:
 
 
 def _learn(learner: LoraLearner, steps: int) -> None:
-    with tqdm(range(learner.steps, steps), "LoRA", unit="step") as bar:
+    in_worker_process = multiprocessing.parent_process() is not None
+    left = range(learner.steps, steps)
+    with tqdm(left, "LoRA", unit="step", disable=in_worker_process) as bar:
         try:
             for _ in bar:
                 bar.set_postfix_str(f"loss {learner.step():.4f}", refresh=False)

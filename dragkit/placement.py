@@ -56,6 +56,12 @@ class Placement:
         from_corner = points.double().cpu() + HALF - torch.tensor(self.box[:2])
         return (from_corner * scale + torch.tensor(self.place[:2]) - HALF).to(points)
 
+    def taken_back(self, points: Tensor) -> Tensor:
+        """Where `points` (… 2) of the image that is made of it, (x, y), are in the source."""
+        scale = torch.tensor(self.scale, dtype=torch.float64)
+        from_place = points.double().cpu() + HALF - torch.tensor(self.place[:2])
+        return (from_place / scale + torch.tensor(self.box[:2]) - HALF).to(points)
+
     def shows(self, points: Tensor) -> Tensor:
         """Which of `points` (… 2) of the source are still to be seen: bool (…)."""
         left, top, right, bottom = self.box

@@ -51,13 +51,14 @@ MAY_IMPORT = {  # from the bottom up; a part may also import its own files
     "preview": "models compose pixels",
     "inversion": "images placement models preview",
     "runs": "records pieces contract answers validation tracking loop models compose pixels",
-    "tasks": "records geometry pieces trackers loop methods models worlds pixels",
+    "tasks": "records masks planes geometry pieces trackers loop methods models worlds pixels"
+    " compose",
     "training": "models worlds tasks compose pixels",
     "plot": "records runs models compose pixels scores",
     "widgets": "records pieces validation loop runs models inversion placement compose pixels",
     "check": "records geometry gates pieces trackers loop methods models tasks plot",
     "bench": "records geometry gates pieces losses trackers validation loop methods models images"
-    " inversion compose runs tasks worlds pixels widgets",
+    " carrying placement planes inversion compose runs tasks worlds pixels widgets",
     "course": "",
 }
 

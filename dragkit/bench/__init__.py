@@ -2,3 +2,5 @@
 
 ``python -m dragkit.bench --help`` lists the studies; dragkit/bench/README.md says what they found.
 """
+
+from ..tasks.benchmarks import read as read

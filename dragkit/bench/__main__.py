@@ -15,6 +15,7 @@ from .studies import (
     cars,
     chins,
     diffusion,
+    dragbench,
     families,
     figures,
     gate,
@@ -24,6 +25,7 @@ from .studies import (
     stabledrag,
     timesteps,
     tracking,
+    world_benchmarks,
 )
 from .study import Command
 
@@ -38,6 +40,9 @@ COMMANDS: dict[str, Command] = {
     "chins": chins.STUDY,
     "gate": gate.STUDY,
     "speed": speed.SCRIPT,
+    "dragbench": dragbench.SCRIPT,
+    "lionbench": world_benchmarks.script("lion"),
+    "carbench": world_benchmarks.script("car"),
     "recorded": recorded.SCRIPT,
     "figures": figures.SCRIPT,
 }

@@ -27,12 +27,10 @@ from pathlib import Path
 from typing import Any, cast
 
 import torch
-from torch import Tensor
 
 from ..arguments import function, instance, named_arguments, shown
 from ..loop import drag
-from ..models import load
-from ..models.protocols import Model, check_model
+from ..models.protocols import check_model
 from ..pieces import Method, Tracker
 from ..reading import check_text
 from ..records import Edit, Step, View
@@ -41,7 +39,9 @@ from ..validation import check_pieces
 from .jobs import Job, Result, run_jobs
 from .measures import Measure, images
 from .metrics import mean_distance
+from .opening import AnyModel, Opening, describe_model, opened
 from .settings import describe, describe_measure, shorten
+from .starting import Start, start_of
 
 
 @named_arguments
@@ -50,7 +50,7 @@ def run(
     methods: Mapping[str, Mapping[str, Any]],
     out: str | Path,
     *,
-    model: str | Path | Model = "lion",
+    model: AnyModel = "lion",
     measure: Measure = images,
     executor: Executor | None = None,
 ) -> list[Result]:
@@ -82,8 +82,8 @@ def run(
     tasks = checked_tasks(tasks)
     if not tasks:
         raise ValueError("tasks is empty; give at least one, such as those of read_tasks(path)")
-    _check_methods(methods)
-    if not isinstance(model, str | Path):
+    check_methods(methods)
+    if not isinstance(model, str | Path | Opening):
         check_model(model)
     function("measure", measure, "a function (model, task, start, last) → dict of numbers")
     return run_jobs(_drag_jobs(tasks, methods, model, measure), out, executor, unit="drag")
@@ -92,12 +92,12 @@ def run(
 def _drag_jobs(
     tasks: Sequence[Task],
     methods: Mapping[str, Mapping[str, Any]],
-    model: str | Path | Model,
+    model: AnyModel,
     measure: Measure,
 ) -> list[Job]:
     """A job for each task and method, with the settings that its result depends on."""
     shared = {
-        "model": shorten(_describe_model(model)),
+        "model": shorten(describe_model(model)),
         "measure": shorten(describe_measure(measure)),
     }
     texts = {
@@ -106,7 +106,7 @@ def _drag_jobs(
     }
     jobs = []
     for task in tasks:
-        asked = shorten(json.dumps(task.to_dict()))
+        asked = shorten(json.dumps(task.contents()))
         for name, pieces in methods.items():
             key = {"task": task.name, "method": name}
             settings = {**shared, "pieces": texts[name], "task": asked}
@@ -114,27 +114,27 @@ def _drag_jobs(
     return jobs
 
 
-def drag_task(
-    task: Task, pieces: dict[str, Any], model: str | Path | Model, measure: Measure
-) -> Result:
+def drag_task(task: Task, pieces: dict[str, Any], model: AnyModel, measure: Measure) -> Result:
     """One drag, from the model's name to a result; runs in the worker.
 
     Raises:
         TypeError: the measure returns something else than numbers by name.
         ValueError: it returns a name that every result has, or one that cannot be printed.
     """
-    if isinstance(model, str | Path):
-        model = _load_once(model)
+    model = opened(model)
     _warm_up()
     result: Result = {"model": model.name, "seed": task.seed, "handles": len(task.edit.handles)}
 
-    start = model.sample(task.seed)
-    found, last = _drag(model, start, task.edit, pieces)
+    try:
+        start = start_of(model, task)
+    except Exception as raised:  # whatever it is, the other drags go on
+        return result | _outcome(raised)
+    found, last = _drag(start, pieces)
     result |= found
     if last is None or found["error"]:
         return result
 
-    measured = _as_numbers(measure(model, task, start, last))
+    measured = _as_numbers(measure(start.model, start.at_model(task), start.latent, last))
     for name in measured:
         check_text(name, "the name of what is measured")
     taken = measured.keys() & (result.keys() | {"task", "method", "settings"})
@@ -146,39 +146,43 @@ def drag_task(
     return result | measured
 
 
-def _drag(
-    model: Model, start: Tensor, edit: Edit, pieces: dict[str, Any]
-) -> tuple[Result, Step | None]:
+def _drag(start: Start, pieces: dict[str, Any]) -> tuple[Result, Step | None]:
     """How the drag went, and its last step."""
     clock = Clock(pieces["tracker"])
     last: Step | None = None
     error = None
     began = time.perf_counter()
     try:
-        for step in drag(model, start, edit, **pieces | {"tracker": clock}):
+        method = pieces | {"tracker": clock}
+        for step in drag(start.model, start.latent, start.edit, **method):
             last = step
-    except Exception as raised:  # whatever it is, the other drags go on
-        error = f"{type(raised).__name__}: {raised}"
+    except Exception as raised:
+        error = raised
     seconds = time.perf_counter() - began
 
-    result: Result = {
-        "steps": 0,
-        "arrived": 0,
-        "points": None,
-        "why": "failed",
-        "error": error,
-        "claimed_distance": float("nan"),
-        "seconds": seconds,
-        "start_seconds": clock.seconds,
-    }
+    result = _outcome(error) | {"seconds": seconds, "start_seconds": clock.seconds}
     if last is not None:
         result["steps"] = last.index
         result["arrived"] = int(last.arrived.sum())
         result["points"] = last.points.tolist()
         if error is None:
             result["why"] = "arrived" if last.arrived.all() else "out of steps"
-            result["claimed_distance"] = mean_distance(last.points, edit.targets)
+            result["claimed_distance"] = mean_distance(last.points, start.edit.targets)
     return result, last
+
+
+def _outcome(error: Exception | None) -> Result:
+    """How a drag went that has not begun."""
+    return {
+        "steps": 0,
+        "arrived": 0,
+        "points": None,
+        "why": "failed",
+        "error": None if error is None else f"{type(error).__name__}: {error}",
+        "claimed_distance": float("nan"),
+        "seconds": 0.0,
+        "start_seconds": 0.0,
+    }
 
 
 class Clock:
@@ -224,7 +228,7 @@ def _as_numbers(measured: Any) -> dict[str, float]:
     )
 
 
-def _check_methods(methods: Mapping[str, Mapping[str, Any]]) -> None:
+def check_methods(methods: Mapping[str, Mapping[str, Any]]) -> None:
     """Raise TypeError or ValueError unless `methods` are the pieces of drags, by name."""
     way_out = 'a dict of names and methods, such as {"DragGAN": dragkit.methods.draggan()}'
     instance("methods", methods, Mapping, way_out)
@@ -246,15 +250,6 @@ def _check_pieces(name: str, pieces: Mapping[str, Any]) -> None:
         check_pieces(cast(Method, asked.arguments))
     except ValueError as error:
         raise ValueError(f"method {name!r}: {error}") from error
-
-
-def _describe_model(model: str | Path | Model) -> str:
-    if isinstance(model, str | Path):
-        return str(model)
-    return describe(model, "the model")
-
-
-_load_once = lru_cache(maxsize=1)(load)  # in each process
 
 
 @lru_cache(maxsize=1)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -51,27 +53,53 @@ def perceptual(device: str = "cpu") -> Loss | None:
     return loss
 
 
-def lpips_distance(device: str = "cpu") -> Loss | None:
+def lpips_distance(device: str = "cpu", weights: Path | None = None) -> Loss | None:
     """LPIPS (Zhang et al. 2018, AlexNet) of two images (3 H W) in 0..1, or None.
 
-    It needs the package `lpips`, and its backbone's weights in torch.hub's folder of checkpoints.
-    If either is missing, there is none: nothing is downloaded.
+    It needs the package `lpips`, and torchvision's AlexNet, whose weights are not shipped. If
+    either is missing, there is none: nothing is downloaded.
+
+    Args:
+        device: where to compute.
+        weights: torchvision's file of AlexNet (.pth); None looks in torch.hub's folder of
+            checkpoints.
+
+    Raises:
+        ValueError: `weights` is given, and is no AlexNet, or the package is missing.
     """
     try:
         import lpips
         from torchvision.models import AlexNet_Weights
-    except ImportError:
+    except ImportError as error:
+        if weights is None:
+            return None
+        raise ValueError(
+            f"LPIPS needs the package {error.name}: pip install lpips; or leave the weights out"
+        ) from error
+    name = Path(AlexNet_Weights.IMAGENET1K_V1.url).name
+    file = weights or Path(torch.hub.get_dir(), "checkpoints", name)
+    if weights is None and not file.is_file():
         return None
-    file = Path(AlexNet_Weights.IMAGENET1K_V1.url).name
-    if not Path(torch.hub.get_dir(), "checkpoints", file).is_file():
-        return None
-
-    network = lpips.LPIPS(net="alex", verbose=False).to(device).requires_grad_(False)
+    network = _lpips(lpips, file).to(device)
 
     def distance(a: Tensor, b: Tensor) -> Tensor:
         return network(a[None], b[None], normalize=True).mean()
 
     return distance
+
+
+@lru_cache(maxsize=1)
+def _lpips(lpips: Any, file: Path) -> Any:
+    """The network, its backbone from `file`."""
+    network = lpips.LPIPS(net="alex", pnet_rand=True, verbose=False)
+    state = torch.load(file, map_location="cpu", weights_only=True)
+    try:
+        # its parts are called slice1.0, slice2.3 …, by the numbers of AlexNet's layers
+        names = {name: f"features.{name.partition('.')[2]}" for name in network.net.state_dict()}
+        network.net.load_state_dict({name: state[theirs] for name, theirs in names.items()})
+    except (KeyError, RuntimeError, TypeError) as error:
+        raise ValueError(f"{file} is not torchvision's AlexNet ({error!s:.200})") from error
+    return network.eval().requires_grad_(False)
 
 
 def default_loss(device: str) -> Loss:

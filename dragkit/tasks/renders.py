@@ -19,7 +19,7 @@ from ..worlds.lion import Lion
 from ..worlds.truth import Landmarks
 from . import poses
 from .landmarks import SIZE as NETWORK_SIZE
-from .landmarks import landmark_network
+from .landmarks import LandmarkNetwork, landmark_network
 from .poses import LIONS
 
 TRUNCATION = 0.7  # as of the generator's seeds
@@ -92,12 +92,14 @@ def _usable_landmarks(seed: int, start: Landmarks, end: Landmarks) -> list[int]:
 
 
 @torch.no_grad()
-def read_landmarks(image: Tensor, names: tuple[str, ...]) -> Tensor:
+def read_landmarks(
+    image: Tensor, names: tuple[str, ...], network: LandmarkNetwork | None = None
+) -> Tensor:
     """Where the landmark network sees `names` (n 2) in an image (3 h h), in its pixels.
 
-    The image is enlarged to the network's 128 px.
+    The image is brought to the network's 128 px. None is the lion's network.
     """
-    network = landmark_network()
+    network = network or landmark_network()
     large = F.interpolate(
         image[None].cpu(), size=(NETWORK_SIZE, NETWORK_SIZE), mode="bicubic", align_corners=False
     )[0].clamp(0, 1)

@@ -7,10 +7,8 @@ between machines, milliseconds cannot. On a machine with a GPU the rows of model
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import statistics
-import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
@@ -34,6 +32,7 @@ from ...tasks.poses import LIONS
 from ...threads import at_most, fastest_threads
 from ...trackers import Discriminative
 from ...worlds.lion import Lion
+from ..peak import peak_memory
 from ..study import Script, processes
 from . import growth, speed_of_tools
 from .timing import (
@@ -51,7 +50,6 @@ from .timing import (
 )
 
 Lines = Iterator[str]
-GIGABYTE = 1e9
 HANDLES = (1, 10)
 PROFILES: tuple[Literal["official", "paper"], ...] = ("official", "paper")
 
@@ -223,15 +221,7 @@ def rows(repeats: int, device: str) -> Mapping[str, Callable[[], Lines]]:
 
 def measured(row: Callable[[], Lines], device: str) -> tuple[list[str], float]:
     """A row's lines, and the process's peak memory in GB; NaN where the system does not say."""
-    lines = list(row())
-    if device == "cuda":
-        return lines, torch.cuda.max_memory_allocated() / GIGABYTE
-    if importlib.util.find_spec("resource") is None:
-        return lines, float("nan")
-    import resource
-
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return lines, peak / GIGABYTE * (1 if sys.platform == "darwin" else 1024)
+    return list(row()), peak_memory(device)
 
 
 def add_options(parser: ArgumentParser) -> None:

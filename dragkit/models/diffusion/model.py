@@ -28,6 +28,7 @@ from .ddim import Schedule
 from .denoiser import Denoiser, LazyPrediction
 from .inversion import invert
 from .lora import Lora
+from .prompting import prompted
 from .unet import self_attentions, shared_attention
 
 SETTINGS = (
@@ -55,6 +56,7 @@ class Diffusion:
         cell: side in pixels of the square that one cell of the latent covers.
         text: (2 tokens c) the encoded empty prompt and prompt, for a conditional network.
         added: what is added to the embedding of the time besides, for XL.
+        tell: a prompt and a size → the `text`, and what else depends on them.
         feature_block: which stage of the UNet is read: 0 its middle, then its decoder blocks from
             1 (DragDiffusion: 3 of 4).
         strength: how near to noise the latent is, in (0, 1]: 0.7 of 50 steps is timestep index 35.
@@ -88,6 +90,7 @@ class Diffusion:
     name: str = "diffusion"
     text: Tensor | None = field(default=None, repr=False)
     added: Added | None = field(default=None, repr=False)
+    tell: Callable[[str, Size], dict[str, Any]] | None = field(default=None, repr=False)
     feature_block: int = 2
     strength: float = 0.7
     refine: int = 1
@@ -237,6 +240,10 @@ class Diffusion:
     def with_reference(self, latent: Tensor, **notes: Any) -> Diffusion:
         """This model with `latent` as the original, whose self-attention :meth:`finish` uses."""
         return replace(self, reference=latent.detach().clone(), notes={**self.notes, **notes})
+
+    def with_prompt(self, prompt: str, size: Size | None = None) -> Diffusion:
+        """This model for another prompt and images of another size: see :mod:`.prompting`."""
+        return prompted(self, prompt, size or self.size)
 
     def restore(self, latent: Tensor, metadata: Mapping[str, Any]) -> Diffusion:
         """This model for a saved run that began at `latent`, which becomes its reference.

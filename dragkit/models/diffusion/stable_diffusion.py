@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -99,8 +100,18 @@ def open_stable_diffusion(
         schedule = ddim_schedule(parts.scheduler(), steps, device)
 
     defaults = {"name": name, "feature_block": len(unet.up_blocks) - 1, "notes": notes}
+    defaults["tell"] = partial(_told, path, config, style, device)
     chosen = {**defaults, **told, **settings}
     return Diffusion(unet, schedule, encode, decode, images, cell, **chosen)
+
+
+def _told(
+    path: Path, config: Any, style: StyleLora | None, device: str, prompt: str, size: Size
+) -> dict[str, Any]:
+    """What the UNet is told of another prompt and size; the text encoders are opened for it."""
+    _check_prompt(prompt)
+    with _parts(path, config, prompt, style) as parts:
+        return _encoded(parts, prompt, size, device)
 
 
 def _trained_size(cells: int | list[int], cell: int) -> Size:

@@ -115,21 +115,36 @@ class Stored:
                 missing, or are not all finite.
         """
         dtype = self.storage.dtype
-        size = dtype.itemsize
         if not dtype.is_floating_point or not self.numbers:
             raise CheckpointError(f"an empty tensor, or one of {dtype}; weights are floats")
+        tensor = self._copy().float()
+        if not np.isfinite(tensor.numpy()).all():  # in a tenth of the time that torch takes
+            raise CheckpointError("a tensor with numbers that are not finite")
+        return tensor
+
+    def whole_numbers(self) -> Tensor:
+        """The tensor itself, as a contiguous copy of whole numbers or truths in their own type.
+
+        Raises:
+            CheckpointError: it is huge, or its numbers are floats, overlap, or are missing.
+        """
+        dtype = self.storage.dtype
+        if dtype.is_floating_point:
+            raise CheckpointError(f"a tensor of {dtype}; whole numbers are expected")
+        return self._copy()
+
+    def _copy(self) -> Tensor:
         if self.numbers > NUMBERS:
             raise CheckpointError(
                 f"a tensor of {self.numbers} numbers; at most {NUMBERS} are read"
             )
         self._check_overlap()
+        dtype = self.storage.dtype
+        size = dtype.itemsize
         steps = [stride * size for stride in self.strides]
         first = self.offset * size
         bits = np.ndarray(self.shape, f"<i{size}", self.storage.read(), first, steps)
-        tensor = torch.from_numpy(bits.copy()).view(dtype).float()
-        if not np.isfinite(tensor.numpy()).all():  # in a tenth of the time that torch takes
-            raise CheckpointError("a tensor with numbers that are not finite")
-        return tensor
+        return torch.from_numpy(bits.copy()).view(dtype)
 
     def _moving_axes(self) -> list[tuple[int, int]]:
         """(stride, size) of each axis with more than one number, from the smallest stride up."""

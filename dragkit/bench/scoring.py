@@ -1,0 +1,125 @@
+"""The scores of a dragged image: what is known without asking the tracker.
+
+====================  ======================================================  =================
+score                 what it is                                              better, range
+====================  ======================================================  =================
+``fidelity``          IF, 1 - LPIPS (:mod:`.fidelity`), where there is LPIPS  higher, up to 1
+``pyramid``           ours in its place                                       higher, 0 to 1
+``md`` and others     :mod:`.matching`                                        lower, px from 0
+``dai_1`` … ``20``    the drag accuracy index (:func:`.metrics.dai`)          lower, 0 to 3
+``change_outside``    the mask (:func:`.metrics.change_outside`)              lower, 0 to 255
+``psnr``              to the true target image, where the task has one        higher, dB
+``ssim``              the same                                                higher, up to 1
+``mean_distance``     of landmarks, by the network of our worlds              lower, px from 0
+====================  ======================================================  =================
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import cast
+
+from torch import Tensor
+
+from ..images import read_image
+from ..models.diffusion.model import Diffusion
+from ..models.image_metrics import lpips_distance, psnr
+from ..tasks import renders
+from ..tasks.landmarks import landmark_network
+from ..tasks.task import Task
+from ..worlds.world import WORLDS
+from .fidelity import fidelity, pyramid
+from .matching import Dift, distances
+from .metrics import change_outside, dai, mean_distance, ssim
+from .opening import AnyModel, opened
+from .results_file import Result
+
+RADII = (1, 5, 10, 20)  # px of the DAI, as in GoodDrag
+
+
+def score_images(
+    task: Task,
+    files: Mapping[int, Path],
+    matcher: AnyModel | None,
+    lpips: Path | None,
+) -> Result:
+    """The scores of a task's results, one for each budget; runs in a worker.
+
+    Args:
+        task: what was asked.
+        files: the image at each budget.
+        matcher: the diffusion model whose features MD is made from; None leaves MD out.
+        lpips: a file with LPIPS's backbone; None for torch.hub's folder.
+    """
+    before = _image_of(task)
+    rows = []
+    for budget, file in files.items():
+        after = read_image(file)
+        row = image_scores(task, before, after, lpips)
+        if matcher is not None and task.image is not None:
+            features = _features_before(task.image, task.prompt, _dift(matcher))
+            moved = _dift(matcher)(after, task.prompt)
+            row |= distances(features, moved, task.edit, _size(after))
+        rows.append({"budget": budget, **row})
+    return {"scores": rows}
+
+
+def image_scores(
+    task: Task, before: Tensor, after: Tensor, lpips: Path | None = None
+) -> dict[str, float]:
+    """The scores that need nothing but the images (3 H W) in 0..1."""
+    edit = task.edit
+    height, width = _size(before)
+    found = {"pyramid": pyramid(before, after)}
+    if distance := lpips_distance(weights=lpips):
+        found["fidelity"] = fidelity(before, after, distance)
+    for radius in RADII:
+        if 2 * radius < min(height, width):
+            found[f"dai_{radius}"] = dai(before, after, edit.handles, edit.targets, radius)
+    found["change_outside"] = change_outside(before, after, edit.mask)
+    if task.target is not None:
+        target = read_image(task.target)
+        found |= {"psnr": psnr(after, target), "ssim": ssim(after, target)}
+    if task.landmarks:
+        found["mean_distance"] = mean_distance(landmarks_seen(after, task.landmarks), edit.targets)
+    return found
+
+
+def landmarks_seen(image: Tensor, names: Sequence[str]) -> Tensor:
+    """Where the network of the landmarks' world sees them (n 2) in an image (3 h h).
+
+    Raises:
+        ValueError: the names are those of no world.
+    """
+    for world in WORLDS.values():
+        if set(names) <= set(world.landmarks):
+            network = landmark_network("cpu", world.name)
+            return renders.read_landmarks(image, tuple(names), network)
+    raise ValueError(f"the landmarks {list(names)} are those of no world")
+
+
+@lru_cache(maxsize=1)  # a worker's next job is often the same image by another method
+def _features_before(image: Path, prompt: str, matcher: Dift) -> Tensor:
+    return matcher(read_image(image), prompt)
+
+
+@lru_cache(maxsize=1)
+def _dift_of(model: Diffusion) -> Dift:
+    return Dift(model)
+
+
+def _dift(matcher: AnyModel) -> Dift:
+    return _dift_of(cast(Diffusion, opened(matcher)))
+
+
+def _image_of(task: Task) -> Tensor:
+    if task.image is None:
+        raise ValueError(f"the task {task.name!r} has no image; scores compare a result with it")
+    return read_image(task.image)
+
+
+def _size(image: Tensor) -> tuple[int, int]:
+    height, width = image.shape[1:]
+    return height, width

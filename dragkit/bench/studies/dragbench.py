@@ -1,0 +1,197 @@
+r"""StableDrag's Table 1 on your benchmark: ``python -m dragkit.bench dragbench``.
+
+``--data`` is the folder of DragBench, Drag100, VFD-Bench or of ``python -m dragkit.bench
+lionbench``, ``--model`` a pipeline of Stable Diffusion, or ``lion-diffusion``. A run that was
+stopped goes on; a drag that fails is a row with its error. The results are in ``results.csv`` and,
+with all images, in ``index.html``.
+"""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, Namespace
+from collections.abc import Iterator
+from concurrent.futures import Executor
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+
+import pandas as pd
+
+from ...arguments import option_path
+from ...atomic import write_file
+from ...methods import dragdiffusion, freedrag, stabledrag
+from ...models import available_device
+from ...pieces import Method
+from ...planes import planes_of
+from ...tasks.benchmarks import read
+from ...tasks.task import Task
+from ..dragbench import BUDGETS, LORA, Plan, over_pairs, run_plan
+from ..estimating import Estimate, estimate
+from ..metrics import bootstrap
+from ..opening import Opening
+from ..page import write_page
+from ..study import Script, processes, sections
+from ..tables import compare, markdown, table
+
+LARGE = 256  # px: images whose shorter side has as many are dragged with the official settings
+BASE = "DragDiffusion"
+WIDTH = 512  # px: drags are grouped by their length in an image as wide
+EDGES = (0, 25, 50, 100, float("inf"))
+LENGTHS = ("under 25 px", "25 to 50 px", "50 to 100 px", "100 px and more")
+COUNTS = {1: "1", 2: "2", 3: "3", 4: "4 and more"}
+
+
+def methods(small: bool) -> dict[str, Method]:
+    """The three that every run compares, with settings for small or for large images."""
+    if small:
+        return {
+            BASE: dragdiffusion(),
+            "StableDrag-Diff": stabledrag(base=dragdiffusion),
+            "FreeDrag-Diff": freedrag(base=dragdiffusion),
+        }
+    return {
+        BASE: dragdiffusion("official"),
+        "StableDrag-Diff": stabledrag("official", base=dragdiffusion),
+        "FreeDrag-Diff": freedrag("official", base=dragdiffusion),
+    }
+
+
+def add_options(parser: ArgumentParser) -> None:
+    """What to drag with what."""
+    add = parser.add_argument
+    add("--data", type=option_path, required=True, help="the benchmark's folder")
+    add("--model", required=True, help="a folder of Stable Diffusion, or lion-diffusion")
+    add("--out", type=option_path, default=Path("runs/dragbench"), help="where results go")
+    add("--budgets", type=int, nargs="+", default=BUDGETS, help="steps to look at")
+    add("--methods", nargs="+", default=list(methods(True)), help="which of them")
+    add("--lora", type=int, default=LORA, help="steps of each image's LoRA; 0 for none")
+    add("--matcher", help="whose features find points again (papers: SD 2.1); --model by default")
+    add("--lpips", type=option_path, help="torchvision's AlexNet (.pth), for IF")
+    add("--limit", type=int, help="only so many of the samples, spread over all")
+    add("--device", default="auto", help="cuda, cpu, …")
+    add("--dtype", default="float32", help="float16, bfloat16, …")
+    add("--workers", type=int, default=1, help="processes, each with a model of its own")
+    add("--dask", help="the address of a dask scheduler, in place of processes")
+    add("--estimate", action="store_true", help="say what it will cost, and stop")
+
+
+def run(options: Namespace) -> None:
+    """Drag what is missing, and print the tables."""
+    tasks = spread(read(options.data), options.limit)
+    plan = plan_of(options, tasks)
+    out = options.out
+    with processes(1) as pool:
+        cost = pool.submit(estimate, plan).result()
+    _tell(cost, plan, options.workers)
+    if options.estimate:
+        return
+
+    with _executor(options) as executor:
+        rows = run_plan(plan, out, executor)
+    write_file(out / "results.csv", rows.drop(columns="points").to_csv(index=False))
+    print(report(rows))
+    page = write_page(out / "index.html", rows, tasks, f"{options.data}, {options.model}")
+    print(f"\nAll drags with their images: {page}")
+
+
+def spread(tasks: list[Task], limit: int | None) -> list[Task]:
+    """`limit` of the tasks, at equal distances; all for None."""
+    if limit is None or limit >= len(tasks):
+        return tasks
+    if limit < 1:
+        raise ValueError(f"limit is {limit}; give 1 or more")
+    return [tasks[number * len(tasks) // limit] for number in range(limit)]
+
+
+def plan_of(options: Namespace, tasks: list[Task]) -> Plan:
+    """The plan that the command line asks for."""
+    sides = [min(planes_of(task.image)[0].size) for task in tasks if task.image is not None]
+    known = methods(min(sides, default=0) < LARGE)
+    unknown = [name for name in options.methods if name not in known]
+    if unknown:
+        raise ValueError(f"no method {unknown[0]!r}; there are {', '.join(known)}")
+    opening = partial(
+        Opening, settings={"device": available_device(options.device), "dtype": options.dtype}
+    )
+    return Plan(
+        tasks,
+        {name: known[name] for name in options.methods},
+        opening(options.model),
+        tuple(sorted(set(options.budgets))),
+        options.lora,
+        opening(options.matcher or options.model),
+        options.lpips,
+    )
+
+
+@contextmanager
+def _executor(options: Namespace) -> Iterator[Executor | None]:
+    """Who does the work: dask, processes, or this process (None)."""
+    if options.dask:
+        from distributed import Client
+
+        with Client(options.dask) as client:
+            yield client.get_executor()
+    elif options.workers > 1:
+        with processes(options.workers) as pool:
+            yield pool
+    else:
+        yield None
+
+
+def _tell(cost: Estimate | None, plan: Plan, workers: int) -> None:
+    images = f"{len(plan.tasks)} images × {len(plan.methods)} methods, budgets {plan.budgets}."
+    print(images, cost.told(workers) if cost else "What it costs is not known for this model.")
+
+
+def report(rows: pd.DataFrame) -> str:
+    """The tables, as Markdown."""
+    last = rows[rows["budget"] == rows["budget"].max()].copy()
+    lengths = WIDTH * last["length"] / last["width"]
+    last["drag length"] = pd.cut(lengths, EDGES, labels=LENGTHS, right=False)
+    last["points"] = last["handles"].clip(upper=len(COUNTS)).map(COUNTS)
+    scores = [name for name in ("md", "m_md", "mean_distance", "change_outside") if name in rows]
+    parts = {"Image fidelity and mean distance, by budget": table_1(rows)}
+    for score in scores:
+        if len(rows["method"].unique()) > 1:
+            parts[f"{score} over {BASE}'s, the same drags"] = _ratios(rows, score)
+    for group in ("category", "points", "drag length"):
+        parts[f"md by {group}, largest budget"] = _by(last, group)
+    return sections(parts)
+
+
+def table_1(rows: pd.DataFrame) -> str:
+    """IF and MD of each method and budget, as StableDrag's Table 1 has them."""
+    kept = "fidelity" if "fidelity" in rows else "pyramid"
+    made = []
+    for (budget, method), group in rows.groupby(["budget", "method"], sort=False):
+        known = group[group["error"].isna()]
+        line = {"budget": budget, "method": method, "images": len(known)}
+        for name in (kept, "md"):
+            if name in known:
+                low, high = bootstrap(known[name].dropna())
+                line |= {name: known[name].mean(), f"{name} low": low, f"{name} high": high}
+        if "pairs" in known:
+            line["md, all pairs"] = over_pairs(known)
+        made.append(line | {"failed": len(group) - len(known)})
+    return markdown(pd.DataFrame(made).sort_values("budget", kind="stable").set_index("budget"))
+
+
+def _ratios(rows: pd.DataFrame, value: str) -> str:
+    return markdown(compare(_as_records(rows), BASE, by=("budget",), value=value))
+
+
+def _by(rows: pd.DataFrame, group: str) -> str:
+    if "md" not in rows:
+        return ""
+    made = table(_as_records(rows), by=(group,), value="md")
+    return markdown(made[["pairs", "mean", "low", "high", "median"]])
+
+
+def _as_records(rows: pd.DataFrame) -> list[dict]:
+    """A record for each drag and budget, whose task is its own at each."""
+    named = rows.assign(task=rows["task"] + ", " + rows["budget"].astype(str))
+    return named.to_dict("records")
+
+
+SCRIPT = Script("DragBench and its kind: methods, budgets, scores, and a page", add_options, run)
