@@ -17,7 +17,6 @@ score                 what it is                                              be
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
 from pathlib import Path
 from typing import cast
 
@@ -54,14 +53,14 @@ def score_images(
         lpips: a file with LPIPS's backbone; None for torch.hub's folder.
     """
     before = _image_of(task)
+    dift = None if matcher is None else dift_of(matcher)
+    features = None if dift is None else dift(before, task.prompt)
     rows = []
     for budget, file in files.items():
         after = read_image(file)
-        row = image_scores(task, before, after, lpips)
-        if matcher is not None and task.image is not None:
-            features = _features_before(task.image, task.prompt, _dift(matcher))
-            moved = _dift(matcher)(after, task.prompt)
-            row |= distances(features, moved, task.edit, _size(after))
+        row: Result = dict(image_scores(task, before, after, lpips))
+        if dift is not None and features is not None:
+            row |= distances(features, dift(after, task.prompt), task.edit, _size(after))
         rows.append({"budget": budget, **row})
     return {"scores": rows}
 
@@ -100,18 +99,9 @@ def landmarks_seen(image: Tensor, names: Sequence[str]) -> Tensor:
     raise ValueError(f"the landmarks {list(names)} are those of no world")
 
 
-@lru_cache(maxsize=1)  # a worker's next job is often the same image by another method
-def _features_before(image: Path, prompt: str, matcher: Dift) -> Tensor:
-    return matcher(read_image(image), prompt)
-
-
-@lru_cache(maxsize=1)
-def _dift_of(model: Diffusion) -> Dift:
-    return Dift(model)
-
-
-def _dift(matcher: AnyModel) -> Dift:
-    return _dift_of(cast(Diffusion, opened(matcher)))
+def dift_of(matcher: AnyModel) -> Dift:
+    """The features by which `matcher` finds points again."""
+    return Dift(cast(Diffusion, opened(matcher)))
 
 
 def _image_of(task: Task) -> Tensor:

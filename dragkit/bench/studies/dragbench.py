@@ -178,17 +178,17 @@ def table_1(rows: pd.DataFrame) -> str:
 
 
 def _ratios(rows: pd.DataFrame, value: str) -> str:
-    return markdown(compare(_as_records(rows), BASE, by=("budget",), value=value))
+    return markdown(compare(as_records(rows), BASE, by=("budget",), value=value))
 
 
 def _by(rows: pd.DataFrame, group: str) -> str:
     if "md" not in rows:
         return ""
-    made = table(_as_records(rows), by=(group,), value="md")
+    made = table(as_records(rows), by=(group,), value="md")
     return markdown(made[["pairs", "mean", "low", "high", "median"]])
 
 
-def _as_records(rows: pd.DataFrame) -> list[dict]:
+def as_records(rows: pd.DataFrame) -> list[dict]:
     """A record for each drag and budget, whose task is its own at each."""
     named = rows.assign(task=rows["task"] + ", " + rows["budget"].astype(str))
     return named.to_dict("records")
