@@ -79,7 +79,7 @@ def _row(
 ) -> str:
     """One drag as a line of the table."""
     assert task.image is not None
-    after = None if row["image"] is None else folder / "images" / row["image"]
+    after = folder / "images" / row["image"] if isinstance(row["image"], str) else None
     pairs = row.get("pairs")
     cells = [
         _cell(task.name),

@@ -52,22 +52,22 @@ def stages(
         count = len(block.resnets)
         outputs = tuple(skips[-count:])
         del skips[-count:]
-        x = block(x, outputs, time, **text_for(block), **_size_after(x, skips))
+        x = block(x, outputs, time, **text_for(block), **_size_after(block, x, skips))
         yield x
 
     yield unet.conv_out(unet.conv_act(unet.conv_norm_out(x)))
 
 
-def _size_after(x: Tensor, skips: list[Tensor]) -> dict[str, tuple[int, int]]:
-    """The size of the map (b c h w) that a decoder block has to end with, if it is not said by x.
+def _size_after(block: Any, x: Tensor, skips: list[Tensor]) -> dict[str, tuple[int, int]]:
+    """The size of the map (b c h w) that a decoder block has to end with, if that is not double.
 
     Where an encoder block halved an odd side, the decoder's has to become odd again.
     """
-    if not skips:
+    if not (skips and getattr(block, "upsamplers", None)):
         return {}
     height, width = x.shape[2:]
     rows, columns = skips[-1].shape[2:]
-    if (rows, columns) in ((height, width), (2 * height, 2 * width)):
+    if (rows, columns) == (2 * height, 2 * width):
         return {}
     return {"upsample_size": (rows, columns)}
 

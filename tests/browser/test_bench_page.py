@@ -1,0 +1,61 @@
+"""The page of a benchmark's drags, opened from the file system as a person would open it."""
+
+import json
+
+import pandas as pd
+import pytest
+
+from dragkit.bench import read
+from dragkit.bench.page import write_page
+from tests.benchmark_folders import write_dragbench
+
+pytestmark = pytest.mark.slow
+EVIL = '<img src=x onerror="window.PWNED=1">'
+COUNT = "() => [...document.querySelectorAll('tbody tr')].filter((row) => !row.hidden).length"
+FIRST = "() => document.querySelector('tbody tr').cells[7].dataset.value"
+
+
+@pytest.fixture
+def written(tmp_path):
+    """A page of two images, two methods and one budget, in which one drag has failed."""
+    for name in ("a", "b"):
+        write_dragbench(tmp_path / "data" / "animals" / name)
+    tasks = read(tmp_path / "data")
+    rows = []
+    for number, (task, method) in enumerate((t, m) for t in tasks for m in ("one", EVIL)):
+        file = f"{number}.png"
+        (tmp_path / "images").mkdir(exist_ok=True)
+        (tmp_path / "images" / file).write_bytes(task.image.read_bytes())
+        rows.append(
+            {
+                "task": task.name, "category": "animals", "method": method, "budget": 10,
+                "md": float(10 - 3 * number), "pairs": [1.0, 2.0], "image": file, "error": None,
+            }
+        )  # fmt: skip
+    rows[3] |= {"md": float("nan"), "pairs": None, "image": None, "error": f"lost: {EVIL}"}
+    return write_page(tmp_path / "index.html", pd.DataFrame(rows), tasks, EVIL)
+
+
+def test_it_sorts_and_filters_without_a_server_and_runs_nothing_of_what_it_shows(page, written):
+    page.goto(written.as_uri())
+    assert page.evaluate(COUNT) == 4 and "4 of 4 drags" in page.inner_text("#count")
+    broken = "() => [...document.images].filter((i) => i.complete && !i.naturalWidth).length"
+    assert page.evaluate(broken) == 0
+
+    head = page.get_by_role("button", name="MD [px]", exact=True)
+    head.click()
+    assert float(page.evaluate(FIRST)) == 4
+    head.click()
+    assert float(page.evaluate(FIRST)) == 10  # the drag that failed stays last
+    assert "lost" in page.inner_text("tbody tr:last-child")
+
+    page.select_option("#method", EVIL)
+    assert page.evaluate(COUNT) == 2
+    assert page.evaluate("() => window.PWNED") is None
+    assert json.loads(page.evaluate("() => JSON.stringify(document.scripts.length)")) == 1
+
+
+def test_images_keep_their_shape(page, written):
+    page.goto(written.as_uri())
+    box = page.locator("tbody img").first.bounding_box()
+    assert box["width"] / box["height"] == pytest.approx(32 / 24, rel=0.02)
