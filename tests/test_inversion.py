@@ -183,9 +183,12 @@ def stand_in(monkeypatch, folder, weights: bool):
     made = []
 
     class LPIPS(torch.nn.Module):
-        def __init__(self, net, verbose):
+        def __init__(self, net, pnet_rand, verbose):
             super().__init__()
+            assert pnet_rand  # or it would download
             made.append(net)
+            self.net = torch.nn.Module()
+            self.net.slice1 = torch.nn.ModuleDict({"0": torch.nn.Linear(1, 1, bias=False)})
 
         def forward(self, a, b, normalize):
             assert normalize and a.shape == b.shape == (1, 3, 16, 16)
@@ -200,9 +203,11 @@ def stand_in(monkeypatch, folder, weights: bool):
         sys.modules, "torchvision.models", types.SimpleNamespace(AlexNet_Weights=kind)
     )
     monkeypatch.setattr(torch.hub, "get_dir", lambda: str(folder))
+    image_metrics._lpips.cache_clear()
     (folder / "checkpoints").mkdir()
     if weights:
-        (folder / "checkpoints" / "alexnet-owt-1.pth").touch()
+        state = {"features.0.weight": torch.ones(1, 1), "classifier.1.bias": torch.zeros(1)}
+        torch.save(state, folder / "checkpoints" / "alexnet-owt-1.pth")
     return made
 
 
@@ -212,7 +217,27 @@ def test_lpips_joins_where_its_weights_are_on_the_disk(monkeypatch, tmp_path):
     torch.testing.assert_close(
         image_metrics.perceptual()(a, b), multiscale_l1(a, b) + 10 * (a.mean() - b.mean()).abs()
     )
-    assert last(search(GAN, a, steps=2)).losses["search"][0] > 0 and made == ["alex", "alex"]
+    assert last(search(GAN, a, steps=2)).losses["search"][0] > 0 and made == ["alex"]
+
+
+def test_lpips_takes_its_backbone_from_a_file_of_the_users(monkeypatch, tmp_path):
+    stand_in(monkeypatch, tmp_path, weights=False)
+    file = tmp_path / "mine.pth"
+    torch.save({"features.0.weight": torch.full((1, 1), 7.0)}, file)
+    distance = image_metrics.lpips_distance(weights=file)
+    assert distance(torch.zeros(3, 16, 16), torch.ones(3, 16, 16)) == 10
+    assert image_metrics._lpips(file).net.slice1["0"].weight == 7
+
+    torch.save({"layer.weight": torch.zeros(1)}, file)
+    image_metrics._lpips.cache_clear()
+    with pytest.raises(ValueError, match=r"mine\.pth is not torchvision's AlexNet"):
+        image_metrics.lpips_distance(weights=file)
+
+
+def test_weights_of_lpips_without_the_package_are_refused(monkeypatch, tmp_path):
+    monkeypatch.setitem(sys.modules, "lpips", None)
+    with pytest.raises(ValueError, match=r"LPIPS needs the package lpips: pip install lpips"):
+        image_metrics.lpips_distance(weights=tmp_path / "alexnet.pth")
 
 
 def test_without_lpips_or_its_weights_there_is_the_pyramid(monkeypatch, tmp_path):

@@ -68,7 +68,7 @@ def lpips_distance(device: str = "cpu", weights: Path | None = None) -> Loss | N
         ValueError: `weights` is given, and is no AlexNet, or the package is missing.
     """
     try:
-        import lpips
+        import lpips  # noqa: F401  # whether it is there
         from torchvision.models import AlexNet_Weights
     except ImportError as error:
         if weights is None:
@@ -80,7 +80,7 @@ def lpips_distance(device: str = "cpu", weights: Path | None = None) -> Loss | N
     file = weights or Path(torch.hub.get_dir(), "checkpoints", name)
     if weights is None and not file.is_file():
         return None
-    network = _lpips(lpips, file).to(device)
+    network = _lpips(file).to(device)
 
     def distance(a: Tensor, b: Tensor) -> Tensor:
         return network(a[None], b[None], normalize=True).mean()
@@ -89,8 +89,10 @@ def lpips_distance(device: str = "cpu", weights: Path | None = None) -> Loss | N
 
 
 @lru_cache(maxsize=1)
-def _lpips(lpips: Any, file: Path) -> Any:
+def _lpips(file: Path) -> Any:
     """The network, its backbone from `file`."""
+    import lpips
+
     network = lpips.LPIPS(net="alex", pnet_rand=True, verbose=False)
     state = torch.load(file, map_location="cpu", weights_only=True)
     try:
