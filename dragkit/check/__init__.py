@@ -31,6 +31,7 @@ from .lesson10_line_search import blend_weight as blend_weight
 from .lesson10_line_search import case as case
 from .lesson11_diffusion import ddim_step as ddim_step
 from .lesson11_diffusion import predicted as predicted
+from .lesson12_matching import match as match
 from .lesson12_measuring import interval as interval
 from .lesson12_measuring import ratio as ratio
 from .lesson13_project import tracker as tracker

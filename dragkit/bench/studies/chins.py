@@ -35,7 +35,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 from torch import Tensor
 
-from ...compose.encoding import png
+from ...compose.encoding import encode
 from ...methods import dragdiffusion
 from ...models.diffusion.inversion import invert
 from ...models.diffusion.model import Diffusion
@@ -156,7 +156,9 @@ def _rows(seed: int) -> Iterator[Row]:
                     "whole": network_loss(model, end) / usual,
                     "claimed_distance": float((points - edit.targets).norm()),
                     "distance": float((chin - edit.targets).norm()),
-                    "png": base64.b64encode(png(to_uint8(end))).decode() if shown else "",
+                    "image": base64.b64encode(encode(to_uint8(end), 95, fine=True)).decode()
+                    if shown
+                    else "",
                 }
 
 
@@ -209,8 +211,8 @@ def faces(results: pd.DataFrame) -> Figure:
     axes = figure.subplots(len(SHOWN), 1)
     for ax, (update, noise_below) in zip(axes, SHOWN):
         chosen = results[(results["update"] == update) & (results["noise_below"] == noise_below)]
-        shown = chosen[chosen["png"].notna() & (chosen["png"] != "")].set_index("seed")
-        tiles = [_opened(shown.loc[seed, "png"]) for seed in seeds]
+        shown = chosen[chosen["image"].notna() & (chosen["image"] != "")].set_index("seed")
+        tiles = [_opened(shown.loc[seed, "image"]) for seed in seeds]
         half = len(tiles) // 2
         ax.imshow(
             np.concatenate([np.concatenate(tiles[:half], 1), np.concatenate(tiles[half:], 1)])
@@ -219,6 +221,11 @@ def faces(results: pd.DataFrame) -> Figure:
         ax.set_title(f"{update}; {noise}", loc="left", fontsize=9)
         ax.set_axis_off()
     return figure
+
+
+def _packed(image: Tensor) -> str:
+    """An image (3 H W) as text: a JPEG in base64."""
+    return base64.b64encode(encode(to_uint8(image), 95, fine=True)).decode()
 
 
 def _opened(text: str) -> np.ndarray:

@@ -1,0 +1,105 @@
+"""Lesson 12: where a matcher's features find the content of a handle again."""
+
+from __future__ import annotations
+
+import torch
+from matplotlib.axes import Axes
+from torch import Tensor
+
+from ..plot.figures import BLUE, ORANGE
+from .cases import Case, Cases, integer, uniform
+from .exercise import Exercise
+from .mistakes import mistakes_of
+
+
+def _match(before: Tensor, after: Tensor, handle: tuple[int, int]) -> tuple[int, int]:
+    x, y = handle
+    wanted = before[:, y, x]
+    dot = torch.einsum("c,chw->hw", wanted, after)
+    lengths = wanted.norm() * after.norm(dim=0)
+    likeness = dot / lengths
+    best = int(likeness.argmax())
+    width = likeness.shape[1]
+    return best % width, best // width
+
+
+def _draw_maps(random: torch.Generator) -> Case:
+    """Features before and after (c h w), whose lengths vary, and a handle (x, y)."""
+    height, width = integer(random, 6, 9), integer(random, 10, 14)
+    before = torch.randn(5, height, width, generator=random)
+    x, y = integer(random, 1, height - 2), integer(random, 1, height - 2)
+
+    after = torch.randn(5, height, width, generator=random)
+    column, row = integer(random, 0, width - 1), integer(random, 0, height - 1)
+    noise = 0.15 * torch.randn(5, generator=random)
+    after[:, row, column] = before[:, y, x] + noise
+    after = after * uniform(random, 0.3, 3, 1, height, width)
+    return before, after, (x, y)
+
+
+def _properties(case: Case) -> dict[str, bool]:
+    before, after, (x, y) = case
+    column, row = _match(before, after, (x, y))
+    dot = torch.einsum("c,chw->hw", before[:, y, x], after)
+    apart = (after - before[:, y, x, None, None]).norm(dim=0)
+    best = row * after.shape[2] + column
+    return {
+        "a longer feature has a larger product": int(dot.argmax()) != best,
+        "a shorter one is nearer": int(apart.argmin()) != best,
+        "the handle is off the diagonal": x != y,
+        "so is the match": column != row and row < after.shape[1] - 1,
+    }
+
+
+def _found(axes: Axes, case: Case, value: tuple[int, int]) -> None:
+    """The likeness of each pixel of the result, the handle, and what was found."""
+    before, after, (x, y) = case
+    likeness = torch.cosine_similarity(before[:, y, x, None, None], after, dim=0)
+    axes.imshow(likeness, cmap="viridis", vmin=-1, vmax=1)
+    axes.plot(x, y, "o", color="white", mfc="none", ms=10, label="handle")
+    axes.plot(*value, "+", color=ORANGE, ms=14, mew=3, label="found")
+    axes.legend(fontsize=8, loc="upper right", labelcolor=BLUE)
+    axes.set(xlabel="x", ylabel="y")
+
+
+LIKENESS = "likeness = dot / lengths"
+WANTED = "wanted = before[:, y, x]"
+PLACE = "return best % width, best // width"
+
+match = Exercise(
+    "match",
+    "match(before, after, handle): the pixel (x, y) of features after (c h w) whose cosine with"
+    " what is at the handle (x, y) in before (c h w) is the largest.",
+    _match,
+    Cases(_draw_maps, _properties),
+    mistakes_of(
+        _match,
+        {
+            "That is the product, which long features win; divide by the lengths, those of the"
+            " result's features too.": (LIKENESS, "likeness = dot"),
+            "That is the nearest feature; the cosine compares directions, whatever the lengths.": (
+                LIKENESS,
+                "likeness = -(after - wanted[:, None, None]).norm(dim=0)",
+            ),
+            "The handle is (x, y), and a map's axes are (c, y, x).": (
+                WANTED,
+                "wanted = before[:, x, y]",
+            ),
+            "The answer is (row, column); a point is (x, y).": (
+                PLACE,
+                "return best // width, best % width",
+            ),
+            "That is where the handle finds itself: search in the result, after.": (
+                'dot = torch.einsum("c,chw->hw", wanted, after)',
+                'after = before\ndot = torch.einsum("c,chw->hw", wanted, after)',
+            ),
+            "That is the least alike pixel; the largest cosine is the best.": (
+                "best = int(likeness.argmax())",
+                "best = int(likeness.argmin())",
+            ),
+            "The size of the cosine is not enough: the opposite direction is as unlike as can"
+            " be.": ("best = int(likeness.argmax())", "best = int(likeness.abs().argmax())"),
+        },
+    ),
+    draw=_found,
+)
