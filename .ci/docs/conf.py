@@ -75,6 +75,11 @@ def list_guide(_app, page: str, source: list[str]) -> None:
         source[0] = f"{source[0].rstrip()}\n   {GUIDE_NAME}\n"
 
 
+def read_list_again(_app, _env, _added, _changed, _removed) -> list[str]:
+    """Read the list of contents in every build: an older build's may lack the guide."""
+    return ["index"]
+
+
 def escape_bars(_app, _what, _name, _object, _options, lines: list[str]) -> None:
     """Let |x| be an absolute value: reStructuredText would look for a substitution."""
     in_math = False
@@ -134,6 +139,7 @@ def setup(app) -> None:
     """Sphinx calls this."""
     app.connect("builder-inited", write_guide)
     app.connect("source-read", list_guide)
+    app.connect("env-get-outdated", read_list_again)
     app.connect("autodoc-process-docstring", escape_bars)
     app.connect("missing-reference", find_where_it_is_defined)
     app.connect("build-finished", check_public_names)
