@@ -17,6 +17,7 @@ from dragkit.bench.estimating import estimate
 from dragkit.bench.opening import Opening
 from dragkit.bench.page import write_page
 from dragkit.bench.runner import run
+from dragkit.bench.scoring import matcher_of
 from dragkit.bench.starting import Kept, file_name, start_of
 from dragkit.bench.studies import dragbench as command
 from dragkit.methods import dragdiffusion, draggan
@@ -136,6 +137,17 @@ def test_other_executors_find_the_same(finished, tmp_path):
         again = run_plan(replace(plan, tasks=plan.tasks[:1], matcher=None), tmp_path, pool)
     first = rows[rows["task"] == plan.tasks[0].name]
     assert again["points"].tolist() == first["points"].tolist()
+
+
+def test_a_matcher_may_be_any_function_of_an_image(data, pipeline, tmp_path):
+    def colours(image, prompt):
+        assert prompt == "a lion"
+        return image
+
+    rows = run_plan(Plan(read(data)[:1], METHODS, pipeline, (1,), 0, colours), tmp_path)
+    assert np.isfinite(rows["md"]).all()
+    with pytest.raises(TypeError, match=r"matcher is .*a diffusion model, or a function"):
+        matcher_of("lion")
 
 
 def test_the_mean_over_pairs_is_not_that_over_images():

@@ -30,6 +30,7 @@ from ..tasks.edits import checked_tasks
 from ..tasks.task import Task
 from .budgets import drag_with_budgets, prepare
 from .jobs import Job, run_jobs
+from .matching import Matcher
 from .metrics import mean_distance
 from .opening import AnyModel, describe_model
 from .results_file import Result
@@ -53,8 +54,8 @@ class Plan:
         model: a name, a path, an :class:`.opening.Opening` or a model.
         budgets: numbers of steps at which a drag is looked at.
         lora: steps of each image's LoRA; 0 learns none.
-        matcher: the diffusion model whose features MD is made from, given like `model`; None
-            leaves MD out.
+        matcher: whose features MD is made from: a diffusion model, given like `model`, or a
+            :class:`.matching.Matcher` of your own; None leaves MD out.
         lpips: the file of LPIPS's backbone; None looks in torch.hub's folder.
     """
 
@@ -63,7 +64,7 @@ class Plan:
     model: AnyModel
     budgets: Sequence[int] = BUDGETS
     lora: int = LORA
-    matcher: AnyModel | None = None
+    matcher: AnyModel | Matcher | None = None
     lpips: Path | None = None
 
     def __post_init__(self) -> None:
@@ -134,7 +135,7 @@ def _dragging(plan: Plan, kept: Kept, out: Path) -> list[Job]:
 def _scoring(plan: Plan, dragged: Sequence[Result], out: Path) -> list[Job]:
     tasks = {task.name: task for task in plan.tasks}
     with_what = {
-        "matcher": "none" if plan.matcher is None else describe_model(plan.matcher),
+        "matcher": shorten(describe_model(plan.matcher)) if plan.matcher else "none",
         "lpips": str(plan.lpips),
     }
     jobs = []

@@ -35,8 +35,8 @@ def opened(model: AnyModel) -> Model:
     return _opened_once(model) if isinstance(model, Opening) else model
 
 
-def describe_model(model: AnyModel) -> str:
-    """What tells results with this model from those with another."""
+def describe_model(model: Any) -> str:
+    """What tells results with this model, or matcher, from those with another."""
     if isinstance(model, str | Path | Opening):
         return str(model)
     return describe(model, "the model")

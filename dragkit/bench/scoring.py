@@ -22,6 +22,7 @@ from typing import cast
 
 from torch import Tensor
 
+from ..arguments import instance
 from ..images import read_image
 from ..models.diffusion.model import Diffusion
 from ..models.image_metrics import lpips_distance, psnr
@@ -30,9 +31,9 @@ from ..tasks.landmarks import landmark_network
 from ..tasks.task import Task
 from ..worlds.world import WORLDS
 from .fidelity import fidelity, pyramid
-from .matching import Dift, distances
+from .matching import Dift, Matcher, distances
 from .metrics import change_outside, dai, mean_distance, ssim
-from .opening import AnyModel, opened
+from .opening import AnyModel, Opening, opened
 from .results_file import Result
 
 RADII = (1, 5, 10, 20)  # px of the DAI, as in GoodDrag
@@ -41,7 +42,7 @@ RADII = (1, 5, 10, 20)  # px of the DAI, as in GoodDrag
 def score_images(
     task: Task,
     files: Mapping[int, Path],
-    matcher: AnyModel | None,
+    matcher: AnyModel | Matcher | None,
     lpips: Path | None,
 ) -> Result:
     """The scores of a task's results, one for each budget; runs in a worker.
@@ -49,18 +50,19 @@ def score_images(
     Args:
         task: what was asked.
         files: the image at each budget.
-        matcher: the diffusion model whose features MD is made from; None leaves MD out.
+        matcher: whose features MD is made from: a diffusion model, or a function of your own;
+            None leaves MD out.
         lpips: a file with LPIPS's backbone; None for torch.hub's folder.
     """
     before = _image_of(task)
-    dift = None if matcher is None else dift_of(matcher)
-    features = None if dift is None else dift(before, task.prompt)
+    match = None if matcher is None else matcher_of(matcher)
+    features = None if match is None else match(before, task.prompt)
     rows = []
     for budget, file in files.items():
         after = read_image(file)
         row: Result = dict(image_scores(task, before, after, lpips))
-        if dift is not None and features is not None:
-            row |= distances(features, dift(after, task.prompt), task.edit, _size(after))
+        if match is not None and features is not None:
+            row |= distances(features, match(after, task.prompt), task.edit, _size(after))
         rows.append({"budget": budget, **row})
     return {"scores": rows}
 
@@ -99,9 +101,17 @@ def landmarks_seen(image: Tensor, names: Sequence[str]) -> Tensor:
     raise ValueError(f"the landmarks {list(names)} are those of no world")
 
 
-def dift_of(matcher: AnyModel) -> Dift:
-    """The features by which `matcher` finds points again."""
-    return Dift(cast(Diffusion, opened(matcher)))
+def matcher_of(matcher: AnyModel | Matcher) -> Matcher:
+    """The features by which points are found again: DIFT's, of a diffusion model.
+
+    Raises:
+        TypeError: it is neither such a model nor a function (image, prompt) → features.
+    """
+    if not isinstance(matcher, str | Path | Opening | Diffusion) and callable(matcher):
+        return matcher
+    model = opened(matcher)
+    instance("matcher", model, Diffusion, "a diffusion model, or a function (image, prompt)")
+    return Dift(cast(Diffusion, model))
 
 
 def _image_of(task: Task) -> Tensor:

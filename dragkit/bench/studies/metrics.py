@@ -40,7 +40,7 @@ from ..matching import distances
 from ..metrics import bootstrap, mean_distance
 from ..opening import Opening
 from ..results_file import Result
-from ..scoring import dift_of, image_scores, landmarks_seen
+from ..scoring import image_scores, landmarks_seen, matcher_of
 from ..study import Study, published_file, sections
 from ..tables import compare, markdown
 from .dragbench import BASE, as_records, methods
@@ -95,11 +95,11 @@ def measure(options: Namespace, out: Path, executor: Executor) -> pd.DataFrame:
 def known_images(task: Task, sample: Sample) -> Result:
     """Every score of every known image of a sample; runs in a worker."""
     before = renders.image(sample.before, SIZE)
-    dift = dift_of(MODEL)
-    features = dift(before)
+    match = matcher_of(MODEL)
+    features = match(before, task.prompt)
 
     def all_scores(after: Tensor) -> dict[str, float]:
-        found = distances(features, dift(after), task.edit, (SIZE, SIZE))
+        found = distances(features, match(after, task.prompt), task.edit, (SIZE, SIZE))
         found |= image_scores(task, before, after)
         return {name: value for name, value in found.items() if name != "pairs"}
 
