@@ -9,7 +9,6 @@ from dragkit.losses import MaskLoss, TemplatePatchLoss
 from dragkit.methods import dragdiffusion, draggan, freedrag, stabledrag
 from dragkit.trackers import LineSearch
 
-
 # what later methods added, as DragGAN has it
 WINDOW = {"candidates": None, "subpixel": False}
 PATCH = {"reach": None, "first_patch": 0.0, "weight": 1.0}

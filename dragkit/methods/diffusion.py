@@ -137,11 +137,10 @@ def gooddrag(profile: Profile = "small") -> Method:
     motion = ShiftedPatchLoss(
         r, "mean", grid.stop, shape="square", stride=2, reach=r, first_patch=1, weight=(2 * r) ** 2
     )
-    tracker = TrackEvery(NearestNeighbor(3 * r, norm=1, stride=grid.stride), updates=3)
-    losses = (motion, grid.mask)
+    nearest = NearestNeighbor(3 * r, norm=1, stride=grid.stride)
     return dragdiffusion(profile) | {
-        "tracker": tracker,
-        "losses": losses,
+        "tracker": TrackEvery(nearest, updates=3),
+        "losses": (motion, grid.mask),
         "lr": 2e-2,
         "steps": 210,
     }

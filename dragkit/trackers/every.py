@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..arguments import whole
+from ..arguments import shown, whole
 from ..numeric import is_real
 from ..pieces import LossTerm, SizeChecking, Tracker
 from ..records import Edit, Size, TrackResult, View
@@ -47,8 +47,9 @@ class TrackEvery:
     """Ask `tracker` only after so many updates, or once the loss is small enough.
 
     In between, the points and everything else of the answer stay what they were, so each update
-    pulls the content to the same place. A step is still one update. A gate, too, sees the answer
-    as it was: its confidence of step 1 is that of step 0.
+    pulls the content to the same place. A step is still one update, and a run that is resumed
+    continues within its pause; one that is opened from a file begins with a tracking. A gate, too,
+    sees the answer as it was: its confidence of step 1 is that of step 0.
 
     Source: GoodDrag. Its code tracks on the features before the last update, this on those after
     it.
@@ -62,6 +63,7 @@ class TrackEvery:
             (GoodDrag's class: 4 (2 r)² of its loss; its benchmark: 0).
 
     Raises:
+        TypeError: the tracker is none.
         ValueError: `updates` or `enough` is out of its range.
     """
 
@@ -71,6 +73,12 @@ class TrackEvery:
     enough: float = 0.0
 
     def __post_init__(self) -> None:
+        has_both = all(callable(getattr(self.tracker, name, None)) for name in ("start", "find"))
+        if isinstance(self.tracker, type) or not has_both:
+            raise TypeError(
+                f"tracker is {shown(self.tracker)}; it needs start and find, such as"
+                " NearestNeighbor()"
+            )
         whole("updates", self.updates, 1, MOST_UPDATES)
         if not is_real(self.enough):
             raise ValueError(f"enough is {self.enough!r}; give a value of the loss, such as 0.1")
