@@ -3,6 +3,7 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from . import masks as masks
 from . import methods as methods
 from .carrying import carry as carry
 from .gates import above as above
@@ -12,6 +13,7 @@ from .inversion import invert as invert
 from .inversion import lora as lora
 from .inversion import tune as tune
 from .loop import drag as drag
+from .losses import LatentPrior as LatentPrior
 from .losses import MaskLoss as MaskLoss
 from .losses import ShiftedPatchLoss as ShiftedPatchLoss
 from .losses import TemplatePatchLoss as TemplatePatchLoss
@@ -27,10 +29,13 @@ from .records import TrackResult as TrackResult
 from .records import View as View
 from .runs import Session as Session
 from .runs import Trace as Trace
+from .trackers import Cone as Cone
 from .trackers import Discriminative as Discriminative
 from .trackers import LineSearch as LineSearch
+from .trackers import Nearer as Nearer
 from .trackers import NearestNeighbor as NearestNeighbor
 from .trackers import OpticalFlow as OpticalFlow
+from .trackers import TrackEvery as TrackEvery
 
 if TYPE_CHECKING:  # imported when they are first used; editors see them here
     from . import plot as plot

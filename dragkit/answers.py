@@ -25,10 +25,11 @@ from .records.view import checked_map
 MOST_NUMBERS = 1 << 26  # of one part; ten windows of 512 px have 2.6 million
 
 
-def checked_view(view: Any, size: Size, start: View | None = None) -> View:
-    """`view` with features in float32, if it is what a model of this size shows.
+def checked_view(view: Any, size: Size, latent: Tensor, start: View | None = None) -> View:
+    """`view` with features in float32 and a copy of its latent, if a model of this size shows it.
 
     Args:
+        latent: what is shown.
         start: the view of step 0, whose features have the same shape; None if this is it.
 
     Raises:
@@ -51,7 +52,9 @@ def checked_view(view: Any, size: Size, start: View | None = None) -> View:
             f"the features of the model's view have shape {tuple(features.shape)}, those of step 0"
             f" {tuple(start.features.shape)}; give the same at every step"
         )
-    return view if features.dtype == torch.float32 else replace(view, features=features.float())
+    if features.dtype != torch.float32:
+        view = replace(view, features=features.float())
+    return with_parts(view, {"latent": latent.clone()})
 
 
 def _check_size(found: Any, size: Size) -> None:

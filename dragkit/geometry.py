@@ -91,6 +91,24 @@ def clamp_inside(points: Tensor, size: tuple[int, int]) -> Tensor:
     return points.clamp(min=0).minimum(points.new_tensor([width - 1, height - 1]))
 
 
+def toward(points: Tensor, targets: Tensor, longest: float) -> Tensor:
+    """The displacement (n 2) from `points` toward `targets`, at most `longest` pixels."""
+    displacement = targets - points
+    length = displacement.norm(dim=1, keepdim=True).clamp_min(1e-8)
+    shortened: Tensor = displacement * (longest / length).clamp(max=1)
+    return shortened
+
+
+def hop(points: Tensor, targets: Tensor, longest: float, straight: float) -> Tensor:
+    """The next places (n 2) on the way: `longest` pixels ahead, or the targets themselves.
+
+    Targets nearer than `straight` pixels are taken exactly, so that one can tell who is there.
+    Source: EasyDrag's official code.
+    """
+    near = (targets - points).norm(dim=1, keepdim=True) < straight
+    return torch.where(near, targets, points + toward(points, targets, longest))
+
+
 def scale_radius(radius: float, size: tuple[int, int], least: int = 1) -> int:
     """A radius, given for a 512-px image, in whole pixels of an image of `size`.
 

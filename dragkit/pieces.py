@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import fields, is_dataclass
 from typing import Any, Protocol, TypedDict, runtime_checkable
 
 from torch import Tensor
@@ -115,13 +116,28 @@ def same_piece(a: Any, b: Any) -> bool:
 
     Two instances of a plain class are never the same, however they print. A piece read from a
     file is known by its printed form only, so it is the same if that says everything: the
-    printed form of a dataclass does, that of a plain class, which is an address, does not.
+    printed form of a dataclass does, that of a plain class, which is an address, does not. A run
+    may be older than the last settings of a dataclass; those are then at their defaults.
     """
     if a is b:
         return True
     try:
         if isinstance(a, str):
-            return a == repr(b)
+            return a in _printed_forms(b)
         return type(a) is type(b) and bool(a == b)
     except Exception:
         return False  # settings that cannot be compared, such as tensors, or printed
+
+
+def _printed_forms(piece: Any) -> list[str]:
+    """The printed form of a piece, and those without its last settings that are at defaults."""
+    forms = [repr(piece)]
+    if not is_dataclass(piece):
+        return forms
+    for field in reversed(fields(piece)):
+        value = getattr(piece, field.name)
+        ending = f", {field.name}={value!r})"
+        if value != field.default or not forms[-1].endswith(ending):
+            break
+        forms.append(forms[-1].removesuffix(ending) + ")")
+    return forms

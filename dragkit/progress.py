@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -51,7 +51,7 @@ class Progress:
         """A run at its start: its view of step 0, and what the tracker remembers of it."""
         with torch.no_grad():
             shown = asked("the model's view", model.view, latent.clone())
-        start = checked_view(shown, model.size)
+        start = checked_view(shown, model.size, latent.detach())
         leaf = latent.detach().clone().requires_grad_()
         optimizer = torch.optim.Adam([leaf], method["lr"])
         losses = {loss.name: loss for loss in method["losses"]}
@@ -81,26 +81,27 @@ class Progress:
             TypeError, ValueError: it is something else than it was at step 0.
         """
         shown = asked(f"the model's view at step {self.index}", model.view, self.latent)
-        return checked_view(shown, model.size, self.start)
+        return checked_view(shown, model.size, self.latent, self.start)
 
     def supervise(self, view: View, track: TrackResult) -> dict[str, Tensor]:
         """The value of each loss.
 
         Raises:
             TypeError, ValueError: one returned something else than a number, or wrote into the
-                features.
+                view.
         """
         given = (view, copied(track), self.start, copied(self.edit))
-        features = (view.features, self.start.features)
-        versions = [tensor._version for tensor in features]
+        shared = [view.features, self.start.features, view.latent, self.start.latent]
+        versions = _versions(shared)
         values = {}
         for name, loss in self.losses.items():
             value = asked(f"the loss {name!r} at step {self.index}", loss, *given)
             values[name] = checked_loss(name, value)
-            if [tensor._version for tensor in features] != versions:
+            if _versions(shared) != versions:
                 raise ValueError(
-                    f"the loss {name!r} writes into the features that it was given, which the"
-                    " other losses read, too; let it make a copy first, such as features.clone()"
+                    f"the loss {name!r} writes into the features or the latent that it was given,"
+                    " which the other losses read, too; let it make a copy first, such as"
+                    " features.clone()"
                 )
         return values
 
@@ -158,6 +159,11 @@ class Progress:
             )
         self.tracking.advance(track)
         self.index += 1
+
+
+def _versions(tensors: Sequence[Tensor | None]) -> list[int]:
+    """How often each of `tensors` was written into."""
+    return [tensor._version for tensor in tensors if tensor is not None]
 
 
 def _copy(state: OptimizerState) -> dict[int, dict[str, Tensor]]:

@@ -10,7 +10,9 @@ import torch
 
 from dragkit.bench import measures
 from dragkit.bench.__main__ import COMMANDS, main
+from dragkit.bench.settings import describe
 from dragkit.bench.studies import families, recorded, stabledrag, tracking
+from dragkit.bench.studies import methods as all_methods
 from dragkit.models import load, zoo
 from dragkit.models.toy import Toy
 from dragkit.records import View
@@ -187,6 +189,51 @@ def test_the_families_share_a_protocol_and_are_reported():
     assert len(left.containers) == 3 * 7 and len(right.containers) == 3 * 5
 
 
+def test_all_methods_share_a_protocol_and_are_reported_by_world():
+    methods = all_methods.METHODS | all_methods.PARTS
+    assert {pieces["steps"] for pieces in methods.values()} == {150}
+    others = [pieces for name, pieces in methods.items() if not name.startswith("anchored")]
+    assert {pieces["lr"] for pieces in others} == {2e-3}
+    described = {describe(pieces, name) for name, pieces in methods.items()}
+    assert len(described) == len(methods)  # no two are the same
+
+    rows = [
+        {
+            "task": f"{world} {i}, {count}",
+            "method": method,
+            "count": count,
+            "mean_distance": number + i,
+            "tracker_error": 10.0 * number,
+            "claimed_distance": 0.5,
+            "change_outside": 2.0 + i,
+            "length": float(i),
+            "lookalike": i % 2,
+            "handles": 1,
+            "arrived": 1,
+            "steps": 9,
+            "seconds": 2.5,
+            "error": None,
+        }
+        for world in ("lion", "car")
+        for number, method in enumerate(methods, 1)
+        for count in ("1", "5", "all")
+        for i in range(4)
+        if world == "lion" or method in all_methods.METHODS
+    ]
+    results = pd.DataFrame(rows)
+    parts = all_methods.report(results).split("###")
+    assert len(parts) == 11 and all(parts[1:])
+    assert "1.40" in parts[2]  # (2 + 1.5) / (1 + 1.5)
+    assert "FreeDrag" in parts[1] and "FreeDrag" not in parts[6]
+    assert "no gate" in parts[8] and "no gate" not in parts[1]
+    panels = all_methods.figure(results).axes
+    titles = ["1 landmark", "5 landmarks", "all landmarks"]
+    assert [panel.get_title() for panel in panels] == titles
+    assert [len(panel.containers) for panel in panels] == [len(all_methods.METHODS) - 1] * 3
+    lions = results[results["method"].isin(all_methods.METHODS)]
+    assert "part" not in all_methods.report(lions)
+
+
 def test_raft_joins_the_families_by_its_file(tmp_path):
     (tmp_path / "raft.pth").write_bytes(b"")
     added = families.methods(tmp_path / "raft.pth").keys() - families.methods().keys()
@@ -228,7 +275,7 @@ def test_every_study_reports_its_published_results(name, figures, tmp_path, caps
     printed = capsys.readouterr().out
     assert "|" in printed and all(figure in printed for figure in figures)
     assert [path.name for path in (tmp_path / name).glob("*")] == figures
-    assert set(COMMANDS) == {*STUDIES, "speed", "recorded", "figures"}
+    assert set(COMMANDS) == {*STUDIES, "methods", "speed", "recorded", "figures"}
 
 
 def test_the_command_line_lists_what_it_knows(capsys):

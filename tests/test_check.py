@@ -669,6 +669,9 @@ def test_the_packages_own_trackers_keep_the_contract():
         dk.Discriminative(),
         dk.OpticalFlow(),
         dk.OpticalFlow(refine=12),
+        dk.NearestNeighbor(subpixel=True),
+        dk.Discriminative(subpixel=True),
+        dk.TrackEvery(dk.NearestNeighbor(), updates=1),
     ):
         assert check.tracker(one).passed, check.tracker(one).words
     assert "points are goals" in check.tracker(dk.LineSearch()).words

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 import dragkit as dk
 from dragkit.contract import MOST_NAMES, checked_metadata
 from dragkit.models.toy import Toy
+from dragkit.pieces import same_piece
 from dragkit.records import Goals
 from dragkit.runs.drawing import draw_frame
 
@@ -620,12 +621,13 @@ def test_calls_of_a_session_and_of_a_trace_are_explained():
 
 
 @pytest.mark.parametrize("which", ["view", "start"])
-def test_a_loss_that_writes_into_the_features_is_named(which):
+@pytest.mark.parametrize("what", ["features", "latent"])
+def test_a_loss_that_writes_into_the_features_is_named(which, what):
     class Writer:
         name = "writer"
 
         def __call__(self, view, track, start, edit):
-            (view if which == "view" else start).features.mul_(0)
+            getattr(view if which == "view" else start, what).mul_(0)
             return PULL(view, track, start, edit)
 
     run = dk.drag(TOY, LATENT, EDIT, **METHOD | {"losses": (PULL, Writer())})
@@ -645,3 +647,22 @@ def test_strict_is_a_truth(strict):
     for piece in (dk.NearestNeighbor, dk.ShiftedPatchLoss):
         with pytest.raises(TypeError, match="strict is .*; give True or False"):
             piece(8, strict=strict)
+
+
+OLDER = "NearestNeighbor(radius=12, norm=2, strict=False, stride=None)"
+
+
+@pytest.mark.parametrize(
+    ("printed", "tracker", "same"),
+    [
+        (OLDER, dk.NearestNeighbor(), True),
+        (OLDER[:-1] + ", candidates=None)", dk.NearestNeighbor(), True),
+        (repr(dk.NearestNeighbor()), dk.NearestNeighbor(), True),
+        (OLDER, dk.NearestNeighbor(subpixel=True), False),
+        (OLDER, dk.NearestNeighbor(candidates=dk.Nearer()), False),
+        (OLDER, dk.NearestNeighbor(norm=1), False),
+        ("NearestNeighbor(radius=12)", dk.NearestNeighbor(stride=2), False),
+    ],
+)
+def test_a_run_older_than_a_setting_has_it_at_its_default(printed, tracker, same):
+    assert same_piece(printed, tracker) is same

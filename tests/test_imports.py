@@ -30,8 +30,8 @@ MAY_IMPORT = {  # from the bottom up; a part may also import its own files
     "image_files": "",
     "placement": "",
     "planes": "image_files",
-    "masks": "planes",
-    "records": "pixels masks",
+    "mask_files": "planes",
+    "records": "pixels mask_files",
     "pieces": "records",
     "gates": "",
     "losses": "records geometry",
@@ -39,6 +39,7 @@ MAY_IMPORT = {  # from the bottom up; a part may also import its own files
     "contract": "records pieces geometry",
     "answers": "records pieces contract",
     "validation": "records pieces contract pixels",
+    "masks": "mask_files records pieces losses answers validation",
     "tracking": "records pieces answers",
     "progress": "records pieces tracking contract answers",
     "loop": "records pieces progress validation",
@@ -51,7 +52,7 @@ MAY_IMPORT = {  # from the bottom up; a part may also import its own files
     "preview": "models compose pixels",
     "inversion": "images placement models preview",
     "runs": "records pieces contract answers validation tracking loop models compose pixels",
-    "tasks": "records masks planes geometry pieces trackers loop methods models worlds pixels"
+    "tasks": "records mask_files planes geometry pieces trackers loop methods models worlds pixels"
     " compose",
     "training": "models worlds tasks compose pixels",
     "plot": "records runs models compose pixels scores",

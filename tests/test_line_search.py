@@ -376,7 +376,7 @@ def test_one_setting_drags_the_bundled_models():
         ({"radius": 0}, "radius is 0; give a whole number of places"),
         ({"radius": 1.5}, "radius is 1.5"),
         ({"radius": True}, "radius is True"),
-        ({"stride": 0}, "stride is 0; it must be above 0"),
+        ({"stride": 0}, "stride is 0; give a number above 0, such as stride=2"),
         ({"hop": -1}, "hop is -1"),
         ({"hop": float("nan")}, "hop is nan"),
         ({"expected": 0}, "expected is 0"),

@@ -13,7 +13,16 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dragkit import Edit, MaskLoss, NearestNeighbor, ShiftedPatchLoss, Trace, TrackResult, drag
+from dragkit import (
+    Edit,
+    LatentPrior,
+    MaskLoss,
+    NearestNeighbor,
+    ShiftedPatchLoss,
+    Trace,
+    TrackResult,
+    drag,
+)
 from dragkit.methods import draggan
 from dragkit.models.toy import Toy
 
@@ -318,3 +327,49 @@ def test_numbers_of_any_library_are_taken(kind):
 def test_more_steps_than_anybody_can_wait_for_are_refused():
     with pytest.raises(ValueError, match="steps is 10+; give a whole number from 0 to 10+$"):
         run(steps=10**30)
+
+
+# What a view knows of its latent
+
+
+class Recording:
+    """A term that notes the latents it is shown."""
+
+    name = "recording"
+
+    def __init__(self):
+        self.seen = []
+
+    def __call__(self, view, track, start, edit):
+        self.seen.append((view.latent.detach().clone(), start.latent.clone()))
+        assert view.latent.requires_grad and not start.latent.requires_grad
+        return 0 * view.latent.sum()
+
+
+def test_a_term_sees_the_latent_of_its_step_and_of_the_start():
+    term = Recording()
+    pull = draggan()["losses"]
+    steps = list(run(losses=(*pull, term), steps=5))
+    for step, (now, start) in zip(steps, term.seen, strict=True):
+        assert torch.equal(now, step.latent) and torch.equal(start, APART)
+        assert torch.equal(step.view.latent, step.latent)  # later updates do not reach it
+
+
+def test_a_prior_holds_the_latent_as_its_weight_says():
+    moved = []
+    for weight in (0, 1e-3, 1e-2):
+        prior = LatentPrior(weight)
+        losses = (*draggan()["losses"], prior)
+        steps = list(run(losses=losses, steps=15))
+        moved.append((steps[-1].latent - APART).norm().item())
+        expected = weight * (steps[-1].latent - APART).square().mean().item()
+        assert steps[-1].losses["prior"] == pytest.approx(expected, rel=1e-4)
+    assert moved[0] > moved[1] > moved[2]
+
+
+def test_a_prior_of_weight_0_changes_no_bit():
+    plain = list(run(steps=8))
+    for step, other in zip(
+        plain, run(steps=8, losses=(*draggan()["losses"], LatentPrior(0))), strict=True
+    ):
+        assert torch.equal(step.latent, other.latent)

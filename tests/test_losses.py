@@ -7,7 +7,14 @@ import torch
 
 from dragkit.gates import above, always, never
 from dragkit.geometry import disc, sample
-from dragkit.losses import MaskLoss, ShiftedPatchLoss, TemplatePatchLoss
+from dragkit.losses import (
+    CosineHoldLoss,
+    CosineLoss,
+    LatentPrior,
+    MaskLoss,
+    ShiftedPatchLoss,
+    TemplatePatchLoss,
+)
 from dragkit.records import Edit, TrackResult, View
 from dragkit.trackers.nearest import Template
 
@@ -91,6 +98,67 @@ def test_the_shift_is_one_pixel_however_far_or_near_the_target_is():
         loss = ShiftedPatchLoss(one(now), skip=0)
         value = loss(now, track((3, 3)), now, Edit([(3, 3)], [(x, 3)]))
         assert value.item() == pytest.approx(1)
+
+
+@pytest.mark.parametrize(("reach", "far"), [(1, 1), (2.5, 2.5), (4, 3), (40, 3)])
+def test_with_a_reach_the_shift_ends_at_the_target(reach, far):
+    now = view(ramp(1, 0, side=9))
+    loss = ShiftedPatchLoss(one(now), reach=reach * one(now))
+    assert loss(now, track((3, 3)), now, Edit([(3, 3)], [(6, 3)])).item() == pytest.approx(far)
+    in_strides = ShiftedPatchLoss(1, stride=0.5, reach=2 * reach, skip=0)
+    value = in_strides(now, track((3, 3)), now, Edit([(3, 3)], [(6, 3)]))
+    assert value.item() == pytest.approx(far)
+
+
+def test_a_target_that_is_reached_asks_for_no_shift():
+    now = view(ramp(1, 0, side=9))
+    loss = ShiftedPatchLoss(one(now), reach=9, skip=0)
+    assert loss(now, track((3, 3)), now, Edit([(3, 3)], [(3, 3)])).item() == 0
+
+
+@pytest.mark.parametrize(("share", "template"), [(0, 70), (0.25, 77.5), (1, 100)])
+def test_the_template_mixes_the_current_patch_with_the_first_frames(share, template):
+    start, now = view([[[100, 0, 0, 0]]]), view([[[0, 70, 50, 3]]])
+    loss = ShiftedPatchLoss(one(now), strict=True, first_patch=share)
+    value = loss(now, track((1, 0)), start, Edit([(0, 0)], [(3, 0)]))
+    assert value.item() == pytest.approx(abs(50 - template))
+    value.backward()
+    torch.testing.assert_close(now.features.grad.abs(), torch.tensor([[[0.0, 0, 1, 0]]]))
+    assert start.features.grad is None
+
+
+@pytest.mark.parametrize("share", [0, 0.25, 1])
+def test_who_is_not_trusted_gets_the_first_patch_whatever_the_mixture_is(share):
+    start, now = view([[[100, 0, 0, 0]]]), view([[[0, 70, 50, 3]]])
+    loss = ShiftedPatchLoss(one(now), strict=True, first_patch=share)
+    both = track((1, 0), (1, 0), sure=[0.4, 0.6], threshold=0.5)
+    value = loss(now, both, start, Edit([(0, 0), (0.6, 0)], [(3, 0)] * 2))
+    trusted = 70 + share * ((0.4 * 100) - 70)
+    assert value.item() == pytest.approx(50 + abs(50 - trusted))
+
+
+def test_a_weight_multiplies():
+    now = view(ramp(1, 0, side=9))
+    values = [
+        ShiftedPatchLoss(one(now), weight=w)(now, track((3, 3)), now, Edit([(3, 3)], [(6, 3)]))
+        for w in (0, 1, 64)
+    ]
+    assert [value.item() for value in values] == pytest.approx([0, 1, 64])
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ({"reach": 0}, "reach is 0; give a number above 0"),
+        ({"reach": math.nan}, "reach is nan; give a number above 0"),
+        ({"first_patch": 1.1}, r"first_patch is 1.1; it must be in 0\.\.1"),
+        ({"first_patch": "all"}, r"first_patch is 'all'; it must be in 0\.\.1"),
+        ({"weight": -1}, "weight is -1; give a number from 0 on"),
+    ],
+)
+def test_a_setting_out_of_its_range_is_told(setting, message):
+    with pytest.raises(ValueError, match=message):
+        ShiftedPatchLoss(**setting)
 
 
 def test_handles_add_up_and_those_within_the_skip_distance_are_left_alone():
@@ -263,3 +331,57 @@ def test_a_weight_that_is_none_is_told(weight):
 def test_a_patch_larger_than_the_image_is_told(settings):
     with pytest.raises(ValueError, match="radius 10000 .* is larger than an image of 128×128 px"):
         ShiftedPatchLoss(10_000, **settings).check((128, 128))
+
+
+# The prior
+
+
+def with_latent(latent) -> View:
+    return View(torch.zeros(1, 2, 2), (2, 2), lambda: None, latent=latent)
+
+
+def test_the_prior_is_the_mean_square_distance_to_the_start():
+    now = with_latent(torch.tensor([1.0, 2.0, 3.0, 6.0]).requires_grad_())
+    start = with_latent(torch.tensor([1.0, 0.0, 3.0, 2.0]))
+    value = LatentPrior(3)(now, None, start, None)
+    assert value.item() == pytest.approx(3 * (4 + 16) / 4)
+    value.backward()
+    assert now.latent.grad.tolist() == [0, 3, 0, 6]  # λ · 2 (z - z₀) / 4
+
+
+def test_a_view_without_its_latent_is_told():
+    with pytest.raises(ValueError, match="the view does not say of which latent it is"):
+        LatentPrior()(with_latent(None), None, with_latent(torch.zeros(1)), None)
+
+
+@pytest.mark.parametrize("make", [LatentPrior, CosineHoldLoss])
+def test_a_weight_of_what_holds_is_from_0_on(make):
+    with pytest.raises(ValueError, match="weight is -1; give a number from 0 on"):
+        make(-1)
+
+
+# EasyDrag's terms
+
+
+def test_the_first_feature_is_compared_by_its_angle_with_the_one_a_hop_ahead():
+    """Features that turn by 90 degrees from column to column, on 512 pixels."""
+    angle = torch.arange(512) * math.pi / 2
+    features = torch.stack([angle.cos(), angle.sin()])[:, None].expand(2, 512, 512)
+    now = View(features, (512, 512), lambda: None)
+    loss = CosineLoss(hop=10, straight=18)
+    for far, turns, share in [(40, 10, 1), (18, 10, 1), (17, 17, 1), (0, 0, 0.1)]:
+        value = loss(now, track((100, 50)), now, Edit([(100, 50)], [(100 + far, 50)]))
+        cosine = math.cos(turns * math.pi / 2)
+        assert value.item() == pytest.approx(share / (1 + (1 + cosine) / 2), abs=1e-3)
+
+
+def test_outside_the_mask_features_that_turn_cost_and_those_that_grow_do_not():
+    start = view([[[1, 1]], [[0, 0]]])
+    edit = Edit([(0, 0)], [(1, 0)], [[1, 0]])
+    for feature, cosine in [((5, 0), 1), ((0, 2), 0), ((-1, 0), -1)]:
+        now = view([[[7, feature[0]]], [[7, feature[1]]]])
+        value = CosineHoldLoss(0.1)(now, track((0, 0)), start, edit)
+        assert value.item() == pytest.approx(0.1 / (1 + (1 + cosine) / 2))
+    for mask in (None, [[1, 1]]):
+        nothing = Edit([(0, 0)], [(1, 0)], mask)
+        assert CosineHoldLoss()(now, track((0, 0)), start, nothing) == 0

@@ -1,5 +1,6 @@
 """Masks as they come: files, images and arrays of every kind are the same mask, or told."""
 
+import dataclasses
 import warnings
 
 import numpy as np
@@ -8,7 +9,11 @@ import torch
 from PIL import Image
 
 import dragkit as dk
-from dragkit.masks import read_mask
+from dragkit import Edit, MaskLoss, ShiftedPatchLoss, View
+from dragkit.geometry import sample
+from dragkit.losses import CosineLoss
+from dragkit.masks import from_gradient, read_mask
+from dragkit.models.toy import Toy
 
 MASK = np.zeros((10, 14), bool)
 MASK[2:7, 3:12] = True
@@ -111,3 +116,63 @@ def test_what_is_no_mask_is_told(mask, message):
 def test_a_mask_of_another_size_than_the_image_is_told():
     with pytest.raises(ValueError, match=r"mask has shape \(10, 14\); the image needs"):
         dk.Edit([(5, 5)], [(8, 5)], GREY).fit((14, 10))
+
+
+# Masks from a gradient
+
+
+class Plain:
+    """A model whose features are its latent, so a loss reaches the cells that it reads."""
+
+    name, size, device = "plain", (64, 64), torch.device("cpu")
+
+    def view(self, latent):
+        return View(latent, self.size, lambda: torch.zeros(3, 64, 64))
+
+
+def test_the_cells_that_a_loss_pulls_at_are_free():
+    latent = torch.randn(4, 16, 16)
+    edit = Edit([(9.5, 21.5)], [(29.5, 21.5)])  # the middles of cells (2, 5) and (7, 5)
+    mask = from_gradient(Plain(), latent, edit, CosineLoss(hop=512, straight=512))
+    assert mask.nonzero().unique(dim=0).numel() == 2 * 16
+    assert mask[20:24, 28:32].all() and mask.sum() == 16
+    fixed = dataclasses.replace(edit, mask=mask)
+    assert fixed.mask.shape == (64, 64)
+
+
+def test_it_is_the_mean_over_channels_scaled_and_cut_as_by_hand():
+    model = dk.load("lion-diffusion")
+    latent = model.sample(1)
+    edit = Edit([(28, 31)], [(33, 31)])
+    leaf = latent.clone().requires_grad_()
+    view = model.view(leaf)
+    first = sample(view.features.detach(), edit.handles, (64, 64))
+    ahead = edit.handles + torch.tensor([[1.5, 0.0]])  # 12 px of 512
+    cosine = torch.cosine_similarity(sample(view.features, ahead, (64, 64)), first)
+    (1 / (1 + (1 + cosine) / 2)).sum().backward()
+    strength = leaf.grad.mean(0).abs()
+    grey = 255 * (strength - strength.min()) / (strength.max() - strength.min())
+    for threshold in (30, 100):
+        mask = from_gradient(model, latent, edit, threshold=threshold)
+        expected = (grey > threshold).float().repeat_interleave(2, 0).repeat_interleave(2, 1)
+        assert torch.equal(mask, expected)
+        assert 0 < mask.mean() < 0.5
+    assert not model.sample(1).requires_grad
+
+
+def test_a_model_whose_latents_have_no_places_is_told():
+    toy = Toy(side=64)
+    with pytest.raises(ValueError, match=r"the latent has shape \(3, 2\), so its numbers have no"):
+        from_gradient(toy, toy.sample(0), Edit([(20, 20)], [(30, 20)]))
+
+
+def test_nothing_to_choose_by_is_told():
+    edit = Edit([(20, 20)], [(30, 20)])
+    with pytest.raises(ValueError, match="the gradient is the same everywhere"):
+        from_gradient(Plain(), torch.randn(4, 16, 16), edit, ShiftedPatchLoss(weight=0))
+    with pytest.raises(ValueError, match="the loss 'mask' does not depend on the latent"):
+        from_gradient(Plain(), torch.randn(4, 16, 16), edit, MaskLoss())
+    with pytest.raises(ValueError, match="threshold is 255; give a grey level of 0 to 254"):
+        from_gradient(Plain(), torch.randn(4, 16, 16), edit, threshold=255)
+    with pytest.raises(TypeError, match="edit is 3"):
+        from_gradient(Plain(), torch.randn(4, 16, 16), 3)

@@ -9,6 +9,10 @@ from dragkit.losses import MaskLoss, TemplatePatchLoss
 from dragkit.methods import dragdiffusion, draggan, freedrag, stabledrag
 from dragkit.trackers import LineSearch
 
+# what later methods added, as DragGAN has it
+WINDOW = {"candidates": None, "subpixel": False}
+PATCH = {"reach": None, "first_patch": 0.0, "weight": 1.0}
+
 
 def numbers(method: dict) -> tuple:
     """Everything that a preset sets, piece by piece."""
@@ -18,7 +22,7 @@ def numbers(method: dict) -> tuple:
 
 def test_draggan_as_in_the_paper():
     assert numbers(draggan("paper")) == (
-        {"radius": 12, "norm": 1, "strict": True, "stride": None},
+        {"radius": 12, "norm": 1, "strict": True, "stride": None} | WINDOW,
         {
             "radius": 3,
             "reduction": "sum",
@@ -26,7 +30,8 @@ def test_draggan_as_in_the_paper():
             "strict": True,
             "shape": "disc",
             "stride": None,
-        },
+        }
+        | PATCH,
         {"weight": 20, "reduction": "sum", "resize": "area"},
         {"lr": 2e-3, "steps": 200, "arrive": 1.0, "trust": always},
     )
@@ -34,7 +39,7 @@ def test_draggan_as_in_the_paper():
 
 def test_draggan_as_in_the_official_code():
     assert numbers(draggan("official")) == (
-        {"radius": 12, "norm": 2, "strict": False, "stride": None},
+        {"radius": 12, "norm": 2, "strict": False, "stride": None} | WINDOW,
         {
             "radius": 3,
             "reduction": "mean",
@@ -42,7 +47,8 @@ def test_draggan_as_in_the_official_code():
             "strict": True,
             "shape": "disc",
             "stride": None,
-        },
+        }
+        | PATCH,
         {"weight": 20, "reduction": "mean", "resize": "area"},
         {"lr": 1e-3, "steps": 200, "arrive": 2.0, "trust": always},
     )

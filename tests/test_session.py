@@ -288,8 +288,9 @@ def test_the_saved_session_can_be_read_by_eye(tmp_path):
     s.run(1)
     text = json.loads(s.save(tmp_path / "run").read_text())
     assert text["model"] == "toy"
-    assert (
-        text["method"]["tracker"] == "NearestNeighbor(radius=12, norm=1, strict=True, stride=None)"
+    assert text["method"]["tracker"] == (
+        "NearestNeighbor(radius=12, norm=1, strict=True, stride=None, candidates=None,"
+        " subpixel=False)"
     )
     assert text["method"]["lr"] == 0.5
     assert text["edit"]["targets"] == [[26, 26]]

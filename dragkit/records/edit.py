@@ -16,7 +16,7 @@ from torch import Tensor
 
 from .. import arguments
 from ..arguments import named_arguments, real_numbers, shown
-from ..masks import read_mask
+from ..mask_files import read_mask
 from ..numeric import is_positive, is_whole
 from ..reading import declared_shape
 from .device import Device, to_device

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ..arguments import shown
-from ..masks import check_mask_shape
+from ..mask_files import check_mask_shape
 
 
 def mask_of_rows(rows: Any) -> Tensor:

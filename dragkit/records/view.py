@@ -29,6 +29,8 @@ class View:
         redraw: makes the same image of a copy of the latent, long after the view is gone, so that
             a trace need not make every image at once, and a widget that watches a run shows a
             sketch meanwhile (:class:`dragkit.runs.sketch.Sketch`). None: nothing makes it again.
+        latent: (…) what is shown, for a loss that holds the latent itself; a copy that is
+            differentiable, too. A model need not say it: :func:`dragkit.drag` fills it in.
     """
 
     features: Tensor
@@ -36,6 +38,7 @@ class View:
     render: Callable[[], Tensor] = field(repr=False)
     compute_anchor: Callable[[], Tensor] | None = field(default=None, repr=False)
     redraw: Callable[[Tensor], Tensor] | None = field(default=None, repr=False)
+    latent: Tensor | None = field(default=None, repr=False)
 
     @cached_property
     def anchor(self) -> Tensor:
@@ -74,9 +77,12 @@ class View:
         def anchor() -> Tensor:
             return self.anchor.clone()
 
-        own_anchor = None if self.compute_anchor is None else anchor
         return replace(
-            self, features=self.features.clone(), render=image, compute_anchor=own_anchor
+            self,
+            features=self.features.clone(),
+            render=image,
+            compute_anchor=None if self.compute_anchor is None else anchor,
+            latent=None if self.latent is None else self.latent.clone(),
         )
 
     def __repr__(self) -> str:

@@ -33,7 +33,7 @@ def step_of_pair(model: Viewer, index: int, pair: Any, edit: Edit, arrive: float
         index=index,
         latent=latent.clone(),
         edit=edit,
-        view=checked_view(asked("the model's view", model.view, latent), model.size),
+        view=checked_view(asked("the model's view", model.view, latent), model.size, latent),
         track=track,
         losses={},
         arrived=track.arrived(edit.targets, edit.arrive or arrive),

@@ -53,7 +53,8 @@ def retrack(
     bar = f"retrack {type(tracker).__name__}"
     for frame in tqdm(trace, bar, unit="frame", delay=2, leave=False):
         latent = frame.latent.to(model.device)
-        view = checked_view(asked("the model's view", model.view, latent), model.size)
+        shown = asked("the model's view", model.view, latent)
+        view = checked_view(shown, model.size, latent)
         if tracking is None:
             tracking = PointTracking.begin(tracker, trust, view, edit, arrive)
         track = tracking.find(view, frame.index)

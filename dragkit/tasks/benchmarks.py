@@ -30,7 +30,7 @@ from torch import Tensor
 
 from .. import arguments
 from ..arguments import named_arguments, shown
-from ..masks import check_mask_shape, read_mask
+from ..mask_files import check_mask_shape, read_mask
 from ..models.gan.checkpoint import read_data
 from ..models.gan.checkpoint.arrays import Array
 from ..planes import planes_of

@@ -30,6 +30,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from ..arguments import instance
 from ..geometry import (
     REFERENCE,
     cells,
@@ -42,7 +43,9 @@ from ..geometry import (
 from ..numeric import is_positive, is_real, is_whole
 from ..records import Edit, Size, TrackResult, View
 from ..scores import minmax_normalize
-from .search_window import best, read_window, similarity
+from .candidates import Candidates, check_candidates
+from .quadratic import QuadraticError
+from .search_window import best, between_pixels, read_window, restricted, similarity
 
 SOLVERS = ("adam", "ridge")
 
@@ -64,6 +67,7 @@ class Filters:
         history: (iterations + 1, n, c) the filters from first to last, so that one can watch the
             learning; with the solver "ridge" just the first and the last.
         losses: (iterations + 1, n) the loss of each of them, ridge term included.
+        targets: (n 2), for a tracker that may only take places on the way there.
     """
 
     patch: Tensor
@@ -71,6 +75,7 @@ class Filters:
     weights: Tensor
     history: Tensor
     losses: Tensor
+    targets: Tensor | None = None
 
 
 @dataclass(frozen=True)
@@ -102,9 +107,14 @@ class Discriminative:
         iterations: how many steps Adam takes.
         stride: pixels between the places that are compared and learned from (DragDiffusion: 2);
             None for every pixel.
+        candidates: which of these places it may take, such as ``Nearer()``
+            (:mod:`dragkit.trackers.candidates`); None for all.
+        subpixel: put the point between the pixels, at the peak of a parabola through S (our
+            choice).
 
     Raises:
         ValueError: an unknown solver, or a number out of its range.
+        TypeError: candidates that are no rule.
     """
 
     radius: float = 12
@@ -116,6 +126,8 @@ class Discriminative:
     lr: float = 1e-2
     iterations: int = 200
     stride: float | None = None
+    candidates: Candidates | None = None
+    subpixel: bool = False
 
     def __post_init__(self) -> None:
         if self.solver not in SOLVERS:
@@ -133,6 +145,8 @@ class Discriminative:
             raise ValueError(
                 f"iterations is {self.iterations!r}; give a whole number from 1 to {ITERATIONS:,}"
             )
+        instance("subpixel", self.subpixel, bool, "True or False")
+        check_candidates(self.candidates)
 
     def check(self, size: Size) -> None:
         """Raise ValueError if a radius is larger than an image of `size`; say if one vanishes."""
@@ -167,6 +181,7 @@ class Discriminative:
             weights=history[-1] / scale,
             history=history / scale,
             losses=error.of_filters(history),
+            targets=edit.targets,
         )
 
     def find(self, view: View, memory: Filters, search_centre: Tensor) -> TrackResult:
@@ -181,8 +196,11 @@ class Discriminative:
         difference = similarity(features, memory.patch[:, 0])
         scores = self.fusion * minmax_normalize(learned)
         scores = scores + (1 - self.fusion) * minmax_normalize(difference)
+        scores = restricted(scores, pixels, memory.targets, self.candidates)
 
         points, index = best(scores, pixels)
+        if self.subpixel:
+            points = between_pixels(points, scores, index, stride)
         confidence = learned.flatten(1)[torch.arange(len(index)), index]
         maps = {"learned": learned, "difference": difference}
         return TrackResult(points, confidence, scores, memory, maps, stride=stride)
@@ -243,49 +261,3 @@ class Discriminative:
                 " onto something with structure",
                 stacklevel=3,
             )
-
-
-@dataclass(frozen=True, eq=False)
-class QuadraticError:
-    """The mean squared error of a filter as a quadratic, z·Gz - 2 b·z + s, with the ridge in G.
-
-    It is 1/K Σ (z·F - y)² + μ ‖z‖², expanded: G = 1/K Σ F Fᵀ + μ I, b = 1/K Σ y F, s = 1/K Σ y².
-    However many examples there are, it takes c² numbers per handle.
-
-    Attributes:
-        gram: (n c c) G.
-        product: (n c) b.
-        constant: (n) s.
-    """
-
-    gram: Tensor
-    product: Tensor
-    constant: Tensor
-
-    @classmethod
-    def of(cls, features: Tensor, labels: Tensor, weights: Tensor, ridge: float) -> QuadraticError:
-        """The error on features (m K c) with labels (n K) and weights (m K)."""
-        n, c = len(labels), features.shape[-1]
-        gram = (features * weights[..., None]).mT @ features
-        product = (weights * labels)[:, None] @ features.expand(n, -1, -1)
-        constant = (weights * labels.square()).sum(1)
-
-        gram = gram.expand(n, -1, -1) + ridge * torch.eye(c).to(gram)
-        return cls(gram, product[:, 0], constant)
-
-    def of_filters(self, z: Tensor) -> Tensor:
-        """The error (i n) of filters (i n c)."""
-        quadratic = torch.einsum("inc,ncd,ind->in", z, self.gram, z)
-        linear = (z * self.product).sum(-1)
-        error: Tensor = quadratic - 2 * linear + self.constant
-        return error
-
-    def gradient(self, z: Tensor) -> Tensor:
-        """The gradient (n c) at filters (n c)."""
-        gradient: Tensor = 2 * (torch.einsum("ncd,nd->nc", self.gram, z) - self.product)
-        return gradient
-
-    def minimum(self) -> Tensor:
-        """The filters (n c) with the smallest error."""
-        minimum: Tensor = torch.linalg.solve(self.gram, self.product)
-        return minimum

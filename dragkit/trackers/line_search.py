@@ -25,10 +25,20 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from ..geometry import REFERENCE, check_reach, clamp_inside, inside, sample, square, window
-from ..numeric import is_positive, is_whole
+from ..arguments import positive
+from ..geometry import (
+    REFERENCE,
+    check_reach,
+    clamp_inside,
+    inside,
+    sample,
+    square,
+    toward,
+    window,
+)
+from ..numeric import is_whole
 from ..records import Edit, Goals, Size, TrackResult, View
-from .template import template_loss, toward
+from .template import template_loss
 
 UPDATES = 5  # of a sub-motion
 PLACES = 10  # on the line that are compared
@@ -115,13 +125,12 @@ class LineSearch:
                 f"radius is {self.radius!r}; give a whole number of places, 1 for a patch of 3 x 3"
             )
         for name in ("stride", "hop", "fraction", "enough"):
-            _check_positive(name, getattr(self, name))
+            positive(name, getattr(self, name), getattr(LineSearch, name))
         if self.expected is not None:
-            _check_positive("expected", self.expected)
+            positive("expected", self.expected, 0.3)
         if self.enough > 0.5:
             raise ValueError(
-                f"enough is {self.enough:g}; above 0.5 a handle could arrive that is not close"
-                " enough for its next hop"
+                f"enough is {self.enough:g}; above 0.5 a handle could arrive too far to hop again"
             )
 
     def check(self, size: Size) -> None:
@@ -267,11 +276,6 @@ class LineSearch:
         loss = template_loss(view, pixels.flatten(1, 2), memory.patch, memory.offsets)
         scores = -loss.view(pixels.shape[:3])
         return scores.masked_fill(~inside(pixels, view.size), torch.nan)
-
-
-def _check_positive(name: str, value: float) -> None:
-    if not is_positive(value):
-        raise ValueError(f"{name} is {value!r}; it must be above 0")
 
 
 def _cases(memory: LineSearchState) -> tuple[str, ...]:

@@ -11,7 +11,8 @@ from torch import Tensor
 from ..arguments import instance
 from ..geometry import check_window, sample, window_size
 from ..records import Edit, Size, TrackResult, View
-from .search_window import best, read_window, similarity
+from .candidates import Candidates, check_candidates
+from .search_window import best, between_pixels, read_window, restricted, similarity
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,10 +22,12 @@ class Template:
     Attributes:
         patch: (n 1 c) each handle's first feature, on the patch `offsets`.
         offsets: (1 2) = (0, 0).
+        targets: (n 2), for a tracker that may only take places on the way there.
     """
 
     patch: Tensor
     offsets: Tensor
+    targets: Tensor | None = None
 
 
 @dataclass(frozen=True)
@@ -36,7 +39,8 @@ class NearestNeighbor:
     f_i is never updated. The score is the negative distance, so that the best is the highest. The
     confidence is 1 - ‖F(p) - f‖ / ‖f‖, which is 1 at the start.
 
-    Source: DragGAN, eq. 2; the confidence is our choice.
+    Source: DragGAN, eq. 2; the confidence is our choice. `candidates` and `subpixel` belong to
+    later methods.
 
     Args:
         radius: of the square window, for a 512-px image (paper: 12); in strides if `stride` is
@@ -46,20 +50,29 @@ class NearestNeighbor:
             code.
         stride: pixels between the places that are compared (DragDiffusion: 2); None for every
             pixel.
+        candidates: which of these places it may take, such as ``Nearer()``
+            (:mod:`dragkit.trackers.candidates`); None for all.
+        subpixel: put the point between the pixels, at the peak of a parabola through the squared
+            distances; exact where features change linearly from pixel to pixel.
 
     Raises:
         ValueError: an unknown norm.
+        TypeError: candidates that are no rule.
     """
 
     radius: float = 12
     norm: Literal[1, 2] = 2
     strict: bool = False
     stride: float | None = None
+    candidates: Candidates | None = None
+    subpixel: bool = False
 
     def __post_init__(self) -> None:
         if self.norm not in (1, 2):
             raise ValueError(f"unknown norm {self.norm!r}; choose 1 or 2")
-        instance("strict", self.strict, bool, "True or False")
+        for name in ("strict", "subpixel"):
+            instance(name, getattr(self, name), bool, "True or False")
+        check_candidates(self.candidates)
 
     def check(self, size: Size) -> None:
         """Raise ValueError if the window is larger than an image of `size`, or a single place.
@@ -81,7 +94,7 @@ class NearestNeighbor:
     def start(self, view: View, edit: Edit) -> Template:
         """Remember the features (n c) at the handles of step 0."""
         patch = sample(view.features.detach(), edit.handles[:, None], view.size)
-        return Template(patch, torch.zeros_like(edit.handles[:1]))
+        return Template(patch, torch.zeros_like(edit.handles[:1]), edit.targets)
 
     def find(self, view: View, memory: Template, search_centre: Tensor) -> TrackResult:
         """Search for the remembered features in the windows around `search_centre` (n 2)."""
@@ -89,9 +102,12 @@ class NearestNeighbor:
         pixels, features = read_window(view, search_centre, radius - self.strict, stride)
 
         template = memory.patch[:, 0]
-        scores = similarity(features, template, self.norm)
+        measured = similarity(features, template, self.norm)
+        scores = restricted(measured, pixels, memory.targets, self.candidates)
         points, index = best(scores, pixels)
+        if self.subpixel:
+            points = between_pixels(points, -scores.square(), index, stride)
 
-        distance = -scores.flatten(1)[torch.arange(len(index)), index]
+        distance = -measured.flatten(1)[torch.arange(len(index)), index]
         length = template.norm(p=self.norm, dim=-1).clamp_min(1e-8)
         return TrackResult(points, 1 - distance / length, scores, memory, stride=stride)

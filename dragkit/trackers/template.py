@@ -1,4 +1,4 @@
-"""A template on the line to the target: how well it fits at a place, and how far to go."""
+"""How well a template fits at a place."""
 
 from __future__ import annotations
 
@@ -6,14 +6,6 @@ from torch import Tensor
 
 from ..geometry import sample
 from ..records import View
-
-
-def toward(points: Tensor, targets: Tensor, longest: float) -> Tensor:
-    """The displacement (n 2) from `points` toward `targets`, at most `longest` pixels."""
-    displacement = targets - points
-    length = displacement.norm(dim=1, keepdim=True).clamp_min(1e-8)
-    shortened: Tensor = displacement * (longest / length).clamp(max=1)
-    return shortened
 
 
 def template_loss(view: View, places: Tensor, patch: Tensor, offsets: Tensor) -> Tensor:

@@ -1,0 +1,144 @@
+"""Masks as they come: files, images and arrays of every kind, as (H W) of 0 and 1; 1 = may move.
+
+Whatever is white may move. In whole numbers of 0 to 255 that is 128 and more, in those of 0 to
+65535 it is 32768 and more. Where a mask holds anything between black and white, that threshold is
+said. Floats must be 0 and 1 already: nobody knows where theirs should be cut.
+"""
+
+from __future__ import annotations
+
+import warnings
+from math import prod
+from os import PathLike
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from .arguments import numbers, shown
+from .planes import converted, opened
+from .reading import declared_shape
+
+LARGEST = 4096  # px: the longest side of a mask; a mask is as large as its image
+CHANNELS = 4
+WHITES = (255, 65535)  # beside 1
+LABELS = 8  # whole numbers up to this one are names of regions, not grey
+WAY_OUT = (
+    "an array (height, width) of 0 and 1, or of 0 and 255, or the path of a black and white image"
+)
+
+
+def read_mask(mask: Any) -> Tensor:
+    """The mask (H W) of 0 and 1, float32.
+
+    Args:
+        mask: a path, the bytes of a file, a Pillow image, or anything like an array (H W), also
+            with three equal channels (H W 3) or (3 H W): of truths, of 0 and 1, or of 0 and 255.
+
+    Raises:
+        FileNotFoundError: no such file.
+        ValueError: it is larger than 4096 px, has another shape or coloured channels, is partly
+            transparent, holds other numbers, or is 0 everywhere.
+
+    Warns:
+        UserWarning: it holds grey; the threshold is said.
+    """
+    if isinstance(mask, str | PathLike | bytes | Image.Image):
+        mask = _of_image(mask)
+    check_mask_of(mask)
+    values = _comparable(numbers("mask", mask, WAY_OUT))
+    free = _one_channel(_may_move(values))
+    if not free.any():
+        all_stays = "0" if not values.any() else f"dark (at most {values.max().item():g})"
+        raise ValueError(
+            f"mask is {all_stays} everywhere, so nothing may move; 1 = may move,"
+            " or mask=None for no mask term"
+        )
+    return free.to(torch.float32)
+
+
+def check_mask_shape(shape: tuple[int, ...]) -> None:
+    """Raise ValueError if a mask of this shape is larger than any image that is dragged."""
+    if max(shape, default=0) > LARGEST or prod(shape) > CHANNELS * LARGEST**2:
+        raise ValueError(
+            f"mask has shape {shown(shape)}; it must be (height, width), each of at most"
+            f" {LARGEST} px, as the image is"
+        )
+
+
+def check_mask_of(value: Any) -> None:
+    """Raise ValueError if anything like an array says that it is too large."""
+    check_mask_shape(declared_shape(value))
+
+
+def _of_image(mask: Any) -> np.ndarray:
+    """Of a file or a Pillow image, upright: (H W), or (H W 3) if it has colours."""
+    image, name, _ = opened(mask)
+    check_mask_shape((image.height, image.width))
+    if image.has_transparency_data:
+        image = converted(image, "RGBA", name)
+        if image.getchannel("A").getextrema() != (255, 255):
+            raise ValueError(
+                f"mask: {name} is partly transparent, and nobody knows whether that may move; give"
+                ' what should: image.getchannel("A") for what is opaque, or a black and white'
+                " image"
+            )
+    grey = image.mode in ("1", "L") or image.mode[0] in "IF"
+    return np.asarray(image if grey else converted(image, "RGB", name))
+
+
+def _comparable(values: Tensor) -> Tensor:
+    """The same values in a type that torch compares and searches: it has many that it does not."""
+    if values.dtype == torch.bool:
+        return values
+    return values.double() if values.is_floating_point() else values.long()
+
+
+def _may_move(values: Tensor) -> Tensor:
+    """Which values are white: bool, of the same shape."""
+    if values.dtype == torch.bool:
+        return values
+    other = values[(values != 0) & (values != 1)]
+    if not len(other):
+        return values == 1
+    white = _white(values, other)
+    free = values >= (white + 1) // 2
+    between = (other != white).sum().item() / values.numel()
+    if between:
+        warnings.warn(
+            f"the mask has grey between black and white ({100 * between:.2g} % of it); what is"
+            f" {(white + 1) // 2} of {white} or more may move",
+            stacklevel=6,
+        )
+    return free
+
+
+def _white(values: Tensor, other: Tensor) -> int:
+    """The number that is white: 255 or 65535."""
+    grey = not values.is_floating_point() and values.min() >= 0 and values.max() > LABELS
+    for white in WHITES:
+        if (other == white).all() or (grey and values.max() <= white):
+            return white
+    raise ValueError(
+        f"mask holds {other[0].item():g}; only 0 (stays) and 1 (may move), or 0 and 255 of an"
+        " image, are allowed; try mask > 0.5"
+    )
+
+
+def _one_channel(free: Tensor) -> Tensor:
+    """(H W) of (H W), or of equal channels in the first or the last place."""
+    if free.ndim == 2:
+        return free
+    shape = tuple(free.shape)
+    if free.ndim != 3 or not {shape[0], shape[2]} & {1, 3}:
+        raise ValueError(f"mask has shape {shape}; it must be (height, width)")
+
+    channels = free.unbind(2 if shape[2] in (1, 3) else 0)
+    if any(not torch.equal(channel, channels[0]) for channel in channels):
+        raise ValueError(
+            f"mask has shape {shape}, and its channels differ, so it has colours; give one that is"
+            " (height, width), such as mask[..., 0], or a black and white image"
+        )
+    return channels[0]
