@@ -27,6 +27,7 @@ from .records import TrackResult as TrackResult
 from .records import View as View
 from .runs import Session as Session
 from .runs import Trace as Trace
+from .runs import to_html as to_html
 from .trackers import Discriminative as Discriminative
 from .trackers import LineSearch as LineSearch
 from .trackers import NearestNeighbor as NearestNeighbor
