@@ -2,7 +2,8 @@
 
 const LOW = 132; // the height of a narrow chart in CSS pixels
 const HIGH = 172; // and of one that is wider than
-const WIDE = 520;
+const WIDE = 520; // in a window that is higher than
+const TALL = 800;
 const ROOM = { left: 46, right: 18, top: 8, bottom: 22 }; // around the frame
 
 /** About `count` round numbers, from at most `low` to at least `high`. */
@@ -38,7 +39,8 @@ class Chart {
     this.legend = legendOf(panel);
     this.known = panel.lines.some(isKnown);
     const plot = this.known ? this.svg : element("p", { class: "without" }, panel.without);
-    const head = element("div", { class: "head" }, element("h3", {}, panel.title), this.legend.box);
+    const title = element("h3", { class: "name" }, panel.title);
+    const head = element("div", { class: "head" }, title, this.legend.box);
     this.box = element("div", { class: "chart" }, head, plot);
     if (this.known) this.listen();
   }
@@ -71,7 +73,7 @@ class Chart {
   }
 
   layout(width) {
-    const height = width > WIDE ? HIGH : LOW;
+    const height = width > WIDE && innerHeight > TALL ? HIGH : LOW;
     this.width = width;
     this.base = height - ROOM.bottom;
     change(this.svg, { width, height, viewBox: `0 0 ${width} ${height}` });

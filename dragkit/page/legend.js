@@ -46,7 +46,7 @@ function otherMarks(panel) {
   const marks = [
     [panel.band, "band", `arrived: within ${shown(panel.band ?? 0)} px`],
     [panel.thresholds?.some(isKnown), "threshold", "the gate's threshold"],
-    [panel.doubts?.length, "doubt", "not trusted"],
+    [panel.doubts?.length, "doubt", panel.doubted],
     [panel.swaps?.length, "swap", "another tracker"],
   ];
   return marks.filter(([present]) => present).map(([, style, words]) => entry(style, words));

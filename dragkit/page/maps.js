@@ -144,6 +144,7 @@ class ScoreMaps {
       part("maps").append(element("div", { class: "row" }, ...name, meaning, group));
       return cards;
     });
+    part("explained").hidden = this.rows.every((cards) => !cards.length);
   }
 
   draw(state) {

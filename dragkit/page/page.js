@@ -8,7 +8,7 @@ class Page {
     this.state = { at: this.steps.length - 1, handle: 0, layers: new Set(), probe: null };
     document.title = title;
     part("title").textContent = title;
-    part("outcome").textContent = outcome(runs);
+    part("subtitle").textContent = subtitle(runs);
     document.body.dataset.runs = runs.length;
     fillSettings(runs);
 
@@ -100,10 +100,10 @@ class Page {
   }
 }
 
-/** How the runs ended, in a line. */
-function outcome(runs) {
+/** How a run ended, or what is shown of several. */
+function subtitle(runs) {
   if (runs.length === 1) return runs[0].why;
-  return runs.map((run) => `${run.name}: ${run.why}`).join(" · ");
+  return `${runs.length} runs on one time axis; a shorter one stays at its last step.`;
 }
 
 new Page(JSON.parse(part("data").textContent));

@@ -47,6 +47,7 @@ function confidencePanel(run, handle, swaps) {
     lines: handleLines(run, (frame, i) => frame.confidence[i]),
     thresholds: handleLines(run, (frame, i) => frame.threshold && frame.threshold[i]),
     doubts: doubtsOf(run, handle),
+    doubted: run.frames[0].points.length > 1 ? `handle ${handle} not trusted` : "not trusted",
     swaps,
     free: true,
     without: "This tracker measures no confidence.",
@@ -82,7 +83,7 @@ function confidencesOfRuns(runs, handle) {
       lines: lines((frame) => frame.confidence[handle]),
       thresholds: lines((frame) => frame.threshold && frame.threshold[handle]),
       free: true,
-      without: `${numbers.map((i) => runs[i].name).join(", ")}: it measures no confidence.`,
+      without: `Not measured in ${numbers.map((i) => runs[i].name).join(", ")}.`,
     };
   });
 }

@@ -2,7 +2,7 @@
 
 const KEYS = { ArrowLeft: -1, ArrowRight: 1, PageUp: -10, PageDown: 10 };
 const OWN_KEYS = "select, input[type=range], [role=region]"; // they use the arrows themselves
-const OWN_SPACE = "button, select, input, summary";
+const OWN_SPACE = "button, select, input[type=checkbox]";
 
 class Transport {
   /** `show(position)` is asked to show a step by its position among `steps`. */
