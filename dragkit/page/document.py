@@ -20,6 +20,7 @@ SCRIPTS = (  # in one module, each uses those before it
     *("dom.js", "run.js", "marks.js", "stage.js", "panels.js", "legend.js", "chart.js"),
     *("maps.js", "settings.js", "transport.js", "page.js"),
 )
+STYLES = ("drawings.css", "page.css")  # what depends on the width comes last
 MARK = b'<meta name="generator" content="dragkit">'  # near the beginning of every page
 BEGINNING = 400  # bytes in which it stands
 
@@ -52,7 +53,7 @@ def _check_taken(path: Path) -> None:
 
 def document(contents: Mapping[str, Any]) -> str:
     """The HTML of a page with these contents; the same contents have the same HTML."""
-    style = _read("page.css")
+    style = "\n".join(map(_read, STYLES))
     script = "\n".join(f"// {name}\n\n{_read(name)}" for name in SCRIPTS)
     return Template(_read("page.html")).substitute(
         policy=_policy(style, f"\n{script}"),

@@ -34,6 +34,13 @@ function shown(value) {
   return String(Number(value.toPrecision(3))).replace("-", "−");
 }
 
+/** A number to a hundredth of a range or finer: scores in a window differ by little. */
+function shownWithin(range, value) {
+  if (value === null || !(range > 0)) return shown(value);
+  const decimals = Math.min(Math.max(2 - Math.floor(Math.log10(range)), 0), 20);
+  return String(Number(value.toFixed(decimals))).replace("-", "−");
+}
+
 /** A place (x, y) in pixels, rounded to a tenth. */
 function shownPlace([x, y]) {
   return `(${Math.round(10 * x) / 10}, ${Math.round(10 * y) / 10})`;

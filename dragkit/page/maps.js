@@ -9,8 +9,7 @@ class ScoreCard {
     this.title = element("h4", { class: "name" });
     this.canvas = element("canvas", { class: "cells", role: "img" });
     this.marks = drawn("svg", { viewBox: `0 0 ${CELLS} ${CELLS}`, "aria-hidden": "true" });
-    const bar = element("canvas", { class: "scale", width: 256, height: 1, "aria-hidden": "true" });
-    paintScale(bar, scale);
+    const bar = scaleBar(scale);
     this.numbers = ["", "", ""].map(() => element("span"));
     this.rows = ["", "", ""].map(() => element("span"));
     this.columns = ["", "", ""].map(() => element("span"));
@@ -62,7 +61,7 @@ class ScoreCard {
   drawNumbers(map) {
     const middle = map.low === null ? null : (map.low + map.high) / 2;
     [map.low, middle, map.high].forEach((value, i) => {
-      this.numbers[i].textContent = shown(value);
+      this.numbers[i].textContent = shownWithin(map.high - map.low, value);
     });
     [0, (map.side - 1) / 2, map.side - 1].forEach((cell, i) => {
       const [x, y] = placeOf(map, cell, cell);
@@ -70,6 +69,14 @@ class ScoreCard {
       this.rows[i].textContent = `${i ? "" : "y "}${Math.round(10 * y) / 10}`;
     });
   }
+}
+
+/** The whole scale of colours, for the eye alone: its numbers stand below it. */
+function scaleBar(scale) {
+  const size = { width: 256, height: 1 };
+  const bar = element("canvas", { class: "scale", ...size, "aria-hidden": "true" });
+  paintScale(bar, scale);
+  return bar;
 }
 
 /** The middle of a cell and half its width, in units of the drawing. */
@@ -115,7 +122,7 @@ function cellMark(map, cell) {
 function peaksInWords(map) {
   if (!map.best) return "no score";
   const at = ([row, column, value]) =>
-    `${shown(value)} at ${shownPlace(placeOf(map, row, column))}`;
+    `${shownWithin(map.high - map.low, value)} at ${shownPlace(placeOf(map, row, column))}`;
   const best = `best ${at(map.best)}`;
   if (!map.second) return `${best}; no second peak`;
   return `${best}; second ${at(map.second)}; margin ${shown(map.best[2] - map.second[2])}`;
@@ -124,7 +131,8 @@ function peaksInWords(map) {
 function cellInWords(map, [row, column]) {
   const value = scoreAt(map, row, column);
   const place = `pixel ${shownPlace(placeOf(map, row, column))}`;
-  return value === null ? `${place}: outside the image` : `${place}: ${shown(value)}`;
+  if (value === null) return `${place}: outside the image`;
+  return `${place}: ${shownWithin(map.high - map.low, value)}`;
 }
 
 /** The cards of all runs; `probe` is {run, cell, place} of the cell that is pointed at. */

@@ -78,7 +78,9 @@ class Page {
 
   offerHandles() {
     const count = handleCount(this.runs);
-    for (let i = 0; i < count; i++) part("handle").append(element("option", { value: i }, String(i)));
+    for (let i = 0; i < count; i++) {
+      part("handle").append(element("option", { value: i }, String(i)));
+    }
     part("handle-choice").hidden = count < 2;
     part("handle").addEventListener("change", () => {
       this.state.handle = Number(part("handle").value);

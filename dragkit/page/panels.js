@@ -108,6 +108,7 @@ function doubtsOf(run, handle) {
 
 /** The steps at which another tracker took over. */
 function swapsOf(run) {
-  const swapped = run.frames.filter((frame, i) => i && frame.tracker !== run.frames[i - 1].tracker);
+  const { frames } = run;
+  const swapped = frames.filter((frame, i) => i && frame.tracker !== frames[i - 1].tracker);
   return swapped.map((frame) => frame.step);
 }

@@ -24,7 +24,7 @@ def to_html(
     methods: Mapping[str, Mapping[str, Any]] | None = None,
     title: str = "Drag runs compared",
 ) -> Path:
-    """Write runs as one HTML file that any browser opens: no kernel, no network, nothing to set up.
+    """Write runs as one HTML file that any browser opens: no kernel, no network, no set-up.
 
     ``dk.to_html({"DragGAN": a, "StableDrag": b}, "compare.html")``, or ``a.to_html("run.html")``
     for one run. One slider moves all runs; keys are arrows, space, Home and End. The page shows
