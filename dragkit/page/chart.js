@@ -4,6 +4,7 @@ const LOW = 132; // the height of a narrow chart in CSS pixels
 const HIGH = 172; // and of one that is wider than
 const WIDE = 520; // in a window that is higher than
 const TALL = 800;
+const FAR = 1e300; // beyond it, differences are not finite
 const ROOM = { left: 46, right: 18, top: 8, bottom: 22 }; // around the frame
 
 /** About `count` round numbers, from at most `low` to at least `high`. */
@@ -24,7 +25,8 @@ function valueTicks(panel) {
   let low = known.reduce((a, b) => Math.min(a, b), panel.free ? Infinity : 0);
   let high = known.reduce((a, b) => Math.max(a, b), panel.free ? -Infinity : 0);
   if (!known.length) [low, high] = [0, 1];
-  return ticks(low, high > low ? high : low + 1, 3);
+  [low, high] = [low, high].map((value) => Math.min(Math.max(value, -FAR), FAR));
+  return ticks(low, high > low ? high : low + Math.max(1, Math.abs(low) / 100), 3);
 }
 
 class Chart {

@@ -33,18 +33,13 @@ def page_contents(title: str, recordings: Sequence[Recording]) -> dict[str, Any]
 def _run(recording: Recording, bar: tqdm) -> dict[str, Any]:
     frames = recording.frames
     losses = [name for name in frames[-1].losses if any(f.losses.get(name) for f in frames)]
+    edits = {_key(frame.edit): frame.edit for frame in frames}
     trackers = list(recording.trackers())
-    edits: dict[bytes, Frame] = {}  # each with the first frame that has it
-    contents = []
-    for frame in frames:
-        key = _key(frame.edit)
-        edits.setdefault(key, frame)
-        numbers = {
-            "edit": list(edits).index(key),
-            "tracker": trackers.index(tracker_of(frame)),
-        }
-        contents.append(numbers | _frame(frame, losses))
+
+    def told(frame: Frame) -> dict[str, Any]:
+        edit, tracker = list(edits).index(_key(frame.edit)), trackers.index(tracker_of(frame))
         bar.update()
+        return {"edit": edit, "tracker": tracker} | _frame(frame, losses)
 
     return {
         "name": recording.name,
@@ -55,8 +50,8 @@ def _run(recording: Recording, bar: tqdm) -> dict[str, Any]:
         "shown": list(_shown(frames[0]).shape[:2]),
         "trackers": trackers,
         "losses": losses,
-        "edits": [_edit(recording, frame.edit) for frame in edits.values()],
-        "frames": contents,
+        "edits": [_edit(recording, edit) for edit in edits.values()],
+        "frames": [told(frame) for frame in frames],
     }
 
 

@@ -18,6 +18,7 @@ class Page {
     this.offerLayers();
     this.offerHandles();
     this.drawCharts();
+    this.draw();
   }
 
   /** Draw again, once for all changes until the browser draws. */

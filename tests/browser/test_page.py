@@ -210,6 +210,17 @@ def test_hostile_texts_are_shown_and_do_nothing(trace, page, tmp_path):
     shot(page, "hostile")
 
 
+@pytest.mark.parametrize("losses", [(1e308, -1e308), (1e20, 1e20), (0.0, 1e-300), (7.0, 7.0)])
+def test_extreme_numbers_are_drawn(trace, page, tmp_path, losses):
+    frames = [
+        replace(frame, step=replace(frame.step, losses={"a": value, "b": float("nan")}))
+        for frame, value in zip(trace, losses)
+    ]
+    opened(page, dk.Trace(frames).to_html(tmp_path / "run.html"))
+    paths = page.locator(".chart svg path").evaluate_all("ps => ps.map(p => p.getAttribute('d'))")
+    assert not [path for path in paths if "NaN" in path or "Infinity" in path]
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_it_fits_every_width_in_light_and_dark(trace, page, tmp_path, scheme):
     page.emulate_media(color_scheme=scheme)
