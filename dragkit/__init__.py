@@ -29,6 +29,7 @@ from .records import TrackResult as TrackResult
 from .records import View as View
 from .runs import Session as Session
 from .runs import Trace as Trace
+from .runs import to_html as to_html
 from .trackers import Cone as Cone
 from .trackers import Discriminative as Discriminative
 from .trackers import LineSearch as LineSearch

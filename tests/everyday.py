@@ -72,6 +72,7 @@ def drag_a_lion(dk) -> None:
     dk.save(lion, "lion.safetensors")
     dk.load("lion.safetensors", device="cpu")
     trace.to_gif("run.gif", size=64)
+    trace.to_html("run.html")
     trace.to_dataframe().to_csv("run.csv")
     for figure in (dk.plot.losses(trace), dk.plot.filmstrip(trace, 2)):
         figure.savefig("figure.png")

@@ -96,6 +96,16 @@ class Gif:
             return image.size[0] - 16
 
 
+class Html:
+    def write(self, folder, version):
+        RUNS[version].to_html(folder / "a.html", title=f"version {version}")
+
+    def read(self, folder):
+        text = (folder / "a.html").read_text(encoding="utf-8")
+        assert text.endswith("</html>\n")
+        return ["version 0" in text, "version 1" in text].index(True)
+
+
 class Notebook:
     def write(self, folder, version):
         cells = [nbformat.v4.new_markdown_cell(f"version {version}", id=str(version))]
@@ -116,7 +126,7 @@ class Landmarks:
         return int(open_landmarks(folder / "l.safetensors").names[0][0])
 
 
-WRITERS = [File(), Run(), State(), Tasks(), Gif(), Notebook(), Landmarks()]
+WRITERS = [File(), Run(), State(), Tasks(), Gif(), Html(), Notebook(), Landmarks()]
 
 
 class Faults:

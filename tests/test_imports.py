@@ -47,11 +47,12 @@ MAY_IMPORT = {  # from the bottom up; a part may also import its own files
     "models": "records pixels",
     "worlds": "",
     "compose": "geometry pixels scores",
+    "page": "records pieces compose",
     "images": "planes placement",
     "carrying": "geometry images planes placement records",
     "preview": "models compose pixels",
     "inversion": "images placement models preview",
-    "runs": "records pieces contract answers validation tracking loop models compose pixels",
+    "runs": "records pieces contract answers validation tracking loop models compose page pixels",
     "tasks": "records mask_files planes geometry pieces trackers loop methods models worlds pixels"
     " compose",
     "training": "models worlds tasks compose pixels",

@@ -203,7 +203,11 @@ def test_a_wheel_carries_the_code_and_the_bundled_model_but_no_images(tmp_path):
     subprocess.run(build, check=True)
     (wheel,) = tmp_path.glob("*.whl")
     names = set(zipfile.ZipFile(wheel).namelist())
-    code = {p.relative_to(ROOT).as_posix() for p in (ROOT / "dragkit").rglob("*.py")}
+    code = {
+        path.relative_to(ROOT).as_posix()
+        for ending in ("py", "html", "css", "js")
+        for path in (ROOT / "dragkit").rglob(f"*.{ending}")
+    }
     data = {f"dragkit/data/{p.name}" for p in (ROOT / "data").iterdir() if p.is_file()}
     assert code | data <= names
     assert not [n for n in names if n.endswith((".png", ".jpg"))]

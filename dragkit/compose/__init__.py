@@ -14,6 +14,7 @@ from .chart_marks import ChartMarks as ChartMarks
 from .chart_marks import Columns as Columns
 from .encoding import encode as encode
 from .encoding import png as png
+from .encoding import webp as webp
 from .features import MEASURES as MEASURES
 from .features import Palette as Palette
 from .features import map_image as map_image
@@ -23,6 +24,7 @@ from .inset import ScoreWindow as ScoreWindow
 from .inset import window_cell_at as window_cell_at
 from .marks import MARKS as MARKS
 from .marks import font as font
+from .mask_overlay import mask_cover as mask_cover
 from .overlay import draw_overlay as draw_overlay
 from .panels import SERIES as SERIES
 from .panels import SHADE as SHADE
@@ -34,6 +36,7 @@ from .run_panels import trust_spans as trust_spans
 from .score_colours import normalize_window as normalize_window
 from .score_colours import peaks as peaks
 from .score_colours import score_colours as score_colours
+from .score_colours import viridis as viridis
 from .score_legend import scale_bar as scale_bar
 from .score_legend import score_legend as score_legend
 from .score_panels import score_panel_at as score_panel_at

@@ -29,6 +29,18 @@ def png(image: np.ndarray | Image.Image) -> bytes:
     return out.getvalue()
 
 
+def webp(image: np.ndarray | Image.Image, quality: int = 85) -> bytes:
+    """An image as WebP bytes, half as large as a JPEG of the same quality, for files to keep.
+
+    Args:
+        image: Pillow's, or uint8 (H W 3).
+        quality: up to 100.
+    """
+    out = BytesIO()
+    _to_pillow(image).save(out, "WEBP", quality=quality)
+    return out.getvalue()
+
+
 def _to_pillow(image: np.ndarray | Image.Image) -> Image.Image:
     if isinstance(image, Image.Image):
         return image

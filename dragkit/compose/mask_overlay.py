@@ -19,6 +19,21 @@ def overlay_mask(canvas: Image.Image, mask: np.ndarray) -> Image.Image:
     return Image.composite(cover, canvas, opacity)
 
 
+def mask_cover(mask: np.ndarray, most: int) -> Image.Image:
+    """What :func:`overlay_mask` draws, by itself: RGBA, transparent where nothing is drawn.
+
+    Args:
+        mask: (H W), 1 = may move.
+        most: the longer side of the cover, in pixels.
+    """
+    free = np.asarray(mask).astype(bool)
+    height, width = (round(side * most / max(free.shape)) for side in free.shape)
+    cover, opacity = _cover(free.tobytes(), free.shape, (max(width, 1), max(height, 1)))
+    layer = cover.copy()
+    layer.putalpha(opacity)
+    return layer
+
+
 @lru_cache(maxsize=4)
 def _cover(
     mask: bytes, shape: tuple[int, int], size: tuple[int, int]

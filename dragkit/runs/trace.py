@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
@@ -20,6 +20,7 @@ from ..arguments import instance, named_arguments, positive, shown
 from ..contract import checked_metadata
 from ..leaving import unless_leaving
 from ..numeric import is_whole
+from ..page import write_page
 from ..pieces import Viewer
 from ..records import Edit, Frame, Step
 from ..validation import check_model_and_edit
@@ -28,6 +29,8 @@ from .drawing import draw_frame
 from .files import read_run, write_run
 from .outcome import why
 from .own_loop import step_of_pair
+from .recording import checked_title, recording_of
+from .table import as_table
 from .video import Film, frame_rate
 
 if TYPE_CHECKING:
@@ -188,12 +191,7 @@ class Trace:
 
         A loss that is called like another column has "loss" before its name.
         """
-        import pandas as pd
-
-        rows = [
-            _row(frame, handle) for frame in self.frames for handle in range(len(frame.points))
-        ]
-        return pd.DataFrame(rows)
+        return as_table(self.frames)
 
     def to_gif(self, path: str | Path, fps: int = 15, size: int = 384) -> Path:
         """Write the run as an animated GIF, with handles, targets and paths drawn in.
@@ -223,6 +221,21 @@ class Trace:
                 " without"
             )
         return film.write_mp4(path)
+
+    def to_html(
+        self,
+        path: str | Path,
+        *,
+        method: Mapping[str, Any] | None = None,
+        title: str = "A drag run",
+    ) -> Path:
+        """Write the run as a page that any browser opens, see :func:`dragkit.to_html`.
+
+        Args:
+            method: what the run was made with, such as ``dk.methods.stabledrag()``, for the page's
+                table of settings; a run does not remember it.
+        """
+        return write_page(path, checked_title(title), [recording_of("the run", self, method)])
 
     def film(self, fps: int = 15, size: int = 384) -> Film:
         """The run as a film, whose frames are drawn when it is written.
@@ -276,21 +289,3 @@ class Trace:
     def _check_not_empty(self) -> None:
         if not self.frames:
             raise ValueError("the trace is empty; run a step first")
-
-
-def _row(frame: Frame, handle: int) -> dict[str, Any]:
-    x, y = frame.points[handle].tolist()
-    row = {
-        "step": frame.index,
-        "handle": handle,
-        "x": x,
-        "y": y,
-        "distance": frame.distance[handle].item(),
-        "confidence": frame.confidence[handle].item(),
-        "trusted": bool(frame.trusted[handle]),
-        "arrived": bool(frame.arrived[handle]),
-    }
-    losses = {
-        f"loss {name}" if name in row else name: value for name, value in frame.losses.items()
-    }
-    return row | losses

@@ -1,0 +1,99 @@
+"""What a page shows, as plain values: the one place that decides what is in its JSON."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from PIL import Image
+from tqdm.auto import tqdm
+
+from ..compose import mask_cover, png, viridis, webp
+from ..records import Edit, Frame
+from .numbers import plain
+from .recording import Recording, tracker_of
+from .score_contents import score_contents
+from .settings import meaning, settings
+
+MOST_SIDE = 640  # px of the longer side; larger images are shrunk, and points keep their pixels
+QUALITY = 85  # of the WebP images
+
+
+def page_contents(title: str, recordings: Sequence[Recording]) -> dict[str, Any]:
+    """All that a page shows; a progress bar appears if that takes longer than two seconds."""
+    count = sum(len(recording.frames) for recording in recordings)
+    with tqdm(total=count, desc=".html", unit="frame", delay=2) as bar:
+        runs = [_run(recording, bar) for recording in recordings]
+    scale = b64encode(viridis()[:, :3].tobytes()).decode()
+    return {"title": title, "scale": scale, "runs": runs}
+
+
+def _run(recording: Recording, bar: tqdm) -> dict[str, Any]:
+    frames = recording.frames
+    losses = [name for name in frames[-1].losses if any(f.losses.get(name) for f in frames)]
+    edits = {_key(frame.edit): frame.edit for frame in frames}
+    trackers = list(recording.trackers())
+
+    def told(frame: Frame) -> dict[str, Any]:
+        edit, tracker = list(edits).index(_key(frame.edit)), trackers.index(tracker_of(frame))
+        bar.update()
+        return {"edit": edit, "tracker": tracker} | _frame(frame, losses)
+
+    return {
+        "name": recording.name,
+        "why": recording.why,
+        "settings": settings(recording),
+        "meaning": meaning(recording),
+        "size": list(frames[0].size),
+        "shown": list(_shown(frames[0]).shape[:2]),
+        "trackers": trackers,
+        "losses": losses,
+        "edits": [_edit(recording, edit) for edit in edits.values()],
+        "frames": [told(frame) for frame in frames],
+    }
+
+
+def _frame(frame: Frame, losses: Sequence[str]) -> dict[str, Any]:
+    track = frame.step.track
+    return {
+        "step": frame.index,
+        "image": _uri("webp", webp(_shown(frame), QUALITY)),
+        "points": plain(frame.points),
+        "arrived": plain(frame.arrived),
+        "trusted": plain(frame.trusted),
+        "confidence": plain(frame.confidence),
+        "threshold": None if track.threshold is None else plain(track.threshold),
+        "drift": None if track.goals is None else plain(track.goals.drift),
+        "losses": [plain(frame.losses.get(name, np.nan)) for name in losses],
+        "scores": score_contents(frame),
+    }
+
+
+def _edit(recording: Recording, edit: Edit) -> dict[str, Any]:
+    mask = None
+    if edit.mask is not None:
+        mask = _uri("png", png(mask_cover(edit.mask.numpy(), MOST_SIDE)))
+    return {
+        "targets": plain(edit.targets),
+        "arrive": recording.arrive(edit),
+        "mask": mask,
+    }
+
+
+def _key(edit: Edit) -> bytes:
+    """The same for edits that are drawn alike."""
+    mask = b"" if edit.mask is None else edit.mask.numpy().tobytes()
+    return b"%r %b %b" % (edit.arrive, edit.targets.numpy().tobytes(), mask)
+
+
+def _shown(frame: Frame) -> np.ndarray:
+    """The frame's image, shrunk if it is larger than the page shows it."""
+    image = Image.fromarray(frame.image)
+    image.thumbnail((MOST_SIDE, MOST_SIDE), Image.Resampling.LANCZOS)
+    return np.asarray(image)
+
+
+def _uri(kind: str, data: bytes) -> str:
+    return f"data:image/{kind};base64,{b64encode(data).decode()}"

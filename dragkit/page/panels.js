@@ -1,0 +1,114 @@
+// What the curves show: lines over the steps, for one run or for several.
+//
+// A line is {name, colour, run, points: [[step, value], …]}, with a value of null where there is
+// none, and a point for each frame of its run.
+
+function line(name, colour, number, run, valueOf) {
+  const points = run.frames.map((frame) => [frame.step, valueOf(frame)]);
+  return { name, colour, run: number, points };
+}
+
+function isKnown({ points }) {
+  return points.some(([, value]) => value !== null);
+}
+
+/** A line for each handle of a run, numbered if there are several. */
+function handleLines(run, valueOf) {
+  const { points } = run.frames[0];
+  return points.map((_, i) => {
+    const name = points.length > 1 ? `handle ${i}` : "";
+    return line(name, i, 0, run, (frame) => valueOf(frame, i));
+  });
+}
+
+/** The panels of one run. The gate's doubts are those about `handle`. */
+function panelsOfRun(run, handle) {
+  const swaps = swapsOf(run);
+  const distances = handleLines(run, (frame, i) => distance(run, frame, i));
+  const band = editOf(run, run.frames.at(-1)).arrive;
+  const losses = run.losses.map((name, i) =>
+    line(name, i + 1, 0, run, (frame) => frame.losses[i])
+  );
+  return [
+    { title: "distance to the target (px)", lines: distances, band, swaps },
+    { title: "loss", lines: losses, swaps, without: "This run reports no losses." },
+    run.frames.at(-1).drift ? driftPanel(run, swaps) : confidencePanel(run, handle, swaps),
+  ];
+}
+
+function driftPanel(run, swaps) {
+  const lines = handleLines(run, (frame, i) => frame.drift && frame.drift[i]);
+  return { title: "the template's drift (share of the first)", lines, swaps };
+}
+
+function confidencePanel(run, handle, swaps) {
+  return {
+    title: "confidence of the tracker",
+    lines: handleLines(run, (frame, i) => frame.confidence[i]),
+    thresholds: handleLines(run, (frame, i) => frame.threshold && frame.threshold[i]),
+    doubts: doubtsOf(run, handle),
+    doubted: run.frames[0].points.length > 1 ? `handle ${handle} not trusted` : "not trusted",
+    swaps,
+    free: true,
+    without: "This tracker measures no confidence.",
+  };
+}
+
+/** The panels of several runs: one handle's distance, the losses, and a confidence per tracker. */
+function panelsOfRuns(runs, handle) {
+  const lines = (valueOf) =>
+    runs.map((run, i) => line(run.name, i, i, run, (frame) => valueOf(run, frame)));
+  const names = [...new Set(runs.flatMap((run) => run.losses))];
+  const losses = names.map((name) => ({
+    title: `loss: ${name}`,
+    lines: lines((run, frame) => frame.losses[run.losses.indexOf(name)] ?? null).filter(isKnown),
+  }));
+  const distances = lines((run, frame) => distance(run, frame, handle));
+  return [
+    { title: "distance to the target (px)", lines: distances, band: sharedBand(runs) },
+    ...losses,
+    ...confidencesOfRuns(runs, handle),
+  ];
+}
+
+/** Confidences of unlike trackers have unlike scales, so each tracker has a panel of its own. */
+function confidencesOfRuns(runs, handle) {
+  const trackers = [...new Set(runs.map((run) => run.trackers.at(-1)))];
+  return trackers.map((tracker) => {
+    const numbers = runs.map((_, i) => i).filter((i) => runs[i].trackers.at(-1) === tracker);
+    const lines = (valueOf) =>
+      numbers.map((i) => line(runs[i].name, i, i, runs[i], valueOf));
+    return {
+      title: `confidence: ${tracker.split("(")[0]}`,
+      lines: lines((frame) => frame.confidence[handle]),
+      thresholds: lines((frame) => frame.threshold && frame.threshold[handle]),
+      free: true,
+      without: `Not measured in ${numbers.map((i) => runs[i].name).join(", ")}.`,
+    };
+  });
+}
+
+/** The stop distance, if all runs have the same. */
+function sharedBand(runs) {
+  const bands = new Set(runs.map((run) => editOf(run, run.frames.at(-1)).arrive));
+  return bands.size === 1 ? [...bands][0] : null;
+}
+
+/** The spans [first, last] of steps in which the gate did not trust a handle. */
+function doubtsOf(run, handle) {
+  const spans = [];
+  for (const frame of run.frames) {
+    const before = spans.at(-1);
+    if (frame.trusted[handle]) continue;
+    if (before && before[1] === frame.step - 0.5) before[1] = frame.step + 0.5;
+    else spans.push([frame.step - 0.5, frame.step + 0.5]);
+  }
+  return spans;
+}
+
+/** The steps at which another tracker took over. */
+function swapsOf(run) {
+  const { frames } = run;
+  const swapped = frames.filter((frame, i) => i && frame.tracker !== frames[i - 1].tracker);
+  return swapped.map((frame) => frame.step);
+}

@@ -1,0 +1,48 @@
+"""What a page shows of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..numeric import is_positive
+from ..pieces import printed
+from ..records import Edit, Frame
+
+
+@dataclass(frozen=True, eq=False)
+class Recording:
+    """A run, with what its frames do not know.
+
+    Attributes:
+        name: of the run.
+        frames: its steps, at least one.
+        why: why it stands where it stands.
+        method: the pieces and numbers that `drag` got, if they are known.
+        metadata: what the model said about itself.
+    """
+
+    name: str
+    frames: Sequence[Frame]
+    why: str
+    method: Mapping[str, Any] = field(default_factory=dict)
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+
+    def arrive(self, edit: Edit) -> float | None:
+        """The stop distance in pixels, if it is known; the edit's takes precedence."""
+        arrive: Any = edit.arrive or self.method.get("arrive")
+        return float(arrive) if is_positive(arrive) else None
+
+    def trackers(self) -> dict[str, int]:
+        """The trackers that the run had, in print, each with the step where it was first used."""
+        first: dict[str, int] = {}
+        for frame in self.frames:
+            first.setdefault(tracker_of(frame), frame.index)
+        return first
+
+
+def tracker_of(frame: Frame) -> str:
+    """The frame's tracker in print."""
+    tracker = frame.step.tracker
+    return tracker if isinstance(tracker, str) else printed(tracker)

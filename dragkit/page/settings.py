@@ -1,0 +1,93 @@
+"""The settings of a run as names and texts, and what the scores of its tracker are."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..pieces import printed
+from ..records import Edit
+from .recording import Recording, tracker_of
+
+Setting = tuple[str, str]  # its name and its value in print
+
+MEANINGS = {  # by the tracker's class
+    "NearestNeighbor": "Scores: −‖F(q) − f‖, how unlike the features are; 0 would be the same.",
+    "Discriminative": (
+        "learned: z·F(q), the learned filter's answer. difference: −‖F(q) − f‖, 0 would be the"
+        " same. fused: the two, each brought to 0…1 in the window, and averaged with λ."
+    ),
+    "LineSearch": (
+        "Scores: −L(q), how unlike the template the features are; 0 would be the same. Dots: the"
+        " places that the next goal was chosen from."
+    ),
+}
+
+
+def meaning(recording: Recording) -> str:
+    """What the scores of the run's last tracker are; empty for one that is not ours."""
+    name, _, _ = tracker_of(recording.frames[-1]).partition("(")
+    return MEANINGS.get(name, "")
+
+
+def settings(recording: Recording) -> list[tuple[str, list[Setting]]]:
+    """The rows of a table in four sections: how the run went, its method, its edit, its model."""
+    frames = recording.frames
+    steps = f"{frames[0].index} to {frames[-1].index}"
+    notes = [(name, _text(value)) for name, value in recording.metadata.items()]
+    return [
+        ("run", [("outcome", recording.why), ("steps", steps)]),
+        ("method", [("tracker", _trackers(recording)), *_method(recording)]),
+        ("edit", _edit(recording)),
+        ("model", notes),
+    ]
+
+
+def _trackers(recording: Recording) -> str:
+    """The tracker; if it was swapped, each with the step from which on it was used."""
+    trackers = recording.trackers()
+    if len(trackers) == 1:
+        return next(iter(trackers))
+    return "\n".join(f"from step {step}: {text}" for text, step in trackers.items())
+
+
+def _method(recording: Recording) -> list[Setting]:
+    """What `drag` got besides the tracker; without that, the names of the losses."""
+    method = {name: value for name, value in recording.method.items() if name != "tracker"}
+    if method:
+        return [(name, _text(value)) for name, value in method.items()]
+    losses = ", ".join(recording.frames[-1].losses) or "none reported"
+    return [("losses", losses), ("other settings", "not told when the page was written")]
+
+
+def _edit(recording: Recording) -> list[Setting]:
+    edit = recording.frames[-1].edit
+    rows = [("handles → targets", _pairs(edit)), ("mask", _mask(edit))]
+    arrive = recording.arrive(edit)
+    if arrive is not None:
+        rows.append(("stop distance", f"{arrive:g} px"))
+    return rows
+
+
+def _pairs(edit: Edit) -> str:
+    pairs = zip(edit.handles.tolist(), edit.targets.tolist(), strict=True)
+    return "\n".join(f"({x:g}, {y:g}) → ({u:g}, {v:g})" for (x, y), (u, v) in pairs)
+
+
+def _mask(edit: Edit) -> str:
+    if edit.mask is None:
+        return "none: everything may move"
+    return f"{100 * edit.mask.mean().item():.0f} % of the image may move"
+
+
+def _text(value: Any) -> str:
+    """A setting in print: texts as they are, functions by their name, several below each other."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, list | tuple) and value and not all(_is_number(part) for part in value):
+        return "\n".join(map(_text, value))
+    name = getattr(value, "__name__", None)
+    return name if isinstance(name, str) else printed(value)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float)
