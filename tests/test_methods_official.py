@@ -228,12 +228,13 @@ def test_hops_end_exactly_at_the_target():
     assert places.tolist() == edit.targets.tolist()
 
 
-def test_anchored_is_stabledrag_with_four_changes():
+def test_anchored_is_stabledrag_with_an_anchor_and_points_between_the_pixels():
     base, ours = methods.stabledrag(), methods.anchored()
     assert replace(ours["tracker"], subpixel=False) == base["tracker"]
     assert ours["steps"] == base["steps"]
     motion = ours["losses"][0]
     assert (motion.first_patch, motion.skip, ours["arrive"]) == (0.25, 0.5, 0.5)
+    assert (ours["lr"], ours["trust"]) == (3e-3, dk.above(0.8))
 
 
 @pytest.mark.parametrize("preset", ["gooddrag", "clipdrag", "easydrag", "anchored"])

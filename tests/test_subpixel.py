@@ -99,11 +99,11 @@ def test_on_maps_that_change_linearly_the_nearest_neighbour_is_exact(dx, dy, slo
     torch.testing.assert_close(track.points, torch.tensor([[15 + dx, 16 + dy]]), atol=2e-3, rtol=0)
 
 
-@pytest.mark.parametrize("make", [NearestNeighbor, Discriminative])
-def test_on_smooth_maps_a_tracker_is_nearer_to_the_truth_and_never_far_from_its_pixel(make):
+@pytest.mark.parametrize(("make", "share"), [(NearestNeighbor, 0.5), (Discriminative, 0.9)])
+def test_on_smooth_maps_a_tracker_is_nearer_to_the_truth(make, share):
     random = torch.Generator().manual_seed(0)
-    rough = torch.randn(1, 12, 8, 8, generator=random)
-    smooth = torch.nn.functional.interpolate(rough, scale_factor=8, mode="bicubic")[0]
+    rough = torch.randn(1, 32, 16, 16, generator=random)
+    smooth = torch.nn.functional.interpolate(rough, scale_factor=4, mode="bicubic")[0]
     start = View(smooth, (64, 64), lambda: None)
     edit = Edit([(30, 31), (20, 40), (44, 25)], [(40, 31)] * 3)
     errors = {}
@@ -111,14 +111,14 @@ def test_on_smooth_maps_a_tracker_is_nearer_to_the_truth_and_never_far_from_its_
         tracker = make(4 * 8, subpixel=subpixel)
         memory = tracker.start(start, edit)
         missed = []
-        for dx, dy in torch.rand(20, 2, generator=torch.Generator().manual_seed(1)) * 4 - 2:
+        for dx, dy in torch.rand(60, 2, generator=torch.Generator().manual_seed(1)) * 4 - 2:
             way = torch.stack([dx, dy])
             y, x = torch.meshgrid(torch.arange(64.0), torch.arange(64.0), indexing="ij")
             moved = sample(smooth, torch.stack([x, y], -1) - way, (64, 64)).movedim(-1, 0)
             track = tracker.find(View(moved, (64, 64), lambda: None), memory, edit.handles)
             missed.append((track.points - edit.handles - way).norm(dim=1))
         errors[subpixel] = torch.cat(missed).mean().item()
-    assert errors[True] < 0.6 * errors[False]
+    assert errors[True] < share * errors[False]
 
 
 @pytest.mark.parametrize("subpixel", ["yes", 1, None])

@@ -110,7 +110,7 @@ class Discriminative:
         candidates: which of these places it may take, such as ``Nearer()``
             (:mod:`dragkit.trackers.candidates`); None for all.
         subpixel: put the point between the pixels, at the peak of a parabola through S (our
-            choice).
+            choice; not exact, as S has an edge at its peak, but nearer).
 
     Raises:
         ValueError: an unknown solver, or a number out of its range.

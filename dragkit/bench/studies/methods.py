@@ -17,7 +17,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ...gates import always
+from ...gates import above, always
 from ...losses import MaskLoss, ShiftedPatchLoss
 from ...methods import anchored, easydrag, freedrag
 from ...tasks.poses import CARS, LIONS
@@ -60,6 +60,7 @@ PARTS: dict[str, Pieces] = {
     "anchored, nearest neighbour": ANCHORED
     | {"tracker": NearestNeighbor(subpixel=True), "trust": always},
     "anchored, no gate": ANCHORED | {"trust": always},
+    "anchored, gate 0.6": ANCHORED | {"trust": above(0.6)},
     "anchored, lr 2e-3": ANCHORED | {"lr": PROTOCOL["lr"]},
     "anchored, mask 20": ANCHORED | {"losses": (MOTION, MASK)},
 }
