@@ -31,6 +31,8 @@ from .trackers import Discriminative as Discriminative
 from .trackers import LineSearch as LineSearch
 from .trackers import NearestNeighbor as NearestNeighbor
 from .trackers import OpticalFlow as OpticalFlow
+from .warping import warp as warp
+from .warping import warp_field as warp_field
 
 if TYPE_CHECKING:  # imported when they are first used; editors see them here
     from . import plot as plot

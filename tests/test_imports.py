@@ -43,6 +43,7 @@ MAY_IMPORT = {  # from the bottom up; a part may also import its own files
     "progress": "records pieces tracking contract answers",
     "loop": "records pieces progress validation",
     "methods": "pieces gates losses trackers",
+    "warping": "records geometry",
     "models": "records pixels",
     "worlds": "",
     "compose": "geometry pixels scores",
