@@ -3,6 +3,7 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from . import leaves as leaves
 from . import methods as methods
 from .carrying import carry as carry
 from .gates import above as above

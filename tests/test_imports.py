@@ -45,6 +45,7 @@ MAY_IMPORT = {  # from the bottom up; a part may also import its own files
     "methods": "pieces gates losses trackers",
     "warping": "records geometry",
     "models": "records pixels",
+    "leaves": "records pieces loop models",
     "worlds": "",
     "compose": "geometry pixels scores",
     "images": "planes placement",
