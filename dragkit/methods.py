@@ -60,14 +60,34 @@ The official code has l and the hop by model: 0.3 and 12 px for faces, cats, car
 and 16 px for lions, dogs, elephants and giraffes, which is
 ``freedrag("official") | {"tracker": LineSearch(1, 3, 16, expected=0.4)}``. They are in the units
 of those models' features; another model has other units.
+
+DragNoise, DragLoRA
+===================
+
+DragDiffusion's pieces on another leaf (:mod:`dragkit.leaves`); its profiles differ as there.
+
+==============  ===========================  =======================================
+setting         :func:`dragnoise`            :func:`draglora`
+==============  ===========================  =======================================
+leaf            ``leaves.mid_block``: h      ``leaves.low_rank``: A and B
+template        the patch now                the first patch, always (`never`)
+learning rate   2e-2                         1e-4; "small": 4e-3, our choice
+mask term, λ    0.2                          0.1
+else            no reference                 AdamW, whose decay changes 0.01 % here
+==============  ===========================  =======================================
+
+DragLoRA's code also takes tracked points back where their L1 distance is above 1.3, skips updates
+while it is below 1, re-noises z at every step, and has a term that keeps its predictions near the
+base's (λ = 50). That is not repeated here.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Literal
 
-from .gates import above, always
+from .gates import above, always, never
 from .losses import MaskLoss, ShiftedPatchLoss, TemplatePatchLoss
 from .pieces import Method
 from .trackers import Discriminative, LineSearch, NearestNeighbor
@@ -232,3 +252,24 @@ def _freedrag(tracker: LineSearch, mask: MaskLoss, lr: float) -> Method:
         arrive=1.0,
         trust=always,
     )
+
+
+def dragnoise(profile: Literal["small", "official"] = "small") -> Method:
+    """DragNoise (Liu et al., CVPR 2024): DragDiffusion's pieces on the UNet's middle.
+
+    ``drag(*leaves.mid_block(model, latent), edit, **dragnoise())``.
+    """
+    method = dragdiffusion(profile)
+    motion, mask = method["losses"]
+    assert isinstance(mask, MaskLoss)
+    return method | {"losses": (motion, replace(mask, weight=0.2)), "lr": 2e-2}
+
+
+def draglora(profile: Literal["small", "official"] = "small") -> Method:
+    """DragLoRA (Xia et al., ICML 2025): the first patch pulls the weights of a LoRA.
+
+    ``drag(*leaves.low_rank(model, latent), edit, **draglora())``. The profile "small" has another
+    learning rate: with 1e-4 a model of 4 million parameters hardly moves in 80 steps.
+    """
+    method = dragdiffusion(profile)
+    return method | {"lr": 1e-4 if profile == "official" else 4e-3, "trust": never}

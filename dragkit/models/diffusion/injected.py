@@ -40,7 +40,10 @@ class Injected:
 
 @contextmanager
 def middle(unet: Any, h: Tensor, rows: slice) -> Iterator[None]:
-    """While this lasts, the middle block's output is `h` (p·c h w) for p prompts, in these rows."""
+    """While this lasts, the middle block's output is `h` in these rows.
+
+    With guidance h (2c h w) holds one output for each prompt.
+    """
 
     def replaced(_module: nn.Module, _inputs: Any, out: Tensor) -> Tensor:
         out = out.clone()
@@ -79,7 +82,7 @@ def low_rank_factors(unet: Any, factors: Tensor, rows: slice) -> Iterator[None]:
 
 
 def random_factors(unet: Any, rank: int, seed: int) -> Tensor:
-    """A ~ N(0, 1/rank²) and B = 0 of every layer, one after the other: they correct nothing yet."""
+    """A ~ N(0, 1/rank²) and B = 0 of every layer, one after the other; W is not corrected yet."""
     random = torch.Generator().manual_seed(seed)
     parts = []
     for layer in projections(unet):
