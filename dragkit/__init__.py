@@ -3,6 +3,7 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from . import leaves as leaves
 from . import masks as masks
 from . import methods as methods
 from .carrying import carry as carry
@@ -37,6 +38,8 @@ from .trackers import Nearer as Nearer
 from .trackers import NearestNeighbor as NearestNeighbor
 from .trackers import OpticalFlow as OpticalFlow
 from .trackers import TrackEvery as TrackEvery
+from .warping import warp as warp
+from .warping import warp_field as warp_field
 
 if TYPE_CHECKING:  # imported when they are first used; editors see them here
     from . import plot as plot

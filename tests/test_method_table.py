@@ -38,7 +38,7 @@ class Page(HTMLParser):
 
 def test_every_preset_is_a_row():
     presets = {name for name in vars(methods) if name in methods.diffusion.__dict__}
-    presets |= {"draggan", "stabledrag", "anchored", "freedrag"}
+    presets |= {"draggan", "stabledrag", "anchored", "freedrag", "dragnoise", "draglora"}
     public = {p.__name__ for p in knobs.PRESETS}
     assert public == {name for name in presets if callable(getattr(methods, name))}
     assert len(methods.table().rows) == len(public)
@@ -77,7 +77,7 @@ def test_a_cell_names_its_piece_and_what_to_ask():
 def test_the_printed_table_has_a_line_for_each_method():
     lines = repr(methods.table()).splitlines()
     assert len(lines) == 1 + len(knobs.PRESETS)
-    assert lines[0].split()[0] == "tracker"
+    assert lines[0].split()[0] == "leaf"
     assert any(line.startswith('gooddrag("official")') for line in lines)
 
 

@@ -16,7 +16,8 @@ what is pulled, how far        the first loss, its `reach`, its `first_patch`
 what is held                   the other losses (:mod:`dragkit.losses`)
 whom to trust                  the gate (:mod:`dragkit.gates`)
 how long, how fast             `lr`, `steps`, `arrive`
-what is optimised              the model's latent, at its noise level
+what is optimised              the leaf: a model and its latent (:mod:`dragkit.leaves`)
+at which noise levels          :func:`dragkit.leaves.drag_levels`
 =============================  ================================================================
 """
 
@@ -27,5 +28,7 @@ from .diffusion import gooddrag as gooddrag
 from .free import freedrag as freedrag
 from .gan import draggan as draggan
 from .knobs import table as table
+from .other_leaves import draglora as draglora
+from .other_leaves import dragnoise as dragnoise
 from .stable import anchored as anchored
 from .stable import stabledrag as stabledrag

@@ -15,6 +15,7 @@ from ..trackers import TrackEvery
 from .diffusion import clipdrag, dragdiffusion, easydrag, gooddrag
 from .free import freedrag
 from .gan import draggan
+from .other_leaves import draglora, dragnoise
 from .stable import anchored, stabledrag
 
 PRESETS: tuple[Callable[..., Method], ...] = (
@@ -25,8 +26,11 @@ PRESETS: tuple[Callable[..., Method], ...] = (
     gooddrag,
     clipdrag,
     easydrag,
+    dragnoise,
+    draglora,
     anchored,
 )
+LEAVES = {"dragnoise": "mid_block", "draglora": "low_rank"}  # the others: the latent itself
 ABSENT = "–"
 # settings of a tracker or a loss that are knobs of their own
 FIELDS = {
@@ -114,13 +118,16 @@ def table(methods: Mapping[str, Method] | None = None) -> MethodTable:
         TypeError: one of them is no method.
     """
     found = dict(map(_official, PRESETS))
+    leaves = {name: LEAVES.get(name.partition("(")[0], "latent") for name in found}
     for name, method in (methods or {}).items():
         is_method = isinstance(method, Mapping) and Method.__annotations__.keys() <= method.keys()
         instance(
             f"method {name!r}", method if is_method else None, Mapping, "a dict of all pieces"
         )
         found[str(name)] = method
-    return MethodTable({name: _cells(method) for name, method in found.items()})
+    return MethodTable(
+        {name: {"leaf": _leaf(leaves.get(name)), **_cells(m)} for name, m in found.items()}
+    )
 
 
 def _official(preset: Callable[..., Method]) -> tuple[str, Method]:
@@ -128,6 +135,13 @@ def _official(preset: Callable[..., Method]) -> tuple[str, Method]:
     if "profile" in inspect.signature(preset).parameters:
         return f'{preset.__name__}("official")', preset("official")
     return f"{preset.__name__}()", preset()
+
+
+def _leaf(name: str | None) -> Cell:
+    """What is optimised, where that is known: a dict of pieces does not say it."""
+    if name in LEAVES.values():
+        return Cell(f"{name}", f"dragkit.leaves.{name}? has more")
+    return Cell(name or ABSENT)
 
 
 def _cells(method: Method) -> dict[str, Cell]:

@@ -7,6 +7,7 @@ The figures are made without pyplot: they show themselves in a notebook, and can
 from .ablation import ablation as ablation
 from .features import features as features
 from .features import images as images
+from .field import field as field
 from .frames import filmstrip as filmstrip
 from .frames import step as step
 from .inversion import inversion as inversion

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from ...numeric import is_real, is_whole
 from ...reading import check_name
@@ -11,6 +12,8 @@ from .unet import self_attentions
 
 LARGEST = 4096  # px: the longest side of an image
 REFINE = 100  # corrections of a step at most; more than two or three change nothing
+# of the model that a saved run's latents belong to; otherwise they mean something else
+MEANING = ("strength", "schedule steps", "size", "lora", "style", "prompt", "levels", "leaf", "z")
 
 if TYPE_CHECKING:
     from .model import Diffusion
@@ -35,6 +38,17 @@ def check_diffusion(model: Diffusion) -> None:
         )
     if not is_whole(model.refine, 0, REFINE):
         raise ValueError(f"refine is {model.refine!r}; give a whole number from 0 to {REFINE}")
+
+
+def check_same_settings(then: Mapping[str, Any], now: Mapping[str, Any]) -> None:
+    """Raise ValueError if a run was made with other settings `then`; {} if it says nothing."""
+    for name in MEANING if then else ():
+        before, after = then.get(name, "none"), now.get(name, "none")
+        if before != after:
+            raise ValueError(
+                f"the run was made with {name} {before}, this model has {after}; load the model as"
+                " it was then"
+            )
 
 
 def _check_strength(model: Diffusion) -> None:

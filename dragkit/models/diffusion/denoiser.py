@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -13,6 +14,7 @@ from torch import Tensor
 from ...numeric import is_real
 from ..precision import HALF, GradientScale
 from .added import Added
+from .injected import Injected
 from .memory import explained_out_of_memory
 from .unet import stages
 
@@ -32,6 +34,7 @@ class Denoiser:
     text: Tensor | None = None
     guidance: float = 1.0
     added: Added | None = None
+    injected: Injected | None = None
 
     def __post_init__(self) -> None:
         if not (is_real(self.guidance) and self.guidance >= 1):
@@ -59,11 +62,12 @@ class Denoiser:
         added = self._for_each_latent(self._embedding(), len(z), dtype)
         if dtype in HALF:
             inputs = gradients.entering(inputs, dtype)
+        injecting = self._injecting(gradients, t, len(z))
 
         inputs = inputs.contiguous(memory_format=torch.channels_last)
         run = stages(self.unet, inputs, t, text, added)
         while True:
-            with self.explained_out_of_memory(inputs.shape):
+            with self.explained_out_of_memory(inputs.shape), injecting():
                 stage = next(run, None)
             if stage is None:
                 return
@@ -94,6 +98,19 @@ class Denoiser:
             f" {weights / 1e9:.3g} GB, and it was computing for latents (b c h w) ="
             f' {tuple(shape)}. Lower the size or the feature_block, or use device="cpu"'
         )
+
+    def _injecting(
+        self, gradients: GradientScale, t: Tensor, count: int
+    ) -> Callable[[], AbstractContextManager[None]]:
+        """What has to last while the UNet computes for `count` latents at timesteps t."""
+        if self.injected is None or t[0] < self.injected.least:
+            return nullcontext
+        value = self.injected.value
+        dtype = self.unet.conv_in.weight.dtype
+        if dtype in HALF:
+            value = gradients.entering(value, dtype)
+        last_of_each_prompt = slice(count - 1, None, count)
+        return partial(self.injected.into, self.unet, value, last_of_each_prompt)
 
     def _for_each_prompt(self, z: Tensor) -> Tensor:
         """The inputs: with guidance all latents for the empty prompt, then all again."""

@@ -38,7 +38,7 @@ def invert(model: Diffusion, target: Tensor) -> Inversion:
         if not index:
             raise
         warnings.warn(_interrupted(model, index), stacklevel=3)
-        return _found(_stopped_at(model, index).with_reference(latent), latent, target)
+        return _found(model.at_index(index).with_reference(latent), latent, target)
 
     finished = model.with_reference(latent, inversion_psnr=round(quality, 2))
     return replace(_found(finished, latent, target), psnr=quality)
@@ -46,14 +46,6 @@ def invert(model: Diffusion, target: Tensor) -> Inversion:
 
 def _found(model: Diffusion, latent: Tensor, target: Tensor) -> Inversion:
     return Inversion(model, latent, target, method=f"DDIM to strength {model.strength:g}")
-
-
-def _stopped_at(model: Diffusion, index: int) -> Diffusion:
-    """The model whose latents are at timestep index `index`."""
-    if index == model.timestep_index:
-        return model
-    strength = index / model.schedule.steps
-    return replace(model, strength=strength, start_step=min(model.start_step, index))
 
 
 def _interrupted(model: Diffusion, index: int) -> str:

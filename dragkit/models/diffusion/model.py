@@ -23,9 +23,10 @@ from ...records import Size, View
 from ..fingerprint import fingerprint
 from ..inversion import Inversion
 from .added import Added
-from .checks import check_diffusion
+from .checks import check_diffusion, check_same_settings
 from .ddim import Schedule
 from .denoiser import Denoiser, LazyPrediction
+from .injected import Injected
 from .inversion import invert
 from .lora import Lora
 from .prompting import prompted
@@ -75,6 +76,8 @@ class Diffusion:
             noise at every step, so that the network paints its small things anew
             (:meth:`dragkit.models.diffusion.ddim.Schedule.refreshed`). 0 adds none, as in
             DragDiffusion; with 30 of 50, faces stay whole (``python -m dragkit.bench chins``).
+        injected: what takes part in the network's computation beside the latent
+            (:mod:`dragkit.models.diffusion.leaves`).
         notes: what a saved run should remember: the inversion's PSNR, the LoRA.
 
     Raises:
@@ -99,6 +102,7 @@ class Diffusion:
     start_step: int = 0
     start_layer: int | None = None
     fresh_noise: int = 0
+    injected: Injected | None = field(default=None, repr=False)
     notes: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
@@ -108,12 +112,20 @@ class Diffusion:
     @cached_property
     def denoiser(self) -> Denoiser:
         """The network with the text and the guidance."""
-        return Denoiser(self.unet, self.name, self.text, self.guidance, self.added)
+        text, added = self.text, self.added
+        return Denoiser(self.unet, self.name, text, self.guidance, added, self.injected)
 
     @property
     def timestep_index(self) -> int:
         """The timestep index of the latents, round(strength · steps)."""
         return round(self.strength * self.schedule.steps)
+
+    def at_index(self, index: int) -> Diffusion:
+        """This model with latents at another timestep index."""
+        if index == self.timestep_index:
+            return self
+        strength = index / self.schedule.steps
+        return replace(self, strength=strength, start_step=min(self.start_step, index))
 
     @property
     def device(self) -> torch.device:
@@ -252,16 +264,7 @@ class Diffusion:
             ValueError: the run was made with another strength, schedule, size, LoRA or prompt,
                 so its latents mean something else here.
         """
-        for name in (
-            ("strength", "schedule steps", "size", "lora", "style", "prompt") if metadata else ()
-        ):
-            then = metadata.get(name, "none")
-            now = self.metadata.get(name, "none")
-            if then != now:
-                raise ValueError(
-                    f"the run was made with {name} {then}, this model has {now}; load the model as"
-                    " it was then"
-                )
+        check_same_settings(metadata, self.metadata)
         notes = {name: metadata[name] for name in ("inversion_psnr",) if name in metadata}
         return self.with_reference(latent.to(self.device), **notes)
 
