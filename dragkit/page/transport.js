@@ -1,7 +1,7 @@
 // What moves through the steps: buttons, slider, keys, and playing.
 
-const KEYS = { ArrowLeft: -1, ArrowRight: 1, PageUp: -10, PageDown: 10 };
-const OWN_KEYS = "select, input[type=range], [role=region]"; // they use the arrows themselves
+const KEYS = { ArrowLeft: -1, ArrowRight: 1 };
+const OWN_KEYS = "select, [role=region]"; // they use the arrows themselves
 const OWN_SPACE = "button, select, input[type=checkbox]";
 
 class Transport {
