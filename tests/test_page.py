@@ -247,3 +247,10 @@ def test_the_scripts_are_short_and_make_no_markup_of_text():
             text,
         )
         assert path.suffix != ".js" or "</" not in text
+
+
+def test_runs_that_are_compared_make_their_page_themselves(trace, tmp_path):
+    compared = dk.Compare(trace, trace, names=("one", "two"))
+    by_widget = compared.to_html(tmp_path / "widget.html", title="Two")
+    by_function = dk.to_html({"one": trace, "two": trace}, tmp_path / "call.html", title="Two")
+    assert by_widget.read_bytes() == by_function.read_bytes()

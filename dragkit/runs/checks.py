@@ -26,7 +26,6 @@ from ..records import Frame
 
 MOST_SIDE = 16_384  # px of an image
 MOMENTS = {"step", "exp_avg", "exp_avg_sq"}  # that Adam goes on with
-MOMENTS = {"step", "exp_avg", "exp_avg_sq"}  # that Adam goes on with
 
 
 def check_frames(frames: Sequence[Frame]) -> None:
@@ -113,8 +112,6 @@ def _check_moments(who: str, state: Mapping[int, Mapping[str, Tensor]], latent: 
         check_names("of the moments of Adam", moments)
         if missing := MOMENTS - moments.keys():
             raise ValueError(f"the moments of Adam that {who} lack {', '.join(sorted(missing))}")
-        if missing := MOMENTS - moments.keys():
-            raise ValueError(f"the moments of Adam {who} lack {', '.join(sorted(missing))}")
         for name, moment in moments.items():
             _check_floats(who, name, moment)
             if moment.shape != (() if name == "step" else latent.shape):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import ipywidgets as W
@@ -15,6 +16,7 @@ from ..models.protocols import Model, check_model
 from ..pieces import Tracker
 from ..reading import check_text
 from ..records import Frame
+from ..runs.html import to_html
 from ..runs.retrack import retrack
 from ..runs.trace import Trace
 from ..validation import check_tracker
@@ -154,6 +156,10 @@ class Compare(NotebookWidget):
     def chart_image(self) -> Image.Image:
         """The curves, twice as large as on the page, or as large as on a slide."""
         return self.chart.image(self.steps[self._at])
+
+    def to_html(self, path: str | Path, **options: Any) -> Path:
+        """Write all runs as one page that needs no kernel: :func:`dragkit.to_html`."""
+        return to_html(self.traces, path, **options)
 
     def still(self) -> Image.Image:
         """The images side by side with their names, over the curves or beside them."""
