@@ -7,6 +7,8 @@ does after a drag.
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
@@ -57,16 +59,17 @@ def warp(latent: Tensor, edit: Edit, size: Size | None = None) -> Tensor:
     _check_map(latent)
     instance("edit", edit, Edit, "what should move where, such as dragkit.Edit([(64, 80)], …)")
     size = _size_of(edit, size)
-    field = warp_field(edit, size, (latent.shape[1], latent.shape[2])).to(latent.device)
+    grid = (latent.shape[1], latent.shape[2])
+    field = warp_field(edit, size, grid).to(latent.device)
+    free = _free_cells(edit, grid).to(latent.device)
 
-    free = _free_cells(edit, latent.shape[1:]).to(latent.device)
     source, destination = _moves(field, free, size)
-    moved = latent.clone()
+    moved = latent.clone(memory_format=torch.contiguous_format)
     moved.flatten(1)[:, destination] = latent.flatten(1)[:, source]
 
-    holes = free.clone()
-    holes.view(-1)[destination] = False
-    return _filled(moved, holes)
+    holes = free.flatten().clone()
+    holes[destination] = False
+    return _filled(moved, holes.view(grid))
 
 
 @named_arguments
@@ -92,7 +95,7 @@ def warp_field(edit: Edit, size: Size, grid: tuple[int, int]) -> Tensor:
         TypeError, ValueError: the edit does not fit an image of this size, a size or grid is
             none, the mask frees no cell, or a handle lies outside the circle.
     """
-    _check_sides("grid", grid)
+    _check_grid(grid)
     edit = edit.fit(size)
     free = _free_cells(edit, grid)
     places = cells(free[None], size).to(edit.handles)[free.flatten()]
@@ -166,7 +169,7 @@ def _from_the_left(values: Tensor, known: Tensor) -> tuple[Tensor, Tensor]:
     return found * weight, weight
 
 
-def _free_cells(edit: Edit, grid: tuple[int, int] | torch.Size) -> Tensor:
+def _free_cells(edit: Edit, grid: tuple[int, int]) -> Tensor:
     """Which cells (h w) may move: those that the mask frees by more than half."""
     if edit.mask is None:
         return torch.ones(*grid, dtype=torch.bool, device=edit.handles.device)
@@ -175,22 +178,21 @@ def _free_cells(edit: Edit, grid: tuple[int, int] | torch.Size) -> Tensor:
 
 
 def _size_of(edit: Edit, size: Size | None) -> Size:
-    if size is None and edit.mask is None:
+    if size is not None:
+        return size
+    if edit.mask is None:
         raise ValueError(
             "there is neither a size nor a mask, so nobody knows how many pixels a cell of the"
             " latent covers; give size=model.size"
         )
-    if size is None and edit.mask is not None:
-        size = (edit.mask.shape[0], edit.mask.shape[1])
-    _check_sides("size", size)
-    assert size is not None
-    return size
+    height, width = edit.mask.shape
+    return height, width
 
 
-def _check_sides(name: str, sides: object) -> None:
-    is_pair = isinstance(sides, tuple | list | torch.Size) and len(sides) == 2
-    if not (is_pair and all(is_whole(side, 1) for side in sides)):  # type: ignore[attr-defined]  # a pair
-        raise ValueError(f"{name} is {shown(sides)}; give (height, width), such as (64, 64)")
+def _check_grid(grid: Any) -> None:
+    is_pair = isinstance(grid, tuple | list) and len(grid) == 2
+    if not (is_pair and all(is_whole(side, 1) for side in grid)):
+        raise ValueError(f"grid is {shown(grid)}; give (rows, columns) of cells, such as (32, 32)")
 
 
 def _check_map(latent: Tensor) -> None:

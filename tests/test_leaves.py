@@ -3,6 +3,7 @@
 The update rules are transcribed from the equations, with hooks and merged weights of their own.
 """
 
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 
@@ -19,6 +20,8 @@ from dragkit.models.diffusion.injected import projections
 from dragkit.models.diffusion.model import Diffusion
 from dragkit.models.diffusion.pixel_unet import decode, encode, pixel_schedule
 from dragkit.models.diffusion.small_unet import Config, SmallUNet
+from dragkit.models.diffusion.unet import shared_attention
+from dragkit.models.protocols import Restorable, check_model
 from dragkit.models.toy import Toy
 
 SIDE, GRID = 32, 16  # of the images, and of the features and latents
@@ -251,6 +254,8 @@ def test_a_leaf_that_was_not_dragged_shows_what_its_model_shows(leaf):
     view, plain = inner.view(start), model.view(z)
     assert torch.equal(view.features, plain.features) and torch.equal(view.anchor, plain.anchor)
     assert torch.equal(view.image, plain.image) and torch.equal(inner.sample(3), start)
+    check_model(inner)
+    assert isinstance(inner, Restorable)
     assert inner.name == "tiny" and inner.size == model.size and inner.device == model.device
 
 
@@ -260,7 +265,7 @@ def test_weights_that_correct_nothing_yet_denoise_as_before():
     assert torch.equal(inner.finish(start), model.finish(model.reference))
 
 
-def test_denoising_takes_the_middle_along_down_to_the_index_that_is_said(monkeypatch):
+def test_denoising_takes_the_middle_along_down_to_the_index_that_is_said():
     model, z = tiny(), latent()
     h = torch.randn(16, 8, 8)
     for until in (0, 3, 6):
@@ -273,23 +278,26 @@ def test_denoising_takes_the_middle_along_down_to_the_index_that_is_said(monkeyp
         torch.testing.assert_close(painted, decode(expected), atol=1e-4, rtol=1e-4)
 
 
-@pytest.mark.parametrize("leaf", [mid_block, low_rank])
-def test_the_reference_is_denoised_as_it_is(leaf):
-    """Its keys and values are those that the model without a leaf computes."""
+def test_what_was_learned_leaves_the_references_keys_alone(monkeypatch):
+    """Both latents of a pair get the keys that the plain model computes for the reference."""
     model = dk.invert(tiny(), image()).model
-    inner, start = leaf(model, model.reference)
-    changed = start + 0.1 * torch.randn(start.shape)
-    seen = {}
-    for name, model_of in (("plain", model), ("changed", inner)):
-        made = seen[name] = []
-        to_k = model.unet.up_blocks[0].attentions[1].to_k
-        # before the hook that hands the first one's to both
-        hook = to_k.register_forward_hook(lambda *a, made=made: made.append(a[2]), prepend=True)
-        model_of.finish(model.reference if name == "plain" else changed)
-        hook.remove()
-    for plain, other in zip(seen["plain"], seen["changed"], strict=True):
-        torch.testing.assert_close(plain[0], other[0])
-    assert not torch.allclose(seen["plain"][0][1], seen["changed"][0][1])
+    inner, start = low_rank(model, model.reference)
+    to_k, made = model.unet.up_blocks[0].attentions[1].to_k, []
+
+    @contextmanager
+    def noted(unet, start_layer):
+        with shared_attention(unet, start_layer):
+            hook = to_k.register_forward_hook(lambda *a: made.append(a[2]))  # after all others
+            yield
+            hook.remove()
+
+    monkeypatch.setattr("dragkit.models.diffusion.model.shared_attention", noted)
+    plain = model.finish(model.reference)
+    dragged = inner.finish(start + 0.1 * torch.randn(start.shape))
+    before, after = made[: len(made) // 2], made[len(made) // 2 :]
+    assert len(before) == 7 and not torch.allclose(plain, dragged)
+    for keys, same in zip(before, after, strict=True):
+        torch.testing.assert_close(keys, same)
 
 
 @pytest.mark.parametrize("leaf", [mid_block, low_rank])

@@ -202,6 +202,7 @@ def test_images_need_not_be_square():
         ({"latent": torch.zeros(18, 512)}, "only a map"),
         ({"latent": torch.zeros(3, 16, 16).long()}, "only a map"),
         ({"size": 64}, r"size is 64; give \(height, width\)"),
+        ({"size": (64, 0)}, r"size is \(64, 0\)"),
         ({"size": (32, 32)}, "handle 0 at"),
         ({"edit": Edit([(2, 2)], [(5, 5)], box(8, 8, 14, 14))}, "handle 0 at.*outside the circle"),
         ({"edit": Edit([(9, 9)], [(5, 5)], (torch.rand(SIZE) < 0.01).float())}, "frees less than"),
@@ -211,6 +212,18 @@ def test_what_cannot_be_warped_is_told(given, words):
     call = {"latent": latent(), "edit": Edit([(50, 40)], [(60, 40)]), "size": SIZE} | given
     with pytest.raises(ValueError, match=words):
         dk.warp(**call)
+
+
+def test_a_grid_that_is_none_is_told():
+    with pytest.raises(ValueError, match=r"grid is 32; give \(rows, columns\)"):
+        dk.warp_field(Edit([(5, 5)], [(9, 9)]), SIZE, 32)
+
+
+def test_how_a_latent_lies_in_memory_does_not_matter():
+    edit = Edit([(33, 33)], [(45, 20)], box(2, 2, 13, 13))
+    lying = latent().permute(1, 2, 0).contiguous().permute(2, 0, 1)
+    assert not lying.is_contiguous()
+    assert torch.equal(dk.warp(lying, edit), dk.warp(latent(), edit))
 
 
 def test_what_is_no_latent_or_edit_is_told():

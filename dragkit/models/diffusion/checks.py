@@ -13,7 +13,10 @@ from .unet import self_attentions
 LARGEST = 4096  # px: the longest side of an image
 REFINE = 100  # corrections of a step at most; more than two or three change nothing
 # of the model that a saved run's latents belong to; otherwise they mean something else
-MEANING = ("strength", "schedule steps", "size", "lora", "style", "prompt", "levels", "leaf", "z")
+MEANING = (
+    *("strength", "schedule steps", "size", "lora", "style", "prompt"),
+    *("levels", "leaf", "fixed z"),
+)
 
 if TYPE_CHECKING:
     from .model import Diffusion
