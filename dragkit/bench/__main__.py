@@ -27,6 +27,7 @@ from .studies import (
     stabledrag,
     timesteps,
     tracking,
+    warp,
     world_benchmarks,
 )
 from .study import Command
@@ -43,6 +44,7 @@ COMMANDS: dict[str, Command] = {
     "chins": chins.STUDY,
     "gate": gate.STUDY,
     "speed": speed.SCRIPT,
+    "warp": warp.STUDY,
     "metrics": metrics.STUDY,
     "dragbench": dragbench.SCRIPT,
     "lionbench": world_benchmarks.script("lion"),

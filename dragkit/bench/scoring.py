@@ -54,7 +54,7 @@ def score_images(
             None leaves MD out.
         lpips: a file with LPIPS's backbone; None for torch.hub's folder.
     """
-    before = _image_of(task)
+    before = original(task)
     match = None if matcher is None else matcher_of(matcher)
     features = None if match is None else match(before, task.prompt)
     rows = []
@@ -114,7 +114,12 @@ def matcher_of(matcher: AnyModel | Matcher) -> Matcher:
     return Dift(cast(Diffusion, model))
 
 
-def _image_of(task: Task) -> Tensor:
+def original(task: Task) -> Tensor:
+    """The image (3 H W) in 0..1 that a task starts from.
+
+    Raises:
+        ValueError: it starts from something else.
+    """
     if task.image is None:
         raise ValueError(f"the task {task.name!r} has no image; scores compare a result with it")
     return read_image(task.image)
