@@ -29,6 +29,7 @@ from .lesson09_trust import threshold as threshold
 from .lesson10_flow import follow as follow
 from .lesson10_line_search import blend_weight as blend_weight
 from .lesson10_line_search import case as case
+from .lesson10_methods import gooddrag as gooddrag
 from .lesson11_diffusion import ddim_step as ddim_step
 from .lesson11_diffusion import predicted as predicted
 from .lesson12_matching import match as match
