@@ -237,6 +237,17 @@ def test_anchored_is_stabledrag_with_an_anchor_and_points_between_the_pixels():
     assert (ours["lr"], ours["trust"]) == (3e-3, dk.above(0.8))
 
 
+def test_anchored_on_dragdiffusion_changes_three_things():
+    base = methods.stabledrag(base=methods.dragdiffusion)
+    ours = methods.anchored(base=methods.dragdiffusion)
+    assert replace(ours["tracker"], subpixel=False) == base["tracker"]
+    motion, mask = ours["losses"]
+    assert (replace(motion, first_patch=0.0, skip=1.0), mask) == base["losses"]
+    assert {k for k in base if ours[k] != base[k]} == {"tracker", "losses", "arrive"}
+    with pytest.raises(ValueError, match="choose draggan or dragdiffusion"):
+        methods.anchored(base=methods.freedrag)
+
+
 @pytest.mark.parametrize("preset", ["gooddrag", "clipdrag", "easydrag", "anchored"])
 def test_a_preset_has_at_most_ten_statements_and_lines(preset):
     """Without its docstring, and without the lines that only close a bracket."""
