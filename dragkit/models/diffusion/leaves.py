@@ -88,7 +88,7 @@ class InnerLatent:
 
     @property
     def metadata(self) -> dict[str, Any]:
-        """What a saved run remembers: the base's settings, the leaf, and a fingerprint of z."""
+        """What a saved run remembers, which is the base's, the leaf, and a fingerprint of z."""
         return {**self.base.metadata, "leaf": self.kind, "fixed z": fingerprint(self.z)}
 
     def sample(self, seed: int) -> Tensor:
