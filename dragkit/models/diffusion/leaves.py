@@ -25,7 +25,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from ...arguments import instance, shown, whole
+from ...arguments import instance, whole
 from ...latents import checked_latent, fitting_latent
 from ...records import Size, View
 from .checks import check_same_settings
@@ -194,8 +194,6 @@ def low_rank(model: Diffusion, latent: Tensor, rank: int = LORA_RANK, seed: int 
 def _fixed(model: Diffusion, latent: Tensor) -> Tensor:
     way_out = 'a diffusion model, such as dragkit.load("lion-diffusion"): others have no UNet'
     instance("model", model, Diffusion, way_out)
-    if model.injected is not None:
-        raise ValueError(f"the model has a leaf already: {shown(model.injected)}")
     return checked_latent(model, latent).detach().clone()
 
 
