@@ -362,6 +362,26 @@ def test_one_level_is_a_drag_and_who_has_arrived_only_denoises():
     assert torch.equal(step.latent, noise_levels(tiny(), latent(), 5)[-1].latent)
 
 
+def test_who_has_arrived_once_is_not_dragged_further_down():
+    class ThereOnce:
+        """A tracker that sees the handle at its target at the second look alone."""
+
+        looks = 0
+
+        def start(self, view, edit):
+            return edit
+
+        def find(self, view, edit, search_centre):
+            self.looks += 1
+            points = edit.targets if self.looks == 2 else edit.handles
+            nothing = torch.full((len(points), 1, 1), torch.nan)
+            return dk.TrackResult(points, nothing[:, 0, 0], nothing, edit)
+
+    method = dragdiffusion() | {"steps": 4, "tracker": ThereOnce()}
+    run = list(drag_levels(noise_levels(tiny(), latent(), 5), EDIT, **method))
+    assert [step.index for step in run] == [0, 1] and run[-1].metadata["strength"] == 0.3
+
+
 def test_a_run_along_levels_can_be_kept_and_is_no_session(tmp_path):
     model = dk.invert(tiny(), image()).model
     levels = noise_levels(model, model.reference, 3)

@@ -7,11 +7,11 @@ tensor in, for the latent that is dragged alone, so a reference that goes along 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -19,8 +19,13 @@ from torch.nn import functional as F
 
 from .lora import LAYERS
 
-# While it lasts, the network computes with the tensor in the given rows of its batch.
-Into = Callable[[Any, Tensor, slice], AbstractContextManager[None]]
+
+class Into(Protocol):
+    """Where a tensor comes in."""
+
+    def __call__(self, unet: Any, value: Tensor, rows: slice, /) -> AbstractContextManager[None]:
+        """While this lasts, the network computes with the value, in these rows of its batch."""
+        ...
 
 
 @dataclass(frozen=True, eq=False)

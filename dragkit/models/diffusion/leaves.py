@@ -25,7 +25,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from ...arguments import instance, shown, whole
+from ...arguments import instance, whole
 from ...latents import checked_latent, fitting_latent
 from ...records import Size, View
 from .checks import check_same_settings
@@ -88,7 +88,7 @@ class InnerLatent:
 
     @property
     def metadata(self) -> dict[str, Any]:
-        """What a saved run remembers: the base's settings, the leaf, and a fingerprint of z."""
+        """What a saved run remembers, which is the base's, the leaf, and a fingerprint of z."""
         return {**self.base.metadata, "leaf": self.kind, "fixed z": fingerprint(self.z)}
 
     def sample(self, seed: int) -> Tensor:
@@ -194,8 +194,6 @@ def low_rank(model: Diffusion, latent: Tensor, rank: int = LORA_RANK, seed: int 
 def _fixed(model: Diffusion, latent: Tensor) -> Tensor:
     way_out = 'a diffusion model, such as dragkit.load("lion-diffusion"): others have no UNet'
     instance("model", model, Diffusion, way_out)
-    if model.injected is not None:
-        raise ValueError(f"the model has a leaf already: {shown(model.injected)}")
     return checked_latent(model, latent).detach().clone()
 
 
