@@ -10,7 +10,7 @@ import dragkit
 
 PACKAGE = Path(dragkit.__file__).parent
 # they know nothing of the others
-FOR_ALL = {"numeric", "atomic", "locking", "arguments", "latents", "reading", "npz"}
+FOR_ALL = {"numeric", "atomic", "locking", "arguments", "latents", "reading", "npz", "file_signs"}
 FOR_ALL |= {"asking", "gradients", "leaving", "threads"}
 MAY_IMPORT = {  # from the bottom up; a part may also import its own files
     "numeric": "",
@@ -22,6 +22,7 @@ MAY_IMPORT = {  # from the bottom up; a part may also import its own files
     "gradients": "",
     "leaving": "",
     "latents": "",
+    "file_signs": "",
     "reading": "",
     "npz": "",
     "geometry": "",

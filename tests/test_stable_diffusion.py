@@ -623,6 +623,20 @@ def test_weights_that_are_cut_short_are_named(broken, name):
         dk.load(broken, device="cpu")
 
 
+@pytest.mark.parametrize("name", [f"unet/{WEIGHTS}", "unet/config.json", "tokenizer/vocab.json"])
+@pytest.mark.parametrize(
+    ("content", "kind"),
+    [
+        ("version https://git-lfs.github.com/spec/v1\nsize 3438167534\n", r"pointer.*3\.44 GB"),
+        ("<!DOCTYPE html>", "web page"),
+    ],
+)
+def test_a_text_in_place_of_a_file_is_named(broken, name, content, kind):
+    (broken / name).write_text(content)
+    with pytest.raises(ValueError, match=f"{name} is a .*{kind}"):
+        dk.load(broken, device="cpu")
+
+
 @pytest.mark.parametrize(
     "part, name", [("unet", WEIGHTS), ("vae", WEIGHTS), ("text_encoder", "model.safetensors")]
 )
