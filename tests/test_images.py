@@ -1,6 +1,7 @@
 """Images of every make are read as what a person sees."""
 
 import io
+import re
 import struct
 import subprocess
 import warnings
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 from PIL import Image, ImageFile
 
 from dragkit.images import read_image
+from dragkit.placement import near_sizes
 
 CORNERS = np.zeros((16, 24, 3), np.uint8)  # red, green / blue, white quarters
 CORNERS[:8, :12], CORNERS[:8, 12:], CORNERS[8:, :12], CORNERS[8:, 12:] = (
@@ -479,5 +481,17 @@ def test_an_image_of_any_shape_is_made(size, fit):
 
 
 def test_native_is_refused_for_another_size():
-    with pytest.raises(ValueError, match=r'has 24×16 pixels .* 8×8 are needed; fit="native"'):
+    with pytest.raises(
+        ValueError, match=r'has 24×16 pixels .* 8×8 are needed; fit="native"'
+    ) as caught:
         read_image(CORNERS, 8, "native")
+    assert "Stable Diffusion" not in str(caught.value)
+
+
+@given(st.integers(1, 3000), st.integers(1, 3000), st.sampled_from([1, 8, 16]))
+def test_the_sizes_that_are_named_are_the_nearest_that_a_network_takes(height, width, cell):
+    named = re.findall(r"\((\d+), (\d+)\)", near_sizes((height, width), cell))
+    for side, *near in zip((height, width), *(map(int, pair) for pair in named), strict=True):
+        assert all(size % cell == 0 and size > 0 for size in near)
+        assert near[0] <= max(side, cell) and near[-1] >= side
+        assert near[-1] - near[0] < 2 * cell

@@ -44,7 +44,7 @@ MAY_IMPORT = {  # from the bottom up; a part may also import its own files
     "progress": "records pieces tracking contract answers",
     "loop": "records pieces progress validation",
     "methods": "pieces gates losses trackers",
-    "models": "records pixels",
+    "models": "records pixels placement",
     "worlds": "",
     "compose": "geometry pixels scores",
     "images": "planes placement",
