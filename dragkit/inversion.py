@@ -135,7 +135,7 @@ def domain_warning(found: Inversion) -> str:
 
 
 def _target(model: Model, image: ImageLike, fit: Fit) -> Tensor:
-    """The image in the model's size; a model that can make other sizes is named with the nearest."""
+    """The image in the model's size; if the model can be loaded at another one, that is said."""
     try:
         return read_image(image, model.size, fit)
     except OtherSize as error:
