@@ -14,6 +14,8 @@ from typing import Any, BinaryIO, cast
 
 from PIL import Image, ImageFile
 
+from .file_signs import HEAD, kind_by_head, stand_in
+
 FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "GIF", "BMP")
 JPEG_PAIR = "MPO"  # what Pillow calls a phone's JPEG that has a second image behind the first
 BYTES = 256 << 20  # of a file; a camera's raw TIFF has 150 MB
@@ -41,7 +43,8 @@ OTHERS = {  # what other files of images begin with → what they are, and the w
     ),
     r".{4}(JXL |jP  )|\xff\x0a|\xff\x4f\xff\x51": ("a JPEG XL or JPEG 2000 image", SAVE_AS),
     r"8BPS": ("a Photoshop file", SAVE_AS),
-    r"%PDF": ("a page (PDF), not an image", SAVE_AS),
+    r"%PDF|%!PS": ("a page (PDF or PostScript), not an image", SAVE_AS),
+    r"P[1-7]\s": ("an image in one of Netpbm's formats (PBM, PGM, PPM …)", SAVE_AS),
     r"\s*<(\?xml|svg)": ("a drawing (SVG), which has no pixels yet", SAVE_AS),
     r"FUJIFILM|.{6}heapCCDR|IIRO|IIU\0|\0MRM": ("a camera's raw image", SAVE_AS),
 }
@@ -143,11 +146,15 @@ def _open(file: BinaryIO, name: str) -> Image.Image:
 def _other_format(file: BinaryIO) -> str:
     """What a file is, whose format is not read, and the way out."""
     file.seek(0)
-    beginning = file.read(32).decode("latin-1")
+    head = file.read(HEAD)
+    if found := stand_in(head, text_wanted=True):
+        return f"is {found.says}; {found.way_out}"
     for pattern, (kind, way_out) in OTHERS.items():
-        if re.match(pattern, beginning, re.DOTALL):
-            return f"is {kind}, which dragkit does not read; {way_out}"
-    return f"is not an image that Pillow can read, or one of a rare format; {COMMON}"
+        if re.match(pattern, head.decode("latin-1"), re.DOTALL):
+            return f"is {kind}; dragkit does not read these: {way_out}"
+    if found := stand_in(head):
+        return f"is {found.says}, and no image; {found.way_out}"
+    return f"is no image that dragkit reads, but {kind_by_head(head)}; {COMMON}"
 
 
 def _check_bytes(file: BinaryIO, name: str) -> None:

@@ -22,7 +22,8 @@ def read_image(image: ImageLike, size: int | Size | None = None, fit: Fit = "cro
 
     It is rotated upright, laid over white where it is transparent, and scaled by Pillow's bicubic
     filter, which averages when it shrinks an image. Grey becomes three equal channels; of an
-    animated file the first frame is read.
+    animated file the first frame is read. The colours of 8-bit images are brought to sRGB by the
+    ICC profile in the file, such as Display-P3 of a phone, if it can be read.
 
     Args:
         image: a path, the bytes of a file, a Pillow image, an array (H W), (H W 3) or (H W 4),

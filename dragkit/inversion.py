@@ -31,7 +31,7 @@ from .models.gan.tuning import TUNING_LR, TUNING_STEPS
 from .models.image_metrics import Loss
 from .models.inversion import Inversion
 from .models.protocols import Adaptable, Invertible, LoraLearner, Model, Named, Tunable
-from .placement import Fit
+from .placement import Fit, OtherSize, near_sizes
 from .preview import Callback, follow
 
 # What a search reaches for an image like those learned; our choice, see `domain_warning`
@@ -109,7 +109,7 @@ def iter_inversion(
                 f"{name} is not a setting of {model.name}'s inversion, which has: {known}."
                 " A diffusion model's strength and steps are chosen by dragkit.load"
             )
-    target = read_image(image, model.size, fit)
+    target = _target(model, image, fit)
     return inverter.iter_inversion(target, **{**inverter.inversion_settings, **settings})
 
 
@@ -132,6 +132,17 @@ def domain_warning(found: Inversion) -> str:
         f" variance. For images like those the bundled lion learned from, both are at least"
         f" {FAMILIAR_PSNR:g} dB and {100 * FAMILIAR_VARIANCE:.0f} %. Drags may look odd."
     )
+
+
+def _target(model: Model, image: ImageLike, fit: Fit) -> Tensor:
+    """The image in the model's size; if the model can be loaded at another one, that is said."""
+    try:
+        return read_image(image, model.size, fit)
+    except OtherSize as error:
+        if getattr(model, "tell", None) is None:  # of Stable Diffusion alone
+            raise
+        near = near_sizes(error.source, getattr(model, "cell", 1))
+        raise ValueError(f"{error}, or load {model.name} with {near}") from error
 
 
 def _given(**settings: Any) -> dict[str, Any]:
@@ -228,7 +239,7 @@ def lora(
         )
     steps = step_count(steps, 1)
     path = _lora_file(file)
-    target = read_image(image, model.size, fit)
+    target = _target(model, image, fit)
 
     learner = model.lora(target, rank, lr, batch)
     if path and path.is_file():

@@ -13,6 +13,8 @@ from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile, ZipInfo
 import numpy as np
 from numpy.lib import format as npy
 
+from .file_signs import check_no_stand_in
+
 # Runs of ours take 2 to 6 times as many bytes in memory as on the disk; hostile files 1000 times.
 MAX_EXPANSION = 20
 FREE_BYTES = 64 << 20
@@ -77,6 +79,7 @@ def _check_end(path: Path) -> None:
     with path.open("rb") as file:
         file.seek(max(path.stat().st_size - END.size, 0))
         end = file.read()
+    check_no_stand_in(path)
     if len(end) < END.size or not end.startswith(b"PK\5\6"):
         raise ValueError(f"{path} is not an .npz, or is cut short")
     *_, count, size, _, _ = END.unpack(end)

@@ -43,3 +43,12 @@ def is_truth(value: Any) -> bool:
         np.bool_,
         torch.bool,
     )
+
+
+def size_in_words(count: float) -> str:
+    """A number of bytes as people say it, to two or three digits: "6.4 MB", "150 GB"."""
+    for unit, name in ((1e9, "GB"), (1e6, "MB"), (1e3, "kB")):
+        if count >= 0.9995 * unit:
+            amount = count / unit
+            return f"{amount:.0f} {name}" if amount >= 99.95 else f"{amount:.3g} {name}"
+    return f"{count:.0f} bytes"

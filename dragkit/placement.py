@@ -71,6 +71,22 @@ class Placement:
         return (low & high).all(-1)
 
 
+class OtherSize(ValueError):
+    """An image has not the size that is needed, and nothing may be scaled.
+
+    Attributes:
+        source: (height, width) of the image.
+    """
+
+    def __init__(self, source: Size, needed: Size) -> None:
+        self.source = source
+        (height, width), (high, wide) = source, needed
+        super().__init__(
+            f"the image has {width}×{height} pixels (width × height), and {wide}×{high} are"
+            ' needed; fit="native" scales nothing, so choose "crop", "pad" or "resize"'
+        )
+
+
 def placement(source: Size, size: Size | None, fit: Fit) -> Placement:
     """Where an image of the size `source` lies in one of `size`.
 
@@ -82,7 +98,8 @@ def placement(source: Size, size: Size | None, fit: Fit) -> Placement:
             both sides alike. "resize" stretches all of it to the new shape.
 
     Raises:
-        ValueError: an unknown fit, or sizes that are not equal where nothing may be scaled.
+        ValueError: an unknown fit, or sizes that are not equal where nothing may be scaled
+            (:class:`OtherSize`).
     """
     check_fit(fit)
     height, width = source
@@ -98,12 +115,7 @@ def placement(source: Size, size: Size | None, fit: Fit) -> Placement:
     if fit == "pad":
         return Placement(source, (high, wide), whole, _inner(source, (high, wide)))
     if fit == "native" and source != (high, wide):
-        raise ValueError(
-            f"the image has {width}×{height} pixels (width × height), and {wide}×{high} are"
-            ' needed; fit="native" scales nothing, so choose "crop", "pad" or "resize", or load a'
-            f" model that makes this size: Stable Diffusion takes size=({height}, {width}) where"
-            " both are multiples of 8"
-        )
+        raise OtherSize(source, (high, wide))
     return Placement(source, (high, wide), whole, (0, 0, wide, high))
 
 
@@ -129,6 +141,13 @@ def image_size(size: Any, name: str = "size") -> Size:
             f" width), such as {name}=(512, 768), or one number for a square"
         )
     return int(sides[0]), int(sides[1])
+
+
+def near_sizes(size: Size, cell: int) -> str:
+    """For messages: the sizes whose sides are multiples of `cell`, just below and just above."""
+    below = tuple(max(side // cell, 1) * cell for side in size)
+    above = tuple(-(-side // cell) * cell for side in size)
+    return f"size={below}" if below == above else f"size={below} or size={above}"
 
 
 def _middle(source: Size, size: Size) -> tuple[float, float, float, float]:

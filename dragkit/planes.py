@@ -1,8 +1,8 @@
 """What an image holds, whatever it comes in: three planes, red, green and blue.
 
 A photo on disk is more than its pixels: it may be rotated by a flag (EXIF), partly transparent,
-grey, of 12 or 16 bits, made for print (CMYK), have indexed colours or several frames. All of that
-is handled here, once.
+grey, of 12 or 16 bits, made for print (CMYK), have indexed colours, several frames or a profile of
+its colours. All of that is handled here, once.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from PIL import ExifTags, Image, ImageOps
 from torch import Tensor
 
 from .arguments import at_home, shown
+from .colour_profiles import in_srgb
 from .image_files import check_format, check_pixels, decode, is_deep, is_heavy, load
 from .reading import is_file, is_folder
 
@@ -109,8 +110,12 @@ def _of_pillow(found: Opened) -> Planes:
     if is_deep(image):
         deep = np.asarray(image)
         return _of_floats(deep if image.mode == "F" else shallow(deep, name, depth), name)
+    profile = image.info.get("icc_profile")
     if image.has_transparency_data:
         image = _over_white(image, name)
+    if image.mode == "P":
+        image = converted(image, "RGB", name)
+    image = in_srgb(image, profile)
     return list(converted(image, "RGB", name).split())
 
 

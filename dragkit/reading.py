@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from .arguments import shown
+from .file_signs import HEAD, stand_in
 
 DEPTH = 32  # lists and objects in each other; those that we know have six at most
 VALUES = 2_000_000  # of one JSON; each takes some hundred bytes in memory
@@ -37,6 +38,8 @@ def read_json(path: Path, limit: int, finite: bool = True) -> Any:
     try:
         return parse_json(content, finite)
     except ValueError as error:
+        if found := stand_in(content[:HEAD], text_wanted=True):
+            raise ValueError(f"{path} is {found.says}; {found.way_out}") from error
         raise ValueError(f"{path} is not JSON that dragkit reads: {error}") from error
 
 

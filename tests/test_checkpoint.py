@@ -321,7 +321,8 @@ def test_a_sound_file_with_a_wrong_setting_is_no_checkpoint_error(tmp_path):
             b"version https://git-lfs.github.com/spec/v1\noid sha256:0a01\nsize 364000000\n",
             "Git-LFS pointer, not the file of 364 MB",
         ),
-        (b"hello, world", "begins with 68 65 6c 6c 6f 2c 20 77"),
+        (b"hello, world", "text that begins with 'hello, world'"),
+        (b"hello\0world", "begins with 68 65 6c 6c 6f 00 77 6f, not a checkpoint; expected"),
         (b"PK\x03\x04 broken", "damaged"),
     ],
 )

@@ -159,16 +159,11 @@ def test_a_labels_embedding_is_named(tmp_path, name):
 # PTI
 
 
-def tuned_pair(path, *, trained=None, generator=MADE):
-    """A generator as PTI began with it, "G_ema", and `generator`, "G", as PTI's scripts do."""
-    before = deepcopy(MADE)
-    with torch.no_grad():
-        for weight in before.synthesis.parameters():
-            weight += 1
-    kwargs = arguments(MADE)
+def two_generators(path, *, g=MADE, g_ema=MADE, trained=None):
+    """The pair that PTI's export scripts and NVIDIA's training write."""
     data = {
-        "G_ema": persistent(before, _init_kwargs=kwargs),
-        "G": persistent(generator, _init_kwargs=kwargs),
+        "G": persistent(g, _init_kwargs=arguments(g)),
+        "G_ema": persistent(g_ema, _init_kwargs=arguments(g_ema)),
         "D": persistent(nn.Sequential(nn.Linear(3, 3)), "Discriminator", _init_kwargs={}),
         "training_set_kwargs": trained,
         "augment_pipe": None,
@@ -176,22 +171,45 @@ def tuned_pair(path, *, trained=None, generator=MADE):
     return write(path, data)
 
 
-def test_of_a_tuned_pair_the_copy_is_taken_and_this_is_said(tmp_path):
-    with pytest.warns(UserWarning, match="the copy, which was tuned, is taken"):
-        model = dk.load(tuned_pair(tmp_path / "a.pkl"), device="cpu")
-    assert_is_made(model)
+def with_other_synthesis():
+    other = deepcopy(MADE)
+    with torch.no_grad():
+        for weight in other.synthesis.parameters():
+            weight += 1
+    return other
+
+
+def test_of_a_tuned_pair_the_average_is_taken_and_both_are_named(tmp_path):
+    """Some scripts write the tuned one as G_ema, some as G: nothing in the file says which."""
+    path = two_generators(tmp_path / "a.pkl", g=with_other_synthesis())
+    with pytest.warns(UserWarning, match="G_ema and G: .*G_ema is taken; .*which='G'"):
+        assert_is_made(dk.load(path, device="cpu"))
+
+    path = two_generators(tmp_path / "b.pkl", g_ema=with_other_synthesis())
+    with pytest.warns(UserWarning, match="G is taken"):
+        assert_is_made(dk.load(path, device="cpu", which="G"))
 
 
 @pytest.mark.parametrize(
-    "other",
-    [{"trained": {"path": "x"}}, {"generator": network(16, seed=4)}],
-    ids=["ada", "tf"],
+    "pair",
+    [
+        {"g": with_other_synthesis(), "trained": {"path": "x"}},
+        {"g": network(16, seed=4)},
+        {"g": deepcopy(MADE)},
+    ],
+    ids=["trained", "another mapping", "equal"],
 )
-def test_of_what_was_trained_the_average_is_taken(tmp_path, other):
+def test_of_what_was_trained_the_average_is_taken_without_a_word(tmp_path, pair):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        model = dk.load(tuned_pair(tmp_path / "a.pkl", **other), device="cpu")
-    assert not torch.allclose(model.generator.synthesis(WS), MADE.synthesis(WS))
+        assert_is_made(dk.load(two_generators(tmp_path / "a.pkl", **pair), device="cpu"))
+
+
+@pytest.mark.parametrize("which", ["D", "Gs"])
+def test_a_network_that_is_no_generator_is_refused_with_what_there_is(tmp_path, which):
+    path = two_generators(tmp_path / "a.pkl")
+    with pytest.raises(CheckpointError, match="it holds G: Generator .*D: Discriminator"):
+        dk.load(path, which=which)
 
 
 @pytest.mark.parametrize("newer", [True, False])

@@ -67,7 +67,7 @@ def test_a_million_entries_are_not_listed(tmp_path):
         end = struct.pack("<4s4H2LH", b"PK\5\6", 0, 0, count, count, len(directory), 64, 0)
         (tmp_path / "a.npz").write_bytes(b"PK\3\4" + bytes(60) + directory + end)
         refused(tmp_path / "a.npz", "entries or more, described in 54000000 bytes")
-    (tmp_path / "a.npz").write_bytes(b"PK")
+    (tmp_path / "a.npz").write_bytes(b"PK\3")
     refused(tmp_path / "a.npz", "is not an .npz, or is cut short")
 
 

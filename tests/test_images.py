@@ -1,6 +1,7 @@
 """Images of every make are read as what a person sees."""
 
 import io
+import re
 import struct
 import subprocess
 import warnings
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 from PIL import Image, ImageFile
 
 from dragkit.images import read_image
+from dragkit.placement import near_sizes
 
 CORNERS = np.zeros((16, 24, 3), np.uint8)  # red, green / blue, white quarters
 CORNERS[:8, :12], CORNERS[:8, 12:], CORNERS[8:, :12], CORNERS[8:, 12:] = (
@@ -215,7 +217,7 @@ def test_the_bytes_of_a_file_are_read_as_the_file_is(tmp_path):
     torch.testing.assert_close(
         read_image((tmp_path / "a.png").read_bytes(), 8), read_image(tmp_path / "a.png", 8)
     )
-    with pytest.raises(ValueError, match="the file is not an image"):
+    with pytest.raises(ValueError, match="the file is a text that begins with 'x', and no image"):
         read_image(b"x", 8)
 
 
@@ -225,7 +227,7 @@ def test_files_that_are_no_images_are_told(tmp_path, monkeypatch):
     with pytest.raises(FileNotFoundError, match="is a folder"):
         read_image(tmp_path, 8)
     (tmp_path / "t.png").write_text("hello")
-    with pytest.raises(ValueError, match="t.png is not an image that Pillow can read"):
+    with pytest.raises(ValueError, match="t.png is a text that begins with 'hello', and no image"):
         read_image(tmp_path / "t.png", 8)
     Image.fromarray(np.random.randint(0, 255, (64, 64, 3), np.uint8)).save(tmp_path / "cut.png")
     (tmp_path / "cut.png").write_bytes((tmp_path / "cut.png").read_bytes()[:5000])
@@ -299,7 +301,7 @@ EPS = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\n%%EndComments\n%%EOF\
 
 def test_no_other_program_is_started(monkeypatch):
     monkeypatch.setattr(subprocess, "Popen", refuse_to_decode)
-    with pytest.raises(ValueError, match="is not an image that Pillow can read, or one of a rare"):
+    with pytest.raises(ValueError, match="is a page .PDF or PostScript., not an image"):
         read_image(EPS, 8)
     with pytest.raises(ValueError, match=r"a file of format EPS.* image.convert\(\"RGB\"\)"):
         read_image(Image.open(io.BytesIO(EPS)), 8)
@@ -479,5 +481,17 @@ def test_an_image_of_any_shape_is_made(size, fit):
 
 
 def test_native_is_refused_for_another_size():
-    with pytest.raises(ValueError, match=r'has 24×16 pixels .* 8×8 are needed; fit="native"'):
+    with pytest.raises(
+        ValueError, match=r'has 24×16 pixels .* 8×8 are needed; fit="native"'
+    ) as caught:
         read_image(CORNERS, 8, "native")
+    assert "Stable Diffusion" not in str(caught.value)
+
+
+@given(st.integers(1, 3000), st.integers(1, 3000), st.sampled_from([1, 8, 16]))
+def test_the_sizes_that_are_named_are_the_nearest_that_a_network_takes(height, width, cell):
+    named = re.findall(r"\((\d+), (\d+)\)", near_sizes((height, width), cell))
+    for side, *near in zip((height, width), *(map(int, pair) for pair in named), strict=True):
+        assert all(size % cell == 0 and size > 0 for size in near)
+        assert near[0] <= max(side, cell) and near[-1] >= side
+        assert near[-1] - near[0] < 2 * cell

@@ -10,7 +10,7 @@ import dragkit
 
 PACKAGE = Path(dragkit.__file__).parent
 # they know nothing of the others
-FOR_ALL = {"numeric", "atomic", "locking", "arguments", "latents", "reading", "npz"}
+FOR_ALL = {"numeric", "atomic", "locking", "arguments", "latents", "reading", "npz", "file_signs"}
 FOR_ALL |= {"asking", "gradients", "leaving", "threads"}
 MAY_IMPORT = {  # from the bottom up; a part may also import its own files
     "numeric": "",
@@ -22,6 +22,7 @@ MAY_IMPORT = {  # from the bottom up; a part may also import its own files
     "gradients": "",
     "leaving": "",
     "latents": "",
+    "file_signs": "",
     "reading": "",
     "npz": "",
     "geometry": "",
@@ -29,7 +30,8 @@ MAY_IMPORT = {  # from the bottom up; a part may also import its own files
     "scores": "",
     "image_files": "",
     "placement": "",
-    "planes": "image_files",
+    "colour_profiles": "",
+    "planes": "colour_profiles image_files",
     "mask_files": "planes",
     "records": "pixels mask_files",
     "pieces": "records",
@@ -45,7 +47,7 @@ MAY_IMPORT = {  # from the bottom up; a part may also import its own files
     "loop": "records pieces progress validation",
     "methods": "pieces gates losses trackers",
     "warping": "records geometry",
-    "models": "records pixels",
+    "models": "records pixels placement",
     "leaves": "records pieces loop models",
     "worlds": "",
     "compose": "geometry pixels scores",

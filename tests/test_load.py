@@ -120,7 +120,7 @@ def test_a_damaged_bundled_file_is_refused_before_it_is_opened(data, damage):
 
 @pytest.mark.parametrize(
     "content, message",
-    [(b"", "is empty"), (b"no such thing", "not a checkpoint"), (None, "not fully covered")],
+    [(b"", "is empty"), (b"no such thing", "a text that"), (None, "cut short")],
 )
 def test_a_file_of_ones_own_that_is_cut_or_something_else_is_refused(
     data, tmp_path, content, message

@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from matplotlib.text import Text
 from PIL import Image
 
 import dragkit as dk
@@ -413,3 +414,20 @@ def test_an_inversion_without_iterations_has_no_curves():
     *images, difference = dk.plot.inversion(found).axes
     assert [axes.get_title() for axes in images] == ["target", "found, PSNR not measured"]
     assert difference.get_title() == "difference x 4"
+
+
+def written(figure) -> list[str]:
+    """Every text of a figure, its axes' numbers included."""
+    figure.draw_without_rendering()
+    return [text.get_text() for text in figure.findobj(Text)]
+
+
+@pytest.mark.parametrize("losses", [(0.4, 0.06, 0.05), (0.04,), (3e5, 2.0, 1e-7)])
+def test_numbers_on_a_logarithmic_axis_are_no_formulas(losses):
+    model = dk.load("toy")
+    latent = model.sample(1)
+    curves = {"losses": {"search": losses}, "psnrs": {"search": (20.0,) * len(losses)}}
+    found = dk.Inversion(model, latent, model.finish(latent), 20.0, **curves)
+    texts = written(dk.plot.inversion(found))
+    assert "loss (dashed)" in texts
+    assert not [text for text in texts if "$" in text or "\\" in text]

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from matplotlib.text import Text
 
 import dragkit as dk
 from dragkit.models import zoo
@@ -66,3 +67,11 @@ def test_the_recorded_run_can_be_inspected_and_continued():
     torch.testing.assert_close(steps[-1].points, trace[3].points, atol=1.5, rtol=0)
     with pytest.raises(ValueError, match="is a recorded run"):
         dk.load("eye")
+
+
+def test_the_losses_have_plain_numbers():
+    view = TOY.view(LATENT)
+    memory = dk.Discriminative(iterations=9).start(view, EDIT)
+    figure = dk.plot.learning(view, memory, EDIT, n=3)
+    figure.draw_without_rendering()
+    assert not [text.get_text() for text in figure.findobj(Text) if "$" in text.get_text()]

@@ -271,7 +271,7 @@ def test_numbers_of_8_bits_are_told(single, config, tmp_path):
 def test_a_file_that_is_cut_short_is_told(single, config, tmp_path):
     file = tmp_path / "short.safetensors"
     file.write_bytes(single.read_bytes()[:-1000])
-    refused(file, "does not hold a complete .*; fetch it again", config=config)
+    refused(file, "it is cut short: it has .* bytes, and its header promises", config=config)
 
 
 @pytest.mark.parametrize("config", ["no-such-folder", 7, "x" * 5000, "\0", True])

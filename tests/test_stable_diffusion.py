@@ -623,6 +623,20 @@ def test_weights_that_are_cut_short_are_named(broken, name):
         dk.load(broken, device="cpu")
 
 
+@pytest.mark.parametrize("name", [f"unet/{WEIGHTS}", "unet/config.json", "tokenizer/vocab.json"])
+@pytest.mark.parametrize(
+    ("content", "kind"),
+    [
+        ("version https://git-lfs.github.com/spec/v1\nsize 3438167534\n", r"pointer.*3\.44 GB"),
+        ("<!DOCTYPE html>", "web page"),
+    ],
+)
+def test_a_text_in_place_of_a_file_is_named(broken, name, content, kind):
+    (broken / name).write_text(content)
+    with pytest.raises(ValueError, match=f"{name} is a .*{kind}"):
+        dk.load(broken, device="cpu")
+
+
 @pytest.mark.parametrize(
     "part, name", [("unet", WEIGHTS), ("vae", WEIGHTS), ("text_encoder", "model.safetensors")]
 )
@@ -704,13 +718,31 @@ def test_later_ones_are_told(broken, change, kind):
         dk.load(broken, device="cpu")
 
 
-@pytest.mark.parametrize("size", [500, (512, 700), (36, 64)])
-def test_a_size_that_no_latent_has_is_told(folder, size):
-    with pytest.raises(
-        ValueError,
-        match=r"images have sides that are multiples of 8 px, .* such as \(512, 768\)",
-    ):
+@pytest.mark.parametrize(
+    ("size", "near"),
+    [
+        (500, r"size=\(496, 496\) or size=\(504, 504\)"),
+        ((348, 512), r"size=\(344, 512\) or size=\(352, 512\)"),
+        ((4, 64), r"size=\(8, 64\)$"),
+    ],
+)
+def test_a_size_that_no_latent_has_is_told(folder, size, near):
+    with pytest.raises(ValueError, match=f"sides that are multiples of 8 px.* nearest are {near}"):
         dk.load(folder, device="cpu", size=size)
+
+
+def test_a_size_that_is_advised_for_a_photo_can_be_loaded(folder):
+    photo = torch.rand(3, 44, 64)
+    model = dk.load(folder, device="cpu", size=64)
+    with pytest.raises(ValueError, match="64×44 pixels.*, or load .* with size=") as caught:
+        dk.invert(model, photo, fit="native")
+    advised = re.findall(r"size=\((\d+), (\d+)\)", str(caught.value))
+    assert [tuple(map(int, pair)) for pair in advised] == [(40, 64), (48, 64)]
+    for height, width in advised:
+        dk.load(folder, device="cpu", size=(int(height), int(width)))
+    for fixed in ("lion", "lion-diffusion"):
+        with pytest.raises(ValueError, match=r'"resize"$'):
+            dk.invert(dk.load(fixed), photo, fit="native")
 
 
 @pytest.mark.parametrize("size", [(64,), (64, 64, 3), "64", (64.5, 64), True, (0, 64)])

@@ -420,20 +420,41 @@ def test_notes_that_are_not_read_are_told(folder, file, noted, message):
     refused(folder, file, message)
 
 
-@pytest.mark.parametrize("content", [b"", b"PK\x03\x04", b"\x80\x02}q\x00.", b"\xff" * 64])
-def test_a_file_of_another_kind_is_told(folder, file, content):
+@pytest.mark.parametrize(
+    ("content", "kind"),
+    [
+        (b"PK\x03\x04" + bytes(40), "not safetensors, but a zip archive, as torch writes"),
+        (b"\x80\x02}q\x00.", "not safetensors, but a pickle; give a whole file of safetensors"),
+        (b"\xff" * 64, "not safetensors, but a file that begins with ff ff"),
+    ],
+)
+def test_a_file_of_another_kind_is_told(folder, file, content, kind):
     file.write_bytes(content)
-    refused(folder, file, "is no LoRA that dragkit reads .* from safetensors only")
+    refused(folder, file, f"cannot be read as a LoRA: {kind}")
+
+
+@pytest.mark.parametrize(
+    ("content", "kind"),
+    [
+        (b"", "empty"),
+        (b"version https://git-lfs.github.com/spec/v1\nsize 3000000\n", "pointer.* of 3 MB"),
+        (b'{"error": "Unauthorized"}', "a text that begins with"),
+        (b"<!DOCTYPE html>", "a web page"),
+    ],
+)
+def test_a_text_in_its_place_is_named(folder, file, content, kind):
+    file.write_bytes(content)
+    refused(folder, file, f"{file.name} is .*{kind}")
 
 
 def test_a_file_that_is_cut_short_is_told(folder, file):
     save_file(kohya(unet_of(folder), "lora_unet_", ".attn"), file)
     file.write_bytes(file.read_bytes()[:-10])
-    refused(folder, file, "is a LoRA that is damaged")
+    refused(folder, file, "cut short: it has .* bytes, and its header promises")
 
 
 def test_a_header_that_is_too_long_is_refused(folder, file):
-    file.write_bytes((5 << 20).to_bytes(8, "little") + b" " * (6 << 20))
+    file.write_bytes((5 << 20).to_bytes(8, "little") + b"{" * (6 << 20))
     refused(folder, file, "a header of 5242880 bytes; at most 4194304")
 
 

@@ -58,7 +58,8 @@ def load(
             it, else float32 (:mod:`dragkit.models.precision`).
         settings: passed on to the model. For a generator: ``feature_block=64`` or ``(32, 64)``,
             the features that are read; ``rows=4``, how many rows of w+ move; ``space="w"``;
-            ``truncation=0.5``. They override the card's. For a diffusion model: ``strength=0.7``,
+            ``truncation=0.5``; ``which="G"``, a network of a file that holds several, in place of
+            the averaged one. They override the card's. For a diffusion model: ``strength=0.7``,
             ``steps=50``, ``feature_block=2`` and others
             (:class:`dragkit.models.diffusion.model.Diffusion`); for Stable Diffusion also
             ``prompt="a lion"``, ``size=(512, 768)``, ``lora="style.safetensors"`` with
@@ -148,8 +149,8 @@ def _open(path: Path, name: str, device: str, settings: dict[str, Any]) -> Model
 def _open_generator(path: Path, name: str, device: str, settings: dict[str, Any]) -> Model:
     contents = checkpoint.read(path)
     _refuse_pickled_diffusion(path, contents)  # before its settings are called unknown
-    check_settings(name, settings, ("dtype", *zoo.SETTINGS))
-    state, clamp = checkpoint.generator(contents)
+    check_settings(name, settings, ("dtype", "which", *zoo.SETTINGS))
+    state, clamp = checkpoint.generator(contents, settings.pop("which", None))
     card = zoo.card(path)
     from_card = {key: card[key] for key in zoo.SETTINGS if key in card}
     chosen = {"name": name} | from_card | settings

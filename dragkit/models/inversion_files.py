@@ -19,6 +19,7 @@ from torch import Tensor
 from .. import arguments
 from ..arguments import shown
 from ..atomic import place_for, write_file
+from ..file_signs import check_no_stand_in
 from ..latents import checked_latent
 from ..locking import one_writer
 from ..numeric import is_positive, is_real
@@ -140,6 +141,7 @@ def _header(path: Path) -> Mapping[str, str]:
 
 def _checked_contents(path: Path) -> tuple[Notes, dict[str, Tensor]]:
     """The notes and the tensors of a file, if they are those that were written together."""
+    check_no_stand_in(path)
     header = _header(path)
     if not isinstance(header.get(NOTES), str):
         raise ValueError(f"{path} is not an inversion that dragkit saved, or it is damaged")

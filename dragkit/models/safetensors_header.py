@@ -14,11 +14,13 @@ from typing import Any
 
 from torch import Tensor
 
+from ..file_signs import head_of, kind_by_head
 from ..reading import parse_json
 
 HEADER = 4 << 20  # bytes; Stable Diffusion XL in a single file has half a megabyte
 TENSORS = 10_000  # of a file; the same one has 2,500
 AXES = 16
+BEFORE = 8  # bytes before the header: its length
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,7 @@ class Header:
     shapes: dict[str, tuple[int, ...]]  # of each tensor, by its name
     dtypes: dict[str, str]  # such as "F32"
     metadata: dict[str, str]
+    end: int = 0  # bytes of the tensors' numbers, which follow the header
 
 
 def read_header(path: Path) -> Header:
@@ -38,14 +41,17 @@ def read_header(path: Path) -> Header:
             is part of the caller's.
         OSError: the file cannot be read.
     """
+    head = head_of(path)
+    length = int.from_bytes(head[:8], "little")
+    if head[8:9] != b"{":
+        raise ValueError(f"not safetensors, but {kind_by_head(head)}")
+    if length > HEADER:
+        raise ValueError(f"a header of {length} bytes; at most {HEADER} are read")
     with path.open("rb") as file:
-        length = int.from_bytes(file.read(8), "little")
-        if length > HEADER:
-            raise ValueError(
-                f"not safetensors, or with a header of {length} bytes; at most {HEADER} are read"
-            )
-        text = file.read(length)
-    return _parsed(text)
+        text = file.read(BEFORE + length)[BEFORE:]
+    header = _parsed(text)
+    _check_whole(path.stat().st_size, BEFORE + length, header)
+    return header
 
 
 def check_fits(header: Header, expected: Mapping[str, Tensor]) -> None:
@@ -78,7 +84,25 @@ def _parsed(text: bytes) -> Header:
         shapes={name: _shape(name, entry) for name, entry in found.items()},
         dtypes={name: str(entry.get("dtype")) for name, entry in found.items()},
         metadata=metadata,
+        end=max(map(_end, found.values()), default=0),
     )
+
+
+def _end(entry: Any) -> int:
+    """Where a tensor's numbers end; whether they may is checked by the library."""
+    match entry.get("data_offsets"):
+        case [_, int(end)]:
+            return end
+    return 0
+
+
+def _check_whole(size: int, start: int, header: Header) -> None:
+    """Raise ValueError if a file of `size` bytes is shorter than its header says."""
+    if size < start + header.end:
+        raise ValueError(
+            f"it is cut short: it has {size:,} bytes, and its header promises"
+            f" {start + header.end:,}"
+        )
 
 
 def _shape(name: str, entry: Any) -> tuple[int, ...]:

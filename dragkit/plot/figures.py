@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.backend_bases import RendererBase
 from matplotlib.figure import Figure
 from matplotlib.text import Text
+from matplotlib.ticker import LogFormatter
 
 from ..arguments import instance
 from ..compose import SERIES
@@ -113,6 +114,16 @@ def tidy(*many: Axes) -> None:
         axes.spines[["top", "right"]].set_visible(False)
         axes.grid(alpha=0.3)
         axes.legend(frameon=False)
+
+
+def logarithmic(axes: Axes) -> None:
+    """Count the vertical axis in powers of ten, labelled in plain text such as 4e-02.
+
+    Matplotlib's own labels would be formulas, which a :class:`PlainFigure` does not typeset.
+    """
+    axes.set_yscale("log")
+    axes.yaxis.set_major_formatter(LogFormatter())
+    axes.yaxis.set_minor_formatter(LogFormatter(labelOnlyBase=False))
 
 
 def legend_beside(axes: Axes) -> None:

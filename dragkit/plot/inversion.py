@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 
 from ..arguments import named_arguments, shown
 from ..models.inversion import Inversion
-from .figures import BLUE, ORANGE, Photo, more_height
+from .figures import BLUE, ORANGE, Photo, logarithmic, more_height
 
 CONTRAST = 4  # how much the difference is magnified
 
@@ -67,12 +67,13 @@ def _draw_curves(left: Axes, found: Inversion) -> None:
         best = int(np.argmin(losses))
         left.plot(steps, psnrs, color=BLUE)
         left.plot(steps[best], psnrs[best], "o", color=BLUE, ms=5)
-        right.semilogy(steps, losses, "--", color=ORANGE, lw=1.2)
+        right.plot(steps, losses, "--", color=ORANGE, lw=1.2)
         left.text(start, 1.01, stage, transform=left.get_xaxis_transform(), fontsize=9)
         if start:
             left.axvline(start - 0.5, color="#80868b", lw=1)
         start += len(losses)
 
+    logarithmic(right)
     left.set(xlabel="iteration")
     left.set_ylabel("PSNR (dB)", color=BLUE)
     right.set_ylabel("loss (dashed)", color=ORANGE)

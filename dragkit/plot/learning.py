@@ -12,7 +12,7 @@ from torch import Tensor
 
 from ..arguments import instance, named_arguments, whole
 from ..records import Edit, View
-from .figures import BLUE, MOST_ACROSS, ORANGE, Photo, pixel_extent
+from .figures import BLUE, MOST_ACROSS, ORANGE, Photo, logarithmic, pixel_extent
 
 
 @runtime_checkable
@@ -96,7 +96,8 @@ def _moments(last: int, n: int) -> np.ndarray:
 
 def _draw_losses(axes: Axes, losses: np.ndarray, moments: Sequence[int] | np.ndarray) -> None:
     """The loss over the iterations, with a dot at each of the moments."""
-    axes.semilogy(losses, color=BLUE)
+    axes.plot(losses, color=BLUE)
+    logarithmic(axes)
     axes.plot(moments, losses[moments], "o", color=ORANGE)
     axes.set_title("loss", fontsize=10)
     axes.set(xlabel="iteration")

@@ -22,6 +22,7 @@ from torch.nn import functional as F
 
 from ..arguments import existing_file, named_arguments, numbers
 from ..atomic import write_file
+from ..file_signs import check_no_stand_in
 from ..models import available_device, zoo
 
 SIZE = 128  # side of the images that the convolutions see, in pixels
@@ -172,6 +173,7 @@ def open_landmarks(path: str | Path, device: str = "cpu") -> LandmarkNetwork:
 
     path = existing_file("path", path)
     device = available_device(device)
+    check_no_stand_in(path)
     try:
         with safe_open(path, "pt") as file:
             names = (file.metadata() or {})["names"].split()

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from ...numeric import is_real, is_whole
+from ...placement import near_sizes
 from ...reading import check_name
 from ...records import Size
 from .unet import self_attentions
@@ -73,7 +74,8 @@ def check_size(size: Size, cell: int) -> None:
     if not all(is_whole(side, 1) and side % cell == 0 for side in size):
         raise ValueError(
             f"size is {size}; this network's images have sides that are multiples of"
-            f" {cell} px, which a cell of its latents covers, such as {(64 * cell, 96 * cell)}"
+            f" {cell} px, which a cell of its latents covers; the nearest are"
+            f" {near_sizes(size, cell)}"
         )
     if max(size) > LARGEST:
         raise ValueError(f"size is {size}; give sides of at most {LARGEST} px, such as 512")

@@ -24,6 +24,7 @@ from torch import Tensor, nn
 
 from ...arguments import positive, whole
 from ...atomic import write_file
+from ...file_signs import check_no_stand_in
 from ..safetensors_header import Header, check_fits, read_header
 from .file_kinds import IDENTITY, kind_of
 
@@ -128,6 +129,7 @@ class Lora:
         from safetensors import SafetensorError
         from safetensors.torch import load_file
 
+        check_no_stand_in(path)
         try:
             header = read_header(path)
             _check_kind(path, header)

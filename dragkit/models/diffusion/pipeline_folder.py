@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from ...file_signs import check_no_stand_in
 from ...reading import read_bytes
 from ..safetensors_header import read_header
 from .encoders import FIRST, SECOND, encoders_of, is_xl
@@ -188,6 +189,7 @@ def _check_not_cut_short(path: Path) -> None:
     """Raise ValueError if a file of weights is cut short; only its beginning is read."""
     from safetensors import SafetensorError, safe_open
 
+    check_no_stand_in(path)
     try:
         read_header(path)
         with safe_open(path, "pt"):

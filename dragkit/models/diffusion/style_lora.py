@@ -19,6 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from ...arguments import shown
+from ...file_signs import check_no_stand_in
 from ...numeric import is_real
 from ...reading import is_file, parse_json
 from ..safetensors_header import Header, read_header
@@ -164,12 +165,12 @@ def _header(path: Any) -> tuple[Path, Header]:
         )
     path = Path(path).expanduser()
     check_weights_size([path])
+    check_no_stand_in(path)
     try:
         return path, read_header(path)
     except ValueError as error:
         raise ValueError(
-            f"{path} is no LoRA that dragkit reads ({error}); LoRAs are opened from safetensors"
-            " only"
+            f"{path} cannot be read as a LoRA: {error}; give a whole file of safetensors"
         ) from error
 
 

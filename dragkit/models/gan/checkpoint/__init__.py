@@ -35,19 +35,21 @@ AVERAGED = 10_000  # latents, if a file does not have their average
 TOGETHER = 2_500  # of them: what is between the layers stays in the cache, and takes little memory
 
 
-def generator(contents: Contents) -> tuple[dict[str, Tensor], float | None]:
+def generator(
+    contents: Contents, which: str | None = None
+) -> tuple[dict[str, Tensor], float | None]:
     """The state dict of a file's generator under our names, and the clamp of its activations.
 
-    The averaged generator (``G_ema``, ``Gs``, ``g_ema``) is taken if there is one, and of a pair
-    that PTI's scripts wrote the tuned copy.
+    The averaged generator (``G_ema``, ``Gs``, ``g_ema``) is taken if there is one, unless `which`
+    names another network of the file.
 
     Warns:
-        UserWarning: the file lacks noise maps, or holds such a pair.
+        UserWarning: the file lacks noise maps, or holds a generator and its tuned copy.
 
     Raises:
         CheckpointError: no StyleGAN2 that can be dragged is in the file; the message says what is.
     """
-    found = guarded(contents.path, lambda: find_generator(contents))
+    found = guarded(contents.path, lambda: find_generator(contents, which))
     state, drawn = guarded(contents.path, lambda: _state_dict(found, contents.size))
     for message in _remarks(found, drawn):
         warnings.warn(f"{contents.path}: {message}", stacklevel=CALLER)
@@ -84,10 +86,12 @@ def _remarks(found: Found, drawn: int) -> Iterator[str]:
             " Fine detail, such as single hairs, will differ from what other programs make of"
             " this file"
         )
-    if found.tuned:
+    if found.other:
         yield (
-            "it holds a generator (G_ema) and a copy of it with another synthesis network (G), as"
-            " PTI's scripts write them; the copy, which was tuned, is taken"
+            f"it holds two generators that differ in their synthesis network alone, {found.name}"
+            f" and {found.other}: one of them was probably tuned (PTI), and the file does not say"
+            f" which. {found.name} is taken; dragkit.load(file, which={found.other!r}) takes the"
+            " other one"
         )
 
 

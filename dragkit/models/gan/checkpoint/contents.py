@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import mmap
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ import torch
 from torch import Tensor
 
 from ....arguments import at_home
+from ....file_signs import HEAD, kind_by_head, stand_in
 from ... import zoo
 from ...safetensors_header import read_header
 from .archive import Archive
@@ -25,7 +25,12 @@ from .tensors import MAGIC, Storage, Stored, storage_of, torch_file
 from .values import short
 
 DIGITS = 30  # of a clamp; converting many to a number takes minutes
-IMAGES = (b"\xff\xd8\xff", b"\x89PNG", b"GIF8")  # how JPEG, PNG and GIF begin
+EXPECTED = "expected a pickle (which begins with byte 80), a torch file (PK) or safetensors"
+WAYS_OUT = {  # for files of other kinds
+    "an image": "to find its latent, give it to a model: dragkit.invert(model, image)",
+    "an array of NumPy's (.npy)": "if it is a latent, bring it to a model:"
+    " dragkit.latent(model, file)",
+}
 BYTES = 1_400_000_000  # of a file; the largest public ones, with encoders, have 1.2 GB
 
 
@@ -127,7 +132,7 @@ def _data(path: Path, file: BinaryIO, budget: Budget) -> tuple[str, Any]:
 
 def _root(path: Path, view: memoryview, budget: Budget) -> tuple[str, Any]:
     """The file's format and its data."""
-    head = bytes(view[:512])
+    head = bytes(view[:HEAD])
     # the length of its header, which may well begin with byte 80
     if head[8:9] == b"{" and int.from_bytes(head[:8], "little") < 1 << 32:
         return "safetensors", _safetensors(path, budget)
@@ -145,25 +150,10 @@ def _root(path: Path, view: memoryview, budget: Budget) -> tuple[str, Any]:
 
 
 def _not_a_checkpoint(head: bytes) -> str:
-    if head.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"<"):
-        return (
-            "this is a web page (HTML), not a checkpoint: the download was answered with a page;"
-            " fetch the file again, by hand"
-        )
-    if head.startswith(IMAGES):
-        return (
-            "this is an image, not a checkpoint; to find its latent, give it to a model:"
-            " dragkit.invert(model, image)"
-        )
-    if head.startswith(b"version https://git-lfs"):
-        size = re.search(rb"size (\d+)", head)
-        whole = f" of {int(size[1]) / 1e6:.0f} MB" if size else ""
-        return (
-            f"this is a Git-LFS pointer, not the file{whole} that it points to; run `git lfs"
-            " pull`, or download the file itself"
-        )
-    expected = "a pickle (which begins with byte 80), a torch file (PK) or safetensors"
-    return f"this is not a checkpoint: it begins with {head[:8].hex(' ')}; expected {expected}"
+    if found := stand_in(head):
+        return f"it is {found.says}; {found.way_out}"
+    kind = kind_by_head(head)
+    return f"this is {kind}, not a checkpoint; {WAYS_OUT.get(kind, EXPECTED)}"
 
 
 def _zip(path: Path, view: memoryview, budget: Budget) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from heapq import nsmallest
 
@@ -32,30 +32,34 @@ class Found:
         prefix: what stood in front of its tensors' names.
         layout: whose names these are: "NVIDIA", "TensorFlow" or "rosinality".
         network: the generator's tensors alone, under plain names.
-        tuned: whether it is PTI's copy, beside the generator that was tuned.
+        other: a second generator in the file, which differs from this one in its synthesis alone,
+            "" if there is none.
     """
 
     name: str
     prefix: str
     layout: str
     network: Network
-    tuned: bool = False
+    other: str = ""
 
 
-def find_generator(contents: Contents) -> Found:
-    """The generator to be dragged: the averaged one, or PTI's tuned copy of it.
+def find_generator(contents: Contents, which: str | None = None) -> Found:
+    """The generator to be dragged: the averaged one, or the one that is named.
+
+    Args:
+        which: the name of a network in the file, such as "G"; None for the averaged one.
 
     Raises:
         CheckpointError: there is none; the message lists what there is.
     """
     networks = contents.networks
+    if which is not None and which not in networks:
+        raise CheckpointError(f"which is {which!r:.100}; it holds {_listed(networks)}")
     averaged = [name for last in AVERAGED for name in networks if name.split(".")[-1] == last]
-    for name in averaged or networks:
-        found = _generator_in(name, networks[name])
-        if found is None:
-            continue
-        copy = _tuned_copy(contents, found)
-        return copy or found
+    candidates = averaged or list(networks)
+    for name in candidates if which is None else [which]:
+        if found := _generator_in(name, networks[name]):
+            return replace(found, other=_tuned_twin(contents, found))
     raise CheckpointError(f"no StyleGAN2 generator in it; it holds {_listed(networks)}")
 
 
@@ -81,26 +85,31 @@ def _with_average(own: dict[str, Stored], layout: str, network: Network) -> dict
     return own
 
 
-def _tuned_copy(contents: Contents, averaged: Found) -> Found | None:
-    """What PTI's scripts write as "G" beside the "G_ema" that they began with; else None.
+def _tuned_twin(contents: Contents, found: Found) -> str:
+    """The name of the other one of the pair "G" and "G_ema", where PTI tuned one of them; or "".
 
-    NVIDIA's training writes what it was trained with, too, and there G and G_ema differ in their
-    mapping networks. PTI leaves both out: it tunes the synthesis network alone.
+    PTI tunes the synthesis network alone, so their mapping networks are the same. NVIDIA's
+    training writes both, too, and there these differ. The scripts that export PTI's generators do
+    not agree on which of the two is the tuned one: most write it as G_ema, some as G.
     """
+    other = {"G_ema": "G", "G": "G_ema"}.get(found.name, "")
     trained = "training_set_kwargs" not in contents.empty
-    if trained or averaged.name != "G_ema" or "G" not in contents.networks:
-        return None
-    copy = _generator_in("G", contents.networks["G"])
-    if copy is None or not _same_mapping(copy.network.tensors, averaged.network.tensors):
-        return None
-    return replace(copy, tuned=True)
+    if trained or other not in contents.networks:
+        return ""
+    twin = _generator_in(other, contents.networks[other])
+    if twin is None or twin.network.tensors.keys() != found.network.tensors.keys():
+        return ""
+    differing = _differing(found.network.tensors, twin.network.tensors)
+    first = next(differing, "")
+    only_synthesis = first and not any(name.startswith("mapping.") for name in (first, *differing))
+    return other if only_synthesis else ""
 
 
-def _same_mapping(a: Mapping[str, Stored], b: Mapping[str, Stored]) -> bool:
-    first = "mapping.fc0.weight"
-    if first not in a or first not in b:
-        return False
-    return a[first].shape == b[first].shape and a[first].tensor().equal(b[first].tensor())
+def _differing(a: Mapping[str, Stored], b: Mapping[str, Stored]) -> Iterator[str]:
+    """The names of the tensors that differ."""
+    for name, tensor in a.items():
+        if tensor.shape != b[name].shape or not tensor.tensor().equal(b[name].tensor()):
+            yield name
 
 
 def _listed(networks: Mapping[str, Network]) -> str:
