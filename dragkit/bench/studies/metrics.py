@@ -183,9 +183,11 @@ def wrong_preferences(stopped: pd.DataFrame) -> pd.DataFrame:
     rows = []
     for name, title in (LOWER | HIGHER).items():
         by_task = [_wrong(group, name) for _, group in stopped.groupby("task")]
-        shares = [100 * float(np.mean(wrong)) for wrong in by_task if wrong]
+        shares = pd.Series(
+            [100 * float(np.mean(wrong)) for wrong in by_task if wrong], dtype=float
+        )
         low, high = bootstrap(shares)
-        rows.append({"score": title, "wrong": float(np.mean(shares)), "low": low, "high": high})
+        rows.append({"score": title, "wrong": shares.mean(), "low": low, "high": high})
     return pd.DataFrame(rows).set_index("score")
 
 
