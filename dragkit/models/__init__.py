@@ -143,6 +143,8 @@ def _open(path: Path, name: str, device: str, settings: dict[str, Any]) -> Model
     way_out = "give a checkpoint, the folder of a pipeline, or a single file of one"
     if kind.door == "lora":
         way_out = f"load its base, and pass the LoRA along: dragkit.load(base, lora='{path}')"
+    if kind.door == "inversion":
+        way_out = "open it with its model: dragkit.Inversion.load(file)"
     raise ValueError(f"{path} is {kind.says}, which cannot be dragged by itself; {way_out}")
 
 
