@@ -147,6 +147,12 @@ def test_a_number_where_there_is_one_latent_is_refused(source):
         dk.latent(MODEL, source, which=3)
 
 
+def test_a_z_is_no_latent():
+    assert exact({"z": W + 1, "w": W})
+    with pytest.raises(ValueError, match=r"a z is no w yet, .*model\.generator\.mapping"):
+        dk.latent(MODEL, {"z": W[:1]})
+
+
 def test_single_rows_without_a_number_are_asked_for_one():
     with pytest.raises(ValueError, match="if these are 2 single rows w, choose one, such as whi"):
         dk.latent(MODEL, W[:2])

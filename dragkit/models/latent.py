@@ -5,7 +5,6 @@ from __future__ import annotations
 import warnings
 from collections.abc import Mapping
 from os import PathLike
-from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 import torch
@@ -89,7 +88,7 @@ def latent(
 def _arrays(source: Any) -> Arrays:
     """The arrays in a file, in a dict, or the one that is given."""
     if isinstance(source, str | PathLike):
-        return arrays_in_file(arguments.existing_file("source", Path(source).expanduser()))
+        return arrays_in_file(arguments.existing_file("source", source))
     if isinstance(source, Mapping):
         return Arrays(dict(leaves(source)))
     return Arrays({"": arguments.numbers("source", source, GIVE)})

@@ -14,6 +14,7 @@ from .latent_files import Leaf, shape_of
 # what programs call a latent, the surest first, and what they call the average that lies beside it
 NAMES = ("latent", "latents", "w_pivot", "w_plus", "w+", "wp", "ws", "w", "codes", "projected_w")
 AVERAGES = ("latent_avg", "w_avg", "dlatent_avg", "mean_latent")
+INPUTS = ("z", "zs")  # what the mapping network takes, which is no w
 LISTED = 8  # entries of a file in a message
 
 
@@ -29,7 +30,7 @@ def chosen(
     fitting = {
         name: leaf
         for name, leaf in named.items()
-        if last_part(name) not in AVERAGES and _fits(model, shape_of(leaf), number)
+        if last_part(name) not in (*AVERAGES, *INPUTS) and _fits(model, shape_of(leaf), number)
     }
     if not fitting:
         raise ValueError(
@@ -87,7 +88,9 @@ def _fits(model: LatentSpace, shape: tuple[int, ...], number: Any) -> bool:
 
 
 def _hint_at_rows(model: LatentSpace, named: Mapping[str, Leaf]) -> str:
-    """What else an array (b w) may be."""
+    """What else an array (b w) may be; or what a z is for."""
+    if any(last_part(name) in INPUTS for name in named):
+        return "; a z is no w yet, and becomes one by model.generator.mapping(z)"
     for shape in map(shape_of, named.values()):
         if _fits(model, shape, 0):
             return f"; if these are {shape[0]} single rows w, choose one, such as which=0"

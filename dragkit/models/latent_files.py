@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from ..file_signs import NPZ, head_of, kind_by_head
+from ..file_signs import NPY, NPZ, head_of, kind_by_head
 from ..npz import objects_at, read_npy, read_npz
 from .gan.checkpoint import CheckpointError, guarded, read_data, read_pickle
 from .gan.checkpoint.arrays import Array
@@ -67,7 +67,7 @@ def arrays_in_file(path: Path) -> Arrays:
 
 def _arrays_in(path: Path) -> Arrays:
     head = head_of(path)
-    if head.startswith(b"\x93NUMPY"):
+    if head.startswith(NPY):
         at = objects_at(path)
         if at is None:
             return Arrays({"": read_npy(path)}, path)

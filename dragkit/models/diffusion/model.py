@@ -259,8 +259,8 @@ class Diffusion:
             now = self.metadata.get(name, "none")
             if then != now:
                 raise ValueError(
-                    f"the run was made with {name} {then}, this model has {now}; load the model as"
-                    " it was then"
+                    f"the run was made with {name} {then!r}, this model has {now!r}; load the"
+                    " model as it was then"
                 )
         notes = {name: metadata[name] for name in ("inversion_psnr",) if name in metadata}
         return self.with_reference(latent.to(self.device), **notes)
