@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import math
+import re
 from collections.abc import Callable, Sequence
 from difflib import get_close_matches
 from functools import wraps
@@ -19,6 +20,7 @@ from torch import Tensor
 from .numeric import is_real, is_truth, is_whole
 
 MOST_NAME = 255  # characters of a file's name
+ADDRESS = re.compile(r"(?i)(https?|ftp|s3|gs|hf|file|data):")
 MOST_STEPS = 10**9  # more than anybody will wait for
 
 Call = TypeVar("Call", bound=Callable[..., Any])
@@ -91,6 +93,7 @@ def path(name: str, value: Any) -> Path:
             folder is not known.
     """
     instance(name, value, (str, PathLike), "the path of a file, such as 'runs/mine'")
+    no_address(name, value)
     text = fspath(value)
     longest = max(map(len, Path(text).parts), default=0)
     if longest > MOST_NAME or not text or "\0" in text:
@@ -111,6 +114,14 @@ def at_home(name: str, value: Path) -> Path:
             f"{name} is {shown(str(value))}, and there is no such home folder; give the whole"
             " path, or ./~… for a file of that name"
         ) from error
+
+
+def no_address(name: str, value: Any) -> None:
+    """Raise ValueError if `value` is an address on the web instead of a path."""
+    if isinstance(value, str) and ADDRESS.match(value):
+        raise ValueError(
+            f"{name} is {shown(value)}; nothing is downloaded, so fetch it, and give its path"
+        )
 
 
 def option_path(text: str) -> Path:

@@ -1,4 +1,4 @@
-"""Colours as a photo's own profile means them, brought to sRGB, which models learn.
+"""Colours as the profile in a photo means them, brought to sRGB, as models and screens expect.
 
 An iPhone writes Display-P3: its pure red is redder than any of sRGB's, and its numbers taken for
 sRGB look pale.

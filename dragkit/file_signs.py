@@ -18,11 +18,13 @@ HEAD = 512  # bytes that are looked at
 SHOWN = 60  # characters of a text in a message
 MARK = b"\xef\xbb\xbf"  # before a text in UTF-8, by some programs of Windows
 LFS = b"version https://git-lfs"
+NPY = b"\x93NUMPY"
+NPZ = "an archive of NumPy's arrays (.npz)"
 KINDS = {  # how a file begins → what it is
     b"\x80[\x02-\x05]": "a pickle",
-    b"PK\x03\x04.{26}[^\0]{0,255}?\\.npy": "an archive of NumPy's arrays (.npz)",
+    b"PK\x03\x04.{26}[^\0]{0,255}?\\.npy": NPZ,
     b"PK\x03\x04": "a zip archive, as torch writes its files",
-    b"\x93NUMPY": "an array of NumPy's (.npy)",
+    NPY: "an array of NumPy's (.npy)",
     b".{4}\0{4}\\{": "a file of safetensors",
     b"\xff\xd8\xff|\x89PNG|GIF8|RIFF.{4}WEBP|II\\*\0|MM\0\\*|BM.{4}\0{4}": "an image",
     b"\x89HDF": "a file of HDF5, as Keras writes it",

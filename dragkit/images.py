@@ -26,9 +26,9 @@ def read_image(image: ImageLike, size: int | Size | None = None, fit: Fit = "cro
     ICC profile in the file, such as Display-P3 of a phone, if it can be read.
 
     Args:
-        image: a path, the bytes of a file, a Pillow image, an array (H W), (H W 3) or (H W 4),
-            or a tensor (3 H W). Whole numbers are uint8, or uint16 of 12 or 16 bits; floats are
-            in 0..1.
+        image: a path (of a .npy, too), the bytes of a file, an open file, a Pillow image, an array
+            (H W), (H W 3) or (H W 4), or a tensor (3 H W); also a batch of one of these. Whole
+            numbers are uint8, or uint16 of 12 or 16 bits; floats are in 0..1.
         size: (height, width) in pixels, such as ``model.size``, or one number for a square; None
             keeps the image's own size.
         fit: "crop" keeps the largest part in the middle that has the new shape; "pad" keeps the
@@ -45,7 +45,7 @@ def read_image(image: ImageLike, size: int | Size | None = None, fit: Fit = "cro
             an array of another shape, type or range; an unknown `fit`, or sizes that do not fit.
 
     Warns:
-        UserWarning: whole numbers of at most 4095 were taken for 12 bits, which nothing says.
+        UserWarning: 16-bit numbers were taken for 8 or 12 bits, because they are so small.
     """
     wanted = None if size is None else image_size(size)
     planes = planes_of(image)

@@ -9,16 +9,14 @@ from __future__ import annotations
 
 import warnings
 from math import prod
-from os import PathLike
 from typing import Any
 
 import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor
 
 from .arguments import numbers, shown
-from .planes import converted, opened
+from .planes import FileLike, array_in, converted, opened
 from .reading import declared_shape
 
 LARGEST = 4096  # px: the longest side of a mask; a mask is as large as its image
@@ -34,8 +32,10 @@ def read_mask(mask: Any) -> Tensor:
     """The mask (H W) of 0 and 1, float32.
 
     Args:
-        mask: a path, the bytes of a file, a Pillow image, or anything like an array (H W), also
-            with three equal channels (H W 3) or (3 H W): of truths, of 0 and 1, or of 0 and 255.
+        mask: a path, the bytes of a file, an open file, a Pillow image, or anything like an array
+            (H W), also with three equal channels (H W 3) or (3 H W), or as a batch of one: of
+            truths, of 0 and 1, or of 0 and 255. Of an image with a palette of colours, as DAVIS
+            and VOC have, what is not number 0 may move.
 
     Raises:
         FileNotFoundError: no such file.
@@ -45,11 +45,20 @@ def read_mask(mask: Any) -> Tensor:
     Warns:
         UserWarning: it holds grey; the threshold is said.
     """
-    if isinstance(mask, str | PathLike | bytes | Image.Image):
+    if (array := array_in(mask)) is not None:
+        mask = array
+    if isinstance(mask, FileLike):
         mask = _of_image(mask)
     check_mask_of(mask)
     values = _comparable(numbers("mask", mask, WAY_OUT))
-    free = _one_channel(_may_move(values))
+    free, white, between = _may_move(values)
+    free = _one_channel(free)
+    if between:
+        warnings.warn(
+            f"the mask has grey between black and white ({100 * between:.2g} % of it); values of"
+            f" {(white + 1) // 2} and above may move ({white} is white)",
+            stacklevel=5,
+        )
     if not free.any():
         all_stays = "0" if not values.any() else f"dark (at most {values.max().item():g})"
         raise ValueError(
@@ -85,8 +94,27 @@ def _of_image(mask: Any) -> np.ndarray:
                 ' what should: image.getchannel("A") for what is opaque, or a black and white'
                 " image"
             )
-    grey = image.mode in ("1", "L") or image.mode[0] in "IF"
-    return np.asarray(image if grey else converted(image, "RGB", name))
+    if image.mode in ("1", "L") or image.mode[0] in "IF":
+        return np.asarray(image)
+    colours = np.asarray(converted(image, "RGB", name))
+    if image.mode == "P" and (colours != colours[..., :1]).any():
+        return _of_regions(np.asarray(image), name)
+    return colours
+
+
+def _of_regions(labels: np.ndarray, name: str) -> np.ndarray:
+    """What may move where the colours of a palette only tell regions apart, as in DAVIS and VOC.
+
+    There 0 is the background, so of two regions the other one may move.
+    """
+    found = np.unique(labels).tolist()
+    if found[0] == 0 and len(found) <= 2:
+        return labels != 0
+    raise ValueError(
+        f"mask: {name} has regions in colours of a palette, numbered"
+        f" {', '.join(map(str, found[:LABELS]))}; choose one, such as"
+        f" numpy.asarray(PIL.Image.open(file)) == {found[-1]}"
+    )
 
 
 def _comparable(values: Tensor) -> Tensor:
@@ -96,23 +124,16 @@ def _comparable(values: Tensor) -> Tensor:
     return values.double() if values.is_floating_point() else values.long()
 
 
-def _may_move(values: Tensor) -> Tensor:
-    """Which values are white: bool, of the same shape."""
+def _may_move(values: Tensor) -> tuple[Tensor, int, float]:
+    """Which values are white (bool), what number white is, and the fraction of grey among them."""
     if values.dtype == torch.bool:
-        return values
+        return values, 1, 0
     other = values[(values != 0) & (values != 1)]
     if not len(other):
-        return values == 1
+        return values == 1, 1, 0
     white = _white(values, other)
-    free = values >= (white + 1) // 2
     between = (other != white).sum().item() / values.numel()
-    if between:
-        warnings.warn(
-            f"the mask has grey between black and white ({100 * between:.2g} % of it); what is"
-            f" {(white + 1) // 2} of {white} or more may move",
-            stacklevel=6,
-        )
-    return free
+    return values >= (white + 1) // 2, white, between
 
 
 def _white(values: Tensor, other: Tensor) -> int:
@@ -138,7 +159,7 @@ def _one_channel(free: Tensor) -> Tensor:
     channels = free.unbind(2 if shape[2] in (1, 3) else 0)
     if any(not torch.equal(channel, channels[0]) for channel in channels):
         raise ValueError(
-            f"mask has shape {shape}, and its channels differ, so it has colours; give one that is"
-            " (height, width), such as mask[..., 0], or a black and white image"
+            f"mask has shape {shape}, and its channels differ, so it has colours; give a black and"
+            " white image, or of an array one channel, such as mask[..., 0]"
         )
     return channels[0]

@@ -60,15 +60,26 @@ def read_npy(path: Path) -> np.ndarray:
         ValueError: it holds no plain numbers, or not what its header says.
     """
     name = str(path)
-    if path.stat().st_size > MAX_ARRAY:
-        raise ValueError(
-            f"{name} has {path.stat().st_size:,} bytes; at most {MAX_ARRAY:,} are read"
-        )
+    _check_size(path)
     with path.open("rb") as data:
         shape, column_major, dtype = _read_header(data, name)
         size = path.stat().st_size - data.tell()
         _check_holds(shape, dtype, size, name)
         return _as_array(data.read(size), shape, column_major, dtype, name)
+
+
+def objects_at(path: Path) -> int | None:
+    """Where the pickle begins in a .npy of Python's objects; None in one of plain numbers."""
+    _check_size(path)
+    with path.open("rb") as data:
+        _, _, dtype = _read_header(data, str(path))
+        return data.tell() if dtype.hasobject else None
+
+
+def _check_size(path: Path) -> None:
+    size = path.stat().st_size
+    if size > MAX_ARRAY:
+        raise ValueError(f"{path} has {size:,} bytes; at most {MAX_ARRAY:,} are read")
 
 
 def _check_end(path: Path) -> None:

@@ -10,28 +10,40 @@ from __future__ import annotations
 import warnings
 from os import PathLike
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 import torch
 from PIL import ExifTags, Image, ImageOps
 from torch import Tensor
 
-from .arguments import at_home, shown
+from .arguments import at_home, no_address, shown
 from .colour_profiles import in_srgb
-from .image_files import check_format, check_pixels, decode, is_deep, is_heavy, load
+from .file_signs import NPY, head_of
+from .image_files import BYTES, check_format, check_pixels, decode, is_deep, is_heavy, load
+from .npz import read_npy
 from .reading import is_file, is_folder
 
 READABLE = (
-    "a path, the bytes of a file, a Pillow image, an array (H W), (H W 3) or (H W 4), or a"
-    " tensor (3 H W)"
+    "a path, the bytes of a file, an open file, a Pillow image, an array (H W), (H W 3) or (H W"
+    " 4), or a tensor (3 H W)"
 )
 ORIENTATION = ExifTags.Base.Orientation
 DEPTHS = (8, 12, 16)  # bits that whole numbers have, where a file does not say it
 DEPTH_TAG = 258  # of a TIFF: BitsPerSample
 ROUNDING = 1e-3  # how far outside 0..1 floats may be: resizing leaves such values
 
-FileLike = str | PathLike | bytes | Image.Image
+
+@runtime_checkable
+class Readable(Protocol):
+    """A file that is open for bytes, such as ``open(path, "rb")`` or ``io.BytesIO(content)``."""
+
+    def read(self, size: int, /) -> bytes:
+        """The next bytes, `size` at most."""
+        ...
+
+
+FileLike = str | PathLike | bytes | Image.Image | Readable
 ImageLike = FileLike | np.ndarray | Tensor
 Planes = list[Image.Image]  # red, green and blue: 8-bit ("L"), or floats in 0..1 ("F")
 
@@ -42,13 +54,31 @@ def planes_of(image: ImageLike) -> Planes:
     Raises:
         FileNotFoundError, TypeError, ValueError: as :func:`dragkit.images.read_image`.
     """
-    if isinstance(image, Tensor):
-        return _of_tensor(image)
-    if isinstance(image, np.ndarray):
-        return _of_array(image)
+    array = array_in(image)
+    if isinstance(array, Tensor):
+        return _of_tensor(array)
+    if isinstance(array, np.ndarray):
+        return _of_array(array)
     if not isinstance(image, FileLike):
         raise TypeError(f"an image cannot be read from {type(image).__name__}; give {READABLE}")
     return _of_pillow(opened(image))
+
+
+def array_in(image: Any) -> Any:
+    """A tensor or an array that is given, alone or as a batch of one; or that in a .npy.
+
+    Returns:
+        None for everything else.
+    """
+    if isinstance(image, str | PathLike):
+        path = at_home("the image", Path(image))
+        if not is_file(path) or not head_of(path).startswith(NPY):
+            return None
+        image = read_npy(path)
+    if not isinstance(image, Tensor | np.ndarray):
+        return None
+    is_batch_of_one = image.ndim == 4 and len(image) == 1
+    return image[0] if is_batch_of_one else image
 
 
 class Opened(NamedTuple):
@@ -76,14 +106,22 @@ def opened(image: FileLike) -> Opened:
         check_format(image, name)
         check_pixels(*image.size, name, is_heavy(image))
         load(image, name)
-    elif isinstance(image, bytes):
+    elif isinstance(image, bytes | Readable):
         name = "the file"
-        image = decode(image, name)
+        image = decode(_bytes_of(image), name)
     else:
+        no_address("the image", image)
         path = _existing(Path(image))
         name = str(path)
         image = decode(path, name)
     return Opened(_upright(image, name), name, _declared_depth(image))
+
+
+def _bytes_of(file: bytes | Readable) -> bytes:
+    content = file if isinstance(file, bytes) else file.read(BYTES + 1)
+    if not isinstance(content, bytes):
+        raise ValueError('the file is open as a text; open it for bytes: open(path, "rb")')
+    return content
 
 
 def _existing(path: Path) -> Path:
@@ -159,16 +197,17 @@ def shallow(deep: np.ndarray, name: str, depth: int | None = None) -> np.ndarray
     Args:
         deep: of any shape.
         name: for the warning.
-        depth: how many bits they have; None if nobody says so. Then 12 are taken, with a warning,
-            if all of them are at most 4095: with 16, such an image would be nearly black.
+        depth: how many bits they have; None if nobody says so. Then 8 or 12 are taken, with a
+            warning, if all of them fit into these: with 16, such an image would be nearly black.
     """
     brightest = int(deep.max())
     if depth is None:
         depth = next((bits for bits in DEPTHS if brightest < 1 << bits), 16)
-        if depth == 12:
+        if depth < 16:
             warnings.warn(
-                f"{name} has whole numbers of at most {brightest}, so they are taken for 12 bits:"
-                " 4095 is white. If they have 16, give floats: numbers / 65535",
+                f"{name} has whole numbers of at most {brightest}, so they are taken for {depth}"
+                f" bits: {(1 << depth) - 1} is white. If they have 16, give floats: numbers /"
+                " 65535",
                 stacklevel=6,
             )
     return deep.astype(np.float32) / np.float32((1 << depth) - 1)

@@ -238,7 +238,8 @@ def test_convert_refuses_to_write_over_its_source_or_under_another_ending(tmp_pa
 @pytest.mark.parametrize(
     "change, message",
     [
-        ({"c_dim": 10}, "c_dim 10; only 0"),
+        ({"c_dim": 10}, "class-conditional: it was built with c_dim 10"),
+        ({"label_size": 3}, "class-conditional: it was built with label_size 3"),
         ({"img_resolution": 32}, "img_resolution 32; only 16"),
         ({"z_dim": 512}, "z_dim 512; only 8"),
         ({"architecture": "resnet"}, "architecture 'resnet'; only 'skip'"),
@@ -269,8 +270,8 @@ def test_generators_that_cannot_be_dragged_are_refused_by_what_they_are(tmp_path
         "other.pt": (
             r"no StyleGAN2 generator in it; it holds the file: state dict of 1 tensors \(weight"
         ),
-        "one.pt": "expected networks",
-        "labels.pkl": "label_size 10; only 0",
+        "one.pt": r"it holds one array of shape \(3,\), and no network; if it is a latent",
+        "labels.pkl": "built with label_size 10",
     }.items():
         with pytest.raises(CheckpointError, match=message) as caught:
             dk.load(tmp_path / name)
@@ -410,7 +411,7 @@ def test_looking_into_a_file_builds_and_copies_nothing(tmp_path):
 
 
 def test_other_objects_in_a_pickle_are_refused(tmp_path):
-    with pytest.raises(CheckpointError, match="its data is one int"):
+    with pytest.raises(CheckpointError, match="it holds one int, and no network"):
         dk.load(write(tmp_path / "a.pkl", 5))
 
 

@@ -235,7 +235,7 @@ def test_tensors_that_share_numbers_cannot_fill_the_memory(tmp_path):
 def test_arrays_of_objects_or_records_are_refused(tmp_path):
     for k, (value, message) in enumerate(
         [
-            (np.array([Call(os.system, "true")], dtype=object), "array of type 'O"),
+            (np.array([Call(os.system, "true")], dtype=object), "it names '(posix|nt).system'"),
             (np.zeros(2, dtype=[("a", "f4")]), "array of type 'V"),
             (np.zeros(2, "S4"), "array of type 'S4'"),
             (np.zeros(2, ">f4"), "big-endian"),
@@ -294,11 +294,11 @@ def test_compressed_archives_are_refused_unread(tmp_path):
 @pytest.mark.parametrize(
     "body, message",
     [
-        (b"]" * 100_000 + b"a" * 99_999, "expected networks"),
-        (b")" + b"\x85" * 400_000, "no StyleGAN2|damaged|expected networks"),
+        (b"]" * 100_000 + b"a" * 99_999, "a list of 1, and no network"),
+        (b")" + b"\x85" * 400_000, "no StyleGAN2|damaged|and no network"),
         (b"}" + b")" + b"\x85" * 200_000 + b"K\x01s", "tuple as a key"),
         (b"(" * 1_000_100, "500001 opcodes and items; one file may ask for 500000"),
-        (b"K\x01r\xff\xff\xff\xff", "its data is one int"),
+        (b"K\x01r\xff\xff\xff\xff", "it holds one int, and no network"),
         (b"\x8e" + struct.pack("<Q", 2**62) + b"abc", "a piece of 4611686018427387904 bytes"),
         (b"\x96" + struct.pack("<Q", 2**40) + b"abc", "a piece of 1099511627776 bytes"),
         (b"X" + struct.pack("<I", 2**31) + b"abc", "a piece of 2147483648 bytes"),
@@ -310,7 +310,7 @@ def test_compressed_archives_are_refused_unread(tmp_path):
         (b"K\x01K\x01R", "found int where tuple"),
         (b"ctorch\nFloatStorage\n)R", "FloatStorage called"),
         (b"cnumpy\nndarray\n)R", "ndarray called"),
-        (b"ccollections\nOrderedDict\n}b", "expected networks|found"),
+        (b"ccollections\nOrderedDict\n}b", "and no network|found"),
         (b"h\x05", "damaged"),
         (b"K\x000", "opcode POP"),
         (b"t", "damaged"),

@@ -14,7 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, ImageFile
 
+import dragkit as dk
 from dragkit.images import read_image
+from dragkit.masks import read_mask
 from dragkit.placement import near_sizes
 
 CORNERS = np.zeros((16, 24, 3), np.uint8)  # red, green / blue, white quarters
@@ -495,3 +497,32 @@ def test_the_sizes_that_are_named_are_the_nearest_that_a_network_takes(height, w
         assert all(size % cell == 0 and size > 0 for size in near)
         assert near[0] <= max(side, cell) and near[-1] >= side
         assert near[-1] - near[0] < 2 * cell
+
+
+def test_a_batch_of_one_a_file_of_numpy_and_an_open_file_are_read(tmp_path):
+    expected = read_image(CORNERS)
+    np.save(tmp_path / "a.npy", CORNERS)
+    Image.fromarray(CORNERS).save(tmp_path / "a.png")
+    with (tmp_path / "a.png").open("rb") as file:
+        assert torch.equal(read_image(file), expected)
+    content = io.BytesIO((tmp_path / "a.png").read_bytes())
+    for same in (expected[None], CORNERS[None], tmp_path / "a.npy", content):
+        assert torch.equal(read_image(same), expected)
+    with pytest.raises(ValueError, match="the tensor has shape"):
+        read_image(torch.stack([expected, expected]))
+    with pytest.raises(ValueError, match="open it for bytes"):
+        read_image(io.StringIO("x"))
+
+
+@pytest.mark.parametrize("largest", [255, 4095])
+def test_dark_numbers_of_16_bits_are_taken_for_fewer_and_said(largest):
+    image = np.array([[0, largest]], np.uint16)
+    with pytest.warns(UserWarning, match=f"at most {largest}, so .* bits: {largest} is white"):
+        assert read_image(image)[0].tolist() == [[0, 1]]
+
+
+@pytest.mark.parametrize("address", ["https://example.com/a.jpg", "data:image/png;base64,iVBO"])
+def test_an_address_is_told_as_it_was_given(address):
+    for reader in (read_image, read_mask, dk.load, dk.Inversion.load):
+        with pytest.raises(ValueError, match=f"is '{address}'; nothing is downloaded"):
+            reader(address)

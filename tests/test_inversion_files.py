@@ -85,6 +85,12 @@ def test_a_diffusion_models_inversion_keeps_its_settings(tmp_path):
         dk.Inversion.load(tmp_path / "a", replace(model, strength=0.5))
 
 
+def test_a_name_may_have_a_dot(tmp_path):
+    path = found_by_search().save(tmp_path / "face.v1")
+    assert path.name == "face.v1.safetensors"
+    assert dk.Inversion.load(tmp_path / "face.v1").latent.shape == (12, 128)
+
+
 def test_no_other_file_is_written_over(tmp_path):
     found, other = found_by_search(), tmp_path / "lion.safetensors"
     dk.save(found.model, other)
@@ -92,10 +98,12 @@ def test_no_other_file_is_written_over(tmp_path):
     with pytest.raises(FileExistsError, match="is no inversion"):
         found.save(other)
     assert other.read_bytes() == before
-    with pytest.raises(ValueError, match="ends in .safetensors, or in nothing"):
+    with pytest.raises(ValueError, match="ends in .safetensors, which is added"):
         found.save(tmp_path / "a.pt")
     path = found.save(tmp_path / "a")
     assert found.save(path) == path  # its own may be
+    with pytest.raises(ValueError, match=r"an inversion that dragkit saved.*Inversion\.load"):
+        dk.load(path)
     with pytest.raises(ValueError, match="is not an inversion that dragkit saved"):
         dk.Inversion.load(other)
     with pytest.raises(FileNotFoundError, match="there is no such file"):
@@ -123,10 +131,10 @@ def test_fuzz_inversions(saved_inversion, data):
 
     tensors = load_file(saved_inversion)
     with safe_open(saved_inversion, "pt") as file:
-        notes = json.loads(file.metadata()[inversion_files.NOTES])
+        notes = json.loads(file.metadata()[inversion_files.INVERSION])
     text = json.dumps(data.draw(damaged(notes)))
     number = inversion_files._id_of(text, tensors)
-    save_file(tensors, path, {inversion_files.NOTES: text, "id": number})
+    save_file(tensors, path, {inversion_files.INVERSION: text, "id": number})
     try:
         again = dk.Inversion.load(path, LION)
     except ValueError as error:

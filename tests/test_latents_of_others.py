@@ -127,6 +127,62 @@ def test_the_name_tells_which_of_several_that_fit(tmp_path):
     assert exact(tmp_path / "a.pt")
 
 
+def test_a_number_chooses_from_a_list_too(tmp_path):
+    sources = {"list.pt": [W[None], W[None] + 1], "keys.pt": {0: W[None], 1: W[None] + 1}}
+    for name, source in sources.items():
+        torch.save(source, tmp_path / name)
+        for given_one in (source, tmp_path / name):
+            assert exact(given_one, W + 1, which=1) and exact(given_one, W, which=0)
+            with pytest.raises(ValueError, match="2 latents .*which=0"):
+                dk.latent(MODEL, given_one)
+    torch.save([torch.stack([W, W + 1])], tmp_path / "batch.pt")
+    for number in (0, 1):
+        assert exact(tmp_path / "batch.pt", W + number, which=number)
+
+
+@pytest.mark.parametrize("source", [W, W[None], W[:1], [W[None]]])
+def test_a_number_where_there_is_one_latent_is_refused(source):
+    assert dk.latent(MODEL, source, which=0).shape == (6, 8)
+    with pytest.raises(ValueError, match="which is 3, and it holds one latent .*leave which out"):
+        dk.latent(MODEL, source, which=3)
+
+
+def test_a_z_is_no_latent():
+    assert exact({"z": W + 1, "w": W})
+    with pytest.raises(ValueError, match=r"a z is no w yet, .*model\.generator\.mapping"):
+        dk.latent(MODEL, {"z": W[:1]})
+
+
+def test_single_rows_without_a_number_are_asked_for_one():
+    with pytest.raises(ValueError, match="if these are 2 single rows w, choose one, such as whi"):
+        dk.latent(MODEL, W[:2])
+
+
+def test_the_steps_of_restyle(tmp_path):
+    """It writes a dict, image → the latent of each step, by np.save: a pickle in a .npy."""
+    steps = {"face.jpg": [(W + k).numpy() for k in range(5)], "b.jpg": [W.numpy() - 1]}
+    np.save(tmp_path / "latents.npy", steps)
+    for source in (steps, tmp_path / "latents.npy"):
+        with pytest.warns(UserWarning, match="5 latents, the steps of an encoder; the last one"):
+            assert exact(source, W + 4, which="face.jpg")
+        assert exact(source, W + 2, which="face.jpg.2")
+        assert exact(source, W - 1, which="b.jpg")
+    ragged = np.empty(2, object)
+    ragged[:] = [W.numpy(), W.numpy() + 1]
+    np.save(tmp_path / "ragged.npy", ragged)
+    assert exact(tmp_path / "ragged.npy", W + 1, which=1)
+
+
+def test_rows_of_their_own_for_a_model_of_one_row_are_told():
+    narrow = from_state_dict(network(16).state_dict(), space="w")
+    with pytest.warns(UserWarning, match="the rows of this latent differ .*without space='w'"):
+        dk.latent(narrow, W)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        dk.latent(narrow, W[:1])
+        dk.latent(MODEL, W)
+
+
 # From the average
 
 
@@ -188,8 +244,11 @@ def test_nothing_in_a_file_is_run(tmp_path, monkeypatch, write):
     with pytest.raises(ValueError, match=r"a.pt: it names '(posix|nt)\.mkdir'"):
         dk.latent(MODEL, "a.pt")
     np.save("a.npy", np.array({"latent": Evil()}), allow_pickle=True)
-    with pytest.raises(ValueError, match="Python's objects as a pickle, which is not opened"):
+    with pytest.raises(ValueError, match=r"a.npy: it names '(posix|nt)\.mkdir'"):
         dk.latent(MODEL, "a.npy")
+    np.savez("a.npz", w=np.array({"latent": Evil()}))
+    with pytest.raises(ValueError, match="Python's objects as a pickle, which is not opened"):
+        dk.latent(MODEL, "a.npz")
     assert not (tmp_path / "owned").exists()
 
 
@@ -204,6 +263,16 @@ def test_other_files_are_told_by_what_they_are(tmp_path):
         dk.latent(MODEL, DATA / "images/my_lion.jpg")
     with pytest.raises(FileNotFoundError, match="there is no such file"):
         dk.latent(MODEL, tmp_path / "none.pt")
+
+
+@pytest.mark.parametrize("name", [name for name, _, _ in files(None)])
+def test_at_the_door_of_models_a_latent_is_sent_to_its_own(tmp_path, name):
+    _, write, content = next(entry for entry in files(tmp_path) if entry[0] == name)
+    write(content, tmp_path / name)
+    with pytest.raises(ValueError, match=r"dragkit\.latent\(model, file\)"):
+        dk.load(tmp_path / name)
+    with pytest.raises(ValueError, match=r"dragkit\.latent\(model, file\)"):
+        dk.Inversion.load(tmp_path / name)
 
 
 def test_a_large_array_is_refused_before_it_is_made(tmp_path):

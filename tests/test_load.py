@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 
 import pytest
 import torch
@@ -242,3 +243,18 @@ def test_a_model_that_was_loaded_in_inference_mode_can_be_dragged():
         steps = dk.drag(lion, latent, dk.Edit([(74, 74)], [(74, 87)]), **dk.methods.draggan())
         first, second = next(steps), next(steps)
     assert not torch.equal(first.latent, second.latent)
+
+
+def test_the_folder_that_was_searched_and_the_hubs_cache_are_named(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    with pytest.raises(ValueError, match=re.escape(f"no file or folder {tmp_path / 'nope'}")):
+        dk.load("~/nope")
+    with pytest.raises(ValueError, match="load.'~/.cache/huggingface/hub/models--owner--a.b'"):
+        dk.load("owner/a.b")
+
+
+def test_a_program_of_torchscript_is_named(tmp_path):
+    torch.jit.save(torch.jit.script(torch.nn.Linear(2, 2)), tmp_path / "a.pt")
+    with pytest.raises(ValueError, match=r"a TorchScript file .*torch\.save\(network\.state_dict"):
+        dk.load(tmp_path / "a.pt")

@@ -35,6 +35,8 @@ KINDS = {
     "three channels": np.dstack([GREY] * 3),
     "three channels first": torch.from_numpy(np.stack([MASK] * 3)),
     "one channel": GREY[..., None],
+    "a batch of one": torch.from_numpy(MASK)[None, None],
+    "a batch of three channels": np.dstack([GREY] * 3)[None],
     "a list": MASK.astype(int).tolist(),
     "mode L": Image.fromarray(GREY),
     "mode 1": Image.fromarray(GREY).convert("1"),
@@ -80,7 +82,9 @@ def test_of_grey_the_threshold_is_said(tmp_path):
     soft = GREY.copy()
     soft[0, 0], soft[0, 1] = 127, 128
     for given in (soft, Image.fromarray(soft)):
-        with pytest.warns(UserWarning, match="grey .*1.4 % of it.* 128 of 255 or more may move"):
+        with pytest.warns(
+            UserWarning, match="grey .*1.4 % of it.* 128 and above may move"
+        ):
             mask = read_mask(given)
         assert mask[0, 0] == 0 and mask[0, 1] == 1 and mask.sum() == MASK.sum() + 1
     Image.fromarray(GREY).save(tmp_path / "m.jpg", quality=60)
@@ -116,6 +120,45 @@ def test_what_is_no_mask_is_told(mask, message):
 def test_a_mask_of_another_size_than_the_image_is_told():
     with pytest.raises(ValueError, match=r"mask has shape \(10, 14\); the image needs"):
         dk.Edit([(5, 5)], [(8, 5)], GREY).fit((14, 10))
+
+
+def coloured_regions(labels) -> Image.Image:
+    """As DAVIS and VOC keep their masks: the numbers of regions, with a palette of colours."""
+    image = Image.fromarray(labels).convert("L")
+    image.putpalette([0, 0, 0, 128, 0, 0, 0, 128, 0, 128, 128, 0] + [224, 224, 192] * 252)
+    return image
+
+
+@pytest.mark.parametrize("number", [1, 2, 255])
+def test_of_a_palette_of_colours_the_region_may_move(tmp_path, number):
+    coloured_regions(MASK * np.uint8(number)).save(tmp_path / "m.png")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert torch.equal(read_mask(tmp_path / "m.png"), torch.from_numpy(MASK).float())
+
+
+def test_of_several_regions_one_is_asked_for(tmp_path):
+    labels = MASK.astype(np.uint8)
+    labels[5:] *= 2
+    coloured_regions(labels).save(tmp_path / "m.png")
+    with pytest.raises(ValueError, match=r"regions .* numbered 0, 1, 2; choose one, such as"):
+        read_mask(tmp_path / "m.png")
+
+
+def test_a_file_of_numpy_and_an_open_file_are_read(tmp_path):
+    expected = torch.from_numpy(MASK).float()
+    np.save(tmp_path / "m.npy", MASK)
+    assert torch.equal(read_mask(tmp_path / "m.npy"), expected)
+    Image.fromarray(GREY).save(tmp_path / "m.png")
+    with (tmp_path / "m.png").open("rb") as file:
+        assert torch.equal(read_mask(file), expected)
+    Image.fromarray(COLOURED).save(tmp_path / "c.png")
+    with warnings.catch_warnings(), pytest.raises(ValueError, match="give a black and white ima"):
+        warnings.simplefilter("error")
+        soft = COLOURED.copy()
+        soft[0, 0] = 90
+        Image.fromarray(soft).save(tmp_path / "c.png")
+        read_mask(tmp_path / "c.png")
 
 
 # Masks from a gradient

@@ -200,7 +200,7 @@ def test_both_paths_drag_in_half_precision(dtype, path):
     )
 
 
-@pytest.mark.parametrize("dtype", ["float64", "half", 16, None, torch.float16, ["float32"]])
+@pytest.mark.parametrize("dtype", ["float64", "half", 16, None, torch.float64, ["float32"]])
 def test_an_unknown_precision_is_refused(dtype):
     with pytest.raises(ValueError, match=r'dtype is .*; choose "float32", .* or "auto"'):
         dk.load("lion", device="cpu", dtype=dtype)
@@ -321,3 +321,9 @@ def test_a_hook_on_all_modules_is_heard():
     finally:
         hook.remove()
     assert LION.generator.synthesis.b16.conv1 in seen
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16", "float16"])
+def test_torchs_own_precisions_are_known(dtype, monkeypatch):
+    monkeypatch.setattr(precision, "_has", lambda *_: True)
+    assert precision.available_dtype(getattr(torch, dtype), "cpu") == getattr(torch, dtype)

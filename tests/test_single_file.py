@@ -81,6 +81,31 @@ def test_a_single_file_is_the_model_of_its_folder(folder, single, config):
     assert not file.unet.training and not any(p.requires_grad for p in file.unet.parameters())
 
 
+def test_the_libraries_say_nothing(single, config, capfd, caplog):
+    before = diffusers.utils.logging.get_verbosity()
+    diffusers.utils.logging.enable_propagation()
+    opened(single, config=config, prompt="a lion")
+    diffusers.utils.logging.disable_propagation()
+    printed = capfd.readouterr()
+    assert printed.out == printed.err == caplog.text == ""
+    assert diffusers.utils.logging.get_verbosity() == before
+    assert diffusers.utils.logging.is_progress_bar_enabled()
+
+
+def test_of_an_average_and_the_weights_the_weights_are_taken(sd, single, config, tmp_path, capfd):
+    weights = load_file(single)
+    average = {
+        "model_ema." + name.removeprefix("model.").replace(".", ""): 0 * value
+        for name, value in weights.items()
+        if name.startswith("model.diffusion_model.")
+    }
+    save_file(weights | average, tmp_path / "both.safetensors")
+    both = opened(tmp_path / "both.safetensors", config=config)
+    alone = opened(single, config=config)
+    assert torch.equal(both.view(latent()).image, alone.view(latent()).image)
+    assert "extract_ema" not in capfd.readouterr().err
+
+
 def test_half_precision_is_opened_as_float32(folder, config, tmp_path):
     file = write_single_file(tmp_path / "half.safetensors", folder, half=True)
     model = opened(file, config=config)

@@ -534,3 +534,18 @@ def test_fuzz_names(name):
     """Any name is a place or is not; nothing else happens."""
     place = place_of(name)
     assert place is None or place.role in ("down", "up", "alpha")
+
+
+def test_a_lora_of_peft_is_named_with_the_way_out(folder, file):
+    names = diffusers_names(unet_of(folder), "base_model.model", ".attn")
+    save_file(names, file)
+    refused(folder, file, r"a LoRA as peft saves it, .*adapter_config\.json.*merge_and_unload")
+    save_file({name: value for name, value in names.items() if "attn2" not in name}, file)
+    refused(folder, file, r"with its alpha in adapter_config\.json; merge it")
+
+
+def test_of_a_folder_a_file_is_asked_for(folder, file, tmp_path):
+    save_file(diffusers_names(unet_of(folder), "unet", ".attn"), file)
+    refused(folder, tmp_path, f"lora is the folder .*; give one file in it: .*{file.name}")
+    (tmp_path / "empty").mkdir()
+    refused(folder, tmp_path / "empty", "it has none of safetensors")

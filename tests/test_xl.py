@@ -453,8 +453,8 @@ def test_too_little_memory_is_told_before_a_weight_is_read(folder, monkeypatch):
     monkeypatch.setattr(diffusers.UNet2DConditionModel, "from_pretrained", refuse)
     monkeypatch.setattr(transformers.CLIPTextModel, "from_pretrained", refuse)
     told = (
-        r"tiny-xl is a Stable Diffusion XL: its weights take .* GB in float32, a step at 1024 ×"
-        r" 1024 px with a mask about 9.3 GB more, and cpu has 1e-05 GB free. Make room"
+        r"tiny-xl is a Stable Diffusion XL: its weights take 6.41 MB in float32, a step at 1024 ×"
+        r" 1024 px with a mask about 9.29 GB more, and cpu has 10 kB free. Make room"
     )
     with pytest.raises(torch.OutOfMemoryError, match=told):
         dk.load(folder, device="cpu")

@@ -5,6 +5,7 @@ dragkit/BRING_YOUR_OWN.md has an example for each kind of file.
 
 from __future__ import annotations
 
+import re
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -30,13 +31,17 @@ from .safetensors_header import Header, read_header
 from .settings import check_settings
 from .toy import Toy
 
+HUB_NAME = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*")
 MOST_NAME = 4096  # characters of a path
 
 
 @named_arguments
 @gradients()
 def load(
-    name_or_path: str | Path, device: str = "auto", dtype: str = "float32", **settings: Any
+    name_or_path: str | Path,
+    device: str = "auto",
+    dtype: str | torch.dtype = "float32",
+    **settings: Any,
 ) -> Model:
     """Build a model: a bundled or public one by its name, a checkpoint, or Stable Diffusion.
 
@@ -53,9 +58,10 @@ def load(
             cache, with safetensors; or a single file of safetensors.
         device: "cuda", "mps", "cpu", or "auto" for the first of these that is available.
         dtype: "float32", or "bfloat16" or "float16" for weights in half precision: half the
-            memory, and faster on GPUs; on a CPU only large networks gain, in bfloat16. The latent
-            that is optimised and the scores stay in float32. "auto" is bfloat16 on a GPU that has
-            it, else float32 (:mod:`dragkit.models.precision`).
+            memory, and faster on GPUs; on a CPU only large networks gain, in bfloat16. These may
+            also be torch's, such as torch.float16. The latent that is optimised and the scores
+            stay in float32. "auto" is bfloat16 on a GPU that has it, else float32
+            (:mod:`dragkit.models.precision`).
         settings: passed on to the model. For a generator: ``feature_block=64`` or ``(32, 64)``,
             the features that are read; ``rows=4``, how many rows of w+ move; ``space="w"``;
             ``truncation=0.5``; ``which="G"``, a network of a file that holds several, in place of
@@ -101,6 +107,7 @@ def _find(name_or_path: str | Path) -> tuple[Path, str]:
     name = str(name_or_path)
     if len(name) > MOST_NAME or "\0" in name:
         raise ValueError(f"name_or_path is {shown(name)}; no file has such a name")
+    arguments.no_address("name_or_path", name_or_path)
     path = arguments.at_home("name_or_path", Path(name_or_path))
     known = zoo.index()
     if kind := known.get(name, {}).get("kind"):
@@ -114,10 +121,18 @@ def _find(name_or_path: str | Path) -> tuple[Path, str]:
     if entry := zoo.listed(path.name):
         return zoo.find(entry), entry["name"]
     raise ValueError(
-        f"unknown model {name!r:.200}: no such file or folder, and the bundled models are:"
-        f" {_generators()}; dragkit.models.zoo.public() lists public ones, whose files you bring."
-        " Nothing is downloaded"
+        f"unknown model {name!r:.200}: there is no file or folder {path.absolute()!s:.300}, and"
+        f" the bundled models are: {_generators()}; dragkit.models.zoo.public() lists public ones,"
+        f" whose files you bring. Nothing is downloaded{_in_hubs_cache(name)}"
     )
+
+
+def _in_hubs_cache(name: str) -> str:
+    """Where the hub's cache would have what a name like "owner/name" means there."""
+    if not HUB_NAME.fullmatch(name):
+        return ""
+    folder = f"~/.cache/huggingface/hub/models--{name.replace('/', '--')}"
+    return f"; if you have {name} in the hub's cache, give its folder: dragkit.load({folder!r})"
 
 
 def _generators() -> str:
@@ -143,6 +158,8 @@ def _open(path: Path, name: str, device: str, settings: dict[str, Any]) -> Model
     way_out = "give a checkpoint, the folder of a pipeline, or a single file of one"
     if kind.door == "lora":
         way_out = f"load its base, and pass the LoRA along: dragkit.load(base, lora='{path}')"
+    if kind.door == "inversion":
+        way_out = "open it with its model: dragkit.Inversion.load(file)"
     raise ValueError(f"{path} is {kind.says}, which cannot be dragged by itself; {way_out}")
 
 

@@ -25,6 +25,7 @@ from ..locking import one_writer
 from ..numeric import is_positive, is_real
 from ..reading import check_text, parse_json
 from . import available_device, load, zoo
+from .diffusion.file_kinds import INVERSION
 from .diffusion.model import SETTINGS as DIFFUSION_SETTINGS
 from .gan.checkpoint import guarded, read_data
 from .gan.checkpoint.budget import Budget
@@ -36,8 +37,9 @@ from .protocols import Model, Restorable
 from .safetensors_header import read_header
 
 ENDING = ".safetensors"
-NOTES = "dragkit inversion"  # in the header
 WEIGHTS = "generator."  # what the names of a tuned generator's weights begin with
+OTHER_ENDINGS = (".pt", ".pth", ".pkl", ".npy", ".npz", ".json", ".png", ".jpg", ".ckpt", ".bin")
+OTHERS = "a latent that another program wrote is read by dragkit.latent(model, file)"
 STAGES = 8  # of a search, such as "search" and "tuning"; ours have two
 Notes = dict[str, Any]
 
@@ -48,7 +50,7 @@ def write_inversion(found: Inversion, path: str | Path) -> Path:
     tensors = {"latent": found.latent, "target": found.target} | _tuned_weights(found)
     plain = {name: _plain(tensor) for name, tensor in tensors.items()}
     notes = json.dumps(_notes(found))
-    header = {NOTES: notes, "id": _id_of(notes, plain)}
+    header = {INVERSION: notes, "id": _id_of(notes, plain)}
     contents = safetensors.torch.save(plain, header)
 
     with one_writer(path):
@@ -82,9 +84,12 @@ def _with_ending(path: str | Path) -> Path:
     path = arguments.path("path", path).expanduser()
     if path.suffix == ENDING:
         return path
-    if path.suffix:
-        raise ValueError(f"path is {path}; an inversion's file ends in {ENDING}, or in nothing")
-    return path.with_suffix(ENDING)
+    if path.suffix.lower() in OTHER_ENDINGS:
+        raise ValueError(
+            f"path is {path}; an inversion's file ends in {ENDING}, which is added to any other"
+            f" name; {OTHERS}"
+        )
+    return path.with_name(path.name + ENDING)
 
 
 def _plain(tensor: Tensor) -> Tensor:
@@ -128,7 +133,7 @@ def _id_of(notes: str, tensors: Mapping[str, Tensor]) -> str:
 
 
 def _check_taken(target: Path) -> None:
-    if target.exists() and NOTES not in _header(target):
+    if target.exists() and INVERSION not in _header(target):
         raise FileExistsError(f"{target} exists already, and is no inversion; name another file")
 
 
@@ -143,14 +148,16 @@ def _checked_contents(path: Path) -> tuple[Notes, dict[str, Tensor]]:
     """The notes and the tensors of a file, if they are those that were written together."""
     check_no_stand_in(path)
     header = _header(path)
-    if not isinstance(header.get(NOTES), str):
-        raise ValueError(f"{path} is not an inversion that dragkit saved, or it is damaged")
+    if not isinstance(header.get(INVERSION), str):
+        raise ValueError(
+            f"{path} is not an inversion that dragkit saved, or it is damaged; {OTHERS}"
+        )
     network = read_data(path)[""]
     tensors = guarded(path, lambda: _tensors(network.tensors))
-    if header.get("id") != _id_of(header[NOTES], tensors):
+    if header.get("id") != _id_of(header[INVERSION], tensors):
         raise ValueError(f"{path} is damaged: its contents are not those that were saved")
     try:
-        notes = parse_json(header[NOTES].encode())
+        notes = parse_json(header[INVERSION].encode())
         _check_notes(notes, tensors)
     except ValueError as error:
         raise ValueError(f"{path} is not an inversion that dragkit saved: {error}") from error

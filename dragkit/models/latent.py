@@ -5,7 +5,6 @@ from __future__ import annotations
 import warnings
 from collections.abc import Mapping
 from os import PathLike
-from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 import torch
@@ -15,12 +14,10 @@ from .. import arguments
 from ..arguments import named_arguments, shown
 from ..latents import LatentSpace, axes_to_own, checked_latent
 from ..numeric import is_whole
-from .latent_files import Arrays, Leaf, arrays_in_file, leaves, part_of, shape_of
+from .latent_choice import AVERAGES, chosen, last_part
+from .latent_files import Arrays, arrays_in_file, leaves, part_of, shape_of
 
-# what programs call a latent, the surest first, and what they call the average that lies beside it
-NAMES = ("latent", "latents", "w_pivot", "w_plus", "w+", "wp", "ws", "w", "codes", "projected_w")
-AVERAGES = ("latent_avg", "w_avg", "dlatent_avg", "mean_latent")
-LISTED = 8  # entries of a file in a message
+EQUAL = 1e-4  # how far rows of one w may be apart: more than half precision rounds them
 GIVE = "a tensor, an array, or the path of a .pt, .pkl, .npy, .npz or .safetensors"
 
 
@@ -53,7 +50,8 @@ def latent(
         model: whose latent it is, such as ``dk.load("ffhq.pkl")``, or PTI's tuned generator.
         source: a tensor, an array, a dict of these, or a file (.pt, .pkl, .npy, .npz,
             .safetensors).
-        which: of several latents one: its number, or its name in a file, such as "face.png".
+        which: of several latents one: its number, or its name in a file, such as "face.png". If
+            that names the steps of an encoder, as ReStyle writes them, the last one is taken.
         relative: whether it counts from the average w̄, as what an encoder answers before
             ``latent_avg`` is added. Then w̄ is added: the one that lies beside it in the file, or
             else the model's. None adds the former if the latent is nearer to 0 than to it, which
@@ -67,58 +65,36 @@ def latent(
             numbers are no finite floats; or a file is damaged or dangerous.
         FileNotFoundError: there is no such file.
         TypeError: the model has no latents of one shape.
+
+    Warns:
+        UserWarning: an average lies beside the latent; a step of several was taken; or the rows of
+            w+ differ, and the model shows one alone (``space="w"``).
     """
     if not isinstance(model, LatentSpace):
         raise TypeError(f'model is {shown(model)}; give a model, such as dragkit.load("lion")')
     found = _arrays(source)
-    name = _chosen(model, found.by_name, which)
-    values = _fitted(model, found, name, which)
+    name, number = chosen(model, found.by_name, which)
+    values = _fitted(model, found, name, number)
 
     average = _average_beside(model, found, name)
     if relative is None and average is not None:
         relative = _is_relative(values, average)
     if relative:
         values = values + _average(model, average)
+    _warn_of_rows(model, values)
     return checked_latent(model, values)
 
 
 def _arrays(source: Any) -> Arrays:
     """The arrays in a file, in a dict, or the one that is given."""
     if isinstance(source, str | PathLike):
-        return arrays_in_file(arguments.existing_file("source", Path(source).expanduser()))
+        return arrays_in_file(arguments.existing_file("source", source))
     if isinstance(source, Mapping):
         return Arrays(dict(leaves(source)))
     return Arrays({"": arguments.numbers("source", source, GIVE)})
 
 
-def _chosen(model: LatentSpace, found: Mapping[str, Leaf], which: Any) -> str:
-    """The name of the one array among those found that is meant."""
-    named = found
-    if isinstance(which, str):
-        named = {name: leaf for name, leaf in found.items() if _is_named(name, which)}
-        if not named:
-            raise ValueError(f"which is {shown(which)}; it holds {_listed(found)}")
-    fitting = {
-        name: leaf
-        for name, leaf in named.items()
-        if _last(name) not in AVERAGES and _fits(model, shape_of(leaf), which)
-    }
-    if not fitting:
-        raise ValueError(
-            f"no latent of {model.name} is in it: its latents have shape"
-            f" {tuple(model.latent_shape)}, and it holds {_listed(named)}"
-        )
-    surest = min(map(_rank, fitting))
-    best = [name for name in fitting if _rank(name) == surest]
-    if len(best) > 1:
-        raise ValueError(
-            f"{len(best)} latents of {model.name} are in it: {_listed(fitting)}; name one, such as"
-            f" which={best[0]!r}"
-        )
-    return best[0]
-
-
-def _fitted(model: LatentSpace, found: Arrays, name: str, which: Any) -> Tensor:
+def _fitted(model: LatentSpace, found: Arrays, name: str, which: int | None) -> Tensor:
     """The numbers of an array in the shape of the model's latents."""
     own = tuple(model.latent_shape)
     leaf = found.by_name[name]
@@ -129,7 +105,13 @@ def _fitted(model: LatentSpace, found: Arrays, name: str, which: Any) -> Tensor:
                 f"it holds {count} latents of {model.name}, an array of shape {shape_of(leaf)};"
                 f" choose one, such as which=0, up to {count - 1}"
             )
-        leaf = part_of(leaf, int(which) if count > 1 else 0)
+        leaf = part_of(leaf, which or 0 if count > 1 else 0)
+        which = which if count == 1 else None
+    if which:
+        raise ValueError(
+            f"which is {which}, and it holds one latent of {model.name}, an array of shape"
+            f" {shape_of(leaf)}; leave which out"
+        )
 
     values = arguments.numbers("source", found.numbers(leaf), GIVE)
     if not values.is_floating_point():
@@ -137,42 +119,22 @@ def _fitted(model: LatentSpace, found: Arrays, name: str, which: Any) -> Tensor:
     return values.to(model.device, torch.float32).reshape(shape).expand(own).clone()
 
 
-def _fits(model: LatentSpace, shape: tuple[int, ...], which: Any) -> bool:
-    """Whether an array is a latent of the model, or a batch of them."""
-    own = tuple(model.latent_shape)
-    if 0 in shape:
-        return False
-    if axes_to_own(shape, own) is not None:
-        return True
-    in_batch = len(shape) > len(own) or (is_whole(which) and len(shape) == len(own))
-    return in_batch and axes_to_own(shape[1:], own) is not None
-
-
-def _is_named(name: str, which: str) -> bool:
-    """Whether an entry has this name, or is in what has it, or ends in it."""
-    return name == which or name.startswith(f"{which}.") or name.endswith(f".{which}")
-
-
-def _last(name: str) -> str:
-    return name.rpartition(".")[2].lower()
-
-
-def _rank(name: str) -> int:
-    """How surely an entry of this name is the latent; the least is the surest."""
-    last = _last(name)
-    return NAMES.index(last) if last in NAMES else len(NAMES)
-
-
-def _listed(found: Mapping[str, Leaf]) -> str:
-    some = [f"{name or 'one array'} {shape_of(leaf)}" for name, leaf in found.items()]
-    more = f" and {len(some) - LISTED} more" if len(some) > LISTED else ""
-    return (", ".join(some[:LISTED]) + more) or "no arrays"
+def _warn_of_rows(model: LatentSpace, values: Tensor) -> None:
+    """Warn if a w+ with rows of its own is for a model that shows one row alone."""
+    if getattr(model, "space", "w+") != "w" or (values - values[:1]).abs().max() <= EQUAL:
+        return
+    warnings.warn(
+        f"the rows of this latent differ (w+), and {model.name} was loaded with space='w', which"
+        " moves a single row: of its moving rows only the first is seen, so its image is another"
+        " one; load the model without space='w'",
+        stacklevel=3,
+    )
 
 
 def _average_beside(model: LatentSpace, found: Arrays, name: str) -> Tensor | None:
     """The average latent that lies beside the latent `name`, or around it; else None."""
     for other in found.by_name:
-        if _last(other) in AVERAGES and name.startswith(other.rpartition(".")[0]):
+        if last_part(other) in AVERAGES and name.startswith(other.rpartition(".")[0]):
             return _fitted(model, found, other, None)
     return None
 

@@ -1,7 +1,8 @@
 """The arrays in a file of latents, by name, whoever wrote it; nothing in it is run.
 
-torch's files and pickles are read by the machine for checkpoints, NumPy's within a budget of their
-own. Arrays of torch's files stay in the file until they are asked for.
+torch's files and pickles, also those that ``np.save`` makes of dicts, are read by the machine for
+checkpoints, NumPy's arrays within a budget of their own. Arrays of torch's files stay in the file
+until they are asked for.
 """
 
 from __future__ import annotations
@@ -14,8 +15,9 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from ..npz import read_npy, read_npz
-from .gan.checkpoint import CheckpointError, guarded, read_data
+from ..file_signs import NPY, NPZ, head_of, kind_by_head
+from ..npz import objects_at, read_npy, read_npz
+from .gan.checkpoint import CheckpointError, guarded, read_data, read_pickle
 from .gan.checkpoint.arrays import Array
 from .gan.checkpoint.networks import Network, Node
 from .gan.checkpoint.prefixes import prefixes
@@ -64,11 +66,13 @@ def arrays_in_file(path: Path) -> Arrays:
 
 
 def _arrays_in(path: Path) -> Arrays:
-    with path.open("rb") as file:
-        head = file.read(512)
-    if head.startswith(b"\x93NUMPY"):
-        return Arrays({"": read_npy(path)}, path)
-    if _is_npz(head):
+    head = head_of(path)
+    if head.startswith(NPY):
+        at = objects_at(path)
+        if at is None:
+            return Arrays({"": read_npy(path)}, path)
+        return Arrays(dict(leaves(read_pickle(path, at))), path)
+    if kind_by_head(head) == NPZ:
         return Arrays(dict(leaves(read_npz(path))), path)
 
     data = read_data(path)
@@ -88,6 +92,8 @@ def leaves(value: Any, name: str = "", depth: int = 0) -> Iterator[tuple[str, Le
     """
     if isinstance(value, Network):
         value = value.tensors
+    if isinstance(value, Array) and value.items is not None:
+        value = _alone(value.items)
     if isinstance(value, Array):
         value = value.stored
     if isinstance(value, Stored | Tensor | np.ndarray):
@@ -106,6 +112,11 @@ def leaves(value: Any, name: str = "", depth: int = 0) -> Iterator[tuple[str, Le
         yield from leaves(part, full[:NAME], depth + 1)
 
 
+def _alone(items: list[Any]) -> Any:
+    """The one object of an array of one, as ``np.save`` writes a dict."""
+    return items[0] if len(items) == 1 else items
+
+
 def shape_of(leaf: Leaf) -> tuple[int, ...]:
     """Its shape, without a look at its numbers."""
     return tuple(leaf.shape)
@@ -117,12 +128,6 @@ def part_of(leaf: Leaf, index: int) -> Leaf:
         return leaf[index]
     first = leaf.offset + index * leaf.strides[0]
     return Stored(leaf.storage, first, leaf.shape[1:], leaf.strides[1:])
-
-
-def _is_npz(head: bytes) -> bool:
-    """Whether the first file in an archive is one of NumPy's arrays."""
-    length = int.from_bytes(head[26:28], "little")
-    return head.startswith(b"PK\3\4") and head[30 : 30 + length].endswith(b".npy")
 
 
 def _holds_object(data: Any) -> bool:

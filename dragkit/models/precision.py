@@ -25,16 +25,19 @@ HALF = (torch.bfloat16, torch.float16)
 LARGEST = 1 / 8  # of a gradient in half precision: far from 65504 and from 6e-8
 
 
-def available_dtype(dtype: str, device: str) -> torch.dtype:
+def available_dtype(dtype: str | torch.dtype, device: str) -> torch.dtype:
     """`dtype`, if `device` computes in it; for "auto", bfloat16 on a GPU that has it.
 
     Args:
-        dtype: "float32", "bfloat16", "float16" or "auto". "auto" is float32 on a CPU and on MPS.
+        dtype: "float32", "bfloat16", "float16" or "auto", or one of torch's. "auto" is float32 on
+            a CPU and on MPS.
 
     Raises:
         ValueError: there is no such precision, or not on this device.
     """
     kind = torch.device(device).type
+    if isinstance(dtype, torch.dtype):
+        dtype = str(dtype).removeprefix("torch.")
     if isinstance(dtype, str) and dtype == "auto":
         return torch.bfloat16 if kind == "cuda" and _has(torch.bfloat16, kind) else torch.float32
     if not isinstance(dtype, str) or dtype not in DTYPES:

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ...numeric import is_real
+from ...numeric import is_real, size_in_words
 from ..precision import HALF, GradientScale
 from .added import Added
 from .injected import Injected
@@ -95,7 +95,7 @@ class Denoiser:
         weights = sum(weight.nbytes for weight in self.unet.parameters())
         return explained_out_of_memory(
             f"{self.name} needs more memory than the device has: its weights take"
-            f" {weights / 1e9:.3g} GB, and it was computing for latents (b c h w) ="
+            f" {size_in_words(weights)}, and it was computing for latents (b c h w) ="
             f' {tuple(shape)}. Lower the size or the feature_block, or use device="cpu"'
         )
 

@@ -22,6 +22,7 @@ BASES = {  # how many numbers a word has → which Stable Diffusion that is
     2048: "Stable Diffusion XL",
 }
 IDENTITY = {"network", "image", "rank"}  # what dragkit notes in a LoRA of one image
+INVERSION = "dragkit inversion"  # in the header of an inversion that dragkit saved
 # parts that are published alone, and a beginning of a name that each of them has
 ALONE = {
     "a ControlNet": ("control_model.", "controlnet_cond_embedding."),
@@ -36,7 +37,7 @@ OTHER_SINGLE_FILE = (
 )
 TRANSFORMERS = ("lora_transformer_", "double_blocks", "joint_blocks", "transformer.single_")
 
-Door = Literal["pipeline", "lora", "pixels", "closed"]
+Door = Literal["pipeline", "lora", "pixels", "inversion", "closed"]
 
 
 class FileKind(NamedTuple):
@@ -56,6 +57,8 @@ class FileKind(NamedTuple):
 def kind_of(header: Header) -> FileKind | None:
     """What a file is, by its header; None for what is no file of a diffusion model."""
     names = header.shapes.keys()
+    if INVERSION in header.metadata:
+        return FileKind("inversion", "an inversion that dragkit saved")
     if any(name.startswith(UNET) for name in names):
         return _single_file(header)
     if header.metadata.keys() >= IDENTITY and any(map(is_lora, names)):
@@ -101,7 +104,8 @@ def _lora(header: Header) -> FileKind:
     words = words_of_lora(header.shapes)
     for name in header.shapes:
         if way := other_way(name):
-            return FileKind("closed", f"a {way} of {base_of(words)}", words)
+            base = "" if words is None else f" of {base_of(words)}"
+            return FileKind("closed", f"a {way}{base}", words)
         if any(mark in name for mark in TRANSFORMERS):
             return FileKind("closed", "a LoRA of a diffusion transformer, such as Flux or SD 3")
     if words is None:

@@ -32,6 +32,7 @@ BARE = ("down_blocks.", "mid_block.", "up_blocks.")  # the UNet's, in files of o
 ENDING = re.compile(r"(?:[._]lora[._]|\.lora_linear_layer\.)(down|up|A|B)(?:\.default)?\.weight$")
 ALPHA = ".alpha"
 ROLES = {"down": "down", "A": "down", "up": "up", "B": "up"}
+PEFT = "LoRA as peft saves it, with its alpha in adapter_config.json"
 # in a name → another way to correct a network, which is no LoRA
 UNSUPPORTED = {
     r"\.hada_": "LoHa (LyCORIS)",
@@ -40,7 +41,7 @@ UNSUPPORTED = {
     r"\.diff(_b)?$": "difference of whole weights (LyCORIS)",
     r"\.lora_mid\.": "LoRA with a third matrix (LyCORIS)",
     r"dora_scale|lora_magnitude_vector": "DoRA",
-    r"^base_model\.model\.": "LoRA as peft saves it, with its alpha in another file,",
+    r"^base_model\.model\.": PEFT,
 }
 # the layers of a block, in diffusers → in XL's original code
 BLOCK = {

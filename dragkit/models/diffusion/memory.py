@@ -9,6 +9,7 @@ from pathlib import Path
 
 import torch
 
+from ...numeric import size_in_words
 from ...records import Size
 
 # how CPUs (Windows, Linux) and MPS report it, as a RuntimeError
@@ -55,10 +56,10 @@ def check_room(
         return
 
     told = (
-        f"{name} is a {kind}: its weights take {weights / 1e9:.3g} GB in"
+        f"{name} is a {kind}: its weights take {size_in_words(weights)} in"
         f" {str(dtype).removeprefix('torch.')}, a step at"
-        f" {height} × {width} px with a mask about {step / 1e9:.2g} GB more, and {device} has"
-        f" {free / 1e9:.3g} GB free"
+        f" {height} × {width} px with a mask about {size_in_words(step)} more, and {device} has"
+        f" {size_in_words(free)} free"
     )
     if free < weights:
         raise torch.OutOfMemoryError(

@@ -4,6 +4,9 @@ The names are translated by diffusers (``from_single_file``), which would fetch 
 that such a file lacks. Here it gets those of :mod:`dragkit.models.diffusion.published`, or those
 of a folder of yours, so nothing is fetched.
 
+Where a file has an average of the UNet's weights beside them (``model_ema``), the weights
+themselves are taken, as diffusers does.
+
 No file of weights has the words of the tokenizer. Only the empty prompt needs none of them: it is
 a beginning and ends.
 """

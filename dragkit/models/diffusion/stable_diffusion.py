@@ -34,6 +34,7 @@ from .memory import check_room
 from .model import SETTINGS, Diffusion
 from .parts import Parts, parts_of_folder
 from .pipeline_folder import pipeline_folder
+from .quiet import quiet_libraries
 from .single_file import parts_of_file
 from .style_lora import StyleLora, read_style_lora
 
@@ -86,7 +87,7 @@ def open_stable_diffusion(
         )
     style = None if lora is None else read_style_lora(lora, lora_weight)
     notes = {"prompt": prompt} | ({"style": str(style)} if style else {})
-    with _parts(path, config, prompt, style) as parts:
+    with quiet_libraries(), _parts(path, config, prompt, style) as parts:
         cell = cell_of(parts.settings["vae"])
         images = wanted or _trained_size(parts.settings["unet"]["sample_size"], cell)
         _check_before_opening(parts, name, images, cell, device, dtype)
@@ -110,7 +111,7 @@ def _told(
 ) -> dict[str, Any]:
     """What the UNet is told of another prompt and size; the text encoders are opened for it."""
     _check_prompt(prompt)
-    with _parts(path, config, prompt, style) as parts:
+    with quiet_libraries(), _parts(path, config, prompt, style) as parts:
         return _encoded(parts, prompt, size, device)
 
 

@@ -21,13 +21,17 @@ from torch import Tensor, nn
 from ...arguments import shown
 from ...file_signs import check_no_stand_in
 from ...numeric import is_real
-from ...reading import is_file, parse_json
+from ...reading import is_file, is_folder, parse_json
 from ..safetensors_header import Header, read_header
 from .file_kinds import base_of, kind_of
-from .lora_names import layers_of, place_of
+from .lora_names import PEFT, layers_of, place_of
 from .weights import check_dtypes, check_weights_size
 
 HEAVIEST = 10.0  # a weight of 1 is what was trained
+MERGE_PEFT = (
+    "merge it into its base once: pipeline.unet = peft.PeftModel.from_pretrained(pipeline.unet,"
+    " folder).merge_and_unload(), then pipeline.save_pretrained(new_folder)"
+)
 SETTINGS = "lora_adapter_metadata"  # where diffusers notes α
 
 
@@ -151,7 +155,8 @@ def read_style_lora(path: Any, weight: Any) -> StyleLora:
     kind = kind_of(header)
     if kind is None or kind.door != "lora":
         says = "no LoRA of a diffusion model" if kind is None else kind.says
-        raise ValueError(f"{path} is {says}; lora= takes a style LoRA, as trainers save it")
+        way_out = MERGE_PEFT if PEFT in says else "lora= takes a style LoRA, as trainers save it"
+        raise ValueError(f"{path} is {says}; {way_out}")
     check_dtypes(path, header)
     names = _grouped(path, header)
     alphas = _alphas(path, header)
@@ -159,11 +164,7 @@ def read_style_lora(path: Any, weight: Any) -> StyleLora:
 
 
 def _header(path: Any) -> tuple[Path, Header]:
-    if not isinstance(path, str | Path) or not is_file(Path(path).expanduser()):
-        raise ValueError(
-            f"lora is {shown(path)}, which is no file; give the path of a LoRA in safetensors"
-        )
-    path = Path(path).expanduser()
+    path = _file(path)
     check_weights_size([path])
     check_no_stand_in(path)
     try:
@@ -172,6 +173,22 @@ def _header(path: Any) -> tuple[Path, Header]:
         raise ValueError(
             f"{path} cannot be read as a LoRA: {error}; give a whole file of safetensors"
         ) from error
+
+
+def _file(path: Any) -> Path:
+    if isinstance(path, str | Path):
+        found = Path(path).expanduser()
+        if is_file(found):
+            return found
+        if is_folder(found):
+            inside = sorted(file.name for file in found.glob("*.safetensors"))
+            raise ValueError(
+                f"lora is the folder {found}; give one file in it:"
+                f" {', '.join(inside[:4]) or 'it has none of safetensors'}"
+            )
+    raise ValueError(
+        f"lora is {shown(path)}, which is no file; give the path of a LoRA in safetensors"
+    )
 
 
 def _grouped(path: Path, header: Header) -> dict[str, dict[str, dict[str, str]]]:

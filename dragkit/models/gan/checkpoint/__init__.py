@@ -25,6 +25,7 @@ from .contents import Contents as Contents
 from .contents import guarded
 from .contents import read as read
 from .contents import read_data as read_data
+from .contents import read_pickle as read_pickle
 from .finding import Found, find_generator
 from .layouts import BUILT, check, renamed, sizes
 from .networks import Network as Network

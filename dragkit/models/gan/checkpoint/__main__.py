@@ -18,7 +18,8 @@ from ... import zoo
 from . import CheckpointError, Contents, guarded, read
 from .contents import printable
 from .finding import find_generator
-from .layouts import brief, flat
+from .layouts import flat
+from .values import brief
 
 SHOWN = 1000  # arguments, and tensors
 

@@ -19,6 +19,7 @@ from .tape import PIECE
 from .values import short
 
 DIRECTORY = 2 << 20  # bytes; torch's directory takes about 70 for each entry
+SCRIPT = "/constants.pkl"  # how a name ends that only TorchScript's archives have
 ENCRYPTED = 0x2041  # the flags of an entry that say so: encrypted, strongly, and its header too
 SIZES_FOLLOW = 8  # the flag of an entry whose sizes are written behind it
 UTF8 = 0x800
@@ -38,6 +39,11 @@ class Archive:
         with zipfile.ZipFile(path) as archive:
             entries = archive.infolist()
             directory = archive.start_dir
+        if any(entry.filename.endswith(SCRIPT) for entry in entries):
+            raise CheckpointError(
+                "a TorchScript file (torch.jit.save), whose network is code; save its weights"
+                " instead: torch.save(network.state_dict(), file)"
+            )
         if len(entries) != count:
             raise CheckpointError(
                 f"an archive that says it has {count} files, and has {len(entries)}"

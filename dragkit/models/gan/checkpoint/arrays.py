@@ -28,12 +28,25 @@ NUMPY = {
 }
 
 
+OBJECTS = ("O8", "O")
+
+
 class Dtype(Inert):
-    """Stands in for ``numpy.dtype``: a numeric type such as "f4"; others are refused."""
+    """Stands in for ``numpy.dtype``: a numeric type such as "f4", or objects; others are refused.
+
+    Attributes:
+        dtype: torch's; None for objects, each of which is a value of its own in the pickle.
+    """
+
+    dtype: torch.dtype | None
 
     def __init__(self, code: Any, *_: Any) -> None:
         expect(code, str)
         bare = code[1:] if code[:1] in ("<", ">", "|", "=") else code
+        if bare in OBJECTS:
+            self.dtype = None
+            self.big = False
+            return
         if bare not in NUMPY:
             raise CheckpointError(
                 f"an array of type {code[:20]!r}; numbers only: {', '.join(NUMPY)}"
@@ -52,11 +65,15 @@ class Array(Inert):
     """An array, whose shape and numbers come with its state."""
 
     stored: Stored | None = None
+    items: list[Any] | None = None  # of an array of objects
 
     def build(self, state: Any) -> None:
-        """Take (version, shape, dtype, whether in Fortran order, bytes)."""
+        """Take (version, shape, dtype, whether in Fortran order, bytes or a list of objects)."""
         _, shape, dtype, fortran, data = fields(state)
         dtype = expect(dtype, Dtype).dtype
+        if dtype is None:
+            self.items = expect(data, list)
+            return
         if len(expect(shape, tuple)) > AXES or not whole(shape):
             raise CheckpointError(
                 f"an array of {len(shape)} axes whose sizes are not whole numbers from 0 up, at"
@@ -93,7 +110,7 @@ def frombuffer(data: Any, dtype: Any, shape: Any, order: Any, axes: Any = None) 
 
 def scalar(dtype: Any, data: Any) -> float | int | bool:
     """Stands in for ``numpy.core.multiarray.scalar``: one number of exactly its type's length."""
-    storage = Storage(expect(dtype, Dtype).dtype, 1)
+    storage = Storage(expect(expect(dtype, Dtype).dtype, torch.dtype), 1)
     storage.fill(expect(data, memoryview))
     return torch.frombuffer(bytearray(data), dtype=storage.dtype).item()
 

@@ -3,13 +3,26 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from .budget import CheckpointError
 from .tensors import Stored
+from .values import brief
 
 # how a word of a name begins that belongs to a label: mapping.embed, LabelConcat, class_embedding
+LABEL_SIZES = ("c_dim", "label_size")  # how many numbers a label has
 LABEL = re.compile(r"(^|[./_])(emb|label|class|cond)", re.IGNORECASE)
+
+
+def check_no_label(arguments: Iterable[tuple[str, Any]]) -> None:
+    """Raise CheckpointError if a generator was built for labels, as its stored arguments say."""
+    for name, value in arguments:
+        if name in LABEL_SIZES and value != 0:
+            raise CheckpointError(
+                f"this generator is class-conditional: it was built with {name} {brief(value)},"
+                " so it takes a label besides z; only unconditional ones can be dragged"
+            )
 
 
 def check_unconditional(tensors: Mapping[str, Stored], layout: str) -> None:

@@ -12,14 +12,14 @@ import torch
 from torch import Tensor
 
 from ....arguments import at_home
-from ....file_signs import HEAD, kind_by_head, stand_in
+from ....file_signs import HEAD, NPZ, kind_by_head, stand_in
 from ... import zoo
 from ...safetensors_header import read_header
 from .archive import Archive
 from .budget import Budget, CheckpointError
 from .known import known
 from .machine import Machine
-from .networks import Network, bound, networks_of
+from .networks import LATENT, Network, bound, networks_of
 from .tape import Tape
 from .tensors import MAGIC, Storage, Stored, storage_of, torch_file
 from .values import short
@@ -28,8 +28,8 @@ DIGITS = 30  # of a clamp; converting many to a number takes minutes
 EXPECTED = "expected a pickle (which begins with byte 80), a torch file (PK) or safetensors"
 WAYS_OUT = {  # for files of other kinds
     "an image": "to find its latent, give it to a model: dragkit.invert(model, image)",
-    "an array of NumPy's (.npy)": "if it is a latent, bring it to a model:"
-    " dragkit.latent(model, file)",
+    "an array of NumPy's (.npy)": LATENT,
+    NPZ: LATENT,
 }
 BYTES = 1_400_000_000  # of a file; the largest public ones, with encoders, have 1.2 GB
 
@@ -72,6 +72,20 @@ def read_data(path: str | Path) -> Any:
     """
     path = at_home("path", Path(path))
     return _opened(path, lambda file: _data(path, file, Budget())[1])
+
+
+def read_pickle(path: Path, at: int) -> Any:
+    """The inert data of the pickle that begins at byte `at`, as NumPy puts one into a .npy.
+
+    Raises:
+        CheckpointError: as for :func:`read`.
+    """
+
+    def task(file: BinaryIO) -> Any:
+        budget = Budget()
+        return Machine(budget, known(budget)).run(Tape(_view(path, file), at))
+
+    return _opened(path, task)
 
 
 def _opened(path: Path, task: Callable[[BinaryIO], Any]) -> Any:
@@ -120,14 +134,18 @@ def _read(path: Path, file: BinaryIO) -> Contents:
 
 
 def _data(path: Path, file: BinaryIO, budget: Budget) -> tuple[str, Any]:
-    """The file's format and its data, if the file has a size that is read."""
+    """The file's format and its data."""
+    return _root(path, _view(path, file), budget)
+
+
+def _view(path: Path, file: BinaryIO) -> memoryview:
+    """The bytes of the file, which stay in it, if it has a size that is read."""
     size = path.stat().st_size
     if size > BYTES:
         raise CheckpointError(f"it has {size} bytes; more than {BYTES} are not read")
     if not size:
         raise CheckpointError("it is empty")
-    view = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
-    return _root(path, view, budget)
+    return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
 
 
 def _root(path: Path, view: memoryview, budget: Budget) -> tuple[str, Any]:
@@ -136,7 +154,7 @@ def _root(path: Path, view: memoryview, budget: Budget) -> tuple[str, Any]:
     # the length of its header, which may well begin with byte 80
     if head[8:9] == b"{" and int.from_bytes(head[:8], "little") < 1 << 32:
         return "safetensors", _safetensors(path, budget)
-    if head.startswith(b"PK\x03\x04"):
+    if head.startswith(b"PK\x03\x04") and kind_by_head(head) != NPZ:
         return "torch file", _zip(path, view, budget)
     if head.startswith(b"\x80"):
         tape = Tape(view)

@@ -9,13 +9,14 @@ from heapq import nsmallest
 from .budget import CheckpointError
 from .contents import Contents
 from .layouts import layout_of
-from .networks import Network
+from .networks import LATENT, Network
 from .prefixes import without_prefix
 from .tensors import Stored
 
 AVERAGED = ("G_ema", "Gs", "g_ema")  # the names of averaged generators
 # the average latent's names, beside a generator or among its tensors, and its name in each layout
 AVERAGE_LATENTS = ("latent_avg", "w_avg", "dlatent_avg", "mean_latent")
+IMAGE_AXES = 3  # of a latent at most; a convolution has four
 OWN_AVERAGE = {
     "NVIDIA": "mapping.w_avg",
     "TensorFlow": "dlatent_avg",
@@ -60,7 +61,9 @@ def find_generator(contents: Contents, which: str | None = None) -> Found:
     for name in candidates if which is None else [which]:
         if found := _generator_in(name, networks[name]):
             return replace(found, other=_tuned_twin(contents, found))
-    raise CheckpointError(f"no StyleGAN2 generator in it; it holds {_listed(networks)}")
+    axes = {len(t.shape) for network in networks.values() for t in network.tensors.values()}
+    way_out = "" if max(axes, default=0) > IMAGE_AXES else f"; {LATENT}"
+    raise CheckpointError(f"no StyleGAN2 generator in it; it holds {_listed(networks)}{way_out}")
 
 
 def _generator_in(name: str, network: Network) -> Found | None:

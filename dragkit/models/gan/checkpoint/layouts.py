@@ -10,10 +10,8 @@ from __future__ import annotations
 
 import math
 import re
-import reprlib
 from collections.abc import Callable, Iterator, Mapping
 from itertools import count, takewhile
-from types import NoneType
 from typing import Any
 
 import torch
@@ -21,21 +19,18 @@ from torch import Tensor
 
 from ..network import FIRST
 from .budget import CheckpointError
-from .conditional import check_unconditional
+from .conditional import check_no_label, check_unconditional
 from .prefixes import CONSTANTS
 from .tensors import Stored
-from .values import describe
+from .values import SHOWN, brief
 
 Change = Callable[[Tensor], Tensor]
 Parts = list[tuple[str, str, Change]]
 Renaming = Iterator[tuple[str, str, Change]]  # our name, theirs, and what is done to the tensor
 
 TENSORS = 1000  # of a generator; one of 1024 px has 181
-SHOWN = 8  # members of a list in a message
 FILTER = torch.outer(torch.tensor([1.0, 3, 3, 1]), torch.tensor([1.0, 3, 3, 1])) / 64
 BUILT = {  # how the network is built here, in the words of the stored arguments
-    "c_dim": 0,
-    "label_size": 0,
     "img_channels": 3,
     "num_channels": 3,
     "architecture": "skip",
@@ -117,25 +112,13 @@ def _filters(tensors: Mapping[str, Stored], state: Mapping[str, Tensor]) -> dict
 
 def check(arguments: Mapping[str, Any], expected: Mapping[str, Any]) -> None:
     """Raise CheckpointError if a stored argument is not what is expected; it is named."""
+    check_no_label(flat(arguments))
     for name, stored in flat(arguments):
         if name in expected and not _fits(stored, expected[name]):
             raise CheckpointError(
                 f"this generator was built with {name} {brief(stored)}; only"
                 f" {expected[name]!r} fits its tensors and this network"
             )
-
-
-def brief(value: Any) -> str:
-    """A stored argument in a few words; what is long or nested by its kind alone."""
-    if isinstance(value, str | int | float | NoneType):
-        return reprlib.repr(value)
-    if isinstance(value, list | tuple) and len(value) <= SHOWN:
-        return f"[{', '.join(map(_kind_of_nested, value))}]"
-    return describe(value)
-
-
-def _kind_of_nested(value: Any) -> str:
-    return describe(value) if isinstance(value, list | tuple) else brief(value)
 
 
 def _fits(value: Any, expected: Any) -> bool:

@@ -14,6 +14,7 @@ from .tensors import Stored
 from .values import Inert, expect, short
 
 DEPTH = 16  # objects in objects; a generator has 4
+LATENT = "if it is a latent, bring it to a model: dragkit.latent(model, file)"
 NESTED = 3  # dicts around the dict that holds a generator
 
 
@@ -55,12 +56,22 @@ def networks_of(root: Any, budget: Budget) -> Iterator[tuple[str, Network]]:
     elif isinstance(root, Node):
         root = {"": root}
     if not isinstance(root, dict):
-        raise CheckpointError(f"its data is one {type(root).__name__}; expected networks")
+        raise CheckpointError(f"it holds {_without_names(root)}")
 
     found = dict(_networks_in(root, budget))
     if not found:
         found = {"": Network("state dict", _tensors_of(root, budget))}
     yield from found.items()
+
+
+def _without_names(root: Any) -> str:
+    if isinstance(root, Array) and root.stored:
+        root = root.stored
+    if isinstance(root, Stored):
+        return f"one array of shape {root.shape}, and no network; {LATENT}"
+    if isinstance(root, list):
+        return f"a list of {len(root)}, and no network; {LATENT}"
+    return f"one {type(root).__name__}, and no network"
 
 
 def _networks_in(

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import reprlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
+from types import NoneType
 from typing import Any
 
 from .budget import CheckpointError
 
 NAME = 300  # characters of a name or key; the longest in public files have about 60
+SHOWN = 8  # members of a list in a message
 FIELDS = 16  # arguments of a call, or parts of a state; NumPy's and torch's have at most 9
 
 
@@ -68,3 +71,16 @@ def describe(value: Any) -> str:
     if isinstance(value, Known):
         return f"the name {value.name}"
     return type(value).__name__
+
+
+def brief(value: Any) -> str:
+    """A stored argument in a few words; what is long or nested by its kind alone."""
+    if isinstance(value, str | int | float | NoneType):
+        return reprlib.repr(value)
+    if isinstance(value, list | tuple) and len(value) <= SHOWN:
+        return f"[{', '.join(map(_kind_of_nested, value))}]"
+    return describe(value)
+
+
+def _kind_of_nested(value: Any) -> str:
+    return describe(value) if isinstance(value, list | tuple) else brief(value)
