@@ -14,12 +14,14 @@ from PIL import Image
 from safetensors.torch import save_file
 
 import dragkit as dk
+from tests.benchmark_folders import POINTS, write_dragbench
 from tests.checkpoint_files import (
     arguments,
     foreign_modules,
     network,
     persistent,
     rosinality,
+    write,
     write_nvidia,
     write_tensorflow,
 )
@@ -51,17 +53,26 @@ def write_images() -> None:
     random = np.random.RandomState(0)
     Image.fromarray(random.randint(0, 256, (160, 240, 3), np.uint8)).save("photo.jpg")
     Image.fromarray(random.randint(0, 256, (50, 40, 3), np.uint8)).save("face.jpg")
+    Image.fromarray(random.randint(0, 256, (163, 245, 3), np.uint8)).save("holiday.jpg")
     Image.fromarray(FREE).save("mask.png")
+    for name, region in (("davis.png", 1), ("voc.png", 2)):
+        labels = FREE * np.uint8(region)
+        labels[0, :2] = (0, region - 1)  # in the second a region besides
+        regions = Image.fromarray(labels).convert("L")
+        regions.putpalette([0, 0, 0, 128, 0, 0, 0, 128, 0] + [224, 224, 192] * 253)
+        regions.save(name)
     np.save("probabilities.npy", np.where(FREE, 0.9, 0.2))
 
 
 def write_points() -> None:
     Path("edit.json").write_text(json.dumps(dk.Edit(**EDIT).to_dict()))
     rows = {"handle": [[80, 140]], "target": [[95, 150]]}
+    write_dragbench(Path("DragBench/animals/JH_1"))
     Path("freedragbench.jsonl").write_text(json.dumps({"seed": 7, "points": rows}) + "\n")
 
 
 def write_latents() -> None:
+    np.save("latents.npy", {"face.jpg": [(W + i).numpy() for i in range(5)]})
     torch.save(torch.stack([W + i for i in range(4)]), "latents.pt")
     np.savez("projected_w.npz", w=W[None].numpy())
     others = {"noise": [torch.zeros(1, 1, 4, 4)], "img": torch.zeros(3, 16, 16)}
@@ -77,6 +88,11 @@ def write_latents() -> None:
 def write_generators() -> None:
     write_nvidia(Path("ffhq.pkl"), MADE)
     write_nvidia(Path("stylegan2_lions_512_pytorch.pkl"), MADE)
+    pair = {
+        name: persistent(made, _init_kwargs=arguments(made))
+        for name, made in {"G": MADE, "G_ema": network(16, seed=5)}.items()
+    }
+    write(Path("exported.pkl"), pair)
     write_nvidia(Path("stylegan_human.pkl"), network(16, first=(4, 2)), square=False)
     write_tensorflow(Path("karras2019stylegan2.pkl"), MADE)
     theirs = rosinality(MADE)
@@ -95,7 +111,8 @@ def write_pipelines() -> None:
     save_file(kohya(unet, "lora_unet_", ".attn"), "style.safetensors")
     write_single_file(Path("v1-5-pruned-emaonly.safetensors"), folder)
 
-    sharded, half = (shutil.copytree(folder, Path(name)) for name in ("sharded", "half"))
+    names = "folder-with-shards", "folder-of-fp16"
+    sharded, half = (shutil.copytree(folder, Path(name)) for name in names)
     shutil.rmtree(sharded / "unet")
     unet.save_pretrained(sharded / "unet", max_shard_size="400KB")
     for file in list(half.rglob("*.safetensors")):
@@ -113,8 +130,8 @@ def folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("USERPROFILE", str(tmp_path))
-    for write in (write_images, write_points, write_latents, write_generators, write_pipelines):
-        write()
+    for parts in (write_images, write_points, write_latents, write_generators, write_pipelines):
+        parts()
     return tmp_path
 
 
@@ -142,6 +159,28 @@ def is_carried(value) -> bool:
     return image.shape == (3, 16, 16) and 0.3 < inside < 0.7  # 80 to 200 of 40 to 200 across
 
 
+def is_near_a_photo(size) -> bool:
+    """Multiples of 8, as many pixels as 512 × 512, and 245 / 163 as wide as high."""
+    height, width = size
+    multiples = height % 8 == 0 and width % 8 == 0
+    return multiples and 0.97 < height * width / 512**2 < 1.03 and abs(width / height - 1.5) < 0.02
+
+
+def is_in_place(value) -> bool:
+    """Whether the points are where the photo has them, to a pixel; crop keeps the middle."""
+    image, edit = value
+    height, width = image.shape[1:]
+    scale = max(height / 163, width / 245)
+    x, y = edit.handles[0].tolist()
+    middle = torch.tensor([(x + 0.5 - width / 2) / scale, (y + 0.5 - height / 2) / scale])
+    return torch.allclose(middle, torch.tensor([140.5 - 245 / 2, 80.5 - 163 / 2]), atol=1)
+
+
+def is_benchmark(tasks) -> bool:
+    handles = [list(map(float, point)) for point in POINTS[::2]]
+    return [task.edit.handles.tolist() for task in tasks] == [handles]
+
+
 def is_row(latent, expected=W) -> bool:
     return latent.dtype == torch.float32 and torch.equal(latent.cpu(), expected)
 
@@ -167,19 +206,35 @@ def first_layer(model) -> torch.Tensor:
 PROMISES = {
     'model = dk.load("ffhq.pkl")': is_generator,
     'mask="mask.png")': is_masked,
-    "dk.carry(": is_carried,
+    'dk.carry("photo.jpg"': is_carried,
     "dk.invert(model, image)": is_inversion,
+    "dk.tune(found)": is_tuned,
+    "dk.Trace(": lambda trace: len(trace) and trace[-1].image.shape == (16, 16, 3),
+    '"dragged.png"': lambda _: Image.open("dragged.png").size == (16, 16),
+    'trace.save("runs/mine")': lambda _: bool(len(dk.Trace.load("runs/mine"))),
+    "photo = read_image": lambda photo: photo.shape == (3, 163, 245),
+    "scale =": lambda scale: scale == pytest.approx(512 / (163 * 245) ** 0.5),
+    "size = tuple(": is_near_a_photo,
+    "size=size)": lambda model: is_near_a_photo(model.size),
+    "dk.Edit([(140, 80)], [(150, 95)])": is_edit,
+    "dk.carry(photo": is_in_place,
     'fit="pad")': is_inversion,
     "handles, targets =": lambda value: value == ([(140, 80)], [(150, 95)]),
     'targets, "mask.png")': is_masked,
     'targets, Image.open("mask.png"))': is_masked,
     'np.asarray(Image.open("mask.png"))': is_masked,
     'np.load("probabilities.npy") > 0.5': is_masked,
+    "davis.png": is_masked,
+    "voc.png": is_masked,
     "for y, x in": is_edit,
     "handles = np.array(": lambda points: points.tolist() == [[119.5, 39.5]],
     "dk.Edit.from_dict(": is_edit,
-    "read_tasks(": lambda tasks: [task.seed for task in tasks] == [7] and is_edit(tasks[0].edit),
+    'read("DragBench")': is_benchmark,
+    'read("freedragbench.jsonl")': lambda tasks: (
+        [task.seed for task in tasks] == [7] and is_edit(tasks[0].edit)
+    ),
     '"latents.pt", which=3': lambda latent: is_row(latent, W + 3),
+    '"latents.npy"': lambda latent: is_row(latent, W + 4),
     '"projected_w.npz"': is_row,
     'which="face.png"': is_row,
     '"w.npy"': lambda latent: is_row(latent, W[:1].expand(6, -1)),
@@ -188,24 +243,27 @@ PROMISES = {
     "relative=True": lambda latent: is_row(latent, W + AVERAGE),
     'dk.load("model_XKQ_face.pt")': is_generator,
     "embeddings/PTI": is_row,
-    "dk.tune(": is_tuned,
-    'found.save("runs/face")': lambda path: path.name == "face.safetensors" and path.is_file(),
+    "dk.tune(dk.invert": is_tuned,
+    'found.save("runs/face")': lambda _: Path("runs/face.safetensors").is_file(),
     'dk.Inversion.load("runs/face")': is_tuned,
     'dk.invert(model, "face.jpg")': is_inversion,
-    'found.save("runs/face-latent")': lambda path: path.stat().st_size < 20_000,
+    'found.save("runs/face-latent")': lambda _: (
+        Path("runs/face-latent.safetensors").stat().st_size < 20_000
+    ),
     '"runs/face-latent", model)': lambda found: is_inversion(found) and is_generator(found.model),
     'dk.load("stylegan2_lions_512_pytorch.pkl")': is_generator,
     'dk.load("karras2019stylegan2.pkl")': is_generator,
     'dk.load("550000.pt")': is_generator,
     'dk.load("e4e_ffhq_encode.pt")': is_generator,
+    'which="G")': is_generator,
     'dk.load("stylegan_human.pkl")': lambda model: model.size == (16, 8),
     "dk.convert(": lambda path: path.name == "stylegan2_lions_512_pytorch.safetensors",
     "dk.load(file)": is_generator,
     'v1-5", prompt="a lion")': is_sd,
     "size=(512, 768)": lambda model: is_sd(model, (512, 768)),
     'dtype="bfloat16"': lambda model: is_sd(model, dtype=torch.bfloat16),
-    'dk.load("sharded")': is_sd,
-    'dk.load("half")': is_sd,
+    'dk.load("folder-with-shards")': is_sd,
+    'dk.load("folder-of-fp16")': is_sd,
     "models--owner--name": is_sd,
     "v1-5-pruned-emaonly.safetensors": is_sd,
     "lora_weight=0.8": is_sd,
@@ -226,6 +284,7 @@ def value_of(statement: ast.stmt, names: dict):
 
 
 @pytest.mark.filterwarnings("ignore:.* can probably not make this image")
+@pytest.mark.filterwarnings("ignore:'face.jpg' has 5 latents, the steps of an encoder")
 def test_every_line_does_what_it_says(folder):
     names: dict = {}
     open_promises = dict(PROMISES)
@@ -248,7 +307,12 @@ def test_a_lora_and_a_prompt_make_a_difference_and_how_the_weights_lie_makes_non
     assert not torch.equal(first_layer(base), first_layer(lora))
     assert not torch.equal(base.text, prompted.text)
     single = dk.load("v1-5-pruned-emaonly.safetensors", config="stable-diffusion-v1-5")
-    for same in (single, dk.load("sharded"), dk.load("half"), dk.load(f"~/{HUB}")):
+    for same in (
+        single,
+        dk.load("folder-with-shards"),
+        dk.load("folder-of-fp16"),
+        dk.load(f"~/{HUB}"),
+    ):
         assert torch.equal(first_layer(same), first_layer(base))
         assert torch.equal(same.text, base.text)
 

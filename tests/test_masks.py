@@ -82,9 +82,7 @@ def test_of_grey_the_threshold_is_said(tmp_path):
     soft = GREY.copy()
     soft[0, 0], soft[0, 1] = 127, 128
     for given in (soft, Image.fromarray(soft)):
-        with pytest.warns(
-            UserWarning, match="grey .*1.4 % of it.* 128 and above may move"
-        ):
+        with pytest.warns(UserWarning, match="grey .*1.4 % of it.* 128 and above may move"):
             mask = read_mask(given)
         assert mask[0, 0] == 0 and mask[0, 1] == 1 and mask.sum() == MASK.sum() + 1
     Image.fromarray(GREY).save(tmp_path / "m.jpg", quality=60)

@@ -114,6 +114,13 @@ def matcher_of(matcher: AnyModel | Matcher) -> Matcher:
     return Dift(cast(Diffusion, model))
 
 
+def check_scores(matcher: AnyModel | Matcher | None, lpips: Path | None) -> None:
+    """Raise an error if scores could not be made with these; call it before hours of drags."""
+    if matcher is not None:
+        matcher_of(matcher)
+    lpips_distance(weights=lpips)
+
+
 def original(task: Task) -> Tensor:
     """The image (3 H W) in 0..1 that a task starts from.
 

@@ -91,12 +91,13 @@ def read(path: str | Path) -> list[Task]:
     """
     path = arguments.at_home("path", arguments.path("path", path))
     if not is_folder(path):
-        return read_tasks(path)
+        return _not_empty(path, read_tasks(path))
 
     found = _samples(path)
     lines = sorted(path.glob("*.jsonl"))
     if not found and lines:
-        return checked_tasks(task for file in lines for task in read_tasks(file))
+        found_lines = (task for file in lines for task in read_tasks(file))
+        return _not_empty(path, checked_tasks(found_lines))
     if not found:
         raise ValueError(f"{path} holds no sample of a benchmark: {_known()}")
     if len(found) > TASKS:
@@ -116,6 +117,12 @@ def read(path: str | Path) -> list[Task]:
             + more
         )
     return checked_tasks(tasks)
+
+
+def _not_empty(path: Path, tasks: list[Task]) -> list[Task]:
+    if not tasks:
+        raise ValueError(f"{path} holds no task: not a single line")
+    return tasks
 
 
 def _samples(path: Path) -> dict[Path, Layout]:
@@ -140,8 +147,9 @@ def _samples(path: Path) -> dict[Path, Layout]:
 
 
 def _is_part(folder: Path) -> bool:
-    """Whether a folder holds points of a sample, but not all of its files."""
-    return any((folder / name).is_file() for name in (META, POINTS))
+    """Whether a folder holds some of a sample's files, which are not all."""
+    names = {name for layout in LAYOUTS for name in layout.files}
+    return any((folder / name).is_file() for name in names)
 
 
 def _known() -> str:

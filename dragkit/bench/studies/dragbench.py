@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from ...arguments import option_path
+from ...arguments import option_path, whole
 from ...atomic import write_file
 from ...methods import dragdiffusion, freedrag, stabledrag
 from ...models import available_device
@@ -30,6 +30,7 @@ from ..estimating import Estimate, estimate
 from ..metrics import bootstrap
 from ..opening import Opening
 from ..page import write_page
+from ..scoring import check_scores
 from ..study import Script, processes, sections
 from ..tables import compare, markdown, table
 
@@ -37,7 +38,7 @@ LARGE = 256  # px: images whose shorter side has as many are dragged with the of
 BASE = "DragDiffusion"
 WIDTH = 512  # px: drags are grouped by their length in an image as wide
 EDGES = (0, 25, 50, 100, float("inf"))
-LENGTHS = ("under 25 px", "25 to 50 px", "50 to 100 px", "100 px and more")
+LENGTHS = ("under 25 of 512", "25 to 50 of 512", "50 to 100 of 512", "from 100 of 512")
 COUNTS = {1: "1", 2: "2", 3: "3", 4: "4 and more"}
 
 
@@ -59,7 +60,7 @@ def methods(small: bool) -> dict[str, Method]:
 def add_options(parser: ArgumentParser) -> None:
     """What to drag with what."""
     add = parser.add_argument
-    add("--data", type=option_path, required=True, help="the benchmark's folder")
+    add("--data", type=option_path, required=True, help="the benchmark's folder, with images")
     add("--model", required=True, help="a folder of Stable Diffusion, or lion-diffusion")
     add("--out", type=option_path, default=Path("runs/dragbench"), help="where results go")
     add("--budgets", type=int, nargs="+", default=BUDGETS, help="steps to look at")
@@ -80,9 +81,11 @@ def run(options: Namespace) -> None:
     tasks = spread(read(options.data), options.limit)
     plan = plan_of(options, tasks)
     out = options.out
+    workers = whole("workers", options.workers, 1)
     with processes(1) as pool:
+        pool.submit(check_scores, plan.matcher, plan.lpips).result()
         cost = pool.submit(estimate, plan).result()
-    _tell(cost, plan, options.workers)
+    _tell(cost, plan, workers)
     if options.estimate:
         return
 

@@ -51,6 +51,7 @@ REPORTED = (80,)  # and those whose scores are published
 MODEL = Opening("lion-diffusion", {"device": "cpu", "dtype": "float32"})
 STOPS = (0.0, 0.25, 0.5, 0.75, 1.0)  # fractions of a change
 PASTED = "pasted"
+STABLE = "StableDrag-Diff"
 PATCH = 4  # px around a handle that are pasted
 CLEAR = 1.0  # px by which one image must be farther from the target to be the worse one
 RESULTS = published_file("metrics")
@@ -141,6 +142,9 @@ def report(results: pd.DataFrame) -> str:
             "How far a score is from the truth (px of 64), on images whose truth is known": (
                 markdown(errors(stopped))
             ),
+            "MD of the true target itself, and of StableDrag's drags of 80 steps (px of 64)": (
+                markdown(floors(stopped, drags))
+            ),
             "How often a score prefers the image that is farther from the target (%)": markdown(
                 wrong_preferences(stopped)
             ),
@@ -176,6 +180,26 @@ def errors(stopped: pd.DataFrame) -> pd.DataFrame:
             }
         )
     return pd.DataFrame(rows).set_index("score")
+
+
+def floors(stopped: pd.DataFrame, drags: pd.DataFrame) -> pd.DataFrame:
+    """The MD of the true target and of a method's drags, by category, and how much lower that is.
+
+    The interval is that of the mean difference, task by task.
+    """
+    dragged = drags[drags["method"] == STABLE].set_index("task")["md"]
+    target = stopped[stopped["stop"] == 1].set_index("task")["md"]
+    both = pd.DataFrame({"target": target, "dragged": dragged}).dropna()
+    groups = {"all": both, **dict(list(both.groupby(both.index.str.split("/").str[0])))}
+    rows = []
+    for category, group in groups.items():
+        lower = group["target"] - group["dragged"]
+        low, high = bootstrap(lower)
+        means = {"the target": group["target"].mean(), STABLE: group["dragged"].mean()}
+        rows.append(
+            {"category": category, **means, "lower by": lower.mean(), "low": low, "high": high}
+        )
+    return pd.DataFrame(rows).set_index("category")
 
 
 def wrong_preferences(stopped: pd.DataFrame) -> pd.DataFrame:
