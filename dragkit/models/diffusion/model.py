@@ -255,8 +255,8 @@ class Diffusion:
         for name in (
             ("strength", "schedule steps", "size", "lora", "style", "prompt") if metadata else ()
         ):
-            then = metadata.get(name, "none")
-            now = self.metadata.get(name, "none")
+            then = metadata.get(name)
+            now = self.metadata.get(name)
             if then != now:
                 raise ValueError(
                     f"the run was made with {name} {then!r}, this model has {now!r}; load the"
