@@ -668,8 +668,8 @@ def test_the_name_of_a_hub_is_no_folder():
     with pytest.raises(
         ValueError,
         match=(
-            r"unknown model 'runwayml/stable-diffusion-v1-5': there is no file or folder.*Nothing is"
-            r" downloaded"
+            r"unknown model 'runwayml/stable-diffusion-v1-5': there is no file or folder.*Nothing"
+            r" is downloaded"
         ),
     ):
         dk.load("runwayml/stable-diffusion-v1-5")
