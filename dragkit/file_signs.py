@@ -91,8 +91,8 @@ def stand_in(head: bytes, text_wanted: bool = False) -> StandIn | None:
     beginning = " ".join(text.split())[:SHOWN]
     return StandIn(
         f"a text that begins with {beginning!r}",
-        "if a server sent it, it refused the download, which may need an account there or a"
-        " licence accepted; fetch the file again, by hand",
+        "if a server sent it, it refused the download (without an account, perhaps); fetch the"
+        " file again, by hand",
     )
 
 

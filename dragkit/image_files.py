@@ -153,8 +153,8 @@ def _other_format(file: BinaryIO) -> str:
         if re.match(pattern, head.decode("latin-1"), re.DOTALL):
             return f"is {kind}; dragkit does not read these: {way_out}"
     if found := stand_in(head):
-        return f"is {found.says}, and no image; {found.way_out}"
-    return f"is no image that dragkit reads, but {kind_by_head(head)}; {COMMON}"
+        return f"is not an image, but {found.says}; {found.way_out}"
+    return f"is not an image that dragkit reads, but {kind_by_head(head)}; {COMMON}"
 
 
 def _check_bytes(file: BinaryIO, name: str) -> None:

@@ -1010,7 +1010,7 @@ def test_a_drag_moves_the_latent_and_a_saved_session_remembers_how(tmp_path):
         found.psnr, 2
     )
     for other, told in (
-        (tiny(), "lora rank 2, 2 steps, this model has none"),
+        (tiny(), "lora 'rank 2, 2 steps', this model has None"),
         (replace(found.model, strength=0.5), "strength 0.7, this model has 0.5"),
     ):
         with pytest.raises(

@@ -154,7 +154,7 @@ def test_a_z_is_no_latent():
 
 
 def test_single_rows_without_a_number_are_asked_for_one():
-    with pytest.raises(ValueError, match="if these are 2 single rows w, choose one, such as whi"):
+    with pytest.raises(ValueError, match="or 2 single rows w, of which which=0"):
         dk.latent(MODEL, W[:2])
 
 
@@ -162,7 +162,7 @@ def test_the_steps_of_restyle(tmp_path):
     """It writes a dict, image → the latent of each step, by np.save: a pickle in a .npy."""
     steps = {"face.jpg": [(W + k).numpy() for k in range(5)], "b.jpg": [W.numpy() - 1]}
     np.save(tmp_path / "latents.npy", steps)
-    for source in (steps, tmp_path / "latents.npy"):
+    for source in (steps, np.array(steps, dtype=object), tmp_path / "latents.npy"):
         with pytest.warns(UserWarning, match="5 latents, the steps of an encoder; the last one"):
             assert exact(source, W + 4, which="face.jpg")
         assert exact(source, W + 2, which="face.jpg.2")
@@ -175,8 +175,11 @@ def test_the_steps_of_restyle(tmp_path):
 
 def test_rows_of_their_own_for_a_model_of_one_row_are_told():
     narrow = from_state_dict(network(16).state_dict(), space="w")
-    with pytest.warns(UserWarning, match="the rows of this latent differ .*without space='w'"):
+    with pytest.warns(
+        UserWarning, match="the rows of this latent differ .*without space='w'"
+    ) as told:
         dk.latent(narrow, W)
+    assert told[0].filename == __file__
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         dk.latent(narrow, W[:1])

@@ -105,7 +105,7 @@ def test_of_grey_the_threshold_is_said(tmp_path):
         (np.zeros((2, 10, 14)), r"mask has shape \(2, 10, 14\); it must be \(height, width\)"),
         (Image.new("L", (5000, 8)), r"mask has shape \(8, 5000\).*each of at most 4096 px"),
         ("gone.png", "there is no file gone.png"),
-        (b"hello", "the file is a text that begins with 'hello'"),
+        (b"hello", "the file is not an image, but a text that begins with 'hello'"),
         ({"mask": 1}, "mask is .*; give an array .* or the path of a black and white image"),
     ],
 )

@@ -619,7 +619,7 @@ def test_json_that_is_none_is_named(broken, name):
 def test_weights_that_are_cut_short_are_named(broken, name):
     path = broken / name
     path.write_bytes(path.read_bytes()[:-100])
-    with pytest.raises(ValueError, match=f"{name} .* is damaged or cut short"):
+    with pytest.raises(ValueError, match=f"{name} cannot be read: it is cut short"):
         dk.load(broken, device="cpu")
 
 
@@ -668,8 +668,8 @@ def test_the_name_of_a_hub_is_no_folder():
     with pytest.raises(
         ValueError,
         match=(
-            r"unknown model 'runwayml/stable-diffusion-v1-5': no such file or folder.*Nothing is"
-            r" downloaded"
+            r"unknown model 'runwayml/stable-diffusion-v1-5': there is no file or folder.*Nothing"
+            r" is downloaded"
         ),
     ):
         dk.load("runwayml/stable-diffusion-v1-5")
@@ -930,7 +930,7 @@ def test_words_that_do_not_fit_are_told(broken, name, content, message):
 
 def test_a_long_list_of_weights_is_refused_before_it_is_read(broken):
     path = broken / "unet" / WEIGHTS
-    path.write_bytes((5 << 20).to_bytes(8, "little") + b" " * (6 << 20))
+    path.write_bytes((5 << 20).to_bytes(8, "little") + b"{" * (6 << 20))
     with pytest.raises(ValueError, match="a header of 5242880 bytes; at most 4194304"):
         dk.load(broken, device="cpu", size=64)
 

@@ -232,7 +232,7 @@ def test_the_model_with_it_is_dragged_and_knows_its_name(folder, file, base):
     assert model.notes["style"] == "style.safetensors, weight 0.7"
     assert model.fingerprint != base.fingerprint
     assert model.view(torch.randn(4, 8, 8)).features.isfinite().all()
-    with pytest.raises(ValueError, match="was made with style style.safetensors, weight 0.7, th"):
+    with pytest.raises(ValueError, match="with style 'style.safetensors, weight 0.7', this"):
         dk.load(folder, device="cpu", size=SIDE, prompt="a lion", strength=0.1).restore(
             torch.randn(4, 8, 8), model.metadata
         )

@@ -180,8 +180,8 @@ def _refuse_pickled_diffusion(path: Path, contents: checkpoint.Contents) -> None
         shapes = {name: tuple(tensor.shape) for name, tensor in network.tensors.items()}
         if kind := kind_of(Header(shapes, {}, {})):
             raise checkpoint.CheckpointError(
-                f"{path} is {kind.says}, as a pickle; of those dragkit opens StyleGAN2 alone, so"
-                " fetch it as .safetensors"
+                f"{path} is {kind.says}, as a pickle; of such models dragkit opens safetensors"
+                " only, so fetch it as .safetensors"
             )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from os import PathLike
 from typing import Any, Protocol, runtime_checkable
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -89,6 +90,8 @@ def _arrays(source: Any) -> Arrays:
     """The arrays in a file, in a dict, or the one that is given."""
     if isinstance(source, str | PathLike):
         return arrays_in_file(arguments.existing_file("source", source))
+    if isinstance(source, np.ndarray) and source.dtype.hasobject:  # as np.load makes of a pickle
+        source = source.tolist()
     if isinstance(source, Mapping):
         return Arrays(dict(leaves(source)))
     return Arrays({"": arguments.numbers("source", source, GIVE)})
@@ -127,7 +130,7 @@ def _warn_of_rows(model: LatentSpace, values: Tensor) -> None:
         f"the rows of this latent differ (w+), and {model.name} was loaded with space='w', which"
         " moves a single row: of its moving rows only the first is seen, so its image is another"
         " one; load the model without space='w'",
-        stacklevel=3,
+        stacklevel=4,
     )
 
 

@@ -93,7 +93,10 @@ def _hint_at_rows(model: LatentSpace, named: Mapping[str, Leaf]) -> str:
         return "; a z is no w yet, and becomes one by model.generator.mapping(z)"
     for shape in map(shape_of, named.values()):
         if _fits(model, shape, 0):
-            return f"; if these are {shape[0]} single rows w, choose one, such as which=0"
+            return (
+                f"; that is another generator's w+, or {shape[0]} single rows w, of which"
+                " which=0 takes the first"
+            )
     return ""
 
 

@@ -47,11 +47,11 @@ def check_diffusion(model: Diffusion) -> None:
 def check_same_settings(then: Mapping[str, Any], now: Mapping[str, Any]) -> None:
     """Raise ValueError if a run was made with other settings `then`; {} if it says nothing."""
     for name in MEANING if then else ():
-        before, after = (settings.get(name) or "none" for settings in (then, now))
+        before, after = then.get(name), now.get(name)
         if before != after:
             raise ValueError(
-                f"the run was made with {name} {before}, this model has {after}; load the model as"
-                " it was then"
+                f"the run was made with {name} {before!r}, this model has {after!r}; load the"
+                " model as it was then"
             )
 
 

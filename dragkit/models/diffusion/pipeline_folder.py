@@ -196,6 +196,5 @@ def _check_not_cut_short(path: Path) -> None:
             pass
     except (SafetensorError, ValueError) as error:
         raise ValueError(
-            f"{path} ({path.stat().st_size} bytes) is damaged or cut short ({error}); fetch this"
-            " file of the pipeline again"
+            f"{path} cannot be read: {error}; fetch this file of the pipeline again"
         ) from error
