@@ -146,7 +146,7 @@ def image_size(size: Any, name: str = "size") -> Size:
 def near_sizes(size: Size, cell: int) -> str:
     """For messages: the sizes whose sides are multiples of `cell`, just below and just above."""
     below = tuple(max(side // cell, 1) * cell for side in size)
-    above = tuple(-(-side // cell) * cell for side in size)
+    above = tuple(max(-(-side // cell), 1) * cell for side in size)
     return f"size={below}" if below == above else f"size={below} or size={above}"
 
 

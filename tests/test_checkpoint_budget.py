@@ -115,7 +115,7 @@ ENTRY = {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]}
         ({"a": 5}, "'a' without a shape"),
         ({"a" * 100_000: 5}, "'a{60}' without a shape"),
         ({"__metadata__": 5}, "metadata"),
-        (b"[]", "not a JSON object"),
+        (b"[]", "not safetensors"),
         ({str(i): ENTRY for i in range(10_001)}, "10001 tensors in one file; at most 10000"),
     ],
 )

@@ -76,7 +76,7 @@ def read_inversion(path: str | Path, model: Model | None, device: str) -> Invers
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
     curves = {name: _curves(notes[name]) for name in ("losses", "psnrs")}
-    psnr = math.nan if notes["psnr"] is None else float(notes["psnr"])
+    psnr = math.nan if notes.get("psnr") is None else float(notes["psnr"])
     return Inversion(model, latent, target, psnr, method=notes["method"], **curves)
 
 
@@ -217,7 +217,9 @@ def _model_of(notes: Notes, weights: dict[str, Tensor], model: Model | None, dev
     then = notes["metadata"].get("fingerprint")
     if weights:
         device = available_device(device)
-        model = from_state_dict(weights, clamp=notes["clamp"], device=device, **_settings(notes))
+        model = from_state_dict(
+            weights, clamp=notes.get("clamp"), device=device, **_settings(notes)
+        )
     elif model is None and "kind" not in zoo.index().get(name, {"kind": "unknown"}):
         model = load(name, device, **_settings(notes))
     elif model is None:
