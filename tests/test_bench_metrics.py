@@ -1,6 +1,5 @@
 """What scores are worth, and warps against drags: the studies of LionBench, by hand."""
 
-import warnings
 from argparse import Namespace
 from concurrent.futures import ThreadPoolExecutor
 
@@ -75,20 +74,16 @@ def test_a_paste_moves_the_patch_and_nothing_else():
 
 
 @pytest.mark.slow
-def test_both_studies_run_and_are_resumed(tmp_path, monkeypatch):
+@pytest.mark.parametrize("study", [metrics, warp], ids=["metrics", "warp"])
+def test_the_study_runs_and_is_resumed(study, tmp_path, monkeypatch):
     monkeypatch.setattr(metrics, "BUDGETS", (1,))
     monkeypatch.setattr(metrics, "REPORTED", (1,))
     monkeypatch.setattr(metrics, "methods", lambda small: {"DragDiffusion": dragdiffusion()})
     monkeypatch.setattr(warp, "STEPS", 1)
-    for study in (metrics, warp):
-        out = tmp_path / study.__name__ / "results.jsonl"
-        out.parent.mkdir()
-        with ThreadPoolExecutor(1) as pool, warnings.catch_warnings():
-            warnings.simplefilter("error")
-            rows = study.measure(Namespace(count=2), out, pool)
-            monkeypatch.setattr("dragkit.bench.jobs.Job.run", pytest.fail)
-            again = study.measure(Namespace(count=2), out, pool)
-        monkeypatch.undo()
-        pd.testing.assert_frame_equal(rows, again)
-        published = pd.read_csv(study.RESULTS)
-        assert list(rows) == list(published) and rows["error"].isna().all()
+    out = tmp_path / "results.jsonl"
+    with ThreadPoolExecutor(1) as pool:
+        rows = study.measure(Namespace(count=2), out, pool)
+        monkeypatch.setattr("dragkit.bench.jobs.Job.run", pytest.fail)
+        again = study.measure(Namespace(count=2), out, pool)
+    pd.testing.assert_frame_equal(rows, again)
+    assert list(rows) == list(pd.read_csv(study.RESULTS)) and rows["error"].isna().all()
