@@ -17,6 +17,7 @@ from dragkit.course import FOLDER, exercises, paths
 pytestmark = pytest.mark.slow
 ROOT = FOLDER.parent
 LESSONS = [path for path in paths() if list(exercises(nbformat.read(path, as_version=4)))]
+WITHOUT_WIDGET = {"12b_the_number_itself"}  # tables and figures alone
 
 
 class Lesson(Lab):
@@ -92,6 +93,8 @@ def test_a_student_answers_wrong_then_right_and_looks_inside(lesson):
     assert "✔" in lesson.says(i + 1)
     stem = Path(lesson.file).stem
     lesson.shot(f"{stem}_check", lesson.page.locator(".jp-Notebook-cell").nth(i + 1))
+    if stem in WITHOUT_WIDGET:
+        return
 
     widget = lesson.page.locator(".dk:not(.dk .dk)").last  # a studio holds a picker and a player
     lesson.shot(f"{stem}_widget", widget)
