@@ -144,7 +144,7 @@ class Progress:
         self.optimizer.zero_grad()
         if loss.requires_grad:
             # weights that somebody learns get no gradient of ours
-            loss.backward(inputs=[self.latent])  # type: ignore[no-untyped-call]  # torch has no types
+            torch.autograd.backward(loss, inputs=[self.latent])
         if self.latent.grad is None:
             raise ValueError(
                 "no loss depends on the latent, so nothing can move; add one that pulls, such as"

@@ -76,8 +76,7 @@ def test_a_paste_moves_the_patch_and_nothing_else():
 @pytest.mark.slow
 @pytest.mark.parametrize("study", [metrics, warp], ids=["metrics", "warp"])
 def test_the_study_runs_and_is_resumed(study, tmp_path, monkeypatch):
-    monkeypatch.setattr(metrics, "BUDGETS", (1,))
-    monkeypatch.setattr(metrics, "REPORTED", (1,))
+    monkeypatch.setattr(metrics, "STEPS", 1)
     monkeypatch.setattr(metrics, "methods", lambda small: {"DragDiffusion": dragdiffusion()})
     monkeypatch.setattr(warp, "STEPS", 1)
     out = tmp_path / "results.jsonl"

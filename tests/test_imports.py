@@ -64,7 +64,7 @@ MAY_IMPORT = {  # from the bottom up; a part may also import its own files
     "widgets": "records pieces validation loop runs models inversion placement compose pixels",
     "check": "records geometry gates pieces trackers loop methods models tasks plot",
     "bench": "records geometry gates pieces losses trackers validation loop methods models images"
-    " carrying placement planes inversion warping compose runs tasks worlds pixels widgets",
+    " carrying placement inversion warping compose page runs tasks worlds pixels widgets",
     "course": "",
 }
 

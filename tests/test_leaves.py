@@ -23,6 +23,7 @@ from dragkit.models.diffusion.small_unet import Config, SmallUNet
 from dragkit.models.diffusion.unet import shared_attention
 from dragkit.models.protocols import Restorable, check_model
 from dragkit.models.toy import Toy
+from dragkit.trackers import Nearer
 
 SIDE, GRID = 32, 16  # of the images, and of the features and latents
 
@@ -108,7 +109,18 @@ def with_latent(model, index, z):
 RANK = 2
 
 
-def updates(look, leaf, original, points, optimizer, lam, first_patch, steps, track_at_once=False):
+def updates(
+    look,
+    leaf,
+    original,
+    points,
+    optimizer,
+    lam,
+    first_patch,
+    steps,
+    track_at_once=False,
+    nearer=False,
+):
     """The updates of one level: the leaf, the points (row, column) and the loss at each step.
 
     `look` gives features and the latent one step down, also of the `original`. The caller may
@@ -122,7 +134,8 @@ def updates(look, leaf, original, points, optimizer, lam, first_patch, steps, tr
         yield leaf
         f1, below1 = look(leaf)
         if step or track_at_once:
-            points = [found(f0, f1, p, p0) for p, p0 in zip(points, HANDLES)]
+            goals = TARGETS if nearer else [None] * len(TARGETS)
+            points = [found(f0, f1, p, p0, t) for p, p0, t in zip(points, HANDLES, goals)]
         loss = lam * ((below1 - below0) * still).abs().sum()
         for p, p0, t in zip(points, HANDLES, TARGETS):
             if (t - p).norm() >= 2:
@@ -135,12 +148,18 @@ def updates(look, leaf, original, points, optimizer, lam, first_patch, steps, tr
         optimizer.step()
 
 
-def found(f0, f1, p, p0):
-    """The nearest neighbour in L1 in a window of 7 x 7 cells."""
+def found(f0, f1, p, p0, target=None):
+    """The nearest neighbour in L1 in a window of 7 x 7 cells, not farther from a `target`."""
     (r, c), (r0, c0) = p.long().tolist(), p0.long().tolist()
     top, left = max(r - 3, 0), max(c - 3, 0)
     window = f1[:, top : r + 4, left : c + 4]
-    best = int((window - f0[:, r0, c0, None, None]).abs().sum(0).argmin())
+    distance = (window - f0[:, r0, c0, None, None]).abs().sum(0)
+    if target is not None:
+        rows = torch.arange(window.shape[1])[:, None] + top - target[0]
+        columns = torch.arange(window.shape[2])[None] + left - target[1]
+        farther = rows.square() + columns.square() > (p - target).square().sum()
+        distance = distance.masked_fill(farther, torch.inf)
+    best = int(distance.argmin())
     return torch.tensor([top + best // window.shape[2], left + best % window.shape[2]]).float()
 
 
@@ -189,7 +208,7 @@ def test_draglora_is_the_official_codes_update_at_a_fixed_z():
     look = partial(with_weights, model, z, 7)
     lr = 1e-2  # its own, 1e-4, changes less in 12 steps than float32 sees of most differences
     adam = partial(torch.optim.AdamW, lr=lr, betas=(0.9, 0.999), weight_decay=1e-2)
-    expected = updates(look, leaf.latent, leaf.latent, HANDLES, adam, 0.1, True, 12)
+    expected = updates(look, leaf.latent, leaf.latent, HANDLES, adam, 0.1, True, 12, nearer=True)
     run = dk.drag(*leaf, EDIT, **draglora("official") | {"steps": 12, "lr": lr})
     assert same_run(run, expected, lr) == 12
 
@@ -234,7 +253,10 @@ def test_the_presets_differ_from_dragdiffusion_in_what_they_say():
         assert {key for key in base if noise[key] != base[key]} == {"losses", "lr"}
         assert noise["lr"] == 2e-2 and noise["losses"][1] == replace(base["losses"][1], weight=0.2)
         assert noise["losses"][0] == base["losses"][0]
-        assert {key for key in base if lora[key] != base[key]} == {"lr", "trust"}
+        rule = {"tracker"} if profile == "official" else set()
+        assert {key for key in base if lora[key] != base[key]} == {"lr", "trust"} | rule
+        candidates = Nearer() if profile == "official" else None
+        assert lora["tracker"] == replace(base["tracker"], candidates=candidates)
         assert lora["trust"] is never and base["trust"] is always
     assert draglora("official")["lr"] == 1e-4
     for preset in (dragnoise, draglora):

@@ -25,7 +25,6 @@ import pandas as pd
 from .. import arguments
 from ..arguments import named_arguments, shown, whole
 from ..numeric import is_whole
-from ..planes import planes_of
 from ..tasks.edits import checked_tasks
 from ..tasks.task import Task
 from .budgets import drag_with_budgets, prepare
@@ -70,12 +69,8 @@ class Plan:
     def __post_init__(self) -> None:
         if not checked_tasks(self.tasks):
             raise ValueError("tasks is empty; give those of dragkit.bench.read(folder)")
-        without = [task.name for task in self.tasks if task.image is None]
-        if without:
-            raise ValueError(
-                f"the task {without[0]!r} has no image, and scores compare a result with one; use"
-                " dragkit.bench.runner.run for tasks of seeds"
-            )
+        for task in self.tasks:
+            task.image_file  # noqa: B018  # scores compare a result with it
         check_methods(self.methods)
         budgets = list(self.budgets)
         plain = all(is_whole(budget, 1, MOST_STEPS) for budget in budgets)
@@ -180,8 +175,7 @@ def _frame(
 def _about(task: Task) -> dict[str, Any]:
     """What is known of a task before it is dragged; `length` is the mean over its handles."""
     edit = task.edit
-    assert task.image is not None
-    width, _ = planes_of(task.image)[0].size
+    _, width = task.image_size
     return {
         "category": task.category,
         "width": width,

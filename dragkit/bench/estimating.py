@@ -6,6 +6,7 @@ image by its area. The drags are counted with all their steps; those that arrive
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,13 +18,12 @@ import torch
 from ..loop import drag
 from ..models.diffusion.dift import ENSEMBLE
 from ..models.diffusion.model import Diffusion
-from ..planes import planes_of
-from ..records import Edit, Size
+from ..records import Edit
 from ..tasks.task import Task
 from .dragbench import Plan
 from .opening import opened
 from .peak import peak_memory
-from .starting import whole_cells
+from .starting import fitted
 
 BATCH = 4  # of a LoRA's step, as dk.lora learns
 PIXEL = 2.0  # bytes of a PNG for each pixel; photographs take about that
@@ -48,8 +48,8 @@ class Estimate:
         memory = f"{self.gigabytes:.2g} GB of memory"
         each = memory if workers == 1 else f"{memory} for each of {workers} workers"
         return (
-            f"At most about {_duration(self.hours / workers)}, {each}, and {self.disk:.2g} GB of"
-            " images on the disk."
+            f"At most about {_duration(self.hours / workers)} once the workers have started,"
+            f" {each}, and {self.disk:.2g} GB of images on the disk."
         )
 
 
@@ -72,8 +72,7 @@ def estimate(plan: Plan) -> Estimate | None:
 
 
 def _seconds_of_an_image(model: Diffusion, plan: Plan, task: Task) -> float:
-    if model.tell:
-        model = model.with_prompt(task.prompt, whole_cells(_size(task), model.cell))
+    model = fitted(model, task.prompt, task.image_size)
     noise = torch.randn(model.latent_shape, device=model.device)
 
     steps = model.timestep_index
@@ -117,15 +116,8 @@ def _seconds(work: Callable[[], Any]) -> float:
     return time.perf_counter() - began
 
 
-def _size(task: Task) -> Size:
-    assert task.image is not None
-    width, height = planes_of(task.image)[0].size
-    return height, width
-
-
 def _area(task: Task) -> int:
-    height, width = _size(task)
-    return height * width
+    return math.prod(task.image_size)
 
 
 def _duration(hours: float) -> str:

@@ -19,8 +19,8 @@ variant             R                                           unit; who report
 ==================  ==========================================  ==================================
 
 RegionDrag's code brings both images to 768 × 768 px before it takes features, which
-``Dift(model, size=768)`` does. Numbers of two variants, or of two matchers, may not stand in one
-table.
+``Dift(model, size=(768, 768))`` does. Numbers of two variants, or of two matchers, may not stand
+in one table.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from torch.nn import functional as F
 from ..models.diffusion.dift import BLOCK, ENSEMBLE, TIME, dift
 from ..models.diffusion.model import Diffusion
 from ..records import Edit
-from .starting import whole_cells
+from .starting import fitted
 
 SMALLEST_DISC = 5  # px
 MATCHED_AT_ONCE = 1 << 24  # numbers of features that are compared
@@ -69,17 +69,12 @@ class Dift:
 
     def __call__(self, image: Tensor, prompt: str = "") -> Tensor:
         """The features (c h w) of an image (3 H W) in 0..1."""
-        model = self._model_for(image, prompt)
+        height, width = self.size or image.shape[1:]
+        model = replace(fitted(self.model, prompt, (height, width)), reference=None)
         brought = image
         if tuple(image.shape[1:]) != tuple(model.size):
             brought = F.interpolate(image[None], model.size, mode="bilinear", antialias=True)[0]
         return dift(model, brought, self.time, self.block, self.ensemble).cpu()
-
-    def _model_for(self, image: Tensor, prompt: str) -> Diffusion:
-        if self.model.tell is None:
-            return replace(self.model, reference=None)
-        height, width = self.size or image.shape[1:]
-        return self.model.with_prompt(prompt, whole_cells((height, width), self.model.cell))
 
 
 def similarity(before: Tensor, after: Tensor, edit: Edit, size: tuple[int, int]) -> Tensor:

@@ -5,8 +5,6 @@ It opens without a server. Its images stay where they are, and it runs no script
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import math
 import os
 from collections.abc import Iterable, Mapping, Sequence
@@ -19,8 +17,7 @@ from urllib.parse import quote
 import pandas as pd
 
 from ..atomic import write_file
-from ..planes import planes_of
-from ..records import Size
+from ..page.document import source_hash
 from ..tasks.task import Task
 
 HERE = Path(__file__).parent
@@ -48,23 +45,21 @@ def write_page(path: Path, rows: pd.DataFrame, tasks: Sequence[Task], about: str
         about: a sentence above the table.
     """
     by_name = {task.name: task for task in tasks}
-    sizes = {name: _size(task) for name, task in by_name.items()}
     shown = [name for name in SCORES if name in rows and rows[name].notna().any()]
     heads = ["task", "category", "method", "budget", "before", "after", "each pair [px]"]
     heads += [SCORES[name] for name in shown]
 
-    lines = []
-    for row in rows.to_dict("records"):
-        task = by_name[row["task"]]
-        lines.append(_row(row, task, sizes[task.name], shown, path.parent))
+    lines = [
+        _row(row, by_name[row["task"]], shown, path.parent) for row in rows.to_dict("records")
+    ]
     style, script = (_part(name) for name in ("page.css", "page.js"))
     page = Template((HERE / "page.html").read_text(encoding="utf-8")).substitute(
         title="Drags",
         about=escape(about),
         style=style,
         script=script,
-        style_hash=_hash(style),
-        script_hash=_hash(script),
+        style_hash=source_hash(style),
+        script_hash=source_hash(script),
         methods=_options(rows["method"]),
         budgets=_options(rows["budget"]),
         categories=_options(rows["category"]),
@@ -74,11 +69,8 @@ def write_page(path: Path, rows: pd.DataFrame, tasks: Sequence[Task], about: str
     return write_file(path, page)
 
 
-def _row(
-    row: Mapping[str, Any], task: Task, size: Size, shown: Sequence[str], folder: Path
-) -> str:
+def _row(row: Mapping[str, Any], task: Task, shown: Sequence[str], folder: Path) -> str:
     """One drag as a line of the table."""
-    assert task.image is not None
     after = folder / "images" / row["image"] if isinstance(row["image"], str) else None
     pairs = row.get("pairs")
     cells = [
@@ -86,8 +78,8 @@ def _row(
         _cell(row["category"]),
         _cell(row["method"]),
         _cell(row["budget"], number=True),
-        _image(task.image, folder, task, size),
-        _cell(row["error"]) if after is None else _image(after, folder, task, size),
+        _image(task.image_file, folder, task),
+        _cell(row["error"]) if after is None else _image(after, folder, task),
         _pairs(pairs if isinstance(pairs, list) else []),
         *(_cell(row[name], number=True) for name in shown),
     ]
@@ -111,11 +103,11 @@ def _pairs(distances: Sequence[float]) -> str:
     return f'<td data-value="{max(distances, default="")}">{text}</td>'
 
 
-def _image(file: Path, folder: Path, task: Task, size: Size) -> str:
+def _image(file: Path, folder: Path, task: Task) -> str:
     """An image with the points over it, which opens when it is clicked."""
-    height, width = size
+    height, width = task.image_size
     address = escape(_address(file, folder))
-    radius = MARK * max(size)
+    radius = MARK * max(height, width)
     marks = []
     pairs = zip(task.edit.handles.tolist(), task.edit.targets.tolist(), strict=True)
     for (x, y), (u, v) in pairs:
@@ -147,14 +139,3 @@ def _options(values: Iterable[Any]) -> str:
 
 def _part(name: str) -> str:
     return (HERE / name).read_text(encoding="utf-8")
-
-
-def _hash(text: str) -> str:
-    """What a content-security policy knows a script or a style by."""
-    return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"
-
-
-def _size(task: Task) -> Size:
-    assert task.image is not None
-    width, height = planes_of(task.image)[0].size
-    return height, width

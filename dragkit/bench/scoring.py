@@ -54,7 +54,7 @@ def score_images(
             None leaves MD out.
         lpips: a file with LPIPS's backbone; None for torch.hub's folder.
     """
-    before = original(task)
+    before = read_image(task.image_file)
     match = None if matcher is None else matcher_of(matcher)
     features = None if match is None else match(before, task.prompt)
     rows = []
@@ -119,17 +119,6 @@ def check_scores(matcher: AnyModel | Matcher | None, lpips: Path | None) -> None
     if matcher is not None:
         matcher_of(matcher)
     lpips_distance(weights=lpips)
-
-
-def original(task: Task) -> Tensor:
-    """The image (3 H W) in 0..1 that a task starts from.
-
-    Raises:
-        ValueError: it starts from something else.
-    """
-    if task.image is None:
-        raise ValueError(f"the task {task.name!r} has no image; scores compare a result with it")
-    return read_image(task.image)
 
 
 def _size(image: Tensor) -> tuple[int, int]:

@@ -12,33 +12,23 @@ import hashlib
 import re
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Protocol, Self, runtime_checkable
+from typing import cast
 
 from torch import Tensor
 from torch.nn import functional as F
 
 from ..carrying import carry
 from ..inversion import invert, lora
+from ..latents import LatentSpace
+from ..models.diffusion.model import Diffusion
 from ..models.inversion import Inversion
 from ..models.latent import latent as read_latent
 from ..models.protocols import Model
 from ..placement import Fit, Placement, placement
-from ..planes import planes_of
 from ..records import Edit, Size
 from ..tasks.task import Task
 
 NAME = 80  # characters of a file's name that are a task's
-
-
-@runtime_checkable
-class Prompted(Protocol):
-    """A model that takes a text, and images of more than one size."""
-
-    cell: int
-
-    def with_prompt(self, prompt: str, size: Size) -> Self:
-        """The same model for another prompt and size."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -111,25 +101,34 @@ def start_of(model: Model, task: Task, kept: Kept | None = None) -> Start:
     if task.seed is not None:
         return Start(model, model.sample(task.seed), task.edit)
     if task.latent is not None:
-        return Start(model, read_latent(model, task.latent), task.edit)  # type: ignore[arg-type]  # it says itself what it lacks
+        space = cast(LatentSpace, model)  # read_latent says what it lacks, if it is none
+        return Start(model, read_latent(space, task.latent), task.edit)
     return _of_image(model, task, kept or Kept())
 
 
 def _of_image(model: Model, task: Task, kept: Kept) -> Start:
-    assert task.image is not None
-    width, height = planes_of(task.image)[0].size
-    fit: Fit = "pad"
-    if isinstance(model, Prompted) and getattr(model, "tell", None):
-        model = model.with_prompt(task.prompt, whole_cells((height, width), model.cell))
-        fit = "resize"
-    image, edit = carry(task.image, task.edit, model.size, fit)
+    own = model
+    if isinstance(model, Diffusion):
+        own = fitted(model, task.prompt, task.image_size)
+    fit: Fit = "pad" if own is model else "resize"
+    image, edit = carry(task.image_file, task.edit, own.size, fit)
 
-    learned = model
+    learned = own
     if kept.lora:
-        learned = lora(model, image, steps=kept.lora, file=kept.file(task, ".lora.safetensors"))
+        learned = lora(own, image, steps=kept.lora, file=kept.file(task, ".lora.safetensors"))
     found = _inverted(learned, image, kept.file(task, ".safetensors"))
-    where = placement((height, width), model.size, fit)
+    where = placement(task.image_size, own.size, fit)
     return Start(found.model, found.latent, edit, where, found.psnr)
+
+
+def fitted(model: Diffusion, prompt: str, size: Size) -> Diffusion:
+    """The model for an image of this prompt and size, if it takes them; else the model itself.
+
+    A pipeline of Stable Diffusion does: its size is the nearest one in whole cells of its latents.
+    """
+    if model.tell is None:
+        return model
+    return model.with_prompt(prompt, whole_cells(size, model.cell))
 
 
 def whole_cells(size: Size, cell: int) -> Size:

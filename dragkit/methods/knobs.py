@@ -42,7 +42,7 @@ FIELDS = {
 WORDS = {"candidates": {None: "all"}, "shift": {None: "one place"}}
 STYLE = """
 .dk-methods { overflow-x: auto; font-size: 0.85em; }
-.dk-methods td, .dk-methods th { text-align: left; padding: 2px 8px; }
+form.dk-methods td, form.dk-methods th { text-align: left; padding: 2px 8px; }
 .dk-methods table { border-collapse: collapse; }
 .dk-methods tr:has(:checked) { outline: 1px solid currentcolor; }
 """

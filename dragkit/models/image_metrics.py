@@ -12,6 +12,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from ..arguments import existing_file
+
 Loss = Callable[[Tensor, Tensor], Tensor]  # two images (3 H W) → their distance, a scalar
 
 
@@ -65,7 +67,8 @@ def lpips_distance(device: str = "cpu", weights: Path | None = None) -> Loss | N
             checkpoints.
 
     Raises:
-        ValueError: `weights` is given, and is no AlexNet, or the package is missing.
+        FileNotFoundError: `weights` is given, and there is no such file.
+        ValueError: it is no AlexNet, or the package is missing.
     """
     try:
         import lpips  # noqa: F401  # whether it is there
@@ -77,8 +80,10 @@ def lpips_distance(device: str = "cpu", weights: Path | None = None) -> Loss | N
             f"LPIPS needs the package {error.name}: pip install lpips; or leave the weights out"
         ) from error
     name = Path(AlexNet_Weights.IMAGENET1K_V1.url).name
-    file = weights or Path(torch.hub.get_dir(), "checkpoints", name)
-    if weights is None and not file.is_file():
+    file = Path(torch.hub.get_dir(), "checkpoints", name)
+    if weights is not None:
+        file = existing_file("weights", weights)
+    elif not file.is_file():
         return None
     network = _lpips(file).to(device)
 

@@ -15,8 +15,9 @@ from torch import Tensor
 from .. import arguments
 from ..arguments import instance, named_arguments, shown, whole
 from ..numeric import is_whole
+from ..planes import planes_of
 from ..reading import check_text
-from ..records import Edit
+from ..records import Edit, Size
 from ..records.mask import mask_of_runs
 
 LAST_SEED = 2**32 - 1  # that NumPy's RandomState takes
@@ -90,6 +91,29 @@ class Task:
                 " for each, or none"
             )
 
+    @property
+    def image_size(self) -> Size:
+        """(height, width) in pixels of the image that it starts from.
+
+        Raises:
+            ValueError: it starts from something else, or the file holds no image.
+        """
+        return _size_of(self.image_file)
+
+    @property
+    def image_file(self) -> Path:
+        """The file with the image that it starts from.
+
+        Raises:
+            ValueError: it starts from something else.
+        """
+        if self.image is None:
+            raise ValueError(
+                f"the task {self.name!r} has no image; give those of a benchmark with images,"
+                " dragkit.bench.read(folder), or use dragkit.bench.runner.run"
+            )
+        return self.image
+
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON; files by their paths."""
         return {
@@ -155,6 +179,12 @@ def _placed(name: str, value: Any, folder: Path | None) -> Path:
     if folder is None or file.is_absolute():
         return file
     return folder / file
+
+
+@lru_cache(maxsize=1024)  # several parts of a benchmark ask for each image's
+def _size_of(file: Path) -> Size:
+    width, height = planes_of(file)[0].size
+    return height, width
 
 
 @lru_cache(maxsize=1024)

@@ -22,7 +22,6 @@ from ...atomic import write_file
 from ...methods import dragdiffusion, freedrag, stabledrag
 from ...models import available_device
 from ...pieces import Method
-from ...planes import planes_of
 from ...tasks.benchmarks import read
 from ...tasks.task import Task
 from ..dragbench import BUDGETS, LORA, Plan, over_pairs, run_plan
@@ -108,8 +107,7 @@ def spread(tasks: list[Task], limit: int | None) -> list[Task]:
 
 def plan_of(options: Namespace, tasks: list[Task]) -> Plan:
     """The plan that the command line asks for."""
-    sides = [min(planes_of(task.image)[0].size) for task in tasks if task.image is not None]
-    known = methods(min(sides, default=0) < LARGE)
+    known = methods(small=min(min(task.image_size) for task in tasks) < LARGE)
     unknown = [name for name in options.methods if name not in known]
     if unknown:
         raise ValueError(f"no method {unknown[0]!r}; there are {', '.join(known)}")

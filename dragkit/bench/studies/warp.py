@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from ...images import read_image
 from ...methods import dragdiffusion
 from ...tasks.benchmarks import read
 from ...tasks.task import Task
@@ -23,7 +24,7 @@ from ..dragbench import Plan, run_plan
 from ..jobs import Job, run_jobs
 from ..opening import opened
 from ..results_file import Result
-from ..scoring import image_scores, original
+from ..scoring import image_scores
 from ..starting import Kept, start_of
 from ..study import Study, published_file, sections
 from ..tables import compare, markdown, table
@@ -63,7 +64,7 @@ def measure(options: Namespace, out: Path, executor: Executor) -> pd.DataFrame:
 def warped(task: Task, kept: Kept) -> Result:
     """A sample as it is, and warped; runs in a worker."""
     start = start_of(opened(MODEL), task, kept)
-    before = original(task)
+    before = read_image(task.image_file)
     began = time.perf_counter()
     latent = warp(start.latent, start.edit, start.model.size)
     seconds = time.perf_counter() - began

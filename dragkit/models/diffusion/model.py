@@ -76,8 +76,7 @@ class Diffusion:
             noise at every step, so that the network paints its small things anew
             (:meth:`dragkit.models.diffusion.ddim.Schedule.refreshed`). 0 adds none, as in
             DragDiffusion; with 30 of 50, faces stay whole (``python -m dragkit.bench chins``).
-        injected: what takes part in the network's computation beside the latent
-            (:mod:`dragkit.models.diffusion.leaves`).
+        injected: what takes part in the computation beside the latent (:mod:`.leaves`).
         notes: what a saved run should remember: the inversion's PSNR, the LoRA.
 
     Raises:
@@ -112,8 +111,7 @@ class Diffusion:
     @cached_property
     def denoiser(self) -> Denoiser:
         """The network with the text and the guidance."""
-        text, added = self.text, self.added
-        return Denoiser(self.unet, self.name, text, self.guidance, added, self.injected)
+        return Denoiser(self.unet, self.name, self.text, self.guidance, self.added, self.injected)
 
     @property
     def timestep_index(self) -> int:
