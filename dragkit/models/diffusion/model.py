@@ -76,7 +76,7 @@ class Diffusion:
             noise at every step, so that the network paints its small things anew
             (:meth:`dragkit.models.diffusion.ddim.Schedule.refreshed`). 0 adds none, as in
             DragDiffusion; with 30 of 50, faces stay whole (``python -m dragkit.bench chins``).
-        injected: what takes part in the computation beside the latent (:mod:`.leaves`).
+        injected: what takes part beside the latent (:mod:`dragkit.models.diffusion.leaves`).
         notes: what a saved run should remember: the inversion's PSNR, the LoRA.
 
     Raises:
