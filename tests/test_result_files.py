@@ -1,6 +1,6 @@
 """What a run makes, saved from the widgets; and what they ask when another image is shown."""
 
-import time
+import threading
 
 import numpy as np
 import pytest
@@ -9,7 +9,7 @@ from PIL import Image
 
 import dragkit as dk
 from dragkit.widgets import upload_limit
-from dragkit.widgets.background import stop_all
+from dragkit.widgets.background import NAME, stop_all
 
 FAST = dk.methods.draggan("paper") | {"lr": 0.5, "steps": 60}
 PAIR = dk.Edit([(64, 85)], [(74, 80)], np.ones((128, 128)))
@@ -29,11 +29,12 @@ def model():
     return dk.load("toy")
 
 
-def rest(player) -> None:
-    end = time.monotonic() + 20
-    while player.running or "Writing" in player.status.line.value:
-        assert time.monotonic() < end
-        time.sleep(0.02)
+def rest() -> None:
+    """Wait for the widgets' threads, the last thing of which is to say how they ended."""
+    for thread in threading.enumerate():
+        if thread.name.startswith(NAME):
+            thread.join(20)
+            assert not thread.is_alive()
 
 
 def shown(row) -> bool:
@@ -46,7 +47,7 @@ def test_the_image_and_the_latent_of_the_step_that_is_shown_are_written(model, t
     files = studio.player.controls.files
     studio.player.seek(2)
     files.png.click()
-    rest(studio.player)
+    rest()
     assert "Wrote runs/toy-step-2.png, 128×128 pixels" in studio.status.line.value
     latent = studio.trace[2].latent
     with Image.open(tmp_path / "runs/toy-step-2.png") as image:
@@ -64,7 +65,7 @@ def test_results_of_another_run_are_left_alone(model, tmp_path):
         player.controls.files.name.value = "a"
         for _ in range(2):  # the second time it is its own
             player.controls.files.png.click()
-            rest(player)
+            rest()
         written[expected] = (tmp_path / expected).read_bytes()
     assert sorted(path.name for path in tmp_path.glob("*.png")) == sorted(written)
     assert len(set(written.values())) == 2
@@ -75,7 +76,7 @@ def test_a_trace_has_the_image_it_has_and_a_home_folder_is_found(model, tmp_path
     player = dk.Player(trace)
     player.controls.files.name.value = "~/mine"
     player.controls.files.png.click()
-    rest(player)
+    rest()
     with Image.open(tmp_path / "home/mine-step-1.png") as image:
         assert (np.asarray(image) == trace[1].image).all()
     player.controls.files.save.click()
