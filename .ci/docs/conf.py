@@ -1,4 +1,4 @@
-"""How `python3 run.py docs` builds the API reference, and the page "Bring your own" beside it.
+"""How `python3 run.py docs` builds the site: the API reference, a guide, lessons, a gallery.
 
 A broken reference is an error, and so is a public name that has no entry.
 """
@@ -6,9 +6,14 @@ A broken reference is an error, and so is a public name that has no entry.
 import importlib
 import inspect
 import re
+import sys
 import textwrap
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).parent))  # Sphinx executes this file, it does not import it
+
+from gallery import write_gallery
+from lessons import write_lessons
 from nbconvert.filters.markdown_mistune import markdown2html_mistune
 
 import dragkit
@@ -69,10 +74,17 @@ def _as_html(markdown: str) -> str:
     return f".. raw:: html\n\n{textwrap.indent(html, '   ')}\n"
 
 
-def list_guide(_app, page: str, source: list[str]) -> None:
-    """Put the guide into the list of contents, which apidoc writes for the packages alone."""
+def write_pages(app) -> None:
+    """Write the lessons and the gallery."""
+    write_lessons(Path(app.srcdir))
+    write_gallery(Path(app.outdir), Path(app.srcdir))
+
+
+def list_pages(_app, page: str, source: list[str]) -> None:
+    """Put our pages into the list of contents, which apidoc writes for the packages alone."""
     if page == "index":
-        source[0] = f"{source[0].rstrip()}\n   {GUIDE_NAME}\n"
+        names = "".join(f"   {name}\n" for name in (GUIDE_NAME, "lessons", "gallery"))
+        source[0] = f"{source[0].rstrip()}\n{names}"
 
 
 def read_list_again(_app, _env, _added, _changed, _removed) -> list[str]:
@@ -138,7 +150,8 @@ def check_public_names(app, _error) -> None:
 def setup(app) -> None:
     """Sphinx calls this."""
     app.connect("builder-inited", write_guide)
-    app.connect("source-read", list_guide)
+    app.connect("builder-inited", write_pages)
+    app.connect("source-read", list_pages)
     app.connect("env-get-outdated", read_list_again)
     app.connect("autodoc-process-docstring", escape_bars)
     app.connect("missing-reference", find_where_it_is_defined)

@@ -14,6 +14,8 @@ from ..plot.figures import BLUE, ORANGE, SKY, Photo
 from ..records import View
 from .cases import Case
 
+NEAR = "viridis_r"  # colours of distances: near is bright
+
 
 def side_by_side(draw: Callable[[Axes, Any], None], answers: Mapping[str, Any]) -> Photo:
     """Two answers by name, each drawn by ``draw(axes, answer)``, on one scale.
@@ -62,11 +64,20 @@ def _share_colours(drawn: Sequence[Axes]) -> None:
 
 
 def heat(axes: Axes, case: Case, value: Any) -> None:
-    """A map (h w) with its colour bar."""
-    image = axes.imshow(torch.as_tensor(value).detach().numpy(), cmap="viridis")
+    """A map (h w) with its colour bar, bright = high."""
+    _draw_map(axes, value, "viridis", "")
+
+
+def distance_map(axes: Axes, case: Case, value: Any) -> None:
+    """A map of distances (h w): bright = near, as scores are bright where they are good."""
+    _draw_map(axes, value, NEAR, "distance, bright = near")
+
+
+def _draw_map(axes: Axes, value: Any, colours: str, label: str) -> None:
+    image = axes.imshow(torch.as_tensor(value).detach().numpy(), cmap=colours)
     figure = axes.get_figure()
     assert figure is not None
-    figure.colorbar(image, ax=axes, shrink=0.8)
+    figure.colorbar(image, ax=axes, shrink=0.8, label=label)
     axes.set(xlabel="x", ylabel="y")
 
 

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from ..plot.figures import ORANGE
 from .cases import Case, Cases, integer, uniform
-from .drawings import heat
+from .drawings import NEAR, distance_map
 from .exercise import Exercise
 from .mistakes import mistakes_of
 
@@ -123,7 +123,7 @@ distances = Exercise(
             ),
         },
     ),
-    draw=heat,
+    draw=distance_map,
 )
 
 
@@ -164,7 +164,7 @@ def _draw_on_window(axes: Axes, case: Case, value: Point) -> None:
     axes.imshow(
         window.numpy(),
         extent=(x - border, x + border, y + border, y - border),
-        cmap="viridis",
+        cmap=NEAR,
     )
     axes.plot([float(value[0])], [float(value[1])], "o", ms=9, mfc="none", mec=ORANGE, mew=2.5)
     axes.set(xlabel="x", ylabel="y")

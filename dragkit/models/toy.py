@@ -9,6 +9,9 @@ is
 with the background's signature s₀ and the light's slope g: with g ≠ 0 a blob changes as it
 moves. Blobs shine through each other; opaque ones hide what is behind them, and a later blob is
 in front of the earlier ones.
+
+The image is painted in the same way, with colours in place of signatures, so that people can tell
+the blobs apart as well as the features can: blobs with one signature have one colour, too.
 """
 
 from __future__ import annotations
@@ -26,6 +29,9 @@ from ..records import Size, View
 
 LARGEST = 4096  # of each whole setting
 NUMBERS = 1 << 26  # of all blobs and channels on the image; the default has 300,000
+PAPER = (0.93, 0.91, 0.86)  # the background's colour, then the blobs', which none of the marks has
+PAINTS = ((0.45, 0.22, 0.55), (0.0, 0.55, 0.42), (0.55, 0.36, 0.16), (0.35, 0.35, 0.4))
+GREY = 0.6  # what the image pales to where the light fades
 LAST_SEED = 2**63 - 1  # that a generator of torch takes
 
 
@@ -41,7 +47,7 @@ class Toy:
             features: where it fades the image pales to grey.
         opaque: whether blobs hide each other instead of adding up.
         width: σ of a blob, in pixels.
-        channels: of the features; the first three are also the image's colours.
+        channels: of the features.
         seed: of the signatures.
 
     Raises:
@@ -123,7 +129,10 @@ class Toy:
     def finish(self, latent: Tensor) -> Tensor:
         """The image (3 side side) in 0..1."""
         latent = checked_latent(self, latent).detach()
-        return torch.sigmoid(2 * self._field(latent, self.side)[:3])
+        weights, light = self._weights(latent, self.side)
+        paper = torch.tensor(PAPER)[:, None, None]
+        image = paper + torch.einsum("nyx,nc->cyx", weights, self._paints() - torch.tensor(PAPER))
+        return (GREY + (image.clamp(0, 1) - GREY) * light).clamp(0, 1)
 
     def signatures(self) -> Tensor:
         """(1 + blobs, channels): the background's signature, then each blob's."""
@@ -136,8 +145,22 @@ class Toy:
             signatures[2] = self.lookalike * first + (1 - self.lookalike) * second
         return signatures
 
+    def _paints(self) -> Tensor:
+        """The blobs' colours (blobs 3), as alike as their signatures."""
+        paints = torch.tensor([PAINTS[i % len(PAINTS)] for i in range(self.blobs)])
+        if self.blobs > 1:
+            paints[1] = self.lookalike * paints[0] + (1 - self.lookalike) * paints[1]
+        return paints
+
     def _field(self, latent: Tensor, cells: int) -> Tensor:
         """F on a grid of `cells` × `cells`: (channels cells cells)."""
+        weights, light = self._weights(latent, cells)
+        signatures = self.signatures()
+        field = torch.einsum("nyx,nc->cyx", weights, signatures[1:]) + signatures[0, :, None, None]
+        return field * light
+
+    def _weights(self, latent: Tensor, cells: int) -> tuple[Tensor, Tensor]:
+        """How much of each blob is in each cell (blobs cells cells), and the light (cells)."""
         cell = torch.arange(cells, device=self.device)
         x = (cell + 0.5) * self.side / cells - 0.5  # the cells' centres, in pixels
         across = torch.exp(-((x - latent[:, :1]) ** 2) / (2 * self.width**2))  # (n cells)
@@ -147,6 +170,4 @@ class Toy:
             transparency = (1 - blobs).flip(0).cumprod(0).flip(0)  # of a blob and all before it
             nearest = torch.ones_like(blobs[:1])  # nothing is before the last one
             blobs = blobs * torch.cat([transparency[1:], nearest])
-        signatures = self.signatures()
-        field = torch.einsum("nyx,nc->cyx", blobs, signatures[1:]) + signatures[0, :, None, None]
-        return field * (1 + self.light * (2 * x / self.side - 1))
+        return blobs, 1 + self.light * (2 * x / self.side - 1)

@@ -37,7 +37,8 @@ class MethodForm:
     Attributes:
         method: as it is set now.
         preset: which preset it began as.
-        tracker, gate: which kind.
+        tracker: the menu of its kinds.
+        gate: the menu of its kinds.
         numbers: lr, steps and arrive.
         pieces: the fields of the tracker, the losses and the gate, by name.
         code: what to type for the method.
