@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from dragkit.models.toy import Toy
+from dragkit.models.toy import PAINTS, PAPER, Toy
 
 
 def slow_features(toy: Toy, latent: torch.Tensor) -> torch.Tensor:
@@ -34,10 +34,19 @@ def test_features_are_the_equation():
 def test_the_image_shows_a_blob_where_the_latent_says():
     toy = Toy(blobs=1)
     image = toy.view(torch.tensor([[80.0, 30.0]])).image
-    colour = torch.sigmoid(2 * toy.signatures().sum(0)[:3])
-    torch.testing.assert_close(image[:, 30, 80], colour)
+    torch.testing.assert_close(image[:, 30, 80], torch.tensor(PAINTS[0]))
+    torch.testing.assert_close(image[:, 100, 20], torch.tensor(PAPER))
     assert image.shape == (3, *toy.size) == (3, 128, 128)
     assert 0 <= image.min() <= image.max() <= 1
+
+
+@pytest.mark.parametrize("lookalike", [0.0, 0.5, 1.0])
+def test_blobs_look_as_alike_to_people_as_to_the_features(lookalike):
+    toy = Toy(blobs=2, lookalike=lookalike)
+    image = toy.finish(torch.tensor([[30.0, 30.0], [90.0, 90.0]]))
+    colours = image[:, 30, 30], image[:, 90, 90]
+    far = (torch.tensor(PAINTS[0]) - torch.tensor(PAINTS[1])).norm()
+    torch.testing.assert_close((colours[0] - colours[1]).norm(), (1 - lookalike) * far)
 
 
 def test_the_features_pull_at_the_centres():
