@@ -9,7 +9,8 @@ import re
 import nbformat
 import pytest
 
-from dragkit.course import FOLD, FOLDER, LIVE, ROOT, execute, exercises, main, paths, solved
+from dragkit.course import FOLDER, LIVE, ROOT, execute, main, paths
+from dragkit.lessons import FOLD, exercises, solved
 
 NOTEBOOKS = paths()
 LESSONS = [path for path in NOTEBOOKS if list(exercises(nbformat.read(path, as_version=4)))]
