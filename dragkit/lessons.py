@@ -69,6 +69,12 @@ def solution(cell: NotebookNode) -> str | None:
     return None if found is None else found[1]
 
 
+def lines_to_write(stub: NotebookNode, answer: str) -> int:
+    """How many lines our solution has that the stub has not; blank ones do not count."""
+    given = {line.strip() for line in stub.source.splitlines()}
+    return sum(line.strip() not in given for line in answer.splitlines() if line.strip())
+
+
 def without_solution(text: str) -> str:
     """A cell's text without the fold of the solution; hints and help stay."""
 

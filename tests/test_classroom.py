@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
 import nbformat
 import pytest
@@ -192,6 +193,16 @@ def test_an_exercise_without_difficulty_or_check_is_told():
     asked = question("Difficulty ●●○○○ · …", cell("def f(): ..."), cell("print(f)"), "")
     with pytest.raises(ValueError, match="one call of its check, not 'print"):
         _ = asked.name
+
+
+def test_the_lecturers_link_opens_a_notebook_that_is_there():
+    text = (FOLDER / "README.md").read_text(encoding="utf-8")
+    (link,) = [line for line in text.splitlines() if "/git-pull?" in line]
+    asked = parse_qs(urlsplit(link).query, strict_parsing=True)
+    assert set(asked) == {"repo", "branch", "urlpath"}
+    clone = asked["repo"][0].rpartition("/")[2]
+    lab, tree, folder, file = asked["urlpath"][0].split("/", 3)
+    assert (lab, tree, folder) == ("lab", "tree", clone) and (ROOT / file).exists()
 
 
 # what the tools make of it

@@ -15,7 +15,7 @@ from .questions import Question, question
 
 
 def for_nbgrader(lessons: Sequence[Path], folder: Path) -> None:
-    """Write an assignment for each lesson into a course's folder; its settings only if it has none.
+    """Write an assignment for each lesson into a course's folder, and settings if it has none.
 
     Raises:
         ValueError: a notebook's exercises are not what :func:`graded` needs.
