@@ -32,6 +32,7 @@ STAMP = VENV / "dragkit-stamp.txt"
 PACKAGES = ROOT / "locks/packages.txt"
 TORCH_CPU = ROOT / "locks/torch-cpu.txt"
 TORCH_DEFAULT = ROOT / "locks/torch-default.txt"
+JUPYTER = ROOT / ".ci/jupyter"  # settings: what the class-room tools add to JupyterLab is off
 TOUR = "notebooks/00_tour.ipynb"
 UPLOAD_MB = 100  # of an image that is given to a widget; Jupyter's own limit is about 9
 MESSAGE = f"{{'websocket_max_message_size': {(UPLOAD_MB + 10) * 1000**2}}}"
@@ -144,6 +145,8 @@ def start(module: str, *arguments: str) -> int:
     environment = {"OMP_WAIT_POLICY": "PASSIVE", **os.environ}
     if module == "jupyterlab":
         environment["DRAGKIT_UPLOAD_MB"] = str(UPLOAD_MB)  # the widgets say it
+        yours = environment.get("JUPYTER_CONFIG_PATH", "")  # the first folder wins
+        environment["JUPYTER_CONFIG_PATH"] = os.pathsep.join(filter(None, [yours, str(JUPYTER)]))
     child = subprocess.Popen([PYTHON, "-m", module, *arguments], cwd=ROOT, env=environment)
     signal.signal(signal.SIGINT, lambda *_: None)
     signal.signal(signal.SIGTERM, lambda *_: child.terminate())

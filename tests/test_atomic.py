@@ -18,7 +18,7 @@ from PIL import Image
 
 import dragkit as dk
 from dragkit.atomic import new_file, write_file
-from dragkit.course import write_notebook
+from dragkit.classroom.export import write_notebook
 from dragkit.locking import one_writer
 from dragkit.models import zoo
 from dragkit.npz import as_npz, read_npz

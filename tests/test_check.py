@@ -52,6 +52,7 @@ def test_each_mistake_is_named(exercise):
     for words, wrong in exercise.mistakes.items():
         verdict = exercise(wrong)
         assert not verdict.passed and words in verdict.words, (words, verdict.words)
+        assert verdict.mistake == (None if words == exercise.given else words)
 
 
 @every

@@ -67,7 +67,9 @@ MAY_IMPORT = {  # from the bottom up; a part may also import its own files
     "check": "records geometry gates pieces trackers loop methods models tasks plot",
     "bench": "records geometry gates pieces losses trackers validation loop methods models images"
     " carrying placement inversion warping compose page runs tasks worlds pixels widgets",
-    "course": "",
+    "lessons": "",
+    "classroom": "lessons",
+    "course": "classroom lessons",
 }
 
 

@@ -9,7 +9,8 @@ import re
 import nbformat
 import pytest
 
-from dragkit.course import FOLD, FOLDER, LIVE, ROOT, execute, exercises, main, paths, solved
+from dragkit.course import FOLDER, LIVE, ROOT, execute, main, paths
+from dragkit.lessons import FOLD, exercises, lines_to_write, solved
 
 NOTEBOOKS = paths()
 LESSONS = [path for path in NOTEBOOKS if list(exercises(nbformat.read(path, as_version=4)))]
@@ -65,15 +66,47 @@ def test_open_it_ran_too_and_every_check_said_not_yet(path):
     ), said
 
 
+def plural(count, word):
+    return f"{count} {word}" if count == 1 else f"{count} {word}s"
+
+
+def counted(stub, answer):
+    return plural(lines_to_write(stub, answer), "line")
+
+
+def work(path):
+    """How much there is to write in a lesson: "2 exercises, 7 lines"."""
+    pairs = list(exercises(nbformat.read(path, as_version=4)))
+    lines = sum(lines_to_write(stub, answer) for stub, answer in pairs)
+    return f"{plural(len(pairs), 'exercise')}, {plural(lines, 'line')}"
+
+
+def test_lines_to_write_are_those_that_the_stub_lacks():
+    stub = nbformat.v4.new_code_cell('def f(x):\n    """What it does."""\n    y = x')
+    answer = "def f(x):\n    y = x\n\n    z = y + 1\n    return z\n"
+    assert lines_to_write(stub, answer) == 2
+
+
+@every_lesson
+def test_the_first_cell_and_the_lecturers_table_say_how_much_there_is_to_write(path):
+    assert f"*{work(path)} to write · needs " in cells(path, "markdown")[0].source
+    table = (FOLDER / "README.md").read_text(encoding="utf-8")
+    assert f"({path.name}) | {work(path)} |" in table
+
+
+@every_notebook
+def test_no_card_promises_minutes(path):
+    cards = [c.source for c in cells(path, "markdown") if "Difficulty" in c.source]
+    assert not [text for text in [cells(path, "markdown")[0].source, *cards] if "minute" in text]
+
+
 @every_lesson
 def test_every_exercise_has_a_card_a_check_hints_and_a_solution(path):
     notebook = nbformat.read(path, as_version=4)
     for stub, answer in exercises(notebook):
         at = notebook.cells.index(stub)
-        assert (
-            "Difficulty" in notebook.cells[at - 1].source
-            and "minutes" in notebook.cells[at - 1].source
-        )
+        card = notebook.cells[at - 1].source
+        assert "Difficulty ●" in card and f" · {counted(stub, answer)}\n" in card
         assert notebook.cells[at + 1].source.startswith("check.")
         folds = dict(FOLD.findall(notebook.cells[at + 2].source))
         assert "Hint" in folds and any(name.startswith("Help") for name in folds)
@@ -134,8 +167,8 @@ def test_it_names_no_place_on_this_machine(path):
 @every_notebook
 def test_its_texts_and_cells_are_short(path):
     for cell in cells(path, "markdown"):
-        # tables are looked up, not read
-        prose = re.sub(r"^\|.*$", "", FOLD.sub("", cell.source), flags=re.MULTILINE)
+        # tables, and what the first cell says of the lesson, are looked up, not read
+        prose = re.sub(r"^(\|.*|\*\d.*\*)$", "", FOLD.sub("", cell.source), flags=re.MULTILINE)
         assert len(prose.split()) <= 60, cell.source[:60]
     for cell in cells(path, "code"):
         assert len(cell.source.splitlines()) <= 20, cell.source[:60]

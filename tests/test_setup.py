@@ -1,5 +1,6 @@
 """One place of pinned versions, inside what pyproject.toml admits, and the set-up made of it."""
 
+import json
 import os
 import re
 import shutil
@@ -7,6 +8,7 @@ import subprocess
 import sys
 import tomllib
 import zipfile
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -179,6 +181,66 @@ def test_what_run_starts_gets_quiet_threads_and_gives_its_exit_code(tmp_path):
     environment.pop("OMP_WAIT_POLICY", None)
     code = "import sys, run; run.PYTHON = sys.executable; sys.exit(run.start('probe', '-x'))"
     assert subprocess.call([sys.executable, "-c", code], env=environment) == 7
+
+
+@pytest.mark.parametrize("yours", ["", "mine"])
+def test_the_lab_is_started_without_the_class_room_tools_menus(tmp_path, yours):
+    (tmp_path / "jupyterlab.py").write_text(
+        "import os, sys\nfolders = os.environ['JUPYTER_CONFIG_PATH'].split(os.pathsep)\n"
+        f"sys.exit(7 if folders == {[yours, str(ROOT / '.ci/jupyter')][not yours :]} else 1)"
+    )
+    environment = {**os.environ, "PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT}"}
+    environment["JUPYTER_CONFIG_PATH"] = yours
+    code = "import sys, run; run.PYTHON = sys.executable; sys.exit(run.start('jupyterlab'))"
+    assert subprocess.call([sys.executable, "-c", code], env=environment) == 7
+
+
+def test_what_the_class_room_tools_add_to_jupyterlab_is_off():
+    folder = ROOT / ".ci/jupyter"
+    server = json.loads((folder / "jupyter_server_config.json").read_text())
+    page = json.loads((folder / "labconfig/page_config.json").read_text())
+    off = server["ServerApp"]["jpserver_extensions"]
+    added = [
+        *metadata.files("nbgrader"),
+        *metadata.files("jupytext"),
+    ]
+    settings = [file for file in added if "jupyter_server_config.d" in str(file)]
+    on = {
+        name
+        for file in settings
+        for name in json.loads(file.locate().read_text())["ServerApp"]["jpserver_extensions"]
+    }
+    assert len(settings) == 2 and off == dict.fromkeys(on, False)
+    names = {str(file).partition("labextensions/")[2] for file in added}
+    for name in page["disabledExtensions"]:
+        assert f"{name}/package.json" in names
+
+
+DOCKERFILE = ROOT / ".ci/jupyter/Dockerfile"
+
+
+def test_everything_that_the_image_for_jupyterhub_copies_is_there():
+    text = DOCKERFILE.read_text(encoding="utf-8").replace("\\\n", " ")
+    copied = [
+        re.sub(r"--\S+", "", line).split()[1:-1]
+        for line in text.splitlines()
+        if line.startswith("COPY")
+    ]
+    assert {"run.py", "locks", "dragkit", "data"} <= {name for names in copied for name in names}
+    for name in [name for names in copied for name in names]:
+        assert (ROOT / name).exists(), name
+
+
+def test_the_image_for_jupyterhub_has_all_that_setting_up_reads_and_no_root(tmp_path):
+    text = DOCKERFILE.read_text(encoding="utf-8")
+    for path in (*(run.PACKAGES, run.TORCH_CPU, run.TORCH_DEFAULT), run.JUPYTER):
+        folder = path.relative_to(ROOT).parts[0]
+        assert f" {folder}" in text
+    for name in (PROJECT["readme"], *PROJECT["license-files"], "pyproject.toml"):
+        assert f" {name} " in text
+    steps = [line.split()[0] for line in text.splitlines() if re.match("[A-Z]+ ", line)]
+    assert steps.index("USER") < steps.index("COPY") and steps.count("USER") == 1
+    assert text.rstrip().splitlines()[-1].startswith('CMD ["jupyterhub-singleuser"')
 
 
 def test_a_wheel_carries_the_code_and_the_bundled_model_but_no_images(tmp_path):

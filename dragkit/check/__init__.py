@@ -4,6 +4,8 @@ Each draws the target beside your answer and names the mistake. Each is a questi
 it asks: ``check.sample?``
 """
 
+from .credit import Unearned as Unearned
+from .credit import earned as earned
 from .lesson01_patch import patch as patch
 from .lesson01_points import cell as cell
 from .lesson01_points import sample as sample

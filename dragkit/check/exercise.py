@@ -53,6 +53,7 @@ class Exercise:
         forbidden: functions that would answer instead of the student.
         describe: a case in words, if it is a few numbers: "L_end = 0.9, l = 0.3".
         whole: whether `draw` gets all values.
+        given: the mistake that the stub itself makes, where the task is to find it.
     """
 
     name: str
@@ -65,6 +66,7 @@ class Exercise:
     forbidden: tuple[Answer, ...] = ()
     describe: Callable[[Case], str] | None = None
     whole: bool = False
+    given: str | None = None
     _cache: dict[tuple[Answer, int], Values] = field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -129,8 +131,11 @@ class Exercise:
         ours = [self._known(self.answer, number) for number in range(len(found))]
         difference = first_difference(ours, found)
         if difference is not None:
-            words = self._explain(difference, found)
-            return not_yet(self.name, words, self._image(difference.number, ours, found))
+            sentence = self._named(difference, found)
+            words = sentence or self._describe(difference)
+            image = self._image(difference.number, ours, found)
+            mistake = None if sentence == self.given else sentence
+            return not_yet(self.name, words, image, mistake)
         if called:
             return not_yet(
                 self.name,
@@ -138,22 +143,23 @@ class Exercise:
                 " one is to write it yourself.",
             )
         if changed:
-            return not_yet(
-                self.name,
+            words = (
                 f"It changes `{changed[0]}`, which was passed in; make a new one, or change a"
-                f" copy: {changed[0]}.clone().",
+                f" copy: {changed[0]}.clone()."
             )
+            return not_yet(self.name, words, mistake=words)
         words = f", in {len(found)} cases of {len(found)}."
         return right(self.name, words, self._image(0, ours, found))
 
-    def _explain(self, difference: Difference, found: list[Values]) -> str:
-        """The sentence of the mistake that was made, or else how the values differ."""
+    def _named(self, difference: Difference, found: list[Values]) -> str | None:
+        """The sentence of the mistake that was made, if it is a known one."""
         sentence = self._mistake(found)
         if sentence is None and is_numbers(difference.right):
             sentence = self._mistake(found, only=difference.name)  # two mistakes at once
-        if sentence is not None:
-            return sentence
+        return sentence
 
+    def _describe(self, difference: Difference) -> str:
+        """How the values differ."""
         words = describe_difference(*difference[1:])
         if self.describe is None:
             return words

@@ -47,6 +47,7 @@ POINT = "x, y = point"
 ROWS = "rows = slice(y - radius, y + radius + 1)"
 COLUMNS = "columns = slice(x - radius, x + radius + 1)"
 CUT = "return features[:, rows, columns]"
+SWAPPED = "x and y are swapped: the second index of a map is the row, y."
 
 patch = Exercise(
     "patch",
@@ -57,10 +58,7 @@ patch = Exercise(
     mistakes_of(
         _patch,
         {
-            "x and y are swapped: the second index of a map is the row, y.": (
-                POINT,
-                "y, x = point",
-            ),
+            SWAPPED: (POINT, "y, x = point"),
             "It is cut in the right place and then transposed: rows are y, columns x.": (
                 CUT,
                 "return features[:, rows, columns].transpose(1, 2)",
@@ -86,4 +84,5 @@ patch = Exercise(
         },
     ),
     draw=_draw_channel,
+    given=SWAPPED,
 )

@@ -42,6 +42,10 @@ def _ratio_in_words(case: Case) -> str:
 
 DIFFERENCE = "return first - allowed"
 ALLOWED = "allowed = (1 - ratio) * size"
+ABOVE = (
+    "For a negative confidence the fraction lies above it: 0.8 times -0.3 is -0.24. Then the gate"
+    " shuts at once."
+)
 
 threshold = Exercise(
     "threshold",
@@ -57,8 +61,7 @@ threshold = Exercise(
     mistakes_of(
         _threshold,
         {
-            "For a negative confidence the fraction lies above it: 0.8 times -0.3 is -0.24."
-            " Then the gate shuts at once.": (DIFFERENCE, "return ratio * first"),
+            ABOVE: (DIFFERENCE, "return ratio * first"),
             "That is the part to take away, not what is left.": (DIFFERENCE, "return allowed"),
             "The ratio is reversed: 1 must leave the confidence as it is.": (
                 ALLOWED,
@@ -104,6 +107,7 @@ threshold = Exercise(
     draw=bars_of("handle", "smallest confidence"),
     forbidden=(above.__call__,),
     describe=_ratio_in_words,
+    given=ABOVE,
 )
 
 

@@ -118,9 +118,12 @@ class Contract:
 
         path = torch.stack(found)
         image = paths(sequence.views[-1], {"target": sequence.truth, "yours": path})
-        broken = where_lost(path, sequence.truth) or first_broken(AFTER, tracker)
+        lost = where_lost(path, sequence.truth)
+        if lost:
+            return not_yet(self.name, lost, image)
+        broken = first_broken(AFTER, tracker)
         if broken:
-            return not_yet(self.name, broken, image)
+            return not_yet(self.name, broken, image, mistake=broken)
 
         distance = (path - sequence.truth).norm(dim=-1).mean()
         return right(

@@ -23,11 +23,13 @@ class Verdict:
         passed: whether it is right.
         words: why, as Markdown.
         image: the right answer beside the student's.
+        mistake: the sentence of the known mistake that was made, if it is one and not the stub's.
     """
 
     passed: bool
     words: str
     image: Figure | None = None
+    mistake: str | None = None
 
     def __repr__(self) -> str:
         return self.words
@@ -45,9 +47,11 @@ def right(name: str, words: str, image: Figure | None = None) -> Verdict:
     return Verdict(True, f"**{name}**: right{words}", image)
 
 
-def not_yet(name: str, words: str, image: Figure | None = None) -> Verdict:
+def not_yet(
+    name: str, words: str, image: Figure | None = None, mistake: str | None = None
+) -> Verdict:
     """A verdict that says what is missing, in a sentence."""
-    return Verdict(False, f"**{name}**: not yet. {words}", image)
+    return Verdict(False, f"**{name}**: not yet. {words}", image, mistake)
 
 
 def stand_in(name: str, ours: Any) -> Any:

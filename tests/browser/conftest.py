@@ -54,6 +54,7 @@ def lab(tmp_path, request):
     (home / "config/labconfig/default_setting_overrides.json").write_text(json.dumps(SETTINGS))
     environment = os.environ | {name: str(home / folder) for name, folder in FOLDERS.items()}
     environment |= {"OMP_WAIT_POLICY": "PASSIVE", "PYTHONPATH": str(ROOT)}
+    environment["JUPYTER_CONFIG_PATH"] = str(ROOT / ".ci/jupyter")  # as run.py starts it
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))
         address, token = f"http://127.0.0.1:{s.getsockname()[1]}", secrets.token_hex(8)

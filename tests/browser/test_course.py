@@ -12,7 +12,8 @@ import nbformat
 import pytest
 from person import Lab
 
-from dragkit.course import FOLDER, exercises, paths
+from dragkit.course import FOLDER, paths
+from dragkit.lessons import exercises
 
 pytestmark = pytest.mark.slow
 ROOT = FOLDER.parent
