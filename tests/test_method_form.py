@@ -134,6 +134,14 @@ def test_every_setting_of_a_simple_type_has_a_control_with_help():
     assert help_of(dk.NearestNeighbor, "none such") == ""
 
 
+def test_a_choice_that_is_none_has_a_name():
+    studio = dk.Studio(dk.load("toy"), edit=PAIR, **FAST)
+    candidates = studio.form.pieces["tracker"].controls["candidates"]
+    assert candidates.label == "all"
+    candidates.label = "nearer the target"
+    assert studio.method["tracker"].candidates == dk.Nearer()
+
+
 def test_old_controls_are_closed():
     studio = dk.Studio(dk.load("toy"), edit=PAIR, **FAST)
     names = ['draggan("official")', "stabledrag()"]

@@ -20,6 +20,8 @@ CSS = """
 .dk .dk-line .bad {color: #c5221f; font-weight: 600}
 .dk .dk-line pre {max-height: 160px; overflow: auto; font-size: 11px; line-height: 1.3}
 .dk .widget-readout {min-width: 32px}
+.dk .dk-form .widget-readout {min-width: 56px}
+.dk-code pre {white-space: pre-wrap; line-height: 1.4; padding: 6px 8px}
 .dk-rows :is(select, pre) {font-family: monospace; font-size: 13px}
 .dk-rows pre {margin: 0 0 -4px; padding-left: 5px}
 .dk-slides {--jp-widgets-font-size: 24px; --jp-widgets-inline-height: 44px;

@@ -68,6 +68,7 @@ class MethodForm:
         self.columns = W.HBox(layout=W.Layout(flex_flow="row wrap", grid_gap="24px"))
         self.box = W.Accordion([W.VBox([self.columns, self.code])])
         self.box.set_title(0, "Method")
+        self.box.add_class("dk-form")
         self._fill()
 
     def _fill(self) -> None:
@@ -180,7 +181,7 @@ def _menu(name: str, options: list[str]) -> W.Dropdown:
         options=options,
         description=name,
         style={"description_width": LABEL},
-        layout=W.Layout(width="280px"),
+        layout=W.Layout(width="300px"),
     )
 
 

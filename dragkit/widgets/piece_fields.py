@@ -102,11 +102,12 @@ class PieceFields:
 def control_for(name: str, hint: Any, value: Any) -> W.ValueWidget | None:
     """A control for a value of the type that `hint` says; None if there is no simple one."""
     style = {"description_width": LABEL}
-    layout = W.Layout(width="280px")
+    layout = W.Layout(width="300px")
     common: dict[str, Any] = {"description": name, "style": style, "layout": layout}
     if name == "candidates":
         options = CANDIDATES if value in CANDIDATES.values() else CANDIDATES | {"own": value}
-        return W.Dropdown(options=list(options.items()), value=value, **common)
+        chosen = list(options.values()).index(value)  # `value=None` would choose nothing
+        return W.Dropdown(options=list(options.items()), index=chosen, **common)
     if get_origin(hint) is Literal:
         return W.Dropdown(options=list(get_args(hint)), value=value, **common)
     if hint is bool:
