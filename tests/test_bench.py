@@ -481,6 +481,38 @@ def test_an_interrupt_of_all_processes_ends_them_and_keeps_what_is_finished(tmp_
     assert [r["number"] for r in read_results(out, ["number"])] == [0, 1]
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("seconds", [0, 600])
+def test_workers_that_wait_or_work_end_soon_after_their_parent_was_killed(tmp_path, seconds):
+    script = tmp_path / "jobs.py"
+    script.write_text(
+        "import multiprocessing, time\n"
+        "from dragkit.bench.workers import processes\n"
+        "def work(seconds):\n"
+        "    print('works', flush=True)\n"
+        "    time.sleep(seconds)\n"
+        "if __name__ == '__main__':\n"
+        "    with processes(2) as pool:\n"
+        f"        done = pool.map(work, [{seconds}, {seconds}])\n"
+        "        for worker in multiprocessing.active_children():\n"
+        "            print(worker.pid, flush=True)\n"
+        "        list(done)\n"
+        "        time.sleep(600)\n"
+    )
+    environment = os.environ | {"PYTHONPATH": str(Path(dragkit.__file__).parent.parent)}
+    command = [sys.executable, str(script)]
+    parent = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
+    workers = [int(parent.stdout.readline()) for _ in range(2)]
+    assert [parent.stdout.readline() for _ in range(2)] == ["works\n"] * 2
+    parent.kill()
+    try:
+        parent.communicate(timeout=20)  # until nobody holds the pipe any more, workers included
+    except subprocess.TimeoutExpired:
+        for worker in workers:
+            os.kill(worker, signal.SIGTERM)
+        raise
+
+
 # --- the runner
 # --------------------------------------------------------------------------------------------
 
