@@ -14,10 +14,11 @@ import dragkit as dk
 from dragkit.bench import read
 from dragkit.bench.dragbench import Plan, over_pairs, run_plan
 from dragkit.bench.estimating import estimate
+from dragkit.bench.matching import Dift, matcher_name
 from dragkit.bench.opening import Opening
 from dragkit.bench.page import write_page
 from dragkit.bench.runner import run
-from dragkit.bench.scoring import matcher_of
+from dragkit.bench.scoring import check_scores
 from dragkit.bench.starting import Kept, file_name, start_of
 from dragkit.bench.studies import dragbench as command
 from dragkit.methods import dragdiffusion, draggan
@@ -147,7 +148,60 @@ def test_a_matcher_may_be_any_function_of_an_image(data, pipeline, tmp_path):
     rows = run_plan(Plan(read(data)[:1], METHODS, pipeline, (1,), 0, colours), tmp_path)
     assert np.isfinite(rows["md"]).all()
     with pytest.raises(TypeError, match=r"matcher is .*a diffusion model, or a function"):
-        matcher_of("lion")
+        check_scores("lion", None)
+
+
+def test_a_matcher_with_a_size_of_its_own_sees_that_size_and_is_named(data, pipeline, tmp_path):
+    plan = Plan(read(data)[:1], METHODS, pipeline, (1,), 0, Dift(pipeline, (48, 48)))
+    rows = run_plan(plan, tmp_path)
+    own = run_plan(replace(plan, matcher=pipeline), tmp_path / "own")
+    assert set(rows["matcher"]) == {"DIFT of tiny at 48×48 px"}
+    assert set(own["matcher"]) == {"DIFT of tiny at the image's size"}
+    assert np.isfinite(rows["md_normalised"]).all() and (rows["md"] != own["md"]).any()
+
+    text = command.report(rows)
+    title = "### Every published mean distance, matched by DIFT of tiny at 48×48 px"
+    table = text.partition(title)[2].strip().splitlines()
+    assert [cell.strip() for cell in table[0].strip("|").split("|")] == [
+        "budget", "method", "md", "m md", "md discs", "md normalised"
+    ]  # fmt: skip
+
+
+def test_a_matchers_name_says_what_numbers_may_stand_beside_it(pipeline):
+    model = dk.load("lion-diffusion", device="cpu")
+    assert matcher_name(model) == matcher_name(Dift("lion-diffusion"))
+    assert matcher_name(Dift(pipeline, (40, 48))) == "DIFT of tiny at 48×40 px"
+    assert matcher_name("folders/stable-diffusion-2-1").startswith("DIFT of stable-diffusion-2-1")
+
+    def colours(image, prompt):
+        return image
+
+    assert matcher_name(colours) == "colours"
+
+
+@pytest.mark.parametrize(
+    ("side", "message"),
+    [
+        (49, "takes no images of 49×49 px; 48×48 is the nearest"),
+        (0, "matcher-size is 0"),
+        (5000, "matcher-size is 5000"),
+    ],
+)
+def test_a_size_that_a_matcher_does_not_have_is_refused_before_any_drag(
+    data, pipeline, tmp_path, side, message
+):
+    from dragkit.bench.__main__ import main
+
+    folder = pipeline.name_or_path
+    given = ["dragbench", "--data", str(data), "--model", folder, "--out", str(tmp_path / "out")]
+    with pytest.raises(ValueError, match=message):
+        main([*given, "--matcher-size", str(side), "--device", "cpu"])
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_matcher_with_one_size_says_so():
+    with pytest.raises(ValueError, match="lion-diffusion takes no images of 768×768 px; 64×64"):
+        check_scores(Dift("lion-diffusion", (768, 768)), None)
 
 
 def test_the_mean_over_pairs_is_not_that_over_images():
@@ -184,6 +238,8 @@ def test_the_cost_is_told_before(finished):
     cost = estimate(plan)
     assert cost.hours > 0 and cost.gigabytes > 0 and cost.disk > 0
     assert "for each of 2 workers" in cost.told(2) and "of images on the disk" in cost.told(1)
+    large = replace(plan, matcher=Dift(plan.matcher, (768, 768)))
+    assert estimate(large).hours > 10 * cost.hours
     assert estimate(Plan(plan.tasks, {"DragGAN": draggan()}, "lion")) is None
 
 

@@ -26,6 +26,7 @@ from ...tasks.benchmarks import read
 from ...tasks.task import Task
 from ..dragbench import BUDGETS, LORA, Plan, over_pairs, run_plan
 from ..estimating import Estimate, estimate
+from ..matching import VARIANTS, Dift
 from ..metrics import bootstrap
 from ..opening import Opening
 from ..page import write_page
@@ -33,6 +34,7 @@ from ..scoring import check_scores
 from ..study import Script, processes, sections
 from ..tables import compare, markdown, table
 
+LARGEST = 4096  # px; the side to which a matcher's images are brought at most
 LARGE = 256  # px: images whose shorter side has as many are dragged with the official settings
 BASE = "DragDiffusion"
 WIDTH = 512  # px: drags are grouped by their length in an image as wide
@@ -66,6 +68,7 @@ def add_options(parser: ArgumentParser) -> None:
     add("--methods", nargs="+", default=list(methods(True)), help="which of them")
     add("--lora", type=int, default=LORA, help="steps of each image's LoRA; 0 for none")
     add("--matcher", help="whose features find points again (papers: SD 2.1); --model by default")
+    add("--matcher-size", type=int, help="its images' side in px: 768 as RegionDrag; else as is")
     add("--lpips", type=option_path, help="torchvision's AlexNet (.pth), for IF")
     add("--limit", type=int, help="only so many of the samples, spread over all")
     add("--device", default="auto", help="cuda, cpu, …")
@@ -114,13 +117,17 @@ def plan_of(options: Namespace, tasks: list[Task]) -> Plan:
     opening = partial(
         Opening, settings={"device": available_device(options.device), "dtype": options.dtype}
     )
+    matcher = opening(options.matcher or options.model)
+    side = options.matcher_size
+    if side is not None:
+        whole("matcher-size", side, 1, LARGEST)
     return Plan(
         tasks,
         {name: known[name] for name in options.methods},
         opening(options.model),
         tuple(sorted(set(options.budgets))),
         options.lora,
-        opening(options.matcher or options.model),
+        matcher if side is None else Dift(matcher, (side, side)),
         options.lpips,
     )
 
@@ -153,6 +160,9 @@ def report(rows: pd.DataFrame) -> str:
     last["points"] = last["handles"].clip(upper=len(COUNTS)).map(COUNTS)
     scores = [name for name in ("md", "m_md", "mean_distance", "change_outside") if name in rows]
     parts = {"Image fidelity and mean distance, by budget": table_1(rows)}
+    if "matcher" in rows:
+        matcher = rows["matcher"].iloc[0]
+        parts[f"Every published mean distance, matched by {matcher}"] = variants(rows)
     for score in scores:
         if len(rows["method"].unique()) > 1:
             parts[f"{score} over {BASE}'s, the same drags"] = _ratios(rows, score)
@@ -176,6 +186,13 @@ def table_1(rows: pd.DataFrame) -> str:
             line["md, all pairs"] = over_pairs(known)
         made.append(line | {"failed": len(group) - len(known)})
     return markdown(pd.DataFrame(made).sort_values("budget", kind="stable").set_index("budget"))
+
+
+def variants(rows: pd.DataFrame) -> str:
+    """The mean over images of each variant of MD, under the names in :mod:`..matching`."""
+    shown = [name for name in VARIANTS if name in rows]
+    means = rows.groupby(["budget", "method"], sort=False)[shown].mean()
+    return markdown(means.sort_index(level="budget", kind="stable", sort_remaining=False))
 
 
 def _ratios(rows: pd.DataFrame, value: str) -> str:
