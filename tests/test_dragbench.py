@@ -1,8 +1,10 @@
 """From a folder of a benchmark to its table and its page, on a tiny random pipeline."""
 
 import json
+import re
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from urllib.parse import unquote
 
 import numpy as np
 import pandas as pd
@@ -17,6 +19,7 @@ from dragkit.bench.estimating import estimate
 from dragkit.bench.matching import Dift, matcher_name
 from dragkit.bench.opening import Opening
 from dragkit.bench.page import write_page
+from dragkit.bench.page_scores import SCORES
 from dragkit.bench.runner import run
 from dragkit.bench.scoring import check_scores
 from dragkit.bench.starting import Kept, file_name, start_of
@@ -251,6 +254,23 @@ def test_the_page_names_every_drag_and_escapes_what_it_is_told(finished, tmp_pat
     assert text.count("<tr data-method") == len(rows)
     assert "<script>alert" not in text and "<b>" not in text and "<img src=x" not in text
     assert "default-src 'none'" in text and "http://" not in text and "https://" not in text
+
+
+def test_the_page_brings_its_images_and_has_every_score_with_its_meaning(finished, tmp_path):
+    plan, out, rows = finished
+    named = rows.assign(psnr=20.0, ssim=0.5, fidelity=0.9)
+    text = write_page(out / "index.html", named, plan.tasks, "").read_text()
+    sources = set(re.findall(r'src="([^"]*)"', text))
+    assert len(sources) == 3 + len(rows)
+    for source in sources:
+        assert source.startswith("images/") and ".." not in source
+        assert Image.open(out / unquote(source)).size == SIZE[::-1]
+
+    told = dict(re.findall(r"<dt>(.*?)</dt><dd>(.*?)</dd>", text))
+    wanted = set(SCORES) - {"mean_distance", "dai_20"}  # no landmarks; images of 24 px
+    assert set(told) == {SCORES[name].head for name in wanted}
+    for name in wanted - {"arrived", "steps"}:
+        assert told[SCORES[name].head].endswith(" is better"), name
 
 
 def test_the_command_prints_the_tables_and_writes_the_page(data, pipeline, tmp_path, capsys):

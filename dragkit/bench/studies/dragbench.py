@@ -95,7 +95,8 @@ def run(options: Namespace) -> None:
         rows = run_plan(plan, out, executor)
     write_file(out / "results.csv", rows.drop(columns="points").to_csv(index=False))
     print(report(rows))
-    page = write_page(out / "index.html", rows, tasks, f"{options.data}, {options.model}")
+    about = f"{options.data}, {options.model}. MD is matched by {rows['matcher'].iloc[0]}."
+    page = write_page(out / "index.html", rows, tasks, about)
     print(f"\nAll drags with their images: {page}")
 
 
