@@ -4,6 +4,7 @@ import json
 import re
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from types import SimpleNamespace
 from urllib.parse import unquote
 
 import numpy as np
@@ -22,9 +23,11 @@ from dragkit.bench.page import write_page
 from dragkit.bench.page_scores import SCORES
 from dragkit.bench.runner import run
 from dragkit.bench.scoring import check_scores
-from dragkit.bench.starting import Kept, file_name, start_of
+from dragkit.bench.starting import Kept, Start, file_name, start_of
 from dragkit.bench.studies import dragbench as command
 from dragkit.methods import dragdiffusion, draggan
+from dragkit.placement import placement
+from dragkit.records import Edit
 from dragkit.trackers import NearestNeighbor
 from tests.benchmark_folders import SIZE, write_dragbench
 from tests.tiny_pipelines import write_sd
@@ -311,6 +314,35 @@ def test_tasks_of_latents_and_images_run_in_the_ordinary_runner_too(tmp_path):
     methods = {"DragGAN": draggan() | {"steps": 2}}
     seed, latent = run(tasks, methods, tmp_path / "out.jsonl", model=model)
     assert seed["points"] == latent["points"]
+
+
+@pytest.mark.parametrize("size", [(3000, 20), (20, 3000)])
+def test_points_that_fall_together_in_a_smaller_image_are_told_not_arrived(size, tmp_path):
+    points = [[2, 3], [18, 17]]  # 21 px apart, of which the model's 64 px leave less than 1
+    write_dragbench(tmp_path / "data" / "a" / "long", points, np.ones(size, np.uint8), size=size)
+    plan = Plan(read(tmp_path / "data"), METHODS, "lion-diffusion", (1, 2), 0)
+    rows = run_plan(plan, tmp_path / "out")
+    assert set(rows["arrived"]) == {0} and rows["image"].isna().all()
+    assert rows["error"].str.contains("handle 0 is 21.3 px from its target").all()
+    assert rows["error"].str.contains("0.7[0-9] px in the model's, 64×64: too near").all()
+
+    (other, _) = run(plan.tasks, METHODS, tmp_path / "out.jsonl", model="lion-diffusion")
+    assert other["why"] == "failed" and "too near" in other["error"] and other["arrived"] == 0
+
+
+def test_points_near_each_other_by_wish_are_dragged_as_they_are():
+    where = placement((24, 32), (24, 32), "native")
+    near = Edit([(5.0, 5.0)], [(5.4, 5.0)])
+    task = SimpleNamespace(edit=near)
+    Start(None, None, near, where).check_apart(task, {"arrive": 0.1})
+    half = placement((24, 32), (12, 16), "resize")
+    far = Edit([(4.0, 4.0)], [(8.0, 4.0)], arrive=3.0)
+    smaller = Edit([(2.0, 2.0)], [(4.0, 2.0)], arrive=1.5)
+    Start(None, None, smaller, half).check_apart(SimpleNamespace(edit=far), {"arrive": 5.0})
+    with pytest.raises(ValueError, match="handle 0 is 4 px .* and 2 px in the model's, 16×12"):
+        plain = Edit([(2.0, 2.0)], [(4.0, 2.0)])
+        wished = Edit([(4.0, 4.0)], [(8.0, 4.0)])
+        Start(None, None, plain, half).check_apart(SimpleNamespace(edit=wished), {"arrive": 2.0})
 
 
 def test_points_and_images_come_back_to_the_tasks_own_pixels(data):
