@@ -50,10 +50,11 @@ def test_drag100_and_vfd_bench_are_told_apart_by_their_files(tmp_path):
         assert np.array_equal(task.edit.mask.numpy(), mask())
 
 
-def test_a_mask_that_frees_nothing_is_none_as_in_dragdiffusions_code(tmp_path):
+def test_a_mask_that_frees_nothing_is_none_in_every_benchmark(tmp_path):
     write_dragbench(tmp_path / "a" / "b", free=np.zeros_like(mask()))
-    (task,) = read(tmp_path)
-    assert task.edit.mask is None
+    for folder in (write_drag100(tmp_path / "bird_0"), write_vfd(tmp_path / "clip-1")):
+        Image.new("L", (32, 24)).save(folder / "mask.png")
+    assert [task.edit.mask for task in read(tmp_path)] == [None] * 3
 
 
 def test_masks_of_truths_and_of_255_are_masks_too(tmp_path):
@@ -134,7 +135,7 @@ def test_a_pickle_that_is_something_else_is_refused_and_never_run(tmp_path, cont
         lambda folder: (folder / "original.jpg").write_bytes(b"\xff\xd8\xff\xe0nothing"),
         lambda folder: (folder / "mask.png").write_bytes(b"no image"),
         lambda folder: Image.new("L", (9, 9), 255).save(folder / "mask.png"),
-        lambda folder: Image.new("L", (32, 24)).save(folder / "mask.png"),
+        lambda folder: Image.new("L", (32, 24), 9).save(folder / "mask.png"),
     ],
 )
 def test_damaged_files_of_drag100_are_refused(tmp_path, damage):
