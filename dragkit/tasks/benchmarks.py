@@ -14,8 +14,9 @@ VFD-Bench      ``input.png``, ``gt.png`` (the target image), ``mask.png``, and `
 
 All points are (x, y) in pixels of the image. A mask that is 0 everywhere is none, so all may move:
 DragDiffusion's code leaves out its mask term then. FreeDragBench is files of lines, and so are
-edits of ours (:mod:`dragkit.tasks.edits`), where no mask is ``null``. Nothing in a file is run: DragBench's pickles are read by the
-machine for checkpoints (:mod:`dragkit.models.gan.checkpoint`), which builds plain data only.
+edits of ours (:mod:`dragkit.tasks.edits`), where no mask is ``null``. Nothing in a file is run:
+DragBench's pickles are read by the machine for checkpoints
+(:mod:`dragkit.models.gan.checkpoint`), which builds plain data only.
 
 Sources: the official code of DragDiffusion, GoodDrag and FlowDrag.
 """
