@@ -162,6 +162,12 @@ GOOD = '{"name": "a", "seed": 1, "handles": [[1, 2]], "targets": [[3, 4]]}'
         (GOOD.replace('"seed": 1', '"seed": 1.5'), "seed is 1.5"),
         (GOOD.replace('"name": "a"', '"name": ""'), "name is ''"),
         (GOOD.replace("[[1, 2]]", "[[1, 2], [5, 5]]"), "2 handles but 1 targets"),
+        (GOOD.replace("[[1, 2]]", "[[1, -2]]"), r"handle 0 at \(1, -2\) is outside of every im"),
+        (GOOD.replace("[[3, 4]]", "[[-0.5, 4]]"), r"target 0 at \(-0.5, 4\) is outside of"),
+        (
+            '{"seed": 1, "points": {"handle": [[1, 2]], "target": [[1, -2]]}}',
+            r"target 0 at \(-2, 1\) is outside of every image",
+        ),
         (GOOD.replace("[[1, 2]]", '"here"'), "handles is .here.; give a list of"),
         (GOOD.replace("}", ', "landmarks": ["nose", "chin"]}'), "2 landmarks for 1 handles"),
         (GOOD.replace("}", ', "landmarks": "n"}'), "landmarks is 'n'"),

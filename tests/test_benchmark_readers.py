@@ -182,6 +182,16 @@ def test_tasks_with_images_are_written_and_read_again_also_elsewhere(tmp_path):
     assert line["image"] == "animals/a/original_image.png"
 
 
+@pytest.mark.parametrize(("point", "name"), [([32, 3], "handle"), ([3, 24], "target")])
+def test_a_line_with_a_point_outside_its_image_is_refused(tmp_path, point, name):
+    write_dragbench(tmp_path / "a" / "b")
+    line = {"name": "a", "image": "a/b/original_image.png", "handles": [[1, 1]]}
+    line |= {"targets": [[2, 2]], f"{name}s": [point]}
+    (tmp_path / "tasks.jsonl").write_text(json.dumps(line))
+    with pytest.raises(ValueError, match=rf"line 1: {name} 0 at .* is outside the 32×24 image"):
+        read(tmp_path / "tasks.jsonl")
+
+
 def test_our_worlds_are_read_with_their_exact_points_and_true_target(tmp_path):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
