@@ -289,6 +289,24 @@ def test_the_command_prints_the_tables_and_writes_the_page(data, pipeline, tmp_p
     assert len(table) == 3 and "points" not in table
 
 
+def test_help_and_error_say_which_benchmarks_the_command_runs(tmp_path, capsys, monkeypatch):
+    from dragkit.bench.__main__ import main
+
+    monkeypatch.setenv("COLUMNS", "1000")  # of the terminal
+    with pytest.raises(SystemExit):
+        main(["dragbench", "--help"])
+    said = " ".join(capsys.readouterr().out.split())
+    assert command.WITH_IMAGES in said
+
+    line = {"seed": 7, "points": {"handle": [[10, 20]], "target": [[11, 22]]}}
+    (tmp_path / "cats.jsonl").write_text(json.dumps(line))
+    for data in (tmp_path, tmp_path / "cats.jsonl"):
+        with pytest.raises(ValueError, match="1 of 1 tasks without an image, such as 'cats-1'"):
+            main(["dragbench", "--data", str(data), "--model", "lion-diffusion"])
+    for name in ("DragBench", "Drag100", "VFD-Bench", "lionbench", "carbench", "FreeDragBench"):
+        assert name in command.WITH_IMAGES
+
+
 def test_tasks_are_spread_over_the_benchmark():
     assert command.spread(list(range(10)), 3) == [0, 3, 6]
     assert command.spread([1, 2], None) == command.spread([1, 2], 5) == [1, 2]

@@ -155,7 +155,8 @@ def _is_part(folder: Path) -> bool:
 
 
 def _known() -> str:
-    return "; ".join(f"{layout.name} has {' and '.join(layout.files)}" for layout in LAYOUTS)
+    layouts = [f"{layout.name} has {' and '.join(layout.files)}" for layout in LAYOUTS]
+    return "; ".join([*layouts, "FreeDragBench, and edits of ours, are files that end in .jsonl"])
 
 
 def _name(folder: Path, path: Path) -> str:

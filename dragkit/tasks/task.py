@@ -111,8 +111,9 @@ class Task:
         """
         if self.image is None:
             raise ValueError(
-                f"the task {self.name!r} has no image; give those of a benchmark with images,"
-                " dragkit.bench.read(folder), or use dragkit.bench.runner.run"
+                f"the task {self.name!r} has no image; give those of a benchmark with images"
+                " (DragBench, Drag100, VFD-Bench, ours), dragkit.bench.read(folder), or use"
+                " dragkit.bench.runner.run"
             )
         return self.image
 

@@ -1,9 +1,11 @@
 r"""StableDrag's Table 1 on your benchmark: ``python -m dragkit.bench dragbench``.
 
-``--data`` is the folder of DragBench, Drag100, VFD-Bench or of ``python -m dragkit.bench
-lionbench``, ``--model`` a pipeline of Stable Diffusion, or ``lion-diffusion``. A run that was
-stopped goes on; a drag that fails is a row with its error. The results are in ``results.csv`` and,
-with all images, in ``index.html``.
+``--data`` is the folder of a benchmark with images: DragBench, Drag100, VFD-Bench, or what
+``python -m dragkit.bench lionbench`` and ``carbench`` write; or a file of edits with images
+(:mod:`dragkit.tasks.edits`). FreeDragBench has seeds in place of images, and is run by
+:func:`dragkit.bench.runner.run`. ``--model`` is a pipeline of Stable Diffusion, or
+``lion-diffusion``. A run that was stopped goes on; a drag that fails is a row with its error. The
+results are in ``results.csv`` and, with all images, in ``index.html``.
 """
 
 from __future__ import annotations
@@ -34,6 +36,12 @@ from ..scoring import check_scores
 from ..study import Script, processes, sections
 from ..tables import compare, markdown, table
 
+WITH_IMAGES = (
+    "It runs benchmarks with images: the folders of DragBench, Drag100 and VFD-Bench, those that"
+    " the commands lionbench and carbench write, and files of edits (.jsonl) whose lines have an"
+    ' "image". FreeDragBench has seeds of a generator in place of images; run it, and other tasks'
+    " with a seed or a latent, by dragkit.bench.runner.run."
+)
 LARGEST = 4096  # px; the side to which a matcher's images are brought at most
 LARGE = 256  # px: images whose shorter side has as many are dragged with the official settings
 BASE = "DragDiffusion"
@@ -60,8 +68,9 @@ def methods(small: bool) -> dict[str, Method]:
 
 def add_options(parser: ArgumentParser) -> None:
     """What to drag with what."""
+    parser.epilog = WITH_IMAGES
     add = parser.add_argument
-    add("--data", type=option_path, required=True, help="the benchmark's folder, with images")
+    add("--data", type=option_path, required=True, help="the benchmark, with images: see below")
     add("--model", required=True, help="a folder of Stable Diffusion, or lion-diffusion")
     add("--out", type=option_path, default=Path("runs/dragbench"), help="where results go")
     add("--budgets", type=int, nargs="+", default=BUDGETS, help="steps to look at")
@@ -80,7 +89,7 @@ def add_options(parser: ArgumentParser) -> None:
 
 def run(options: Namespace) -> None:
     """Drag what is missing, and print the tables."""
-    tasks = spread(read(options.data), options.limit)
+    tasks = spread(with_images(options.data), options.limit)
     plan = plan_of(options, tasks)
     out = options.out
     workers = whole("workers", options.workers, 1)
@@ -98,6 +107,22 @@ def run(options: Namespace) -> None:
     about = f"{options.data}, {options.model}. MD is matched by {rows['matcher'].iloc[0]}."
     page = write_page(out / "index.html", rows, tasks, about)
     print(f"\nAll drags with their images: {page}")
+
+
+def with_images(data: Path) -> list[Task]:
+    """The tasks of a benchmark, all of which start from an image.
+
+    Raises:
+        ValueError: some start from something else; or as of :func:`dragkit.bench.read`.
+    """
+    tasks = read(data)
+    others = [task.name for task in tasks if task.image is None]
+    if others:
+        raise ValueError(
+            f"{data} has {len(others)} of {len(tasks)} tasks without an image, such as"
+            f" {others[0]!r}. {WITH_IMAGES}"
+        )
+    return tasks
 
 
 def spread(tasks: list[Task], limit: int | None) -> list[Task]:
