@@ -2,6 +2,7 @@
 
 import json
 import re
+from argparse import Namespace
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from types import SimpleNamespace
@@ -144,6 +145,24 @@ def test_other_executors_find_the_same(finished, tmp_path):
         again = run_plan(replace(plan, tasks=plan.tasks[:1], matcher=None), tmp_path, pool)
     first = rows[rows["task"] == plan.tasks[0].name]
     assert again["points"].tolist() == first["points"].tolist()
+
+
+@pytest.mark.slow
+def test_a_dask_cluster_of_one_process_finds_the_same(finished, data, pipeline, tmp_path):
+    distributed = pytest.importorskip("distributed")
+    plan, _, rows = finished
+    with (
+        distributed.LocalCluster(
+            n_workers=1, threads_per_worker=1, host="127.0.0.1", dashboard_address=None
+        ) as cluster,
+        command.executor_of(Namespace(dask=cluster.scheduler_address, workers=1)) as executor,
+    ):
+        again = run_plan(replace(plan, tasks=plan.tasks[:1]), tmp_path, executor)
+    first = rows[rows["task"] == plan.tasks[0].name].reset_index(drop=True)
+    kept = ["task", "method", "budget", "arrived", "error"]
+    pd.testing.assert_frame_equal(again[kept], first[kept])
+    for name in ("points", "md", "pyramid"):
+        assert np.allclose(np.stack(again[name]), np.stack(first[name]), atol=1e-3), name
 
 
 def test_a_matcher_may_be_any_function_of_an_image(data, pipeline, tmp_path):

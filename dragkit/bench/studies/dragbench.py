@@ -100,7 +100,7 @@ def run(options: Namespace) -> None:
     if options.estimate:
         return
 
-    with _executor(options) as executor:
+    with executor_of(options) as executor:
         rows = run_plan(plan, out, executor)
     write_file(out / "results.csv", rows.drop(columns="points").to_csv(index=False))
     print(report(rows))
@@ -159,7 +159,7 @@ def plan_of(options: Namespace, tasks: list[Task]) -> Plan:
 
 
 @contextmanager
-def _executor(options: Namespace) -> Iterator[Executor | None]:
+def executor_of(options: Namespace) -> Iterator[Executor | None]:
     """Who does the work: dask, processes, or this process (None)."""
     if options.dask:
         from distributed import Client
