@@ -28,6 +28,10 @@ WAY_OUT = (
 )
 
 
+class NothingMayMove(ValueError):
+    """A mask is 0 everywhere."""
+
+
 def read_mask(mask: Any) -> Tensor:
     """The mask (H W) of 0 and 1, float32.
 
@@ -40,7 +44,7 @@ def read_mask(mask: Any) -> Tensor:
     Raises:
         FileNotFoundError: no such file.
         ValueError: it is larger than 4096 px, has another shape or coloured channels, is partly
-            transparent, holds other numbers, or is 0 everywhere.
+            transparent, holds other numbers, or is 0 everywhere (:class:`NothingMayMove`).
 
     Warns:
         UserWarning: it holds grey; the threshold is said.
@@ -60,12 +64,15 @@ def read_mask(mask: Any) -> Tensor:
             stacklevel=5,
         )
     if not free.any():
-        all_stays = "0" if not values.any() else f"dark (at most {values.max().item():g})"
-        raise ValueError(
-            f"mask is {all_stays} everywhere, so nothing may move; 1 = may move,"
-            " or mask=None for no mask term"
-        )
+        raise _nothing_may_move(values)
     return free.to(torch.float32)
+
+
+def _nothing_may_move(values: Tensor) -> ValueError:
+    way_out = "everywhere, so nothing may move; 1 = may move, or mask=None for no mask term"
+    if not values.any():
+        return NothingMayMove(f"mask is 0 {way_out}")
+    return ValueError(f"mask is dark (at most {values.max().item():g}) {way_out}")
 
 
 def check_mask_shape(shape: tuple[int, ...]) -> None:

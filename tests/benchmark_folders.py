@@ -21,11 +21,13 @@ def mask(size=SIZE) -> np.ndarray:
     return free
 
 
-def write_dragbench(folder: Path, points=POINTS, free=None, prompt="a photo of a lion") -> Path:
+def write_dragbench(
+    folder: Path, points=POINTS, free=None, prompt="a photo of a lion", size=SIZE
+) -> Path:
     """One sample; `folder` is its own, in the folder of its category."""
     folder.mkdir(parents=True)
-    Image.fromarray(pixels()).save(folder / "original_image.png")
-    meta = {"prompt": prompt, "points": points, "mask": mask() if free is None else free}
+    Image.fromarray(pixels(size=size)).save(folder / "original_image.png")
+    meta = {"prompt": prompt, "points": points, "mask": mask(size) if free is None else free}
     (folder / "meta_data.pkl").write_bytes(pickle.dumps(meta, protocol=4))
     return folder
 

@@ -5,6 +5,7 @@ import json
 import math
 import multiprocessing
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from hypothesis import given
@@ -160,6 +162,12 @@ GOOD = '{"name": "a", "seed": 1, "handles": [[1, 2]], "targets": [[3, 4]]}'
         (GOOD.replace('"seed": 1', '"seed": 1.5'), "seed is 1.5"),
         (GOOD.replace('"name": "a"', '"name": ""'), "name is ''"),
         (GOOD.replace("[[1, 2]]", "[[1, 2], [5, 5]]"), "2 handles but 1 targets"),
+        (GOOD.replace("[[1, 2]]", "[[1, -2]]"), r"handle 0 at \(1, -2\) is outside of every im"),
+        (GOOD.replace("[[3, 4]]", "[[-0.5, 4]]"), r"target 0 at \(-0.5, 4\) is outside of"),
+        (
+            '{"seed": 1, "points": {"handle": [[1, 2]], "target": [[1, -2]]}}',
+            r"target 0 at \(-2, 1\) is outside of every image",
+        ),
         (GOOD.replace("[[1, 2]]", '"here"'), "handles is .here.; give a list of"),
         (GOOD.replace("}", ', "landmarks": ["nose", "chin"]}'), "2 landmarks for 1 handles"),
         (GOOD.replace("}", ', "landmarks": "n"}'), "landmarks is 'n'"),
@@ -479,6 +487,38 @@ def test_an_interrupt_of_all_processes_ends_them_and_keeps_what_is_finished(tmp_
         with contextlib.suppress(ProcessLookupError):
             os.killpg(child.pid, signal.SIGKILL)
     assert [r["number"] for r in read_results(out, ["number"])] == [0, 1]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seconds", [0, 600])
+def test_workers_that_wait_or_work_end_soon_after_their_parent_was_killed(tmp_path, seconds):
+    script = tmp_path / "jobs.py"
+    script.write_text(
+        "import multiprocessing, time\n"
+        "from dragkit.bench.workers import processes\n"
+        "def work(seconds):\n"
+        "    print('works', flush=True)\n"
+        "    time.sleep(seconds)\n"
+        "if __name__ == '__main__':\n"
+        "    with processes(2) as pool:\n"
+        f"        done = pool.map(work, [{seconds}, {seconds}])\n"
+        "        for worker in multiprocessing.active_children():\n"
+        "            print(worker.pid, flush=True)\n"
+        "        list(done)\n"
+        "        time.sleep(600)\n"
+    )
+    environment = os.environ | {"PYTHONPATH": str(Path(dragkit.__file__).parent.parent)}
+    command = [sys.executable, str(script)]
+    parent = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
+    workers = [int(parent.stdout.readline()) for _ in range(2)]
+    assert [parent.stdout.readline() for _ in range(2)] == ["works\n"] * 2
+    parent.kill()
+    try:
+        parent.communicate(timeout=20)  # until nobody holds the pipe any more, workers included
+    except subprocess.TimeoutExpired:
+        for worker in workers:
+            os.kill(worker, signal.SIGTERM)
+        raise
 
 
 # --- the runner
@@ -1026,6 +1066,24 @@ def test_markdown_and_latex():
     tex = tables.latex(tables.compare(RESULTS, "DragGAN"))
     assert r"method & handles & pairs & mean distance ratio & low & high \\" in tex
     assert r"slow \& sure & 1 & 4 & 0.500 & 0.500 & 0.500 \\" in tex
+
+
+@pytest.mark.parametrize("name", ["a|b", "|", r"a\|b", "a\nb | c", r"C:\runs", "x || y\\"])
+def test_a_name_with_bars_or_lines_stays_in_its_cell(name):
+    rows = [result("a", name, 1.0), result("a", "y", 2.0)]
+    lines = tables.markdown(tables.table(rows)).splitlines()
+    assert len({len(cells_of(line)) for line in lines}) == 1 and len(lines) == 4
+    assert cells_of(lines[2])[0] == " ".join(name.split("\n"))
+
+    in_heads = pd.DataFrame({"n": [1], name: ["v"]}).set_index("n")
+    head, *_ = tables.markdown(in_heads).splitlines()
+    assert cells_of(head) == ["n", " ".join(name.split("\n"))]
+
+
+def cells_of(line: str) -> list[str]:
+    """As GitHub reads a table's line: a backslash takes the sign behind it out of play."""
+    cells = re.findall(r"\|((?:\\.|[^|\\])*)(?=\|)", line)
+    return [re.sub(r"\\(.)", r"\1", cell.strip()) for cell in cells]
 
 
 @pytest.mark.parametrize(

@@ -281,6 +281,13 @@ def test_every_study_reports_its_published_results(name, figures, tmp_path, caps
     assert set(COMMANDS) == {*STUDIES, *SCRIPTS}
 
 
+@pytest.mark.parametrize("name", ["metrics", "gate", "warp"])
+def test_a_report_writes_nothing_where_nobody_asked_it_to(name, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    main([name, "--report"])
+    assert "|" in capsys.readouterr().out and not list(tmp_path.iterdir())
+
+
 def test_the_command_line_lists_what_it_knows(capsys):
     main([])
     listed = capsys.readouterr().out

@@ -50,10 +50,11 @@ def test_drag100_and_vfd_bench_are_told_apart_by_their_files(tmp_path):
         assert np.array_equal(task.edit.mask.numpy(), mask())
 
 
-def test_a_mask_that_frees_nothing_is_none_as_in_dragdiffusions_code(tmp_path):
+def test_a_mask_that_frees_nothing_is_none_in_every_benchmark(tmp_path):
     write_dragbench(tmp_path / "a" / "b", free=np.zeros_like(mask()))
-    (task,) = read(tmp_path)
-    assert task.edit.mask is None
+    for folder in (write_drag100(tmp_path / "bird_0"), write_vfd(tmp_path / "clip-1")):
+        Image.new("L", (32, 24)).save(folder / "mask.png")
+    assert [task.edit.mask for task in read(tmp_path)] == [None] * 3
 
 
 def test_masks_of_truths_and_of_255_are_masks_too(tmp_path):
@@ -134,7 +135,7 @@ def test_a_pickle_that_is_something_else_is_refused_and_never_run(tmp_path, cont
         lambda folder: (folder / "original.jpg").write_bytes(b"\xff\xd8\xff\xe0nothing"),
         lambda folder: (folder / "mask.png").write_bytes(b"no image"),
         lambda folder: Image.new("L", (9, 9), 255).save(folder / "mask.png"),
-        lambda folder: Image.new("L", (32, 24)).save(folder / "mask.png"),
+        lambda folder: Image.new("L", (32, 24), 9).save(folder / "mask.png"),
     ],
 )
 def test_damaged_files_of_drag100_are_refused(tmp_path, damage):
@@ -179,6 +180,16 @@ def test_tasks_with_images_are_written_and_read_again_also_elsewhere(tmp_path):
     assert again[1].target == tmp_path / "new" / "clips" / "clip-1" / "gt.png"
     line = json.loads((tmp_path / "new" / "tasks.jsonl").read_text().splitlines()[0])
     assert line["image"] == "animals/a/original_image.png"
+
+
+@pytest.mark.parametrize(("point", "name"), [([32, 3], "handle"), ([3, 24], "target")])
+def test_a_line_with_a_point_outside_its_image_is_refused(tmp_path, point, name):
+    write_dragbench(tmp_path / "a" / "b")
+    line = {"name": "a", "image": "a/b/original_image.png", "handles": [[1, 1]]}
+    line |= {"targets": [[2, 2]], f"{name}s": [point]}
+    (tmp_path / "tasks.jsonl").write_text(json.dumps(line))
+    with pytest.raises(ValueError, match=rf"line 1: {name} 0 at .* is outside the 32×24 image"):
+        read(tmp_path / "tasks.jsonl")
 
 
 def test_our_worlds_are_read_with_their_exact_points_and_true_target(tmp_path):

@@ -1,8 +1,12 @@
 """From a folder of a benchmark to its table and its page, on a tiny random pipeline."""
 
 import json
+import re
+from argparse import Namespace
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from types import SimpleNamespace
+from urllib.parse import unquote
 
 import numpy as np
 import pandas as pd
@@ -14,13 +18,17 @@ import dragkit as dk
 from dragkit.bench import read
 from dragkit.bench.dragbench import Plan, over_pairs, run_plan
 from dragkit.bench.estimating import estimate
+from dragkit.bench.matching import Dift, matcher_name
 from dragkit.bench.opening import Opening
 from dragkit.bench.page import write_page
+from dragkit.bench.page_scores import SCORES
 from dragkit.bench.runner import run
-from dragkit.bench.scoring import matcher_of
-from dragkit.bench.starting import Kept, file_name, start_of
+from dragkit.bench.scoring import check_scores
+from dragkit.bench.starting import Kept, Start, file_name, start_of
 from dragkit.bench.studies import dragbench as command
 from dragkit.methods import dragdiffusion, draggan
+from dragkit.placement import placement
+from dragkit.records import Edit
 from dragkit.trackers import NearestNeighbor
 from tests.benchmark_folders import SIZE, write_dragbench
 from tests.tiny_pipelines import write_sd
@@ -139,6 +147,24 @@ def test_other_executors_find_the_same(finished, tmp_path):
     assert again["points"].tolist() == first["points"].tolist()
 
 
+@pytest.mark.slow
+def test_a_dask_cluster_of_one_process_finds_the_same(finished, data, pipeline, tmp_path):
+    distributed = pytest.importorskip("distributed")
+    plan, _, rows = finished
+    with (
+        distributed.LocalCluster(
+            n_workers=1, threads_per_worker=1, host="127.0.0.1", dashboard_address=None
+        ) as cluster,
+        command.executor_of(Namespace(dask=cluster.scheduler_address, workers=1)) as executor,
+    ):
+        again = run_plan(replace(plan, tasks=plan.tasks[:1]), tmp_path, executor)
+    first = rows[rows["task"] == plan.tasks[0].name].reset_index(drop=True)
+    kept = ["task", "method", "budget", "arrived", "error"]
+    pd.testing.assert_frame_equal(again[kept], first[kept])
+    for name in ("points", "md", "pyramid"):
+        assert np.allclose(np.stack(again[name]), np.stack(first[name]), atol=1e-3), name
+
+
 def test_a_matcher_may_be_any_function_of_an_image(data, pipeline, tmp_path):
     def colours(image, prompt):
         assert prompt == "a lion"
@@ -147,7 +173,60 @@ def test_a_matcher_may_be_any_function_of_an_image(data, pipeline, tmp_path):
     rows = run_plan(Plan(read(data)[:1], METHODS, pipeline, (1,), 0, colours), tmp_path)
     assert np.isfinite(rows["md"]).all()
     with pytest.raises(TypeError, match=r"matcher is .*a diffusion model, or a function"):
-        matcher_of("lion")
+        check_scores("lion", None)
+
+
+def test_a_matcher_with_a_size_of_its_own_sees_that_size_and_is_named(data, pipeline, tmp_path):
+    plan = Plan(read(data)[:1], METHODS, pipeline, (1,), 0, Dift(pipeline, (48, 48)))
+    rows = run_plan(plan, tmp_path)
+    own = run_plan(replace(plan, matcher=pipeline), tmp_path / "own")
+    assert set(rows["matcher"]) == {"DIFT of tiny at 48×48 px"}
+    assert set(own["matcher"]) == {"DIFT of tiny at the image's size"}
+    assert np.isfinite(rows["md_normalised"]).all() and (rows["md"] != own["md"]).any()
+
+    text = command.report(rows)
+    title = "### Every published mean distance, matched by DIFT of tiny at 48×48 px"
+    table = text.partition(title)[2].strip().splitlines()
+    assert [cell.strip() for cell in table[0].strip("|").split("|")] == [
+        "budget", "method", "md", "m md", "md discs", "md normalised"
+    ]  # fmt: skip
+
+
+def test_a_matchers_name_says_what_numbers_may_stand_beside_it(pipeline):
+    model = dk.load("lion-diffusion", device="cpu")
+    assert matcher_name(model) == matcher_name(Dift("lion-diffusion"))
+    assert matcher_name(Dift(pipeline, (40, 48))) == "DIFT of tiny at 48×40 px"
+    assert matcher_name("folders/stable-diffusion-2-1").startswith("DIFT of stable-diffusion-2-1")
+
+    def colours(image, prompt):
+        return image
+
+    assert matcher_name(colours) == "colours"
+
+
+@pytest.mark.parametrize(
+    ("side", "message"),
+    [
+        (49, "takes no images of 49×49 px; 48×48 is the nearest"),
+        (0, "matcher-size is 0"),
+        (5000, "matcher-size is 5000"),
+    ],
+)
+def test_a_size_that_a_matcher_does_not_have_is_refused_before_any_drag(
+    data, pipeline, tmp_path, side, message
+):
+    from dragkit.bench.__main__ import main
+
+    folder = pipeline.name_or_path
+    given = ["dragbench", "--data", str(data), "--model", folder, "--out", str(tmp_path / "out")]
+    with pytest.raises(ValueError, match=message):
+        main([*given, "--matcher-size", str(side), "--device", "cpu"])
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_matcher_with_one_size_says_so():
+    with pytest.raises(ValueError, match="lion-diffusion takes no images of 768×768 px; 64×64"):
+        check_scores(Dift("lion-diffusion", (768, 768)), None)
 
 
 def test_the_mean_over_pairs_is_not_that_over_images():
@@ -184,6 +263,8 @@ def test_the_cost_is_told_before(finished):
     cost = estimate(plan)
     assert cost.hours > 0 and cost.gigabytes > 0 and cost.disk > 0
     assert "for each of 2 workers" in cost.told(2) and "of images on the disk" in cost.told(1)
+    large = replace(plan, matcher=Dift(plan.matcher, (768, 768)))
+    assert estimate(large).hours > 10 * cost.hours
     assert estimate(Plan(plan.tasks, {"DragGAN": draggan()}, "lion")) is None
 
 
@@ -197,6 +278,23 @@ def test_the_page_names_every_drag_and_escapes_what_it_is_told(finished, tmp_pat
     assert "default-src 'none'" in text and "http://" not in text and "https://" not in text
 
 
+def test_the_page_brings_its_images_and_has_every_score_with_its_meaning(finished, tmp_path):
+    plan, out, rows = finished
+    named = rows.assign(psnr=20.0, ssim=0.5, fidelity=0.9)
+    text = write_page(out / "index.html", named, plan.tasks, "").read_text()
+    sources = set(re.findall(r'src="([^"]*)"', text))
+    assert len(sources) == 3 + len(rows)
+    for source in sources:
+        assert source.startswith("images/") and ".." not in source
+        assert Image.open(out / unquote(source)).size == SIZE[::-1]
+
+    told = dict(re.findall(r"<dt>(.*?)</dt><dd>(.*?)</dd>", text))
+    wanted = set(SCORES) - {"mean_distance", "dai_20"}  # no landmarks; images of 24 px
+    assert set(told) == {SCORES[name].head for name in wanted}
+    for name in wanted - {"arrived", "steps"}:
+        assert told[SCORES[name].head].endswith(" is better"), name
+
+
 def test_the_command_prints_the_tables_and_writes_the_page(data, pipeline, tmp_path, capsys):
     folder = pipeline.name_or_path
     arguments = ["dragbench", "--data", str(data), "--model", folder, "--out", str(tmp_path)]
@@ -208,6 +306,24 @@ def test_the_command_prints_the_tables_and_writes_the_page(data, pipeline, tmp_p
     assert "At most about" in said and (tmp_path / "index.html").is_file()
     table = pd.read_csv(tmp_path / "results.csv")
     assert len(table) == 3 and "points" not in table
+
+
+def test_help_and_error_say_which_benchmarks_the_command_runs(tmp_path, capsys, monkeypatch):
+    from dragkit.bench.__main__ import main
+
+    monkeypatch.setenv("COLUMNS", "1000")  # of the terminal
+    with pytest.raises(SystemExit):
+        main(["dragbench", "--help"])
+    said = " ".join(capsys.readouterr().out.split())
+    assert command.WITH_IMAGES in said
+
+    line = {"seed": 7, "points": {"handle": [[10, 20]], "target": [[11, 22]]}}
+    (tmp_path / "cats.jsonl").write_text(json.dumps(line))
+    for data in (tmp_path, tmp_path / "cats.jsonl"):
+        with pytest.raises(ValueError, match="1 of 1 tasks without an image, such as 'cats-1'"):
+            main(["dragbench", "--data", str(data), "--model", "lion-diffusion"])
+    for name in ("DragBench", "Drag100", "VFD-Bench", "lionbench", "carbench", "FreeDragBench"):
+        assert name in command.WITH_IMAGES
 
 
 def test_tasks_are_spread_over_the_benchmark():
@@ -235,6 +351,35 @@ def test_tasks_of_latents_and_images_run_in_the_ordinary_runner_too(tmp_path):
     methods = {"DragGAN": draggan() | {"steps": 2}}
     seed, latent = run(tasks, methods, tmp_path / "out.jsonl", model=model)
     assert seed["points"] == latent["points"]
+
+
+@pytest.mark.parametrize("size", [(3000, 20), (20, 3000)])
+def test_points_that_fall_together_in_a_smaller_image_are_told_not_arrived(size, tmp_path):
+    points = [[2, 3], [18, 17]]  # 21 px apart, of which the model's 64 px leave less than 1
+    write_dragbench(tmp_path / "data" / "a" / "long", points, np.ones(size, np.uint8), size=size)
+    plan = Plan(read(tmp_path / "data"), METHODS, "lion-diffusion", (1, 2), 0)
+    rows = run_plan(plan, tmp_path / "out")
+    assert set(rows["arrived"]) == {0} and rows["image"].isna().all()
+    assert rows["error"].str.contains("handle 0 is 21.3 px from its target").all()
+    assert rows["error"].str.contains("0.[78][0-9]? px in the model's, 64×64: too near").all()
+
+    (other, _) = run(plan.tasks, METHODS, tmp_path / "out.jsonl", model="lion-diffusion")
+    assert other["why"] == "failed" and "too near" in other["error"] and other["arrived"] == 0
+
+
+def test_points_near_each_other_by_wish_are_dragged_as_they_are():
+    where = placement((24, 32), (24, 32), "native")
+    near = Edit([(5.0, 5.0)], [(5.4, 5.0)])
+    task = SimpleNamespace(edit=near)
+    Start(None, None, near, where).check_apart(task, {"arrive": 0.1})
+    half = placement((24, 32), (12, 16), "resize")
+    far = Edit([(4.0, 4.0)], [(8.0, 4.0)], arrive=3.0)
+    smaller = Edit([(2.0, 2.0)], [(4.0, 2.0)], arrive=1.5)
+    Start(None, None, smaller, half).check_apart(SimpleNamespace(edit=far), {"arrive": 5.0})
+    with pytest.raises(ValueError, match="handle 0 is 4 px .* and 2 px in the model's, 16×12"):
+        plain = Edit([(2.0, 2.0)], [(4.0, 2.0)])
+        wished = Edit([(4.0, 4.0)], [(8.0, 4.0)])
+        Start(None, None, plain, half).check_apart(SimpleNamespace(edit=wished), {"arrive": 2.0})
 
 
 def test_points_and_images_come_back_to_the_tasks_own_pixels(data):

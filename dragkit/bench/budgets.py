@@ -53,6 +53,7 @@ def drag_with_budgets(
     error = None
     try:
         start = start_of(opened(model), task, kept)
+        start.check_apart(task, pieces)
         for budget, step, seconds in at_budgets(start, pieces, budgets):
             file = images / f"{file_name(task.name)}-{file_name(method)}-{budget}.png"
             write_file(file, png(to_uint8(start.at_task(start.model.finish(step.latent)))))

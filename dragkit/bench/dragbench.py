@@ -29,7 +29,7 @@ from ..tasks.edits import checked_tasks
 from ..tasks.task import Task
 from .budgets import drag_with_budgets, prepare
 from .jobs import Job, run_jobs
-from .matching import Matcher
+from .matching import Matcher, matcher_name
 from .metrics import mean_distance
 from .opening import AnyModel, describe_model
 from .results_file import Result
@@ -53,8 +53,9 @@ class Plan:
         model: a name, a path, an :class:`.opening.Opening` or a model.
         budgets: numbers of steps at which a drag is looked at.
         lora: steps of each image's LoRA; 0 learns none.
-        matcher: whose features MD is made from: a diffusion model, given like `model`, or a
-            :class:`.matching.Matcher` of your own; None leaves MD out.
+        matcher: whose features MD is made from: a diffusion model, given like `model`, with a size
+            of its own ``Dift(model, (768, 768))``, or a :class:`.matching.Matcher` of your own;
+            None leaves MD out.
         lpips: the file of LPIPS's backbone; None looks in torch.hub's folder.
     """
 
@@ -102,7 +103,8 @@ def run_plan(plan: Plan, out: str | Path, executor: Executor | None = None) -> p
     prepared = run_jobs(_preparing(plan, kept), out / "prepared.jsonl", executor, unit="image")
     dragged = run_jobs(_dragging(plan, kept, out), out / "drags.jsonl", executor, unit="drag")
     scored = run_jobs(_scoring(plan, dragged, out), out / "scores.jsonl", executor, unit="score")
-    return _frame(plan.tasks, prepared, dragged, scored)
+    frame = _frame(plan.tasks, prepared, dragged, scored)
+    return frame if plan.matcher is None else frame.assign(matcher=matcher_name(plan.matcher))
 
 
 def _preparing(plan: Plan, kept: Kept) -> list[Job]:

@@ -21,6 +21,7 @@ from ..models.diffusion.model import Diffusion
 from ..records import Edit
 from ..tasks.task import Task
 from .dragbench import Plan
+from .matching import Dift
 from .opening import opened
 from .peak import peak_memory
 from .starting import fitted
@@ -63,7 +64,7 @@ def estimate(plan: Plan) -> Estimate | None:
         return None
     areas = {task.name: _area(task) for task in plan.tasks}
     largest = max(plan.tasks, key=lambda task: areas[task.name])
-    seconds = _seconds_of_an_image(model, plan, largest)
+    seconds = _seconds_of_an_image(model, plan, largest, sum(areas.values()))
 
     images = sum(areas.values()) / areas[largest.name]
     results = len(plan.methods) * len(plan.budgets) * sum(areas.values())
@@ -71,7 +72,8 @@ def estimate(plan: Plan) -> Estimate | None:
     return Estimate(images * seconds / 3600, gigabytes, PIXEL * results / 1e9)
 
 
-def _seconds_of_an_image(model: Diffusion, plan: Plan, task: Task) -> float:
+def _seconds_of_an_image(model: Diffusion, plan: Plan, task: Task, pixels: int) -> float:
+    """Of one as large as the task's, of images that have so many pixels together."""
     model = fitted(model, task.prompt, task.image_size)
     noise = torch.randn(model.latent_shape, device=model.device)
 
@@ -87,7 +89,15 @@ def _seconds_of_an_image(model: Diffusion, plan: Plan, task: Task) -> float:
     matching = 0.0
     if plan.matcher is not None:
         matching = (1 + len(plan.budgets)) * len(plan.methods) * ENSEMBLE * prediction
+        matching *= _matched_pixels(plan, pixels) / pixels
     return inversion + learning + dragging + matching
+
+
+def _matched_pixels(plan: Plan, pixels: int) -> int:
+    """How many pixels a matcher sees of images that have so many together."""
+    if isinstance(plan.matcher, Dift) and plan.matcher.size is not None:
+        return len(plan.tasks) * math.prod(plan.matcher.size)
+    return pixels
 
 
 def _seconds_of_a_step(

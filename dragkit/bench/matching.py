@@ -19,23 +19,27 @@ variant             R                                           unit; who report
 ==================  ==========================================  ==================================
 
 RegionDrag's code brings both images to 768 × 768 px before it takes features, which
-``Dift(model, size=(768, 768))`` does. Numbers of two variants, or of two matchers, may not stand
-in one table.
+``Dift(model, size=(768, 768))`` does, or ``--matcher-size 768`` of the command. Numbers of two
+variants, or of two matchers, may not stand in one table: every result names its own
+(:func:`matcher_name`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from pathlib import Path
+from typing import Any, Protocol, cast
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from ..arguments import instance
 from ..models.diffusion.dift import BLOCK, ENSEMBLE, TIME, dift
 from ..models.diffusion.model import Diffusion
 from ..records import Edit
+from .opening import AnyModel, Opening, opened
 from .starting import fitted
 
 SMALLEST_DISC = 5  # px
@@ -55,13 +59,14 @@ class Dift:
     """The features of a diffusion model, which every MD in the papers is made from.
 
     Args:
-        model: Stable Diffusion 2.1 in the papers; any other gives other numbers.
+        model: Stable Diffusion 2.1 in the papers; any other gives other numbers. One that is named
+            (:data:`.opening.AnyModel`) is opened by the process that asks for features.
         size: (height, width) to which images are brought; None takes the nearest to their own
             that the model has.
         time, block, ensemble: as for :func:`dragkit.models.diffusion.dift.dift`.
     """
 
-    model: Diffusion
+    model: AnyModel
     size: tuple[int, int] | None = None
     time: int = TIME
     block: int = BLOCK
@@ -70,11 +75,49 @@ class Dift:
     def __call__(self, image: Tensor, prompt: str = "") -> Tensor:
         """The features (c h w) of an image (3 H W) in 0..1."""
         height, width = self.size or image.shape[1:]
-        model = replace(fitted(self.model, prompt, (height, width)), reference=None)
+        model = replace(fitted(self._opened(), prompt, (height, width)), reference=None)
         brought = image
         if tuple(image.shape[1:]) != tuple(model.size):
             brought = F.interpolate(image[None], model.size, mode="bilinear", antialias=True)[0]
         return dift(model, brought, self.time, self.block, self.ensemble).cpu()
+
+    def check(self) -> None:
+        """Raise an error if the model is no diffusion model, or takes no images of this size."""
+        model = self._opened()
+        if self.size is None:
+            return
+        (height, width), (high, wide) = self.size, fitted(model, "", self.size).size
+        if (height, width) != (high, wide):
+            raise ValueError(
+                f"the matcher {model.name} takes no images of {width}×{height} px; {wide}×{high}"
+                " is the nearest size that it has; give that, another matcher, or no size"
+            )
+
+    def _opened(self) -> Diffusion:
+        model = opened(self.model)
+        instance("matcher", model, Diffusion, "a diffusion model, or a function (image, prompt)")
+        return cast(Diffusion, model)
+
+
+def matcher_of(matcher: AnyModel | Matcher) -> Matcher:
+    """The features by which points are found again: DIFT's, of a model, or `matcher` itself."""
+    if callable(matcher) and not isinstance(matcher, Diffusion):
+        return matcher
+    return Dift(matcher)
+
+
+def matcher_name(matcher: AnyModel | Matcher) -> str:
+    """What a table calls it: ``DIFT of stable-diffusion-2-1 at 768×768 px``."""
+    found = matcher_of(matcher)
+    if not isinstance(found, Dift):
+        return getattr(found, "__name__", type(found).__name__)
+    model = found.model
+    path = model.name_or_path if isinstance(model, Opening) else model
+    name = Path(path).name if isinstance(path, str | Path) else path.name
+    if found.size is None:
+        return f"DIFT of {name} at the image's size"
+    height, width = found.size
+    return f"DIFT of {name} at {width}×{height} px"
 
 
 def similarity(before: Tensor, after: Tensor, edit: Edit, size: tuple[int, int]) -> Tensor:
@@ -137,6 +180,9 @@ REGIONS: Mapping[str, Callable[[Edit, tuple[int, int]], Tensor]] = {
     "m_md": masked,
     "md_discs": discs,
 }
+
+
+VARIANTS = (*REGIONS, "md_normalised")
 
 
 def distances(before: Tensor, after: Tensor, edit: Edit, size: tuple[int, int]) -> dict[str, Any]:

@@ -29,6 +29,13 @@ function sort(head) {
   body.append(...rows);
 }
 
+const scores = document.getElementById("scores");
+function choose() {
+  document.querySelector("main").dataset.scores = scores.value;
+}
+
+scores.addEventListener("change", choose);
 for (const box of choices) box.addEventListener("change", show);
 for (const head of heads) head.querySelector("button").addEventListener("click", () => sort(head));
 show();
+choose();

@@ -127,6 +127,7 @@ def drag_task(task: Task, pieces: dict[str, Any], model: AnyModel, measure: Meas
 
     try:
         start = start_of(model, task)
+        start.check_apart(task, pieces)
     except Exception as raised:  # whatever it is, the other drags go on
         return result | _outcome(raised)
     found, last = _drag(start, pieces)

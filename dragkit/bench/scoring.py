@@ -18,22 +18,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import cast
 
 from torch import Tensor
 
-from ..arguments import instance
 from ..images import read_image
-from ..models.diffusion.model import Diffusion
 from ..models.image_metrics import lpips_distance, psnr
 from ..tasks import renders
 from ..tasks.landmarks import landmark_network
 from ..tasks.task import Task
 from ..worlds.world import WORLDS
 from .fidelity import fidelity, pyramid
-from .matching import Dift, Matcher, distances
+from .matching import Dift, Matcher, distances, matcher_of
 from .metrics import change_outside, dai, mean_distance, ssim
-from .opening import AnyModel, Opening, opened
+from .opening import AnyModel
 from .results_file import Result
 
 RADII = (1, 5, 10, 20)  # px of the DAI, as in GoodDrag
@@ -101,23 +98,11 @@ def landmarks_seen(image: Tensor, names: Sequence[str]) -> Tensor:
     raise ValueError(f"the landmarks {list(names)} are those of no world")
 
 
-def matcher_of(matcher: AnyModel | Matcher) -> Matcher:
-    """The features by which points are found again: DIFT's, of a diffusion model.
-
-    Raises:
-        TypeError: it is neither such a model nor a function (image, prompt) → features.
-    """
-    if not isinstance(matcher, str | Path | Opening | Diffusion) and callable(matcher):
-        return matcher
-    model = opened(matcher)
-    instance("matcher", model, Diffusion, "a diffusion model, or a function (image, prompt)")
-    return Dift(cast(Diffusion, model))
-
-
 def check_scores(matcher: AnyModel | Matcher | None, lpips: Path | None) -> None:
     """Raise an error if scores could not be made with these; call it before hours of drags."""
-    if matcher is not None:
-        matcher_of(matcher)
+    match = None if matcher is None else matcher_of(matcher)
+    if isinstance(match, Dift):
+        match.check()
     lpips_distance(weights=lpips)
 
 

@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 from torch import Tensor
 from torch.nn import functional as F
@@ -28,6 +29,7 @@ from ..placement import Fit, Placement, placement
 from ..records import Edit, Size
 from ..tasks.task import Task
 
+STOP = 1.0  # px, the stop distance of dragkit.drag for methods without one
 NAME = 80  # characters of a file's name that are a task's
 
 
@@ -78,6 +80,29 @@ class Start:
         left, top, right, bottom = self.where.place
         inner = image[None, :, top:bottom, left:right].cpu()
         return F.interpolate(inner, self.where.source, mode="bilinear", antialias=True)[0]
+
+    def check_apart(self, task: Task, pieces: Mapping[str, Any]) -> None:
+        """Raise ValueError if a handle has a way to go in the task's image, and none here.
+
+        In an image that is made much smaller, handle and target can come so near each other that
+        the method would call them arrived before its first step.
+        """
+        if self.where is None or self.where.source == self.where.size:
+            return
+        stop = pieces.get("arrive", STOP)
+        before = (task.edit.targets - task.edit.handles).norm(dim=1)
+        now = (self.edit.targets - self.edit.handles).norm(dim=1)
+        same_pixel = (self.edit.targets.round() == self.edit.handles.round()).all(1)
+        there = same_pixel | (now <= (self.edit.arrive or stop))
+        lost = there & (before > (task.edit.arrive or stop))
+        if lost.any():
+            i = int(lost.int().argmax())
+            (high, wide), (height, width) = self.where.source, self.where.size
+            raise ValueError(
+                f"handle {i} is {before[i]:.3g} px from its target in the {wide}×{high} image, and"
+                f" {now[i]:.2g} px in the model's, {width}×{height}: too near to be dragged; take"
+                " a model with larger images, or leave this task out"
+            )
 
     def points_at_task(self, points: Tensor) -> Tensor:
         """Points (n 2) of the model's image in pixels of the task's."""

@@ -84,37 +84,48 @@ class Study:
         parser.add_argument(
             "--out",
             type=option_path,
-            default=Path("runs") / name,
-            help="folder for results and figures; a run that was stopped is resumed in it",
+            help=f"folder for results and figures, in which a run that was stopped is resumed:"
+            f" runs/{name} by default; a report draws figures only where it is told to",
         )
+        parser.set_defaults(own_folder=Path("runs") / name)
         parser.add_argument(
             "--report",
             action="store_true",
-            help="print the tables of the published results, without measuring",
+            help="print the tables of the published results, without measuring; writes nothing"
+            " without --out",
         )
         parser.add_argument("--workers", type=int, default=os.cpu_count(), help="processes")
         self.options(parser)
 
     def run(self, options: Namespace) -> None:
-        """Measure what is missing, or take the published results; print tables, draw figures."""
-        results = self.published() if options.report else self._measured(options)
+        """Measure what is missing, or take the published results; print tables, draw figures.
+
+        Published results are only printed, unless there is a folder to draw their figures in.
+        """
+        out = options.out
+        if options.report:
+            results = self.published()
+        else:
+            out = out or options.own_folder
+            results = self._measured(options, out)
         print(self.report(results))
 
+        if out is None:
+            return
         for name, draw in self.figures.items():
-            path = options.out / f"{name}.png"
-            write_file(path, _as_png(draw(results)))
+            path = write_file(out / f"{name}.png", _as_png(draw(results)))
             print(f"\nThe figure: {path}")
 
     def published(self) -> pd.DataFrame:
         """The results behind the published tables, one a row."""
         return pd.read_csv(self.results, dtype=dict(self.types))
 
-    def _measured(self, options: Namespace) -> pd.DataFrame:
-        options.out.mkdir(parents=True, exist_ok=True)
+    def _measured(self, options: Namespace, out: Path) -> pd.DataFrame:
+        out.mkdir(parents=True, exist_ok=True)
         with processes(options.workers) as pool:
-            results = self.measure(options, options.out / "results.jsonl", pool)
+            results = self.measure(options, out / "results.jsonl", pool)
         table = results.to_csv(index=False, float_format="%.4g")
-        write_file(options.out / self.results.name, table)
+        write_file(out / self.results.name, table)
         return results
 
 

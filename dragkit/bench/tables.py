@@ -97,10 +97,11 @@ def compare(
 
 @named_arguments
 def markdown(frame: pd.DataFrame) -> str:
-    """The table for a README: three digits, units in its head."""
+    """The table for a README: three digits, units in its head, any names."""
     instance("frame", frame, pd.DataFrame, "what table or compare returned")
     sides = _alignment(frame, "left", "right")
-    return _printed(frame).to_markdown(index=False, disable_numparse=True, colalign=sides)
+    text = _printed(frame).map(_in_a_cell).rename(columns=_in_a_cell)
+    return text.to_markdown(index=False, disable_numparse=True, colalign=sides)
 
 
 @named_arguments
@@ -234,6 +235,12 @@ def _head(column: str, value: str, measured: bool) -> str:
     name = name.replace("_", " ")
     unit = UNITS.get(value if measured else column)
     return name if unit is None else f"{name} [{unit}]"
+
+
+def _in_a_cell(text: str) -> str:
+    r"""As Markdown shows it within a cell: a bar would end the cell, and a new line the table."""
+    kept = text.replace("\\", r"\\").replace("|", r"\|")
+    return " ".join(kept.splitlines())
 
 
 def _number(value: Any) -> str:

@@ -37,4 +37,5 @@ from .lesson11_diffusion import predicted as predicted
 from .lesson12_matching import match as match
 from .lesson12_measuring import interval as interval
 from .lesson12_measuring import ratio as ratio
+from .lesson12_preferring import misled as misled
 from .lesson13_project import tracker as tracker

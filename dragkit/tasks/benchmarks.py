@@ -12,9 +12,11 @@ Drag100        ``original.jpg``, ``mask.png`` (white = may move), and ``points.j
 VFD-Bench      ``input.png``, ``gt.png`` (the target image), ``mask.png``, and ``points.json``
 =============  ===================================================================================
 
-All points are (x, y) in pixels of the image. FreeDragBench is files of lines, and so are edits of
-ours (:mod:`dragkit.tasks.edits`). Nothing in a file is run: DragBench's pickles are read by the
-machine for checkpoints (:mod:`dragkit.models.gan.checkpoint`), which builds plain data only.
+All points are (x, y) in pixels of the image. A mask that is 0 everywhere is none, so all may move:
+DragDiffusion's code leaves out its mask term then. FreeDragBench is files of lines, and so are
+edits of ours (:mod:`dragkit.tasks.edits`), where no mask is ``null``. Nothing in a file is run:
+DragBench's pickles are read by the machine for checkpoints
+(:mod:`dragkit.models.gan.checkpoint`), which builds plain data only.
 
 Sources: the official code of DragDiffusion, GoodDrag and FlowDrag.
 """
@@ -30,7 +32,7 @@ from torch import Tensor
 
 from .. import arguments
 from ..arguments import named_arguments, shown
-from ..mask_files import check_mask_shape, read_mask
+from ..mask_files import NothingMayMove, check_mask_shape, read_mask
 from ..models.gan.checkpoint import read_data
 from ..models.gan.checkpoint.arrays import Array
 from ..planes import planes_of
@@ -153,7 +155,8 @@ def _is_part(folder: Path) -> bool:
 
 
 def _known() -> str:
-    return "; ".join(f"{layout.name} has {' and '.join(layout.files)}" for layout in LAYOUTS)
+    layouts = [f"{layout.name} has {' and '.join(layout.files)}" for layout in LAYOUTS]
+    return "; ".join([*layouts, "FreeDragBench, and edits of ours, are files that end in .jsonl"])
 
 
 def _name(folder: Path, path: Path) -> str:
@@ -224,24 +227,29 @@ def _of_dragbench(folder: Path) -> tuple[Any, Tensor | None, str]:
 
 
 def _free_of_array(mask: Any) -> Tensor | None:
-    """The mask (H W) in a pickle; None if it frees nothing.
-
-    DragDiffusion's code leaves out its mask term then.
-    """
+    """The mask (H W) in a pickle."""
     if not isinstance(mask, Array) or mask.stored is None:
         raise ValueError(f"mask is {shown(mask)}; it must be an array (height, width)")
     check_mask_shape(mask.stored.shape)
     values = mask.stored.whole_numbers()
     if values.ndim != 2:
         raise ValueError(f"mask has shape {tuple(values.shape)}; it must be (height, width)")
-    return read_mask(values) if values.any() else None
+    return _free(values)
+
+
+def _free(mask: Any) -> Tensor | None:
+    """The mask (H W) of a sample; None if it frees nothing."""
+    try:
+        return read_mask(mask)
+    except NothingMayMove:
+        return None
 
 
 def _with_white_mask(folder: Path) -> tuple[Any, Tensor | None, str]:
     data = read_json(folder / POINTS, JSON)
     if not (isinstance(data, Mapping) and "points" in data):
         raise ValueError(f'{POINTS} must hold {{"points": [[x, y], …]}}')
-    return data["points"], read_mask(folder / "mask.png"), str(data.get("prompt", ""))
+    return data["points"], _free(folder / "mask.png"), str(data.get("prompt", ""))
 
 
 def _folder_around(folder: Path) -> str:

@@ -64,8 +64,8 @@ def read_tasks(path: str | Path) -> list[Task]:
     Raises:
         TypeError: the path is none.
         FileNotFoundError: there is no such file.
-        ValueError: a line that is not a task, or one whose name is taken; the message names file,
-            line and reason.
+        ValueError: a line that is not a task, one whose name is taken, or one with a point that
+            is outside of its image; the message names file, line and reason.
     """
     path = arguments.existing_file("path", path)
     if path.stat().st_size > FILE:
@@ -78,6 +78,8 @@ def read_tasks(path: str | Path) -> list[Task]:
             if values > VALUES:
                 raise ValueError(f"a file has at most {VALUES:,} values; make two of it")
             task = _parse_line(parse_json(line), f"{path.stem}-{number}", path.parent)
+            if task.image is not None:
+                task.edit.fit(task.image_size)
             if task.name in tasks:
                 raise _name_is_taken(task.name)
             pixels += 0 if task.edit.mask is None else task.edit.mask.numel()

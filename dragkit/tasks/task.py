@@ -52,7 +52,8 @@ class Task:
         TypeError: the edit is something else, or a path is none.
         FileNotFoundError: there is no such file.
         ValueError: a seed that is not a whole number from 0 to 2^32 - 1, no name, no start or
-            several, or a number of landmarks that differs from the number of handles.
+            several, a point with a negative coordinate, which is outside of every image, or a
+            number of landmarks that differs from the number of handles.
     """
 
     seed: int | None
@@ -79,6 +80,7 @@ class Task:
                 object.__setattr__(self, name, arguments.existing_file(name, file))
 
         instance("edit", self.edit, Edit, "a dragkit.Edit, such as Edit([(64, 80)], [(64, 60)])")
+        _check_not_negative(self.edit)
         check_text(self.name, "name")
         if self.category:
             check_text(self.category, "category")
@@ -109,8 +111,9 @@ class Task:
         """
         if self.image is None:
             raise ValueError(
-                f"the task {self.name!r} has no image; give those of a benchmark with images,"
-                " dragkit.bench.read(folder), or use dragkit.bench.runner.run"
+                f"the task {self.name!r} has no image; give those of a benchmark with images"
+                " (DragBench, Drag100, VFD-Bench, ours), dragkit.bench.read(folder), or use"
+                " dragkit.bench.runner.run"
             )
         return self.image
 
@@ -164,6 +167,16 @@ class Task:
         given |= {name: getattr(self, name) for name in TEXTS if getattr(self, name)}
         files = {name: getattr(self, name) for name in FILES}
         return given | {name: file.as_posix() for name, file in files.items() if file is not None}
+
+
+def _check_not_negative(edit: Edit) -> None:
+    for name, points in (("handle", edit.handles), ("target", edit.targets)):
+        for i, (x, y) in enumerate(points.tolist()):
+            if min(x, y) < 0:
+                raise ValueError(
+                    f"{name} {i} at ({x:g}, {y:g}) is outside of every image; points are (x, y) in"
+                    " pixels from (0, 0), the middle of the pixel at the top left"
+                )
 
 
 def _check_prompt(prompt: Any) -> None:

@@ -13,6 +13,8 @@ pytestmark = pytest.mark.slow
 EVIL = '<img src=x onerror="window.PWNED=1">'
 COUNT = "() => [...document.querySelectorAll('tbody tr')].filter((row) => !row.hidden).length"
 FIRST = "() => document.querySelector('tbody tr').cells[7].dataset.value"
+BROKEN = "() => [...document.images].filter((i) => i.complete && !i.naturalWidth).length"
+LOADED = "() => [...document.images].filter((i) => i.naturalWidth).length"
 
 
 @pytest.fixture
@@ -30,6 +32,7 @@ def written(tmp_path):
             {
                 "task": task.name, "category": "animals", "method": method, "budget": 10,
                 "md": float(10 - 3 * number), "pairs": [1.0, 2.0], "image": file, "error": None,
+                "md_discs": 2.0, "dai_1": 0.5, "psnr": 20.0, "fidelity": 0.9, "seconds": 3.0,
             }
         )  # fmt: skip
     rows[3] |= {"md": float("nan"), "pairs": None, "image": None, "error": f"lost: {EVIL}"}
@@ -39,8 +42,7 @@ def written(tmp_path):
 def test_it_sorts_and_filters_without_a_server_and_runs_nothing_of_what_it_shows(page, written):
     page.goto(written.as_uri())
     assert page.evaluate(COUNT) == 4 and "4 of 4 drags" in page.inner_text("#count")
-    broken = "() => [...document.images].filter((i) => i.complete && !i.naturalWidth).length"
-    assert page.evaluate(broken) == 0
+    assert page.evaluate(BROKEN) == 0
 
     head = page.locator("th button", has_text="MD [px]")
     head.click()
@@ -55,7 +57,41 @@ def test_it_sorts_and_filters_without_a_server_and_runs_nothing_of_what_it_shows
     assert json.loads(page.evaluate("() => JSON.stringify(document.scripts.length)")) == 1
 
 
-def test_images_keep_their_shape(page, written):
+@pytest.mark.parametrize("width", [820, 1440])
+def test_images_keep_their_shape_under_their_points(page, written, width):
+    page.set_viewport_size({"width": width, "height": 900})
     page.goto(written.as_uri())
-    box = page.locator("tbody img").first.bounding_box()
-    assert box["width"] / box["height"] == pytest.approx(32 / 24, rel=0.02)
+    image = page.locator("tbody img").first.bounding_box()
+    assert image["width"] / image["height"] == pytest.approx(32 / 24, rel=0.02)
+    assert page.locator("tbody svg").first.bounding_box() == pytest.approx(image)
+
+
+def test_one_chooses_which_scores_are_shown_and_reads_what_they_are(page, written):
+    page.goto(written.as_uri())
+
+    def seen():
+        heads = page.locator("thead th.score:visible").all_inner_texts()
+        names = [head.splitlines()[0] for head in heads]
+        assert page.locator("dt:visible").all_inner_texts() == names
+        assert page.locator("tbody tr:first-child td.score:visible").count() == len(names)
+        return names
+
+    assert seen() == ["MD [px]", "IF", "PSNR [dB]"]
+    page.select_option("#scores", "distance")
+    assert seen() == ["MD [px]", "MD in discs [px]"]
+    assert "lower is better" in page.locator("dd:visible").first.inner_text()
+    page.select_option("#scores", label="to the true target")
+    assert seen() == ["PSNR [dB]"]
+    page.select_option("#scores", label="all")
+    assert len(seen()) == 6
+
+
+def test_the_page_and_its_images_can_be_moved(page, written, tmp_path):
+    moved = tmp_path / "moved"
+    moved.mkdir()
+    written.rename(moved / "index.html")
+    (tmp_path / "images").rename(moved / "images")
+    (tmp_path / "data").rename(tmp_path / "elsewhere")
+    page.goto((moved / "index.html").as_uri())
+    page.wait_for_load_state("networkidle")
+    assert page.evaluate(BROKEN) == 0 and page.evaluate(LOADED) == 7  # one drag has failed

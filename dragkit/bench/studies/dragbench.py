@@ -1,9 +1,11 @@
 r"""StableDrag's Table 1 on your benchmark: ``python -m dragkit.bench dragbench``.
 
-``--data`` is the folder of DragBench, Drag100, VFD-Bench or of ``python -m dragkit.bench
-lionbench``, ``--model`` a pipeline of Stable Diffusion, or ``lion-diffusion``. A run that was
-stopped goes on; a drag that fails is a row with its error. The results are in ``results.csv`` and,
-with all images, in ``index.html``.
+``--data`` is the folder of a benchmark with images: DragBench, Drag100, VFD-Bench, or what
+``python -m dragkit.bench lionbench`` and ``carbench`` write; or a file of edits with images
+(:mod:`dragkit.tasks.edits`). FreeDragBench has seeds in place of images, and is run by
+:func:`dragkit.bench.runner.run`. ``--model`` is a pipeline of Stable Diffusion, or
+``lion-diffusion``. A run that was stopped goes on; a drag that fails is a row with its error. The
+results are in ``results.csv`` and, with all images, in ``index.html``.
 """
 
 from __future__ import annotations
@@ -26,6 +28,7 @@ from ...tasks.benchmarks import read
 from ...tasks.task import Task
 from ..dragbench import BUDGETS, LORA, Plan, over_pairs, run_plan
 from ..estimating import Estimate, estimate
+from ..matching import VARIANTS, Dift
 from ..metrics import bootstrap
 from ..opening import Opening
 from ..page import write_page
@@ -33,6 +36,13 @@ from ..scoring import check_scores
 from ..study import Script, processes, sections
 from ..tables import compare, markdown, table
 
+WITH_IMAGES = (
+    "It runs benchmarks with images: the folders of DragBench, Drag100 and VFD-Bench, those that"
+    " the commands lionbench and carbench write, and files of edits (.jsonl) whose lines have an"
+    ' "image". FreeDragBench has seeds of a generator in place of images; run it, and other tasks'
+    " with a seed or a latent, by dragkit.bench.runner.run."
+)
+LARGEST = 4096  # px; the side to which a matcher's images are brought at most
 LARGE = 256  # px: images whose shorter side has as many are dragged with the official settings
 BASE = "DragDiffusion"
 WIDTH = 512  # px: drags are grouped by their length in an image as wide
@@ -58,14 +68,16 @@ def methods(small: bool) -> dict[str, Method]:
 
 def add_options(parser: ArgumentParser) -> None:
     """What to drag with what."""
+    parser.epilog = WITH_IMAGES
     add = parser.add_argument
-    add("--data", type=option_path, required=True, help="the benchmark's folder, with images")
+    add("--data", type=option_path, required=True, help="the benchmark, with images: see below")
     add("--model", required=True, help="a folder of Stable Diffusion, or lion-diffusion")
     add("--out", type=option_path, default=Path("runs/dragbench"), help="where results go")
     add("--budgets", type=int, nargs="+", default=BUDGETS, help="steps to look at")
     add("--methods", nargs="+", default=list(methods(True)), help="which of them")
     add("--lora", type=int, default=LORA, help="steps of each image's LoRA; 0 for none")
     add("--matcher", help="whose features find points again (papers: SD 2.1); --model by default")
+    add("--matcher-size", type=int, help="its images' side in px: 768 as RegionDrag; else as is")
     add("--lpips", type=option_path, help="torchvision's AlexNet (.pth), for IF")
     add("--limit", type=int, help="only so many of the samples, spread over all")
     add("--device", default="auto", help="cuda, cpu, …")
@@ -77,7 +89,7 @@ def add_options(parser: ArgumentParser) -> None:
 
 def run(options: Namespace) -> None:
     """Drag what is missing, and print the tables."""
-    tasks = spread(read(options.data), options.limit)
+    tasks = spread(with_images(options.data), options.limit)
     plan = plan_of(options, tasks)
     out = options.out
     workers = whole("workers", options.workers, 1)
@@ -88,12 +100,29 @@ def run(options: Namespace) -> None:
     if options.estimate:
         return
 
-    with _executor(options) as executor:
+    with executor_of(options) as executor:
         rows = run_plan(plan, out, executor)
     write_file(out / "results.csv", rows.drop(columns="points").to_csv(index=False))
     print(report(rows))
-    page = write_page(out / "index.html", rows, tasks, f"{options.data}, {options.model}")
+    about = f"{options.data}, {options.model}. MD is matched by {rows['matcher'].iloc[0]}."
+    page = write_page(out / "index.html", rows, tasks, about)
     print(f"\nAll drags with their images: {page}")
+
+
+def with_images(data: Path) -> list[Task]:
+    """The tasks of a benchmark, all of which start from an image.
+
+    Raises:
+        ValueError: some start from something else; or as of :func:`dragkit.bench.read`.
+    """
+    tasks = read(data)
+    others = [task.name for task in tasks if task.image is None]
+    if others:
+        raise ValueError(
+            f"{data} has {len(others)} of {len(tasks)} tasks without an image, such as"
+            f" {others[0]!r}. {WITH_IMAGES}"
+        )
+    return tasks
 
 
 def spread(tasks: list[Task], limit: int | None) -> list[Task]:
@@ -114,19 +143,23 @@ def plan_of(options: Namespace, tasks: list[Task]) -> Plan:
     opening = partial(
         Opening, settings={"device": available_device(options.device), "dtype": options.dtype}
     )
+    matcher = opening(options.matcher or options.model)
+    side = options.matcher_size
+    if side is not None:
+        whole("matcher-size", side, 1, LARGEST)
     return Plan(
         tasks,
         {name: known[name] for name in options.methods},
         opening(options.model),
         tuple(sorted(set(options.budgets))),
         options.lora,
-        opening(options.matcher or options.model),
+        matcher if side is None else Dift(matcher, (side, side)),
         options.lpips,
     )
 
 
 @contextmanager
-def _executor(options: Namespace) -> Iterator[Executor | None]:
+def executor_of(options: Namespace) -> Iterator[Executor | None]:
     """Who does the work: dask, processes, or this process (None)."""
     if options.dask:
         from distributed import Client
@@ -153,6 +186,9 @@ def report(rows: pd.DataFrame) -> str:
     last["points"] = last["handles"].clip(upper=len(COUNTS)).map(COUNTS)
     scores = [name for name in ("md", "m_md", "mean_distance", "change_outside") if name in rows]
     parts = {"Image fidelity and mean distance, by budget": table_1(rows)}
+    if "matcher" in rows:
+        matcher = rows["matcher"].iloc[0]
+        parts[f"Every published mean distance, matched by {matcher}"] = variants(rows)
     for score in scores:
         if len(rows["method"].unique()) > 1:
             parts[f"{score} over {BASE}'s, the same drags"] = _ratios(rows, score)
@@ -176,6 +212,13 @@ def table_1(rows: pd.DataFrame) -> str:
             line["md, all pairs"] = over_pairs(known)
         made.append(line | {"failed": len(group) - len(known)})
     return markdown(pd.DataFrame(made).sort_values("budget", kind="stable").set_index("budget"))
+
+
+def variants(rows: pd.DataFrame) -> str:
+    """The mean over images of each variant of MD, under the names in :mod:`..matching`."""
+    shown = [name for name in VARIANTS if name in rows]
+    means = rows.groupby(["budget", "method"], sort=False)[shown].mean()
+    return markdown(means.sort_index(level="budget", kind="stable", sort_remaining=False))
 
 
 def _ratios(rows: pd.DataFrame, value: str) -> str:

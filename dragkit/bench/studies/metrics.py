@@ -34,11 +34,11 @@ from ...tasks.task import Task
 from ...tasks.world_benchmarks import COUNT, Sample, samples, write_benchmark
 from ..dragbench import Plan, run_plan
 from ..jobs import Job, run_jobs
-from ..matching import distances
+from ..matching import distances, matcher_of
 from ..metrics import mean_distance
 from ..opening import Opening
 from ..results_file import Result
-from ..scoring import image_scores, landmarks_seen, matcher_of
+from ..scoring import image_scores, landmarks_seen
 from ..study import Study, published_file, sections
 from ..tables import markdown
 from .dragbench import BASE, methods
