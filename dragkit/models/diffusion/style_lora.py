@@ -225,7 +225,7 @@ def _alphas(path: Path, header: Header, parts: Iterable[str]) -> dict[str, float
     except ValueError as error:
         raise ValueError(f"{path}: its {SETTINGS} is not JSON ({error})") from error
 
-    alphas = {}
+    alphas: dict[str, float] = {}
     for name, value in settings.items() if isinstance(settings, dict) else ():
         part, _, setting = name.rpartition(".")
         if setting in ("alpha_pattern", "use_rslora", "use_dora") and value:
