@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import torch
+from PIL import Image
 from torch import Tensor
 
 from .arguments import instance, named_arguments
@@ -88,7 +89,7 @@ def _carried(edit: Edit, where: Placement) -> Edit:
 def _carried_mask(mask: Tensor, where: Placement) -> Tensor:
     """The mask (H W) in its new place: what is mostly free there may move, borders may not."""
     left, top, right, bottom = where.place
-    (plane, *_) = planes_of(mask.cpu().numpy())
+    plane = Image.fromarray(mask.cpu().numpy())
     (inner,) = scaled([plane], (right - left, bottom - top), where.box)
     carried = torch.zeros(where.size)
     carried[top:bottom, left:right] = (inner >= KEPT).float()

@@ -15,7 +15,7 @@ MODES = {"RGB": "RGB", "GRAY": "L", "CMYK": "CMYK"}  # a profile's colours → P
 
 
 def in_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
-    """The image in sRGB; the same one where its profile is none, is sRGB, or cannot be read.
+    """The image in sRGB; the same one where its profile is none or cannot be read.
 
     Args:
         image: of 8 bits, not transparent; its mode may be RGB, L or CMYK.
@@ -26,8 +26,7 @@ def in_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
         return image
     try:
         source = ImageCms.ImageCmsProfile(BytesIO(profile))
-        known = MODES.get(source.profile.xcolor_space.strip()) == image.mode
-        if not known or "sRGB" in ImageCms.getProfileDescription(source):
+        if MODES.get(source.profile.xcolor_space.strip()) != image.mode:
             return image
         srgb = ImageCms.createProfile("sRGB")
         converted = ImageCms.profileToProfile(image, source, srgb, outputMode="RGB")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any, Protocol, runtime_checkable
 
 import torch
@@ -12,6 +13,7 @@ from .arguments import check_plain, instance
 WAY_OUT = "a tensor, such as model.sample(7), or the .latent of what dragkit.invert found"
 
 MOST = 1e6  # the toy's latents are pixels; those of generators stay below 100
+EQUAL = 1e-4  # how far rows of one w may be apart: more than half precision rounds them
 
 
 @runtime_checkable
@@ -73,6 +75,44 @@ def fitting_latent(model: Any, latent: Any) -> Tensor:
             f"the latent has shape {shape}; {model.name} has latents of shape {own}{way_out}"
         )
     return latent.to(model.device, torch.float32)
+
+
+@runtime_checkable
+class RowSpace(Protocol):
+    """A generator that says which rows of w+ move, and whether as one ("w") or each ("w+")."""
+
+    @property
+    def name(self) -> str:
+        """What the model is called."""
+        ...
+
+    @property
+    def space(self) -> str:
+        """Either "w" or "w+"."""
+        ...
+
+    @property
+    def rows(self) -> int:
+        """How many rows move, from the first on."""
+        ...
+
+
+def warn_of_unseen_rows(model: Any, latent: Tensor) -> None:
+    """Warn if a w+ whose moving rows differ is for a model that shows the first of them alone.
+
+    Whatever takes a latent to begin with asks here, once. Images of it do not: a drag makes many.
+    """
+    if not isinstance(model, RowSpace) or model.space != "w":
+        return
+    moving = latent.detach()[: model.rows]
+    if (moving - moving[:1]).abs().max() <= EQUAL:
+        return
+    warnings.warn(
+        f"the rows of this latent differ (w+), and {model.name} was loaded with space='w', which"
+        " moves a single row: of its moving rows only the first is seen, so its image is another"
+        " one; load the model without space='w'",
+        stacklevel=4,  # the cell that gave the latent
+    )
 
 
 def axes_to_own(shape: tuple[int, ...], own: tuple[int, ...]) -> tuple[int, ...] | None:

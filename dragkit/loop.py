@@ -9,7 +9,7 @@ from torch import Tensor
 from . import validation
 from .arguments import named_arguments
 from .gradients import gradients
-from .latents import checked_latent
+from .latents import checked_latent, warn_of_unseen_rows
 from .pieces import Gate, LossTerm, Method, Tracker, Viewer
 from .progress import Progress
 from .records import Edit, Frame, Step
@@ -55,6 +55,7 @@ def drag(
     """
     validation.check_model_and_edit(model, edit)
     latent = checked_latent(model, latent)
+    warn_of_unseen_rows(model, latent)
     validation.check_precision(latent)
     edit = edit.fit(model.size).to(latent.device)
     arrive = edit.arrive or arrive

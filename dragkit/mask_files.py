@@ -13,14 +13,16 @@ from typing import Any
 
 import numpy as np
 import torch
+from PIL import Image
 from torch import Tensor
 
 from .arguments import numbers, shown
+from .image_files import PIXELS
 from .planes import FileLike, array_in, converted, opened
 from .reading import declared_shape
 
-LARGEST = 4096  # px: the longest side of a mask; a mask is as large as its image
 CHANNELS = 4
+BLACK = [0, 0, 0]
 WHITES = (255, 65535)  # beside 1
 LABELS = 8  # whole numbers up to this one are names of regions, not grey
 WAY_OUT = (
@@ -38,13 +40,13 @@ def read_mask(mask: Any) -> Tensor:
     Args:
         mask: a path, the bytes of a file, an open file, a Pillow image, or anything like an array
             (H W), also with three equal channels (H W 3) or (3 H W), or as a batch of one: of
-            truths, of 0 and 1, or of 0 and 255. Of an image with a palette of colours, as DAVIS
-            and VOC have, what is not number 0 may move.
+            truths, of 0 and 1, or of 0 and 255. Of an image with a palette of colours and two
+            regions, as of DAVIS and VOC, what is not number 0 may move, if number 0 is black.
 
     Raises:
         FileNotFoundError: no such file.
-        ValueError: it is larger than 4096 px, has another shape or coloured channels, is partly
-            transparent, holds other numbers, or is 0 everywhere (:class:`NothingMayMove`).
+        ValueError: it has more than 50 million pixels, another shape or coloured channels, is
+            partly transparent, holds other numbers, or is 0 everywhere (:class:`NothingMayMove`).
 
     Warns:
         UserWarning: it holds grey; the threshold is said.
@@ -76,11 +78,12 @@ def _nothing_may_move(values: Tensor) -> ValueError:
 
 
 def check_mask_shape(shape: tuple[int, ...]) -> None:
-    """Raise ValueError if a mask of this shape is larger than any image that is dragged."""
-    if max(shape, default=0) > LARGEST or prod(shape) > CHANNELS * LARGEST**2:
+    """Raise ValueError if a mask of this shape is larger than any image that is read."""
+    pixels = prod(sorted(shape)[-2:])
+    if pixels > PIXELS or prod(shape) > CHANNELS * PIXELS:
         raise ValueError(
-            f"mask has shape {shown(shape)}; it must be (height, width), each of at most"
-            f" {LARGEST} px, as the image is"
+            f"mask has shape {shown(shape)}; it must be (height, width), of at most {PIXELS:,}"
+            " pixels together, as an image"
         )
 
 
@@ -92,35 +95,44 @@ def check_mask_of(value: Any) -> None:
 def _of_image(mask: Any) -> np.ndarray:
     """Of a file or a Pillow image, upright: (H W), or (H W 3) if it has colours."""
     image, name, _ = opened(mask)
-    check_mask_shape((image.height, image.width))
+    seen = image
     if image.has_transparency_data:
-        image = converted(image, "RGBA", name)
-        if image.getchannel("A").getextrema() != (255, 255):
-            raise ValueError(
-                f"mask: {name} is partly transparent, and nobody knows whether that may move; give"
-                ' what should: image.getchannel("A") for what is opaque, or a black and white'
-                " image"
-            )
-    if image.mode in ("1", "L") or image.mode[0] in "IF":
-        return np.asarray(image)
-    colours = np.asarray(converted(image, "RGB", name))
+        seen = converted(image, "RGBA", name)
+        _check_opaque(seen, name)
+    if seen.mode in ("1", "L") or seen.mode[0] in "IF":
+        return np.asarray(seen)
+    colours = np.asarray(converted(seen, "RGB", name))
     if image.mode == "P" and (colours != colours[..., :1]).any():
-        return _of_regions(np.asarray(image), name)
+        return _of_regions(np.asarray(image), colours, name)
     return colours
 
 
-def _of_regions(labels: np.ndarray, name: str) -> np.ndarray:
+def _check_opaque(image: Image.Image, name: str) -> None:
+    """Raise ValueError if an image of mode RGBA is partly transparent."""
+    if image.getchannel("A").getextrema() != (255, 255):
+        raise ValueError(
+            f"mask: {name} is partly transparent, and nobody knows whether that may move; give"
+            ' what should: image.getchannel("A") for what is opaque, or a black and white image'
+        )
+
+
+def _of_regions(labels: np.ndarray, colours: np.ndarray, name: str) -> np.ndarray:
     """What may move where the colours of a palette only tell regions apart, as in DAVIS and VOC.
 
-    There 0 is the background, so of two regions the other one may move.
+    There number 0 is black and the background, so of two regions the other one may move. Programs
+    that make a palette of an image's colours give the numbers by other rules: Pillow's begins with
+    the brightest.
     """
-    found = np.unique(labels).tolist()
-    if found[0] == 0 and len(found) <= 2:
+    found, first = np.unique(labels, return_index=True)
+    seen = dict(zip(found.tolist(), colours.reshape(-1, 3)[first].tolist(), strict=True))
+    if len(seen) == 2 and seen.get(0) == BLACK:
         return labels != 0
+    listed = [f"{number} {tuple(colour)}" for number, colour in seen.items()]
+    coloured = next(number for number, colour in seen.items() if colour != BLACK)
     raise ValueError(
-        f"mask: {name} has regions in colours of a palette, numbered"
-        f" {', '.join(map(str, found[:LABELS]))}; choose one, such as"
-        f" numpy.asarray(PIL.Image.open(file)) == {found[-1]}"
+        f"mask: {name} has regions in colours of a palette, with the numbers (and red, green,"
+        f" blue) {', '.join(listed[:LABELS])}; choose what may move, such as"
+        f" numpy.asarray(PIL.Image.open(file)) == {coloured}"
     )
 
 

@@ -160,7 +160,10 @@ def _middle(source: Size, size: Size) -> tuple[float, float, float, float]:
     top = (height - high) / 2
     if scale == 1:  # pixels stay pixels
         left, top = left // 1, top // 1
-    return left, top, left + wide, top + high
+    # rounded, the box may reach beyond the source by a tiny bit, which Pillow refuses
+    right = min(left + wide, float(width))
+    bottom = min(top + high, float(height))
+    return max(left, 0.0), max(top, 0.0), right, bottom
 
 
 def _inner(source: Size, size: Size) -> tuple[int, int, int, int]:

@@ -149,12 +149,13 @@ def _of_pillow(found: Opened) -> Planes:
         deep = np.asarray(image)
         return _of_floats(deep if image.mode == "F" else shallow(deep, name, depth), name)
     profile = image.info.get("icc_profile")
+    alpha = None
     if image.has_transparency_data:
-        image = _over_white(image, name)
+        image, alpha = _without_alpha(image, name)
     if image.mode == "P":
         image = converted(image, "RGB", name)
-    image = in_srgb(image, profile)
-    return list(converted(image, "RGB", name).split())
+    image = converted(in_srgb(image, profile), "RGB", name)
+    return list(_over_white(image, alpha).split())
 
 
 def converted(image: Image.Image, mode: str, name: str) -> Image.Image:
@@ -184,10 +185,19 @@ def _upright(image: Image.Image, name: str) -> Image.Image:
         raise ValueError(f"{name} cannot be turned upright: {shown(error)}") from error
 
 
-def _over_white(image: Image.Image, name: str) -> Image.Image:
+def _without_alpha(image: Image.Image, name: str) -> tuple[Image.Image, Image.Image]:
+    """The colours, or the grey, that a profile is for, and how opaque each pixel is."""
+    is_grey = image.mode in ("L", "LA", "La")
     image = converted(image, "RGBA", name)
+    colours = image.getchannel("R") if is_grey else image.convert("RGB")
+    return colours, image.getchannel("A")
+
+
+def _over_white(image: Image.Image, alpha: Image.Image | None) -> Image.Image:
+    if alpha is None:
+        return image
     white = Image.new("RGB", image.size, "white")
-    white.paste(image, mask=image.getchannel("A"))
+    white.paste(image, mask=alpha)
     return white
 
 

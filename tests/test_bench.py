@@ -178,7 +178,7 @@ GOOD = '{"name": "a", "seed": 1, "handles": [[1, 2]], "targets": [[3, 4]]}'
         ),
         (
             GOOD.replace("}", ', "mask": {"size": [1000000, 1000000], "runs": [1000000000000]}}'),
-            "each of at most 4096 px",
+            "at most 50,000,000 pixels",
         ),
         (GOOD.replace("}", ', "mask": {"size": [2, 2], "runs": [5, -1]}}'), "must be null or"),
         (GOOD.replace("}", ', "mask": {"size": [2, 2], "runs": [2.5, 1.5]}}'), "must be null or"),

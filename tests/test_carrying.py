@@ -49,6 +49,23 @@ def test_a_marked_place_is_found_under_the_carried_point_and_in_the_carried_mask
     assert (white != (carried.mask > 0)).float().sum() <= 0.2 * white.sum() + 4  # the same square
 
 
+@given(st.tuples(st.integers(1, 4096), st.integers(1, 4096)), SIZE)
+def test_what_crop_keeps_is_never_beyond_the_source(source, size):
+    left, top, right, bottom = placement(source, size, "crop").box
+    assert 0 <= left < right <= source[1] and 0 <= top < bottom <= source[0]
+
+
+def test_a_box_that_is_rounded_beyond_the_image_is_cut():
+    assert read_image(np.zeros((421, 412, 3), np.uint8), 512).shape == (3, 512, 512)
+
+
+def test_a_large_photo_is_carried_with_its_own_mask():
+    photo = np.zeros((5000, 6000, 3), np.uint8)
+    edit = dk.Edit([(3000, 2000)], [(2800, 2000)], photo[..., 0] + 1)
+    image, carried = dk.carry(photo, edit, (64, 64), "pad")
+    assert image.shape == (3, 64, 64) and carried.mask.any()
+
+
 @given(SIZE, SIZE, st.sampled_from(SCALING))
 def test_crop_and_pad_scale_both_sides_alike_and_all_but_crop_keep_every_point(source, size, fit):
     where = placement(source, size, fit)

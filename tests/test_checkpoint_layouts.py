@@ -93,8 +93,43 @@ def test_of_two_generators_in_one_dict_the_average_is_taken(tmp_path):
     other = rosinality(network(16, seed=3))
     both = behind("g.", other) | behind("g_ema.", THEIRS) | {"latent_avg": AVERAGE}
     assert_is_made(opened(tmp_path, both))
-    with pytest.raises(CheckpointError, match=r"2 generators .* begin with 'g\.', 'h\.'"):
+    with pytest.raises(CheckpointError, match=r"2 generators in it, 'g', 'h', .*which='g'"):
         opened(tmp_path, behind("g.", other) | behind("h.", THEIRS))
+    assert_is_made(dk.load(tmp_path / "a.pt", device="cpu", which="h"), average=False)
+
+
+@pytest.mark.parametrize(
+    ("plain", "average"),
+    [
+        ("params", "params_ema"),
+        ("generator", "generator_ema"),
+        ("netG", "netG_ema"),
+        ("gen", "ema"),
+        ("G", "EMA"),
+        ("model", "model_ema"),
+        ("g", "ema_g"),
+        ("female", "female_ema"),
+        ("netG", "netGema"),
+        ("gen", "genEMA"),
+        ("state_dict", "state_dict_ema"),
+    ],
+)
+@pytest.mark.parametrize("nested", [False, True])
+def test_an_average_may_have_any_name_with_ema(tmp_path, plain, average, nested):
+    other = rosinality(network(16, seed=3))
+    data = {plain: other, average: THEIRS, "latent_avg": AVERAGE}
+    assert_is_made(opened(tmp_path, {"state": data} if nested else data))
+
+
+@pytest.mark.parametrize("names", [("female", "male"), ("a", "b"), ("ema_1", "ema_2")])
+def test_of_several_generators_without_one_average_none_is_guessed(tmp_path, names):
+    first, second = names
+    data = {first: rosinality(network(16, seed=3)), second: THEIRS, "latent_avg": AVERAGE}
+    with pytest.raises(CheckpointError, match=f"2 generators in it, '{first}', '{second}', and"):
+        opened(tmp_path, data)
+    assert_is_made(dk.load(tmp_path / "a.pt", device="cpu", which=second))
+    file = dk.convert(tmp_path / "a.pt", which=second)
+    assert_is_made(dk.load(file, device="cpu"))
 
 
 def test_what_a_file_holds_is_printed_with_the_prefix(tmp_path):
@@ -159,16 +194,15 @@ def test_a_labels_embedding_is_named(tmp_path, name):
 # PTI
 
 
-def two_generators(path, *, g=MADE, g_ema=MADE, trained=None):
+def two_generators(path, *, g=MADE, g_ema=MADE, **others):
     """The pair that PTI's export scripts and NVIDIA's training write."""
     data = {
         "G": persistent(g, _init_kwargs=arguments(g)),
         "G_ema": persistent(g_ema, _init_kwargs=arguments(g_ema)),
         "D": persistent(nn.Sequential(nn.Linear(3, 3)), "Discriminator", _init_kwargs={}),
-        "training_set_kwargs": trained,
         "augment_pipe": None,
     }
-    return write(path, data)
+    return write(path, data | others)
 
 
 def with_other_synthesis():
@@ -190,14 +224,36 @@ def test_of_a_tuned_pair_the_average_is_taken_and_both_are_named(tmp_path):
         assert_is_made(dk.load(path, device="cpu", which="G"))
 
 
+@pytest.mark.parametrize("trained", [{}, {"path": "x"}, None])
+def test_one_mapping_network_is_evidence_whatever_else_the_file_says(tmp_path, trained):
+    path = two_generators(
+        tmp_path / "a.pkl", g=with_other_synthesis(), training_set_kwargs=trained
+    )
+    with pytest.warns(UserWarning, match="G_ema and G: .*G_ema is taken; .*which='G'"):
+        dk.load(path, device="cpu")
+    with pytest.warns(UserWarning, match="G_ema and G: "):
+        assert_is_made(dk.load(dk.convert(path), device="cpu"))
+    with pytest.warns(UserWarning, match="G and G_ema: "):
+        converted = dk.load(dk.convert(path, which="G"), device="cpu")
+    assert not torch.equal(converted.generator.synthesis(WS), MADE.synthesis(WS))
+
+
+def test_a_tuned_pair_of_any_names_and_depth_is_told(tmp_path):
+    tuned = rosinality(with_other_synthesis())
+    pairs = {
+        "g_ema and g": {"g": tuned, "g_ema": THEIRS, "latent_avg": AVERAGE},
+        "m.params_ema and m.params": {"m": {"params": tuned, "params_ema": THEIRS}},
+        "ema and gen": behind("gen.", tuned) | behind("ema.", THEIRS),
+    }
+    for names, data in pairs.items():
+        with pytest.warns(UserWarning, match=f"{names}: .*which='{names.split()[-1]}'"):
+            opened(tmp_path, data)
+
+
 @pytest.mark.parametrize(
     "pair",
-    [
-        {"g": with_other_synthesis(), "trained": {"path": "x"}},
-        {"g": network(16, seed=4)},
-        {"g": deepcopy(MADE)},
-    ],
-    ids=["trained", "another mapping", "equal"],
+    [{"g": network(16, seed=4)}, {"g": deepcopy(MADE)}],
+    ids=["another mapping", "equal"],
 )
 def test_of_what_was_trained_the_average_is_taken_without_a_word(tmp_path, pair):
     with warnings.catch_warnings():

@@ -23,9 +23,10 @@ def xyz(*values: float) -> bytes:
     return b"XYZ \0\0\0\0" + b"".join(map(number, values))
 
 
-def profile(space: bytes, tags: dict[bytes, bytes]) -> bytes:
+def profile(space: bytes, tags: dict[bytes, bytes], name: bytes = b"P3") -> bytes:
     """An ICC profile of version 2, for a screen."""
-    tags = {b"desc": b"desc\0\0\0\0" + struct.pack(">I", 3) + b"P3\0" + bytes(78)} | tags
+    length = struct.pack(">I", len(name) + 1)
+    tags = {b"desc": b"desc\0\0\0\0" + length + name + bytes(79)} | tags
     tags |= {b"wtpt": xyz(0.9642, 1, 0.8249), b"cprt": b"text\0\0\0\0x\0\0\0"}
     table, data = b"", b""
     start = 128 + 4 + 12 * len(tags)
@@ -50,6 +51,16 @@ P3 = profile(
         b"bXYZ": xyz(0.1571, 0.0666, 0.7841),
         **{name: curve(2.2) for name in (b"rTRC", b"gTRC", b"bTRC")},
     },
+)
+LINEAR = profile(
+    b"RGB ",
+    {
+        b"rXYZ": xyz(0.4360, 0.2225, 0.0139),
+        b"gXYZ": xyz(0.3851, 0.7169, 0.0971),
+        b"bXYZ": xyz(0.1431, 0.0606, 0.7141),
+        **{name: curve(1.0) for name in (b"rTRC", b"gTRC", b"bTRC")},
+    },
+    b"GIMP built-in Linear sRGB",
 )
 BRIGHTER = profile(b"GRAY", {b"kTRC": curve(1.0)})
 SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
@@ -96,6 +107,13 @@ def test_with_transparency_and_a_palette_the_colours_are_the_same():
 def test_a_grey_photo_has_a_profile_of_greys():
     grey = Image.new("L", (1, 1), 55)
     assert read(saved(grey, BRIGHTER)) == [[128] * 3]  # linear light 55/255 in sRGB
+    seen = Image.merge("LA", (Image.new("L", (2, 1), 55), Image.fromarray(np.uint8([[255, 0]]))))
+    assert read(saved(seen, BRIGHTER)) == [[128] * 3, [255] * 3]
+
+
+def test_a_profile_is_judged_by_its_curves_and_not_by_its_name():
+    content = saved(Image.new("RGB", (1, 1), (55, 55, 55)), LINEAR)
+    assert read(content) == [[128] * 3]
 
 
 @pytest.mark.parametrize("icc", [SRGB, b"nonsense" * 40, P3[:200], BRIGHTER, bytes(5 << 20)])

@@ -32,7 +32,7 @@ MAY_IMPORT = {  # from the bottom up; a part may also import its own files
     "placement": "",
     "colour_profiles": "",
     "planes": "colour_profiles image_files",
-    "mask_files": "planes",
+    "mask_files": "planes image_files",
     "records": "pixels mask_files",
     "pieces": "records",
     "gates": "",

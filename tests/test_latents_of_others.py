@@ -3,6 +3,8 @@
 import os
 import pickle
 import warnings
+from dataclasses import replace
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import pytest
@@ -13,6 +15,7 @@ from safetensors.torch import save_file
 
 import dragkit as dk
 from dragkit.models.gan.state_dict import from_state_dict
+from dragkit.models.inversion import Inversion
 from dragkit.models.zoo import DATA
 from tests.checkpoint_files import foreign_modules, network, persistent
 from tests.fuzzing import flipped, many
@@ -174,16 +177,46 @@ def test_the_steps_of_restyle(tmp_path):
 
 
 def test_rows_of_their_own_for_a_model_of_one_row_are_told():
-    narrow = from_state_dict(network(16).state_dict(), space="w")
-    with pytest.warns(
-        UserWarning, match="the rows of this latent differ .*without space='w'"
-    ) as told:
-        dk.latent(narrow, W)
-    assert told[0].filename == __file__
+    narrow = replace(MODEL, space="w", rows=4)
+    unmoved = torch.cat([W[:1].expand(4, -1), W[4:]])
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         dk.latent(narrow, W[:1])
         dk.latent(MODEL, W)
+        for door in DOORS.values():
+            door(narrow, unmoved)
+            door(MODEL, W)
+    assert torch.equal(narrow.finish(unmoved), MODEL.finish(unmoved))
+
+
+EDIT = dk.Edit([(4, 4)], [(9, 4)])
+METHOD = {"tracker": dk.NearestNeighbor(96), "losses": [dk.ShiftedPatchLoss(32)], "lr": 1e-3}
+
+
+def loaded(model, latent):
+    with TemporaryDirectory() as folder:
+        found = Inversion(MODEL, latent, MODEL.finish(latent), psnr=30)
+        return dk.Inversion.load(found.save(f"{folder}/a"), model)
+
+
+DOORS = {
+    "latent": dk.latent,
+    "drag": lambda model, latent: dk.drag(model, latent, EDIT, **METHOD),
+    "session": lambda model, latent: dk.Session(model, latent, EDIT, **METHOD),
+    "studio": lambda model, latent: dk.Studio(model, latent=latent, edit=EDIT, **METHOD),
+    "studio without an edit": lambda model, latent: dk.Studio(model, latent=latent, **METHOD),
+    "inversion": loaded,
+}
+
+
+@pytest.mark.parametrize("door", DOORS)
+def test_moving_rows_that_are_not_seen_are_told_at_every_door(door):
+    narrow = replace(MODEL, space="w", rows=4)
+    with pytest.warns(UserWarning, match="rows of this latent differ .*without space='w'") as told:
+        DOORS[door](narrow, W)
+    assert len(told) == 1
+    if door in ("latent", "drag", "inversion"):  # the others ask drag
+        assert told[0].filename == __file__
 
 
 # From the average

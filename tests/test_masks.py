@@ -1,6 +1,7 @@
 """Masks as they come: files, images and arrays of every kind are the same mask, or told."""
 
 import dataclasses
+import re
 import warnings
 
 import numpy as np
@@ -103,7 +104,10 @@ def test_of_grey_the_threshold_is_said(tmp_path):
         (MASK * np.uint8(100), r"mask is dark \(at most 100\) everywhere, so nothing may move"),
         (GREY * 0, "mask is 0 everywhere"),
         (np.zeros((2, 10, 14)), r"mask has shape \(2, 10, 14\); it must be \(height, width\)"),
-        (Image.new("L", (5000, 8)), r"mask has shape \(8, 5000\).*each of at most 4096 px"),
+        (
+            np.broadcast_to(np.uint8(1), (8000, 8000)),
+            r"mask has shape \(8000, 8000\).*at most 50,000,000 pixels",
+        ),
         ("gone.png", "there is no file gone.png"),
         (b"hello", "the file is not an image, but a text that begins with 'hello'"),
         ({"mask": 1}, "mask is .*; give an array .* or the path of a black and white image"),
@@ -139,8 +143,44 @@ def test_of_several_regions_one_is_asked_for(tmp_path):
     labels = MASK.astype(np.uint8)
     labels[5:] *= 2
     coloured_regions(labels).save(tmp_path / "m.png")
-    with pytest.raises(ValueError, match=r"regions .* numbered 0, 1, 2; choose one, such as"):
+    numbers = r"0 \(0, 0, 0\), 1 \(128, 0, 0\), 2 \(0, 128, 0\); choose what may move, .* == 1"
+    with pytest.raises(ValueError, match=numbers):
         read_mask(tmp_path / "m.png")
+
+
+@pytest.mark.parametrize("colour", [(255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 0)])
+@pytest.mark.parametrize("background", [(0, 0, 0), (68, 1, 84)])
+def test_a_palette_that_a_program_made_never_turns_the_mask_around(tmp_path, colour, background):
+    """Pillow gives the brightest colour the number 0, which is no background then."""
+    pixels = np.where(MASK[..., None], np.uint8(colour), np.uint8(background))
+    image = Image.fromarray(pixels)
+    image.save(tmp_path / "a.gif")
+    image.quantize(2).save(tmp_path / "b.png")
+    image.convert("P", palette=Image.Palette.ADAPTIVE, colors=2).save(tmp_path / "c.png")
+    image.quantize(2, method=Image.Quantize.FASTOCTREE).save(tmp_path / "d.png")
+    for path in tmp_path.iterdir():
+        number = Image.open(path).getpixel((5, 5))
+        if background == (0, 0, 0) and number == 1:
+            assert torch.equal(read_mask(path), torch.from_numpy(MASK).float())
+            continue
+        shown = re.escape(str(colour))
+        with pytest.raises(ValueError, match=rf"{number} {shown}.*; choose what may move"):
+            read_mask(path)
+
+
+def test_a_palette_whose_colours_are_all_opaque_is_read_as_one_without_transparency(tmp_path):
+    image = coloured_regions(MASK.astype(np.uint8))
+    image.save(tmp_path / "m.png", transparency=bytes([255] * 256))
+    assert torch.equal(read_mask(tmp_path / "m.png"), torch.from_numpy(MASK).float())
+    image.save(tmp_path / "n.png", transparency=0)
+    with pytest.raises(ValueError, match="partly transparent"):
+        read_mask(tmp_path / "n.png")
+
+
+def test_a_mask_may_be_as_large_as_an_image():
+    free = np.zeros((4000, 6000), bool)
+    free[1000:3000, 1000:5000] = True
+    assert read_mask(free).sum() == 8_000_000
 
 
 def test_a_file_of_numpy_and_an_open_file_are_read(tmp_path):

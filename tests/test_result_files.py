@@ -71,6 +71,18 @@ def test_results_of_another_run_are_left_alone(model, tmp_path):
     assert len(set(written.values())) == 2
 
 
+@pytest.mark.parametrize("name", ["runs/", "runs/.json", ".", "a/.."])
+def test_a_folders_name_is_refused_by_every_button(model, tmp_path, name):
+    player = dk.Player(dk.Session(model, model.sample(0), PAIR, **FAST).run(1))
+    files = player.controls.files
+    for button in (files.save, files.gif, files.png, files.latent, files.open):
+        files.name.value = name
+        button.click()
+        assert "which is a folder" in player.status.line.value
+        assert "name a file, such as runs/session" in player.status.line.value
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+
+
 def test_a_trace_has_the_image_it_has_and_a_home_folder_is_found(model, tmp_path):
     trace = dk.Session(model, model.sample(0), PAIR, **FAST).run(1)
     player = dk.Player(trace)

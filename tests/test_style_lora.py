@@ -158,9 +158,10 @@ def test_the_names_that_diffusers_used_before_mean_the_same(folder, file, tmp_pa
     assert all(torch.equal(old[name], new[name]) for name in new)
 
 
-def test_an_alpha_that_diffusers_notes_beside_the_weights_counts(folder, file, base):
-    """As its trainers save it since 2025."""
-    noted = {"unet.r": RANK, "unet.lora_alpha": 8, "unet.alpha_pattern": {}}
+@pytest.mark.parametrize("part", ["unet.", ""])
+def test_an_alpha_that_diffusers_notes_beside_the_weights_counts(folder, file, base, part):
+    """As its trainers save it since 2025, and bare, as unet.save_lora_adapter does."""
+    noted = {f"{part}r": RANK, f"{part}lora_alpha": 8, f"{part}alpha_pattern": {}}
     names = diffusers_names(unet_of(folder), "unet", ".attn")
     save_file(names, file, {"lora_adapter_metadata": json.dumps(noted), "format": "pt"})
     corrected = merged(folder, file, 0.5).unet
@@ -412,6 +413,9 @@ def test_numbers_that_are_not_finite_are_told(folder, file, value):
         ("[" * 100_000, "lora_adapter_metadata is not JSON"),
         ('{"unet.alpha_pattern": {"to_q": 2}}', "alpha_pattern"),
         ('{"unet.use_rslora": true}', "use_rslora"),
+        ('{"alpha_pattern": {"to_q": 2}}', "alpha_pattern"),
+        ('{"use_rslora": true}', "use_rslora"),
+        ('{"use_dora": true}', "use_dora"),
     ],
 )
 def test_notes_that_are_not_read_are_told(folder, file, noted, message):

@@ -2,6 +2,7 @@
 
 import json
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -445,13 +446,24 @@ def test_in_w_one_row_stands_for_all_that_move_and_gets_their_gradient(rows):
     a, b = latent.clone().requires_grad_(), latent.clone().requires_grad_()
     shared.view(a).features.square().sum().backward()
     single.view(b).features.square().sum().backward()
-    torch.testing.assert_close(a.grad[0], b.grad.sum(0))
-    assert not a.grad[1:].any()
+    torch.testing.assert_close(a.grad[:rows], b.grad.sum(0).expand(rows, -1))
+    assert (a.grad[:rows] == a.grad[0]).all() and not a.grad[rows:].any()
     moved = latent.clone()
     moved[0] += 1
     everywhere = latent.clone()
     everywhere[:rows] += 1
     assert torch.equal(shared.finish(moved), single.finish(everywhere))
+
+
+def test_what_was_dragged_in_w_is_the_same_image_in_w_plus():
+    gan = model(32, space="w")
+    latent, edit = gan.sample(0), Edit([(10, 12)], [(20, 12)])
+    pieces = {"tracker": NearestNeighbor(48), "losses": [ShiftedPatchLoss(16)]}
+    *_, step = drag(gan, latent, edit, **pieces, lr=1e-2, steps=3)
+    moved = step.latent
+    assert not torch.equal(moved[0], latent[0]) and (moved[:6] == moved[0]).all()
+    assert torch.equal(moved[6:], latent[6:])
+    assert torch.equal(gan.finish(moved), replace(gan, space="w+").finish(moved))
 
 
 def test_a_drag_moves_the_moving_rows_alone():

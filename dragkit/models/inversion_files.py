@@ -20,7 +20,7 @@ from .. import arguments
 from ..arguments import shown
 from ..atomic import place_for, write_file
 from ..file_signs import check_no_stand_in
-from ..latents import checked_latent
+from ..latents import checked_latent, warn_of_unseen_rows
 from ..locking import one_writer
 from ..numeric import is_positive, is_real
 from ..reading import check_text, parse_json
@@ -70,6 +70,7 @@ def read_inversion(path: str | Path, model: Model | None, device: str) -> Invers
     try:
         model = _model_of(notes, weights, model, device)
         latent = checked_latent(model, tensors["latent"])
+        warn_of_unseen_rows(model, latent)
         target = _checked_target(model, tensors["target"]).to(latent.device)
         if isinstance(model, Restorable):  # its latents depend on settings
             model = model.restore(latent, notes["metadata"])

@@ -13,12 +13,11 @@ from torch import Tensor
 
 from .. import arguments
 from ..arguments import named_arguments, shown
-from ..latents import LatentSpace, axes_to_own, checked_latent
+from ..latents import LatentSpace, axes_to_own, checked_latent, warn_of_unseen_rows
 from ..numeric import is_whole
 from .latent_choice import AVERAGES, chosen, last_part
 from .latent_files import Arrays, arrays_in_file, leaves, part_of, shape_of
 
-EQUAL = 1e-4  # how far rows of one w may be apart: more than half precision rounds them
 GIVE = "a tensor, an array, or the path of a .pt, .pkl, .npy, .npz or .safetensors"
 
 
@@ -68,8 +67,8 @@ def latent(
         TypeError: the model has no latents of one shape.
 
     Warns:
-        UserWarning: an average lies beside the latent; a step of several was taken; or the rows of
-            w+ differ, and the model shows one alone (``space="w"``).
+        UserWarning: an average lies beside the latent; a step of several was taken; or the moving
+            rows differ, and the model shows one of them alone (``space="w"``).
     """
     if not isinstance(model, LatentSpace):
         raise TypeError(f'model is {shown(model)}; give a model, such as dragkit.load("lion")')
@@ -82,8 +81,9 @@ def latent(
         relative = _is_relative(values, average)
     if relative:
         values = values + _average(model, average)
-    _warn_of_rows(model, values)
-    return checked_latent(model, values)
+    values = checked_latent(model, values)
+    warn_of_unseen_rows(model, values)
+    return values
 
 
 def _arrays(source: Any) -> Arrays:
@@ -120,18 +120,6 @@ def _fitted(model: LatentSpace, found: Arrays, name: str, which: int | None) -> 
     if not values.is_floating_point():
         raise ValueError(f"the latent holds {values.dtype}; give floating-point numbers")
     return values.to(model.device, torch.float32).reshape(shape).expand(own).clone()
-
-
-def _warn_of_rows(model: LatentSpace, values: Tensor) -> None:
-    """Warn if a w+ with rows of its own is for a model that shows one row alone."""
-    if getattr(model, "space", "w+") != "w" or (values - values[:1]).abs().max() <= EQUAL:
-        return
-    warnings.warn(
-        f"the rows of this latent differ (w+), and {model.name} was loaded with space='w', which"
-        " moves a single row: of its moving rows only the first is seen, so its image is another"
-        " one; load the model without space='w'",
-        stacklevel=4,
-    )
 
 
 def _average_beside(model: LatentSpace, found: Arrays, name: str) -> Tensor | None:

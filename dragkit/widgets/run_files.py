@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Callable
 from dataclasses import replace
@@ -11,7 +12,7 @@ from pathlib import Path
 import ipywidgets as W
 from PIL import Image
 
-from ..arguments import at_home
+from ..arguments import at_home, shown
 from ..records import Frame
 from ..runs.session import Session
 from ..runs.trace import Trace
@@ -123,8 +124,16 @@ class FileControls:
         return self.state.frame
 
     def _path(self, ending: str) -> Path:
-        """The file that is named, with its `ending`."""
+        """The file that is named, with its `ending`.
+
+        Raises:
+            ValueError: it is a folder's name, or in no home folder.
+        """
         name = self.name.value.strip().removesuffix(".json") or DEFAULT
+        if re.split(r"[/\\]", name)[-1] in ("", ".", ".."):
+            raise ValueError(
+                f"the name is {shown(name)}, which is a folder's; name a file, such as {DEFAULT}"
+            )
         return at_home("the name", Path(name + ending))
 
     def _free_path(self, ending: str) -> tuple[Path, str]:

@@ -9,7 +9,7 @@ that learns one image is something else: :mod:`dragkit.models.diffusion.lora`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from math import prod
 from pathlib import Path
@@ -159,7 +159,7 @@ def read_style_lora(path: Any, weight: Any) -> StyleLora:
         raise ValueError(f"{path} is {says}; {way_out}")
     check_dtypes(path, header)
     names = _grouped(path, header)
-    alphas = _alphas(path, header)
+    alphas = _alphas(path, header, names)
     return StyleLora(path, float(weight), kind.words, names, header.shapes, alphas)
 
 
@@ -211,8 +211,12 @@ def _grouped(path: Path, header: Header) -> dict[str, dict[str, dict[str, str]]]
     return found
 
 
-def _alphas(path: Path, header: Header) -> dict[str, float]:
-    """α of each part, where diffusers notes the settings of its trainer as text."""
+def _alphas(path: Path, header: Header, parts: Iterable[str]) -> dict[str, float]:
+    """α of each part, where diffusers notes the settings of its trainer as text.
+
+    A pipeline writes them as ``unet.lora_alpha``; a network that saves its LoRA itself, as
+    ``lora_alpha``.
+    """
     noted = header.metadata.get(SETTINGS)
     if noted is None:
         return {}
@@ -221,16 +225,16 @@ def _alphas(path: Path, header: Header) -> dict[str, float]:
     except ValueError as error:
         raise ValueError(f"{path}: its {SETTINGS} is not JSON ({error})") from error
 
-    alphas = {}
+    alphas: dict[str, float] = {}
     for name, value in settings.items() if isinstance(settings, dict) else ():
-        part, _, setting = name.partition(".")
+        part, _, setting = name.rpartition(".")
         if setting in ("alpha_pattern", "use_rslora", "use_dora") and value:
             raise ValueError(
                 f"{path} is a LoRA with {shown(name)} = {shown(value)}, which dragkit does not"
                 " read; merge it with diffusers' fuse_lora, and save the pipeline"
             )
         if setting == "lora_alpha" and is_real(value):
-            alphas[part] = float(value)
+            alphas |= dict.fromkeys([part] if part else parts, float(value))
     return alphas
 
 

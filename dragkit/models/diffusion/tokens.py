@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from ...arguments import shown
 from ...atomic import write_file
+from ...file_signs import head_of, stand_in
 from ...numeric import is_whole
 from ...reading import check_text
 from .pipeline_config import CONFIG, needed, read_config, read_part
@@ -25,11 +27,13 @@ def write_tokenizer(source: Path, folder: Path, count: int) -> None:
         count: how many words the text encoder knows.
 
     Raises:
-        ValueError: a file is too large, or not what its name says.
+        ValueError: a file is too large, cut short, or not what its name says.
     """
     vocabulary, merges = _words(source)
+    special = _special(source)
     _check_vocabulary(vocabulary, count, source)
-    written = {"vocab.json": vocabulary, "special_tokens_map.json": _special(source)}
+    _check_complete(merges, vocabulary.keys() - special.values(), source)
+    written = {"vocab.json": vocabulary, "special_tokens_map.json": special}
     added = source / "added_tokens.json"
     if added.is_file():
         written["added_tokens.json"] = read_part(added, CONFIG)
@@ -62,6 +66,8 @@ def _words(source: Path) -> tuple[Any, list[str]]:
     path = source / "merges.txt"
     if path.stat().st_size > WORDS:
         raise ValueError(f"{path} has more than {WORDS:,} bytes, which is the most that is read")
+    if found := stand_in(head_of(path), text_wanted=True):
+        raise ValueError(f"{path} is {found.says}; {found.way_out}")
     try:
         lines = path.read_text(encoding="utf-8").split("\n")
     except UnicodeDecodeError as error:
@@ -99,6 +105,24 @@ def _check_vocabulary(vocabulary: Any, count: int, source: Path) -> None:
             raise ValueError(
                 f"{source} does not fit the text encoder: the word {shown(word)} has the number"
                 f" {shown(number)}; the text encoder knows 0 to {count - 1}"
+            )
+
+
+def _check_complete(merges: list[str], words: Iterable[str], source: Path) -> None:
+    """Raise ValueError if a word of several letters is made by none of the pairs.
+
+    So it is where a download was cut, and a prompt would fall into other words. What is in angle
+    brackets, such as "<|endoftext|>", is no text.
+    """
+    made = {pair.replace(" ", "") for pair in merges}
+    for word in sorted(words):
+        letters = word.removesuffix("</w>")
+        is_text = not (letters.startswith("<") and letters.endswith(">"))
+        if len(letters) > 1 and is_text and word not in made:
+            raise ValueError(
+                f"{source} does not hold a tokenizer that is whole: none of its {len(merges)}"
+                f" merges makes the word {shown(word)} of its vocabulary; fetch merges.txt, or"
+                " tokenizer.json, again"
             )
 
 

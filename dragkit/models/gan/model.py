@@ -50,8 +50,8 @@ class StyleGAN2:
             ours stay as they are, which is our choice. The block with the largest features
             therefore counts most: a lion's are twice as large as those of the next finer block,
             and a pair drags much like its coarser block.
-        space: "w+" moves each of the first `rows` rows on its own; "w" moves one row that they
-            share.
+        space: "w+" moves each of the first `rows` rows on its own; "w" moves them as one: the
+            first stands for all of them.
         rows: how many rows of w+ move, starting from the first (DragGAN: 6); the others are
             fixed. Row 0 styles the block of 4 px, rows 1 and 2 that of 8 px, 3 and 4 that of 16
             px, and so on: six end in the middle of the 32-px block. Coarse rows carry pose and
@@ -229,8 +229,16 @@ class StyleGAN2:
         return self.finish(latent)
 
     def _rows(self, latent: Tensor) -> Tensor:
-        """(1 num_ws w_dim): only the moving rows get a gradient; in w they all are the first."""
-        moving = latent[: self.rows] if self.space == "w+" else latent[:1].expand(self.rows, -1)
+        """(1 num_ws w_dim): only the moving rows get a gradient; in w they all are the first.
+
+        There each of them gets the gradient of that one, so that rows which begin as one stay so,
+        and what was dragged in w is the same image in w+.
+        """
+        moving = latent[: self.rows]
+        if self.space == "w":
+            others = moving[1:]
+            shared = moving[:1] + (others - others.detach()).sum(0, keepdim=True)
+            moving = shared.expand(self.rows, -1)
         return torch.cat([moving, latent[self.rows :].detach()])[None]
 
     def _image(self, xs: list[Tensor], ws: Tensor) -> Tensor:

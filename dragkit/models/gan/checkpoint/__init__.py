@@ -41,8 +41,8 @@ def generator(
 ) -> tuple[dict[str, Tensor], float | None]:
     """The state dict of a file's generator under our names, and the clamp of its activations.
 
-    The averaged generator (``G_ema``, ``Gs``, ``g_ema``) is taken if there is one, unless `which`
-    names another network of the file.
+    The averaged generator (``G_ema``, ``Gs``, ``params_ema``) is taken if there is one, unless
+    `which` names another one of the file.
 
     Warns:
         UserWarning: the file lacks noise maps, or holds a generator and its tuned copy.
@@ -91,8 +91,7 @@ def _remarks(found: Found, drawn: int) -> Iterator[str]:
         yield (
             f"it holds two generators that differ in their synthesis network alone, {found.name}"
             f" and {found.other}: one of them was probably tuned (PTI), and the file does not say"
-            f" which. {found.name} is taken; dragkit.load(file, which={found.other!r}) takes the"
-            " other one"
+            f" which. {found.name} is taken; which={found.other!r} takes the other one"
         )
 
 

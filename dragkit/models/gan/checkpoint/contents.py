@@ -43,7 +43,6 @@ class Contents:
     size: int  # bytes
     networks: dict[str, Network]
     others: tuple[str, ...]
-    empty: tuple[str, ...]  # those of the others that are None
 
 
 def read(path: str | Path) -> Contents:
@@ -126,11 +125,9 @@ def _read(path: Path, file: BinaryIO) -> Contents:
     form, root = _data(path, file, budget)
     networks = dict(networks_of(root, budget))
     others: tuple[str, ...] = ()
-    empty: tuple[str, ...] = ()
     if isinstance(root, dict) and networks.keys() != {""}:
         others = tuple(str(name) for name in root if name not in networks)
-        empty = tuple(str(name) for name, value in root.items() if value is None)
-    return Contents(path, form, path.stat().st_size, networks, others, empty)
+    return Contents(path, form, path.stat().st_size, networks, others)
 
 
 def _data(path: Path, file: BinaryIO, budget: Budget) -> tuple[str, Any]:

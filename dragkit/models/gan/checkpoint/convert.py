@@ -16,7 +16,9 @@ from ..model import StyleGAN2
 from . import generator, read
 
 
-def convert(source: str | Path, target: str | Path | None = None) -> Path:
+def convert(
+    source: str | Path, target: str | Path | None = None, *, which: str | None = None
+) -> Path:
     """Write the generator of a checkpoint as safetensors, in float32.
 
     A card (.json) beside it says where it came from. The file has about a third of the size.
@@ -24,13 +26,15 @@ def convert(source: str | Path, target: str | Path | None = None) -> Path:
     Args:
         source: any file that :func:`dragkit.load` reads.
         target: the new file; default: `source` with the ending .safetensors.
+        which: of several generators one, as of :func:`dragkit.load`, such as "G".
 
     Returns:
         The new file's path; ``dragkit.load`` takes it.
 
     Raises:
         ValueError: `target` is `source`, or does not end in .safetensors; nothing is written.
-        CheckpointError: `source` holds no StyleGAN2 that can be dragged; nothing is written.
+        CheckpointError: `source` holds no StyleGAN2 that can be dragged, or several; nothing is
+            written.
     """
     source = arguments.path("source", source)
     if target is None:
@@ -39,7 +43,7 @@ def convert(source: str | Path, target: str | Path | None = None) -> Path:
     if target.resolve() == source.resolve():
         raise ValueError(f"cannot write {target} over itself: name another file")
     contents = read(source)
-    state, clamp = generator(contents)
+    state, clamp = generator(contents, which)
     digest = _sha256(source)
     origin = {
         "source": source.name,

@@ -5,9 +5,9 @@ A StyleGAN2 begins with a constant, whose name tells both the layout and what st
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 
-from .budget import CheckpointError
 from .tensors import Stored
 
 CONSTANTS = {  # layout → the name of the constant that its generators begin with
@@ -15,7 +15,10 @@ CONSTANTS = {  # layout → the name of the constant that its generators begin w
     "TensorFlow": "synthesis/4x4/Const/const",
     "rosinality": "input.input",
 }
-SHOWN = 4  # prefixes in a message
+# "G_ema", "ema_g", "netGema", "genEMA", but not "female"; and TensorFlow's Gs
+AVERAGE = re.compile(
+    r"(?<![a-z])ema(?![a-z])|Ema(?![a-z])|(?<![A-Z])EMA(?![A-Z])|(^|[./])Gs[./]?$"
+)
 
 
 def prefixes(names: Iterable[str]) -> list[str]:
@@ -29,28 +32,15 @@ def prefixes(names: Iterable[str]) -> list[str]:
     return found
 
 
-def without_prefix(tensors: Mapping[str, Stored]) -> tuple[str, dict[str, Stored]]:
-    """The one generator's tensors under plain names, and what stood in front of them.
+def is_average(name: str) -> bool:
+    """Whether a network of this name, or the one behind this prefix, is an average of others."""
+    return AVERAGE.search(name) is not None
 
-    Of several the average is taken, which has "ema" in its prefix.
 
-    Raises:
-        CheckpointError: there are several generators, and no average among them or more than one.
-    """
-    found = prefixes(tensors)
-    averages = [prefix for prefix in found if "ema" in prefix.lower()]
-    if len(found) > 1 and len(averages) == 1:
-        found = averages
-    if len(found) > 1:
-        some = ", ".join(repr(prefix[:60]) for prefix in found[:SHOWN])
-        raise CheckpointError(
-            f"{len(found)} generators in one state dict, whose names begin with {some}, and not"
-            " exactly one of them is an average (ema); save the one to be dragged alone"
-        )
-    prefix = found[0] if found else ""
-    own = {
+def behind(prefix: str, tensors: Mapping[str, Stored]) -> dict[str, Stored]:
+    """The tensors whose names begin with a prefix, under the names without it."""
+    return {
         name.removeprefix(prefix): tensor
         for name, tensor in tensors.items()
         if name.startswith(prefix)
     }
-    return prefix, own
