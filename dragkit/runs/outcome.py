@@ -33,6 +33,12 @@ def why(frames: Sequence[Frame]) -> str:
     )
 
 
+def stop_distance(frames: Sequence[Frame]) -> float | None:
+    """The one in pixels by which the last of the steps was judged, if it is known."""
+    last = frames[-1]
+    return last.edit.arrive or last.step.arrive
+
+
 def distances(frames: Sequence[Frame]) -> Tensor:
     """(s n) from each handle to its target in every frame, in pixels."""
     targets = torch.stack([frame.edit.targets for frame in frames])

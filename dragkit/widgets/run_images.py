@@ -12,7 +12,8 @@ from PIL import Image
 from ..compose import Panel, RunCurves, comparison, run_panels
 from ..records import Frame
 from ..runs.drawing import draw_frame, score_window
-from ..runs.outcome import distances
+from ..pieces import printed
+from ..runs.outcome import distances, stop_distance
 from ..runs.trace import Trace
 
 
@@ -55,7 +56,7 @@ def panels_of_run(
         trace: the run.
         past: earlier runs; those from the same start are drawn in grey.
         handle: whose trust is shown.
-        arrive: the method's stop distance in pixels; the edit's takes precedence.
+        arrive: the stop distance in pixels, for runs that do not know their own.
     """
     frames = list(trace)
     if not frames:
@@ -69,7 +70,8 @@ def panels_of_run(
         threshold=_threshold(trace),
         trusted=_trusted(trace),
         handle=handle,
-        arrive=frames[0].edit.arrive or arrive,
+        arrive=stop_distance(frames) or arrive,
+        trackers=[tracker_name(frame) for frame in frames],
         past=[(_steps(t), _distance(t)) for t in past if len(t) and t[0] is frames[0]],
     )
 
@@ -77,10 +79,24 @@ def panels_of_run(
 def panels_of_runs(runs: Mapping[str, Trace], handle: int) -> list[Panel]:
     """Distance and confidence of a handle in several runs, by name."""
     curves = {
-        name: RunCurves(_steps(trace), _distance(trace), _confidence(trace), _threshold(trace))
+        name: RunCurves(
+            _steps(trace),
+            _distance(trace),
+            _confidence(trace),
+            _threshold(trace),
+            tracker_name(trace[-1]),
+            stop_distance(trace.frames),
+        )
         for name, trace in runs.items()
     }
     return comparison(curves, handle)
+
+
+def tracker_name(frame: Frame) -> str:
+    """The tracker of a step without its settings: ``NearestNeighbor``."""
+    tracker = frame.step.tracker
+    name = tracker if isinstance(tracker, str) else printed(tracker)
+    return name.partition("(")[0]
 
 
 def _steps(trace: Trace) -> list[int]:
