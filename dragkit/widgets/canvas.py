@@ -60,7 +60,8 @@ class ImageCanvas:
 
     Args:
         image: (height, width) of the model's images, in pixels.
-        size: height on the page in CSS pixels; it is drawn twice as fine.
+        size: height in CSS pixels for which it is drawn, twice as fine; on the page it is as wide
+            as what it is in.
         touched: called as ``touched(kind, x, y)``, in image pixels; kind is "press", "move",
             "release" or, if the mouse leaves, "out".
         key: called with the name of a key that was pressed while the canvas has the focus.
@@ -91,8 +92,7 @@ class ImageCanvas:
         self._finger_at = (0.0, 0.0)
 
         width = round(size * image[1] / image[0])
-        # narrow pages shrink it
-        layout = W.Layout(width=f"{width}px", max_width="100%", height="auto", margin="0")
+        layout = W.Layout(width="100%", height="auto", margin="0")
         self.canvas = ipycanvas.Canvas(width=2 * width, height=2 * size, layout=layout)
         self.canvas.add_class(style)
         self._listen()

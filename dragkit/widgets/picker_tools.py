@@ -25,7 +25,6 @@ class PickerTools:
     Args:
         draft: what has been picked so far.
         status: where hints and errors are shown.
-        width: of a row in CSS pixels.
         changed: called when something else has been picked.
         redraw: called when another tool was chosen.
 
@@ -38,7 +37,6 @@ class PickerTools:
         self,
         draft: EditDraft,
         status: StatusLine,
-        width: int,
         changed: Callable[[], None],
         redraw: Callable[[], None],
     ) -> None:
@@ -46,10 +44,10 @@ class PickerTools:
         self.status = status
         self.changed = changed
         self.redraw = redraw
-        self.mode = _mode_buttons(width)
+        self.mode = _mode_buttons()
         on_change(self.mode, self._choose)
         self.brush = _brush_slider(largest=max(draft.size) / 4)
-        self.mode_row = row(self.mode, self.brush, width=width)
+        self.mode_row = row(self.mode, self.brush)
 
         self.add = button(
             "Add", "plus", "Add a pair in the middle, to be moved by its numbers", self._add
@@ -61,7 +59,7 @@ class PickerTools:
         self.clear_mask = button(
             "Clear mask", "", "Remove the mask: everything may move", self._clear_mask
         )
-        self.button_row = row(self.add, self.remove, self.clear, self.clear_mask, width=width)
+        self.button_row = row(self.add, self.remove, self.clear, self.clear_mask)
 
     @property
     def radius(self) -> float:
@@ -139,11 +137,11 @@ class PickerTools:
         self.changed()
 
 
-def _mode_buttons(width: int) -> W.ToggleButtons:
-    each = max((width - 130) // 3, 70)  # narrower ones cut their words off
-    layout = W.Layout(width=f"{3 * each + 1}px", overflow="visible")
+def _mode_buttons() -> W.ToggleButtons:
+    layout = W.Layout(width="auto", flex="1 1 220px", overflow="visible")
     mode = W.ToggleButtons(options=[POINTS, PAINT, ERASE], tooltips=TIPS, layout=layout)
-    mode.style.button_width = f"{each - 6}px"
+    mode.add_class("dk-modes")
+    mode.style.button_width = "auto"
     return mode
 
 

@@ -17,7 +17,7 @@ from .run_images import step_image
 from .score_maps import ScoreMapControls
 from .score_panel import ScoreMapPanel
 from .score_readings import reading_on_image
-from .sizes import Sizes
+from .sizes import Css, Sizes
 from .status import StatusLine, shows_errors
 from .step_chart import StepChart
 from .throttle import Throttle
@@ -73,7 +73,7 @@ class PlayerView:
         self._draw_finely = Throttle(self._redraw, SLOWLY)
         self.canvas = ImageCanvas(state.image_size, sizes.image, self._touch_image, key)
         self.chart = StepChart(sizes, status, chosen, key)
-        self.score_maps = ScoreMapControls(sizes.image, self._redraw, sizes.slides)
+        self.score_maps = ScoreMapControls(sizes.image, self._redraw, bool(sizes.slides))
         self.score_panel = ScoreMapPanel(2 * sizes.image + 12, self.score_maps, self._touch_maps)
         self._mouse: Mouse | None = None
         self._drawn_curves: Any = None  # what the curves on the chart were made of
@@ -95,6 +95,17 @@ class PlayerView:
         if self.score_maps.large.value:
             return vstack(top, self.score_panel.image(frame).reduce(2))
         return top
+
+    @property
+    def step(self) -> int | None:
+        """The number of the step that is shown, if there is one."""
+        return None if self.state.frame is None else self.state.frame.index
+
+    @property
+    def image_layout(self) -> Css:
+        """Of a column with the image."""
+        height, width = self.state.image_size
+        return self.sizes.image_layout(width / height)
 
     def image(self, size: int = STILL) -> Image.Image:
         """The step that is shown, `size` pixels high."""
@@ -118,9 +129,7 @@ class PlayerView:
     def chart_image(self) -> Image.Image:
         """The curves, twice as large as on the page, or as large as on a slide."""
         self._update_curves()
-        if self.state.frame is None:
-            return self.chart.sheet
-        return self.chart.image(self.state.frame.index)
+        return self.chart.image(self.step)
 
     def draw(self) -> None:
         """Draw everything."""
@@ -162,7 +171,7 @@ class PlayerView:
         """Draw the curves, the large maps and the text."""
         self._drawn_at = time.monotonic()
         self._update_curves()
-        self.chart.show(None if self.state.frame is None else self.state.frame.index)
+        self.chart.show(self.step)
         self.score_panel.draw(self.state.frame)
         self.say()
         self.drawn()

@@ -10,9 +10,9 @@ import torch
 from PIL import Image
 
 from ..compose import Panel, RunCurves, comparison, run_panels
+from ..pieces import printed
 from ..records import Frame
 from ..runs.drawing import draw_frame, score_window
-from ..pieces import printed
 from ..runs.outcome import distances, stop_distance
 from ..runs.trace import Trace
 
