@@ -156,3 +156,22 @@ def test_the_colours_of_samples_are_those_of_what_they_name():
     legend = image[: axes.top - 10]
     for colour in (SHADE, PAST, panel.colours["handle 0"]):
         assert (legend == colour).all(-1).any()
+
+
+def test_plots_have_the_stop_distance_and_an_axis_for_each_tracker(model, trace):
+    learned = retrack(model, trace, dk.Discriminative(), arrive=2.0)
+    distance, *confidences = dk.plot.compare([trace, learned, trace]).axes
+    assert [axes.get_ylabel().split("\n")[0] for axes in confidences] == [
+        "confidence of NearestNeighbor",
+        "confidence of Discriminative",
+    ]
+    assert [len(axes.lines) for axes in confidences] == [2, 1]
+    stops = [line.get_ydata()[0] for line in distance.lines if line.get_linestyle() == "--"]
+    assert stops == [3.0, 2.0, 3.0]
+    assert len(dk.plot.compare([trace, trace]).axes) == 2
+
+    swapped = dk.Trace([*trace.frames[:3], *learned.frames[3:]])
+    for plot in (dk.plot.losses(swapped), dk.plot.confidence(swapped)):
+        words = [text.get_text() for text in plot.axes[0].get_legend().get_texts()]
+        assert "tracker swapped" in words
+        assert [line.get_xdata()[0] for line in plot.axes[0].lines].count(swapped[3].index) == 1

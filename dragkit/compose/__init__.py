@@ -25,6 +25,7 @@ from .inset import window_cell_at as window_cell_at
 from .marks import MARKS as MARKS
 from .marks import font as font
 from .mask_overlay import mask_cover as mask_cover
+from .overlay import LAYERS as LAYERS
 from .overlay import draw_overlay as draw_overlay
 from .panels import SERIES as SERIES
 from .panels import SHADE as SHADE

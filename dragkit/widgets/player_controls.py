@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import ipywidgets as W
 
+from .layers import LayerButtons
 from .layout import button, row, set_visible
 from .playback import PlaybackControls
 from .player_state import PlayerState
@@ -64,6 +65,7 @@ class PlayerControls:
         run: RunButtons,
         playback: PlaybackControls,
         score_maps: ScoreMapControls,
+        layers: LayerButtons,
         files: FileControls,
     ) -> None:
         self.run = run
@@ -76,7 +78,7 @@ class PlayerControls:
             self.rows.append(playback.one_row(slides=True))
         else:
             maps = row(score_maps.handle, score_maps.map, score_maps.large)
-            self.rows += [*playback.two_rows(), maps, files.row]
+            self.rows += [*playback.two_rows(), layers.row, maps, files.row]
 
     def fill(self, state: PlayerState) -> None:
         """Show the position, and enable what makes sense."""

@@ -12,6 +12,7 @@ from PIL.ImageOps import contain
 from ..compose import draw_overlay, hstack, marks_in_words, vstack
 from ..records import Frame
 from .canvas import ImageCanvas, Touch
+from .layers import LayerButtons
 from .player_state import PlayerState
 from .run_images import step_image
 from .score_maps import ScoreMapControls
@@ -51,6 +52,7 @@ class PlayerView:
         canvas: the image.
         chart: the curves.
         score_maps: which score window is drawn.
+        layers: what is drawn over the image.
         score_panel: the large score maps.
         draw_soon: call it to draw a step among many in a row, which need not all be drawn.
     """
@@ -74,6 +76,7 @@ class PlayerView:
         self.canvas = ImageCanvas(state.image_size, sizes.image, self._touch_image, key)
         self.chart = StepChart(sizes, status, chosen, key)
         self.score_maps = ScoreMapControls(sizes.image, self._redraw, bool(sizes.slides))
+        self.layers = LayerButtons(self._redraw)
         self.score_panel = ScoreMapPanel(2 * sizes.image + 12, self.score_maps, self._touch_maps)
         self._mouse: Mouse | None = None
         self._drawn_curves: Any = None  # what the curves on the chart were made of
@@ -120,7 +123,7 @@ class PlayerView:
         if frame is None:
             return draw_overlay(state.blank, size=size)
         handle, name = self.score_maps.handle.value, self.score_maps.map.value
-        return step_image(frame, state.path(), handle, name, size)
+        return step_image(frame, state.path(), handle, name, size, self.layers.shown)
 
     def marks(self) -> str:
         """What the marks on the image mean, in words."""
@@ -134,6 +137,7 @@ class PlayerView:
     def draw(self) -> None:
         """Draw everything."""
         self.score_maps.fill(self.state.frame)
+        self.layers.fill(self.state.frame)
         self.canvas.show(self.image)
         self._draw_rest()
 

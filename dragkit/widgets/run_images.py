@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -10,11 +10,13 @@ import torch
 from PIL import Image
 
 from ..compose import Panel, RunCurves, comparison, run_panels
-from ..pieces import printed
 from ..records import Frame
 from ..runs.drawing import draw_frame, score_window
-from ..runs.outcome import distances, stop_distance
+from ..runs.outcome import distances, stop_distance, tracker_name
 from ..runs.trace import Trace
+
+# All layers but "heat": the window is magnified already, and its colours hide the point.
+CLEAR = ("points", "trail", "mask", "window")
 
 
 def step_image(
@@ -23,6 +25,7 @@ def step_image(
     handle: int | None = None,
     map_name: str | None = None,
     size: int = 384,
+    layers: Collection[str] = CLEAR,
 ) -> Image.Image:
     """A step with handles, targets, paths and mask.
 
@@ -32,6 +35,7 @@ def step_image(
         handle: whose score window is drawn; None for none.
         map_name: which of its score maps is drawn, if it has it; else its scores.
         size: height in pixels.
+        layers: which of its layers are drawn.
     """
     window = None
     if handle is not None:
@@ -39,7 +43,7 @@ def step_image(
         maps = frame.score_maps(handle)
         if map_name in maps:
             window = replace(window, scores=maps[map_name])
-    return draw_frame(frame, path, window=window, size=size)
+    return draw_frame(frame, path, window=window, size=size, layers=layers)
 
 
 def step_text(frame: Frame) -> str:
@@ -90,13 +94,6 @@ def panels_of_runs(runs: Mapping[str, Trace], handle: int) -> list[Panel]:
         for name, trace in runs.items()
     }
     return comparison(curves, handle)
-
-
-def tracker_name(frame: Frame) -> str:
-    """The tracker of a step without its settings: ``NearestNeighbor``."""
-    tracker = frame.step.tracker
-    name = tracker if isinstance(tracker, str) else printed(tracker)
-    return name.partition("(")[0]
 
 
 def _steps(trace: Trace) -> list[int]:
