@@ -4,6 +4,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from . import leaves as leaves
+from . import maps as maps
 from . import masks as masks
 from . import methods as methods
 from .carrying import carry as carry

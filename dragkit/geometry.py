@@ -192,6 +192,18 @@ def _say_least(radius: float, size: tuple[int, int], least: int) -> None:
     )
 
 
+def covering_radius(size: tuple[int, int], stride: float) -> int:
+    """The radius, in places, of the smallest window that can hold an image of `size`."""
+    return math.ceil(max(size) / (2 * stride))
+
+
+def whole_radius(size: tuple[int, int], stride: float | None) -> float:
+    """The same in the unit in which trackers take a radius, see :func:`window_size`."""
+    if stride is None:
+        return covering_radius(size, 1) * REFERENCE / size[0]
+    return covering_radius(size, stride)
+
+
 def check_reach(radius: float, stride: float, size: tuple[int, int]) -> None:
     """Raise ValueError if `radius` places, `stride` pixels apart, reach farther than the image.
 

@@ -60,8 +60,10 @@ MAY_IMPORT = {  # from the bottom up; a part may also import its own files
     "tasks": "records mask_files planes geometry pieces trackers loop methods models worlds pixels"
     " compose",
     "training": "models worlds tasks compose pixels",
-    "plot": "records runs models compose pixels scores",
-    "widgets": "records pieces validation loop runs models inversion placement compose pixels",
+    "maps": "records pieces answers validation geometry trackers runs",
+    "plot": "maps records runs models compose pixels scores",
+    "widgets": "records pieces gates trackers methods validation loop runs models inversion"
+    " placement compose pixels",
     "check": "records geometry gates pieces trackers loop methods models tasks plot",
     "bench": "records geometry gates pieces losses trackers validation loop methods models images"
     " carrying placement inversion warping compose page runs tasks worlds pixels widgets",

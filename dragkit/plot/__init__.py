@@ -15,6 +15,9 @@ from .learning import learning as learning
 from .score_windows import scores as scores
 from .simple import curves as curves
 from .simple import maps as maps
+from .step_maps import latent as latent
+from .step_maps import pull as pull
+from .step_maps import whole_scores as whole_scores
 from .timelines import compare as compare
 from .timelines import confidence as confidence
 from .timelines import losses as losses

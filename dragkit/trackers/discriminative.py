@@ -24,7 +24,7 @@ unsure: supervise with first patch    the radius does not change
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import torch
@@ -37,6 +37,7 @@ from ..geometry import (
     check_window,
     inside,
     sample,
+    whole_radius,
     window,
     window_size,
 )
@@ -158,6 +159,10 @@ class Discriminative:
                 f"label is {self.label:g}, so the label is 1 in all of an image of"
                 f" {size[1]}×{size[0]} px; give a smaller one, such as 8"
             )
+
+    def everywhere(self, size: Size) -> Discriminative:
+        """The same with a window that can hold an image of `size`."""
+        return replace(self, radius=whole_radius(size, self.stride))
 
     def start(self, view: View, edit: Edit) -> Filters:
         """Learn the filters (n c) on step 0, all handles in one batch.

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import torch
 from torch import Tensor
 
 from ..arguments import instance
-from ..geometry import check_window, sample, window_size
+from ..geometry import check_window, sample, whole_radius, window_size
 from ..records import Edit, Size, TrackResult, View
 from .candidates import Candidates, check_candidates
 from .search_window import best, between_pixels, read_window, restricted, similarity
@@ -90,6 +90,10 @@ class NearestNeighbor:
     def _least(self) -> int:
         """The radius in pixels that leaves a window of more than one."""
         return 1 + self.strict
+
+    def everywhere(self, size: Size) -> NearestNeighbor:
+        """The same with a window that can hold an image of `size`."""
+        return replace(self, radius=whole_radius(size, self.stride), strict=False)
 
     def start(self, view: View, edit: Edit) -> Template:
         """Remember the features (n c) at the handles of step 0."""

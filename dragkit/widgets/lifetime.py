@@ -57,6 +57,11 @@ def close_with(owner: object) -> weakref.finalize[[list[W.Widget]], object]:
     return closing
 
 
+def close_parts(*parts: W.Widget) -> None:
+    """Close widgets that are not needed any longer, with what they are made of."""
+    _close(list(_widgets_of(list(parts), set())))
+
+
 def _widgets_of(value: Any, seen: set[int]) -> Iterator[W.Widget]:
     """Every ipywidget in a value, in the parts that it is made of, and in their containers."""
     if id(value) in seen:

@@ -19,7 +19,7 @@ from .layout import card, column, side_by_side
 from .notebook_widget import NotebookWidget
 from .playback import PlaybackControls
 from .player_controls import PlayerControls, RunButtons
-from .player_state import START, PlayerState
+from .player_state import PlayerState
 from .player_view import PlayerView
 from .run_files import FileControls
 from .session_runner import SessionRunner
@@ -192,14 +192,13 @@ class Player(NotebookWidget):
         if not len(self.trace):
             self.view.draw()
         self._fill_controls()
-        if self.running:
-            return
-        if not ready:
-            self.status.say("Waiting for a handle and a target.")
-        elif len(self.trace) > 1:
-            self.status.say("Run starts again with the changed edit.")
-        else:
-            self.status.say(START)
+        if not self.running:
+            self.status.say(self.state.what_next())
+
+    def say(self, text: str) -> None:
+        """Say something below the image, and enable what makes sense now."""
+        self._fill_controls()
+        self.status.say(text)
 
     def still(self) -> Image.Image:
         """The image beside the curves, with the legend and the large maps if they are shown."""

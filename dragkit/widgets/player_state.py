@@ -111,6 +111,14 @@ class PlayerState:
             return self.waiting
         return self.session is not None and not self.session.done
 
+    def what_next(self) -> str:
+        """What to do while an edit waits, in words."""
+        if not self.waiting:
+            return "Waiting for a handle and a target."
+        if len(self.trace) > 1:
+            return "Run starts again with the changed edit."
+        return START
+
     @property
     def can_branch(self) -> bool:
         """Whether a run can go back to the step that is shown."""

@@ -19,6 +19,7 @@ from ..records import Edit
 from ..runs.session import Session
 from ..runs.trace import Trace
 from .layout import card, column, side_by_side
+from .method_form import MethodForm
 from .notebook_widget import NotebookWidget
 from .picker import Picker
 from .player import Player
@@ -46,6 +47,8 @@ class Studio(NotebookWidget):
     Attributes:
         picker: the left half.
         player: the right half, and the curves below both.
+        form: the method's menus and sliders. A change counts from the next update on; what to
+            type for the method stands below them.
 
     Raises:
         TypeError: there is no method, one with a piece that there is not, or without one that it
@@ -77,6 +80,7 @@ class Studio(NotebookWidget):
         self.status = self.player.status
         self.player.controls.files.name.value = f"runs/{model.name}"
 
+        self.form = MethodForm(method, self._use_method, self.status)
         self.picker.on_change(self._edit_changed)
         self.player.on("start", self._start_run)
         self.player.on("rest", self.refresh_still)
@@ -159,11 +163,29 @@ class Studio(NotebookWidget):
         return card(
             side_by_side(start, run, gap=GAP),
             side_by_side(pick, watch, curves, gap=GAP),
+            self.form.box,
             view.score_panel.box,
         )
 
     def _new_session(self) -> Session:
         return Session(self.model, self.picker.latent, self.picker.edit, **self.method)
+
+    def _use_method(self, method: dict[str, Any]) -> None:
+        """Go on with another method from the step that the run is at.
+
+        A run in the background is ended first, and begun again.
+        """
+        _check_method(self.model, self.picker.latent, method)
+        running = self.player.running
+        self.player.stop()
+        if self.session is not None:
+            self.session.swap(**method)
+        self.method = method
+        if running:
+            self.player.runner.start()
+        elif self.session is not None and self.player.state.waiting is None:
+            step = self.trace[-1].index
+            self.player.say(f"Run goes on from step {step} with the changed method.")
 
     def _pale_image(self) -> np.ndarray:
         return self.picker.view.image // 2 + np.uint8(127)

@@ -1,0 +1,185 @@
+"""The settings of a piece as menus, sliders and boxes, made from the piece's own fields."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable
+from dataclasses import fields, is_dataclass, replace
+from functools import partial
+from typing import Any, Literal, get_args, get_origin, get_type_hints
+
+import ipywidgets as W
+
+from ..trackers import Cone, Nearer
+from .layout import on_change
+from .status import StatusLine, shows_errors
+
+# What a slider reaches; other numbers are typed. Twice the value, if that is more.
+RANGES = {
+    "radius": (1.0, 48.0),
+    "fusion": (0.0, 1.0),
+    "first_patch": (0.0, 1.0),
+    "ratio": (0.05, 1.0),
+    "weight": (0.0, 100.0),
+    "updates": (1, 20),
+}
+STEPS = 100  # of a slider's range
+NO_NUMBER = "none"
+CANDIDATES = {"all": None, "nearer the target": Nearer(), "in a cone": Cone()}
+LABEL = "92px"
+
+
+class PieceFields:
+    """Shows what a piece can be set to; each change makes a new piece.
+
+    Pieces inside, such as the tracker of a `TrackEvery`, are shown below it. What has no simple
+    form, such as a model, is left out.
+
+    Args:
+        piece: a dataclass of settings; anything else has no rows.
+        changed: called as ``changed(piece)`` with the new one; raises what is wrong with it.
+        status: where that is shown. The control then goes back.
+
+    Attributes:
+        piece: as it is set now.
+        controls: by the field's name.
+        inside: the same for the pieces inside, by the field's name.
+        rows: the controls, then those of the pieces inside under their names.
+    """
+
+    def __init__(self, piece: Any, changed: Callable[[Any], None], status: StatusLine) -> None:
+        self.piece = piece
+        self.changed = changed
+        self.status = status
+        self.controls: dict[str, W.ValueWidget] = {}
+        self.inside: dict[str, PieceFields] = {}
+        self.rows: list[W.Widget] = []
+        self._going_back = False
+        if not is_dataclass(piece) or isinstance(piece, type):
+            return
+
+        hints = get_type_hints(type(piece))
+        for field in fields(piece):
+            value = getattr(piece, field.name)
+            if is_dataclass(value) and field.name != "candidates":
+                taken = partial(self._set, field.name)
+                self.inside[field.name] = PieceFields(value, taken, status)
+                continue
+            control = control_for(field.name, hints[field.name], value)
+            if control is not None:
+                control.tooltip = help_of(type(piece), field.name)
+                on_change(control, partial(self._take, field.name))
+                self.controls[field.name] = control
+        self.rows += self.controls.values()
+        for name, part in self.inside.items():
+            self.rows += [W.Label(f"{name}: {type(part.piece).__name__}"), *part.rows]
+
+    @shows_errors
+    def _take(self, name: str) -> None:
+        if self._going_back:
+            return
+        try:
+            self._set(name, value_of(self.controls[name]))
+        except Exception:
+            self._show(name)
+            raise
+
+    def _set(self, name: str, value: Any) -> None:
+        piece = replace(self.piece, **{name: value})
+        self.changed(piece)
+        self.piece = piece
+
+    def _show(self, name: str) -> None:
+        """Let the control of a field show the value that counts."""
+        self._going_back = True
+        try:
+            show_value(self.controls[name], getattr(self.piece, name))
+        finally:
+            self._going_back = False
+
+
+def control_for(name: str, hint: Any, value: Any) -> W.ValueWidget | None:
+    """A control for a value of the type that `hint` says; None if there is no simple one."""
+    style = {"description_width": LABEL}
+    layout = W.Layout(width="280px")
+    common: dict[str, Any] = {"description": name, "style": style, "layout": layout}
+    if name == "candidates":
+        options = CANDIDATES if value in CANDIDATES.values() else CANDIDATES | {"own": value}
+        return W.Dropdown(options=list(options.items()), value=value, **common)
+    if get_origin(hint) is Literal:
+        return W.Dropdown(options=list(get_args(hint)), value=value, **common)
+    if hint is bool:
+        return W.Checkbox(value=value, **common)
+    if hint in (float, int):
+        return number_control(name, hint, value, common)
+    if float in get_args(hint):
+        text = NO_NUMBER if value is None else f"{value:g}"
+        return W.Text(text, continuous_update=False, **common)
+    return None
+
+
+def number_control(name: str, kind: type, value: float, common: dict[str, Any]) -> W.ValueWidget:
+    """A slider if the range is known, else a box to type in; a slider of powers for `lr`."""
+    if name == "lr":
+        return W.FloatLogSlider(
+            value,
+            min=-5,
+            max=0,
+            step=0.05,
+            readout_format=".1e",
+            continuous_update=False,
+            **common,
+        )
+    if name not in RANGES:
+        box = W.IntText if kind is int else W.FloatText
+        return box(value, continuous_update=False, **common)
+    low, high = RANGES[name]
+    high = max(high, 2 * value)
+    if kind is int:
+        return W.IntSlider(value, min=low, max=high, continuous_update=False, **common)
+    step = 0.5 if name == "radius" else (high - low) / STEPS
+    return W.FloatSlider(
+        value,
+        min=low,
+        max=high,
+        step=step,
+        readout_format=".3g",
+        continuous_update=False,
+        **common,
+    )
+
+
+def value_of(control: W.ValueWidget) -> Any:
+    """The value of a control; a text is a number, or none.
+
+    Raises:
+        ValueError: it is neither.
+    """
+    if not isinstance(control, W.Text):
+        return control.value
+    text = control.value.strip()
+    if text in ("", NO_NUMBER):
+        return None
+    try:
+        return float(text)
+    except ValueError:
+        raise ValueError(
+            f"{control.description} is {text!r}; give a number, or {NO_NUMBER!r} for none"
+        ) from None
+
+
+def show_value(control: W.ValueWidget, value: Any) -> None:
+    """Let a control show a value."""
+    if isinstance(control, W.Text):
+        value = NO_NUMBER if value is None else f"{value:g}"
+    control.value = value
+
+
+def help_of(kind: type, name: str) -> str:
+    """What the docstring of a class says of an argument; empty if it says nothing."""
+    text = inspect.getdoc(kind) or ""
+    found = re.search(
+        rf"\n    (?:\w+, )*{name}(?:, \w+)*: (.*?)(?=\n    \w|\n\n|\Z)", text, re.DOTALL
+    )
+    return "" if found is None else " ".join(found[1].split())
