@@ -8,6 +8,7 @@ Matplotlib's "viridis".
 from .axes import step_at as step_at
 from .caption import POINTS as POINTS
 from .caption import captioned as captioned
+from .caption import faded as faded
 from .caption import marks_in_words as marks_in_words
 from .chart import chart as chart
 from .chart_marks import ChartMarks as ChartMarks

@@ -29,6 +29,7 @@ CSS = """
 .dk .dk-line .bad {color: #c5221f; font-weight: 600}
 .dk .dk-line pre {max-height: 160px; overflow: auto; font-size: 11px; line-height: 1.3}
 .dk .widget-readout {min-width: 32px}
+.dk .dk-old {opacity: 0.35}
 .dk .dk-layers .widget-toggle-button {height: 24px; line-height: 24px; padding: 0 6px;
   font-size: 12px}
 .dk .dk-modes .widget-toggle-button {flex: 1 1 auto; width: auto; min-width: 64px}

@@ -188,8 +188,9 @@ class Player(NotebookWidget):
 
     def wait_for(self, ready: bool) -> None:
         """Say that Run will start again with another edit, which is `ready` or not yet."""
+        was_old = self.state.old
         self.state.waiting = ready
-        if not len(self.trace):
+        if len(self.trace) < 2 or self.state.old != was_old:
             self.view.draw()
         self._fill_controls()
         if not self.running:

@@ -9,7 +9,7 @@ from typing import Any, Literal, NamedTuple
 from PIL import Image
 from PIL.ImageOps import contain
 
-from ..compose import draw_overlay, hstack, marks_in_words, vstack
+from ..compose import draw_overlay, faded, hstack, marks_in_words, vstack
 from ..records import Frame
 from .canvas import ImageCanvas, Touch
 from .layers import LayerButtons
@@ -26,6 +26,7 @@ from .throttle import Throttle
 WATCHED = 1 / 14  # s from one image of a run to the next, on average; the rest is for the run
 SLOWLY = 0.4  # s between updates of curves, slider and text while a run continues
 ROUGHLY = 2 / 3  # of the height at which a step is drawn while a run continues
+OLD = "the run before"
 STILL = 384  # height of the image in a still, except on slides
 
 
@@ -120,19 +121,21 @@ class PlayerView:
 
     def _image_of(self, frame: Frame | None, size: int) -> Image.Image:
         state = self.state
-        if frame is None:
+        if frame is None or (state.old and len(state.trace) == 1):
             return draw_overlay(state.blank, size=size)
         handle, name = self.score_maps.handle.value, self.score_maps.map.value
-        return step_image(frame, state.path(), handle, name, size, self.layers.shown)
+        image = step_image(frame, state.path(), handle, name, size, self.layers.shown)
+        return faded(image, OLD) if state.old else image
 
     def marks(self) -> str:
         """What the marks on the image mean, in words."""
         return marks_in_words(inset=self.score_maps.handle.value is not None)
 
-    def chart_image(self) -> Image.Image:
-        """The curves, twice as large as on the page, or as large as on a slide."""
+    def chart_image(self, wide: bool = False) -> Image.Image:
+        """The curves, twice as large as on the page; beside each other if `wide`."""
         self._update_curves()
-        return self.chart.image(self.step)
+        curves = self.chart.image(self.step, wide)
+        return faded(curves, OLD) if self.state.old else curves
 
     def draw(self) -> None:
         """Draw everything."""
@@ -176,9 +179,16 @@ class PlayerView:
         self._drawn_at = time.monotonic()
         self._update_curves()
         self.chart.show(self.step)
+        self._show_whether_old()
         self.score_panel.draw(self.state.frame)
         self.say()
         self.drawn()
+
+    def _show_whether_old(self) -> None:
+        if self.state.old:
+            self.chart.box.add_class("dk-old")
+        else:
+            self.chart.box.remove_class("dk-old")
 
     def _update_curves(self) -> None:
         """Draw the curves again, unless only the step has changed."""
@@ -197,7 +207,7 @@ class PlayerView:
         on, x, y = self._mouse
         if on == "maps":
             return self.score_panel.reading(frame, x, y)
-        handle = self.score_maps.handle.value
+        handle = self.score_maps.handle.value if "window" in self.layers.shown else None
         return reading_on_image(frame, handle, x, y, 2 * self.sizes.image)
 
     def _touch_image(self, kind: Touch, x: float, y: float) -> None:

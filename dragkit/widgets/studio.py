@@ -129,7 +129,7 @@ class Studio(NotebookWidget):
     def still(self) -> Image.Image:
         """Both images over the curves."""
         images = hstack(self.picker.still(self.size), self.player.image(self.size), gap=GAP)
-        curves = self.player.view.chart.image(self.player.view.step, wide=True).reduce(2)
+        curves = self.player.view.chart_image(wide=True).reduce(2)
         return vstack(images, curves)
 
     def caption(self) -> str:
