@@ -64,7 +64,8 @@ class ImageCanvas:
             as what it is in.
         touched: called as ``touched(kind, x, y)``, in image pixels; kind is "press", "move",
             "release" or, if the mouse leaves, "out".
-        key: called with the name of a key that was pressed while the canvas has the focus.
+        key: called with the name of a key that was pressed while the canvas has the focus, such
+            as "ArrowLeft" or "Ctrl+z".
         style: of the mouse pointer: "dk-pick", "dk-look" or "dk-seek".
 
     Attributes:
@@ -177,7 +178,9 @@ class ImageCanvas:
             self._finger_at = fingers[0]
         self._report(kind, True, *self._finger_at)
 
-    def _report_key(self, name: str, *_: bool) -> None:
+    def _report_key(self, name: str, shift: bool, ctrl: bool, meta: bool) -> None:
+        if ctrl or meta:
+            name = f"Ctrl+{name.lower()}"
         if name == "Tab":
             # A canvas swallows every key, so the focus would never leave. The next Tab moves on.
             self.canvas.blur()

@@ -197,9 +197,13 @@ class Compare(NotebookWidget):
         playback = self.playback.one_row(slides)
         self.status.line.layout.min_height = "0"  # it only has errors
         if slides:  # the curves beside the images: a projector is wide and not high
-            left = column(images, legend, playback, flex="0 1 auto", max_width="68%")
+            left = column(
+                images, legend, playback, flex="0 1 auto", max_width="68%", min_width="0"
+            )
             right = column(self.chart.box, **self.sizes.chart_layout())
-            return card(side_by_side(left, right, gap=24), self.status.line, slides=True)
+            return card(
+                side_by_side(left, right, gap=24, wrapped=False), self.status.line, slides=True
+            )
         maps = row(self.score_maps.handle, self.score_maps.map)
         return card(images, legend, playback, maps, self.chart.box, self.status.line)
 

@@ -12,6 +12,14 @@ from .markup import style_sheet
 
 CSS = """
 .dk {width: 100%}
+.jp-OutputArea-child:has(> .jp-OutputArea-output .dk) + .jp-OutputArea-child:has(img)
+  {display: none}
+.dk .jupyter-widgets-disconnected::before {content: none}
+.dk.jupyter-widgets-disconnected::before {display: block; margin: 0; padding: 2px 0 6px;
+  color: inherit; font: 600 14px/1.4 sans-serif;
+  content: "The kernel has ended: this is its last image. Run the cell again to make it live."}
+.dk.jupyter-widgets-disconnected > * {pointer-events: none}
+.dk.jupyter-widgets-disconnected :is(button, select, input, .widget-slider) {opacity: 0.4}
 .dk canvas, .dk img {border-radius: 6px; align-self: flex-start}
 .dk .dk-charts.jupyter-widgets {display: grid; gap: 8px 12px; align-items: start;
   grid-template-columns: repeat(auto-fit, minmax(min(100%, max(350px, 34%)), 1fr))}

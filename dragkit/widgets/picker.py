@@ -36,8 +36,8 @@ class Picker(NotebookWidget):
 
     ``edit = Picker(model).edit``. A press on a point grabs it; a press elsewhere, dragged, makes a
     pair at once (a finger taps twice instead); Delete removes the selected pair. What may move can
-    be painted. The points can be set by numbers, too; and while the image has the focus, the
-    arrows move a cross, and Enter clicks or paints there.
+    be painted; Undo or Ctrl+Z takes the last change back. The points can be set by numbers, too;
+    and while the image has the focus, the arrows move a cross, and Enter clicks or paints there.
 
     Args:
         model: offers ``sample(seed)``, ``finish(latent)`` and ``size``, as :func:`dragkit.load`
@@ -148,6 +148,7 @@ class Picker(NotebookWidget):
         latent = checked_latent(self.model, latent)
         self.leftovers.settle()
         self.draft.load(edit)
+        self.tools.history.begin()
         self._show_latent(latent)
         self._draw()
 
@@ -198,6 +199,7 @@ class Picker(NotebookWidget):
     def _changed(self) -> None:
         """The edit is another one, so points and mask are what they should be."""
         self.leftovers.settle()
+        self.tools.history.keep()
         self._report()
 
     def _image_changed(self) -> None:
@@ -233,6 +235,8 @@ class Picker(NotebookWidget):
         cross = self.view.cross
         if name in ("Delete", "Backspace"):
             self.tools.remove_selected()
+        elif name == "Ctrl+z":
+            self.tools.undo()
         elif name in ARROWS:
             self.view.move_cross(name)
             self._draw()

@@ -8,6 +8,7 @@ import ipywidgets as W
 
 from .canvas import Touch
 from .edit_draft import EditDraft
+from .edit_history import EditHistory
 from .layout import button, on_change, row
 from .status import StatusLine, shows_errors
 
@@ -29,6 +30,7 @@ class PickerTools:
         redraw: called when another tool was chosen.
 
     Attributes:
+        history: what there was before.
         mode_row: which tool is chosen, and the size of the brush.
         button_row: the buttons.
     """
@@ -41,6 +43,7 @@ class PickerTools:
         redraw: Callable[[], None],
     ) -> None:
         self.draft = draft
+        self.history = EditHistory(draft)
         self.status = status
         self.changed = changed
         self.redraw = redraw
@@ -59,7 +62,10 @@ class PickerTools:
         self.clear_mask = button(
             "Clear mask", "", "Remove the mask: everything may move", self._clear_mask
         )
-        self.button_row = row(self.add, self.remove, self.clear, self.clear_mask)
+        self.undo_button = button(
+            "Undo", "undo", "Undo the last point or stroke (Ctrl+Z on the image)", self.undo
+        )
+        self.button_row = row(self.undo_button, self.add, self.remove, self.clear, self.clear_mask)
 
     @property
     def radius(self) -> float:
@@ -82,6 +88,7 @@ class PickerTools:
         draft = self.draft
         self.remove.disabled = self.clear.disabled = not draft.handles
         self.clear_mask.disabled = draft.mask is None
+        self.undo_button.disabled = not self.history.can_undo
         self.add.disabled = draft.open
         self.brush.disabled = not self.radius
         self.status.say(self._hint())
@@ -107,6 +114,12 @@ class PickerTools:
         if draft.mask is None:
             hint += " No mask yet: everything may."
         return hint
+
+    @shows_errors
+    def undo(self) -> None:
+        """Take the last change back."""
+        if self.history.undo():
+            self.changed()
 
     @shows_errors
     def _choose(self) -> None:

@@ -231,7 +231,7 @@ class Player(NotebookWidget):
             **view.image_layout,
         )
         right = column(view.score_panel.box, view.chart.box, **view.sizes.chart_layout())
-        return card(side_by_side(left, right, gap=24), slides=slides)
+        return card(side_by_side(left, right, gap=24, wrapped=not slides), slides=slides)
 
     def _fill_controls(self) -> None:
         self.controls.fill(self.state)

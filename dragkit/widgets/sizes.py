@@ -18,7 +18,7 @@ USUAL = 384  # height at which an image is drawn if nobody chose one
 PANEL = (384, 192)  # (width, height) at which a panel of curves is drawn
 NARROW = 280  # CSS pixels below which an image or a column gets a line of its own
 HIGH = 65  # percent of the window's height that an image has at most
-CHART_ON_SLIDE = 80  # percent of the window's height that all panels have on a slide
+CHART_ON_SLIDE = 78  # percent of the window's height that all panels have on a slide
 GAP = 8  # CSS pixels between two panels
 BLOCK = 8  # a panel's width is a multiple of it: JPEG's blocks are twice as wide
 
@@ -130,7 +130,7 @@ def player_sizes(
     percent = 0
     panel = PANEL
     if slides:
-        percent = 58 if with_buttons else 64
+        percent = 57 if with_buttons else 62
         panel = (400, 125)
     if chart is None:
         return Sizes(height, panel, given=size is not None, slides=percent)
