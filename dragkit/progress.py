@@ -31,6 +31,7 @@ class Progress:
         start: the view of step 0.
         losses: the terms, by name.
         tracking: the tracker and its gate.
+        arrive: the stop distance in pixels.
         threads: with how many of torch's threads a step is computed.
         metadata: what the model says about itself.
         index: how many updates were made.
@@ -42,6 +43,7 @@ class Progress:
     start: View
     losses: Mapping[str, LossTerm]
     tracking: PointTracking
+    arrive: float
     threads: int
     metadata: Mapping[str, Any] = field(default_factory=dict)
     index: int = 0
@@ -55,11 +57,11 @@ class Progress:
         leaf = latent.detach().clone().requires_grad_()
         optimizer = torch.optim.Adam([leaf], method["lr"])
         losses = {loss.name: loss for loss in method["losses"]}
-        tracking = PointTracking.begin(
-            method["tracker"], method["trust"], start, edit, method["arrive"]
-        )
+        arrive = method["arrive"]
+        tracking = PointTracking.begin(method["tracker"], method["trust"], start, edit, arrive)
         threads = fastest_threads(model, latent)
-        return cls(leaf, optimizer, edit, start, losses, tracking, threads, metadata_of(model))
+        metadata = metadata_of(model)
+        return cls(leaf, optimizer, edit, start, losses, tracking, arrive, threads, metadata)
 
     def resume(self, step: Step) -> None:
         """Continue from a step of an earlier run, with its latent and Adam's moments.
@@ -125,6 +127,7 @@ class Progress:
             memory=self.tracking.memory,
             optimizer_state=_copy(dict(enumerate(self.optimizer.state.values()))),
             metadata=self.metadata,
+            arrive=self.arrive,
         )
 
     def update(self, losses: Mapping[str, Tensor], track: TrackResult) -> None:

@@ -2,6 +2,7 @@
 
 import io
 
+import ipycanvas.canvas
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -72,26 +73,47 @@ def test_a_step_on_the_curves_is_marked_by_sending_a_few_columns(trace, monkeypa
     player = dk.Player(trace)
     player.seek(2)
     chart = player.view.chart
-    page = as_on_a_page(chart.canvas, player.chart_image())
-    monkeypatch.setattr(
-        chart.canvas, "show_image", lambda image: pytest.fail("all of it was sent")
-    )
+    pages = [as_on_a_page(*pair) for pair in zip(chart.canvases, panels_of(chart, 2))]
+    assert len(pages) == len(chart.panels) > 1
+    for canvas in chart.canvases:
+        monkeypatch.setattr(canvas, "show_image", lambda _: pytest.fail("all of it was sent"))
     for position in (9, 3, 4, 12, 0):
         player.seek(position)
-        difference = np.abs(np.asarray(page, int) - np.asarray(player.chart_image(), int))
-        assert difference.mean() < 0.5, "JPEG's own"
-        assert np.median(difference.max((0, 2))) == 0, "most columns were not sent"
+        for page, panel in zip(pages, panels_of(chart, position)):
+            difference = np.abs(np.asarray(page, int) - np.asarray(panel, int))
+            assert difference.mean() < 0.5, "JPEG's own"
+            assert np.median(difference.max((0, 2))) == 0, "most columns were not sent"
 
-    again = as_on_a_page(chart.canvas, Image.new("RGB", page.size))
-    chart.canvas._send_all()
-    assert np.abs(np.asarray(again, int) - np.asarray(page, int)).mean() < 1, "a reloaded page"
+    for canvas, page in zip(chart.canvases, pages):
+        again = as_on_a_page(canvas, Image.new("RGB", page.size))
+        canvas._send_all()
+        assert np.abs(np.asarray(again, int) - np.asarray(page, int)).mean() < 1, "a reloaded page"
+
+
+def panels_of(chart, step):
+    """The panels with a step marked, each as an image."""
+    whole = chart.image(step, wide=True)
+    width = whole.width // len(chart.panels)
+    return [
+        whole.crop((i * width, 0, (i + 1) * width, whole.height)) for i in range(len(chart.panels))
+    ]
+
+
+def test_a_step_is_one_message_however_many_panels_there_are(trace, monkeypatch):
+    messages = []
+    manager = ipycanvas.canvas._CANVAS_MANAGER
+    monkeypatch.setattr(manager, "send", lambda *content, **_: messages.append(content))
+    player = dk.Player(trace)
+    messages.clear()
+    player.view.chart.show(3)
+    assert len(player.view.chart.panels) > 1 and len(messages) == 1
 
 
 def test_the_marks_of_a_step_are_in_its_columns(trace):
     player = dk.Player(trace)
     chart = player.view.chart
     for step in (0, 5, 12):
-        marked = np.asarray(chart.image(step), int)
+        marked = np.asarray(chart.image(step, wide=True), int)
         changed = (marked != np.asarray(chart.sheet)).any((0, 2)).nonzero()[0]
         columns = chart.marks.columns(step)
         assert all(left % BLOCK == right % BLOCK == 0 for left, right in columns)

@@ -240,10 +240,11 @@ def test_the_timeline_shows_confidence_threshold_and_spans(stable):
 
 
 def test_runs_beside_each_other_and_without_a_gate(stable, trace):
-    far, sure = dk.plot.compare([stable, trace], ["a", "b"], handle=1).axes
-    assert [line.get_label() for line in far.lines] == ["a", "b"]
-    assert np.allclose(far.lines[1].get_ydata(), [f.distance[1] for f in trace])
-    assert len(sure.lines) == 3, "a threshold for one of them"
+    far, sure, other = dk.plot.compare([stable, trace], ["a", "b"], handle=1).axes
+    runs = [line for line in far.lines if line.get_label() in ("a", "b")]
+    assert len(runs) == 2 and len(far.lines) == 4, "and each one's stop distance"
+    assert np.allclose(runs[1].get_ydata(), [f.distance[1] for f in trace])
+    assert (len(sure.lines), len(other.lines)) == (2, 1), "a threshold for one of them"
     assert not dk.plot.confidence(trace).axes[0].patches
 
 

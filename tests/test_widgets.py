@@ -532,9 +532,10 @@ def poke(canvas, event, x, y):
 
 
 def step_place(chart, step):
-    """A CSS pixel of the curves where that step is."""
+    """A CSS pixel of the first panel of the curves where that step is."""
     width, height = chart.size
-    step_at = lambda x, y: dk.compose.step_at(x, y, chart.panels, chart.size)
+    sheet = (width * len(chart.panels), height)
+    step_at = lambda x, y: dk.compose.step_at(x, y, chart.panels, sheet)
     places = [(x, height - 60) for x in range(width) if step_at(x, height - 60) is not None]
     return min(places, key=lambda place: abs(step_at(*place) - step))
 
@@ -609,14 +610,14 @@ def test_a_tracker_without_maps_offers_just_its_scores(model):
 
 def test_a_click_on_the_curves_shows_that_step(stable):
     player = dk.Player(stable)
-    poke(player.view.chart.canvas, "mouse_down", *step_place(player.view.chart, 3))
+    poke(player.view.chart.canvases[0], "mouse_down", *step_place(player.view.chart, 3))
     wait(lambda: player.controls.playback.slider.value == 3)
-    poke(player.view.chart.canvas, "mouse_move", *step_place(player.view.chart, 5))
-    poke(player.view.chart.canvas, "mouse_up", *step_place(player.view.chart, 6))
-    poke(player.view.chart.canvas, "mouse_move", *step_place(player.view.chart, 1))
+    poke(player.view.chart.canvases[0], "mouse_move", *step_place(player.view.chart, 5))
+    poke(player.view.chart.canvases[0], "mouse_up", *step_place(player.view.chart, 6))
+    poke(player.view.chart.canvases[0], "mouse_move", *step_place(player.view.chart, 1))
     wait(lambda: player.controls.playback.slider.value == 5)
     assert player.frame is stable[5]
-    poke(player.view.chart.canvas, "mouse_down", 2, 2)
+    poke(player.view.chart.canvases[0], "mouse_down", 2, 2)
     assert player.frame is stable[5]
     assert player.last_error is None
 
@@ -665,10 +666,10 @@ def press(canvas, key):
     )
 
 
-def test_slides_show_all_twice_as_large_with_little_to_press(stable):
+def test_slides_show_all_as_large_as_the_window_with_little_to_press(stable):
     player = dk.Player(stable, slides=True)
     assert player.view.canvas.size == 640
-    assert player.view.chart.canvas.size == 2 * player.view.chart.size[1]
+    assert all("vh" in part.layout.max_width for part in player.view.chart.box.children)
     parts = within(player.box)
     t = player.controls.playback
     w = player.controls.score_maps
@@ -680,8 +681,7 @@ def test_slides_show_all_twice_as_large_with_little_to_press(stable):
         if part in parts
     ]
     assert player.still().height >= 640
-    x, y = step_place(player.view.chart, 5)
-    poke(player.view.chart.canvas, "mouse_down", 2 * x, 2 * y)
+    poke(player.view.chart.canvases[0], "mouse_down", *step_place(player.view.chart, 5))
     wait(lambda: player.frame is stable[5])
     assert player.last_error is None
 
@@ -691,8 +691,8 @@ def test_slides_of_several_runs_stand_beside_their_curves(stable):
     assert "dk-slides" in both.box._dom_classes
     assert both.playback.speed not in within(both.box)
     wide, high = both.still().size
-    assert wide > 2 * 480 + 2 * both.chart.size[0] and high < 700
-    poke(both.chart.canvas, "mouse_down", *(2 * v for v in step_place(both.chart, 4)))
+    assert wide > 2 * 480 + both.chart.size[0] and high < 700
+    poke(both.chart.canvases[0], "mouse_down", *step_place(both.chart, 4))
     wait(lambda: both.playback.slider.value == 4)
     assert both.last_error is None
 
@@ -703,9 +703,9 @@ def test_keys_on_the_images_step_and_play(stable, slides):
     both = dk.Compare(stable, stable, slides=slides)
     for widget, playback, canvas in (
         (player, player.controls.playback, player.view.canvas),
-        (player, player.controls.playback, player.view.chart.canvas),
+        (player, player.controls.playback, player.view.chart.canvases[0]),
         (both, both.playback, both.runs["run 1"].canvas),
-        (both, both.playback, both.chart.canvas),
+        (both, both.playback, both.chart.canvases[0]),
     ):
         for key, at in (
             ("Home", 0),
@@ -811,7 +811,7 @@ def test_compare_trackers_on_the_same_frames(model, stable):
     )
     assert torch.equal(both.frames["learned"].points, stable[-1].points)
     assert both.frames["nearest"].image is stable[-1].image
-    poke(both.chart.canvas, "mouse_down", *step_place(both.chart, 4))
+    poke(both.chart.canvases[0], "mouse_down", *step_place(both.chart, 4))
     wait(lambda: both.playback.slider.value == 4)
     assert both.last_error is None
 

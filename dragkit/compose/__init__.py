@@ -8,6 +8,7 @@ Matplotlib's "viridis".
 from .axes import step_at as step_at
 from .caption import POINTS as POINTS
 from .caption import captioned as captioned
+from .caption import faded as faded
 from .caption import marks_in_words as marks_in_words
 from .chart import chart as chart
 from .chart_marks import ChartMarks as ChartMarks
@@ -25,6 +26,7 @@ from .inset import window_cell_at as window_cell_at
 from .marks import MARKS as MARKS
 from .marks import font as font
 from .mask_overlay import mask_cover as mask_cover
+from .overlay import LAYERS as LAYERS
 from .overlay import draw_overlay as draw_overlay
 from .panels import SERIES as SERIES
 from .panels import SHADE as SHADE

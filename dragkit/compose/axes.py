@@ -8,6 +8,7 @@ from typing import TypeVar
 
 import numpy as np
 
+from .chart_legend import legend_height
 from .panels import Line, Panel
 
 Number = TypeVar("Number", float, np.ndarray)
@@ -59,8 +60,9 @@ def lay_out(panels: Sequence[Panel], size: tuple[int, int]) -> list[Axes]:
     steps = _shared_steps(panels)
     axes = []
     for panel, (left, top, right, bottom) in zip(panels, _frames(len(panels), size)):
-        values = _values(panel, count=4 if bottom - top > 180 else 3)
-        axes.append(Axes(left, top, right, bottom, steps, values))
+        below_legend = min(top + legend_height(panel, right - left), bottom - 1)
+        values = _values(panel, count=4 if bottom - below_legend > 180 else 3)
+        axes.append(Axes(left, below_legend, right, bottom, steps, values))
     return axes
 
 
@@ -69,9 +71,9 @@ def step_at(x: float, y: float, panels: Sequence[Panel], size: tuple[int, int]) 
 
     It is ``None`` between the panels.
     """
-    steps = _shared_steps(panels)
-    for left, top, right, bottom in _frames(len(panels), size):
-        if left - 12 <= 2 * x <= right + 12 and top - 12 <= 2 * y <= bottom + 40:
+    for axes in lay_out(panels, size):
+        left, right, steps = axes.left, axes.right, axes.steps
+        if left - 12 <= 2 * x <= right + 12 and axes.top - 12 <= 2 * y <= axes.bottom + 40:
             return float(steps[0] + (2 * x - left) / (right - left) * (steps[-1] - steps[0]))
     return None
 
@@ -107,12 +109,9 @@ def _values(panel: Panel, count: int) -> list[float]:
     """Round numbers from the lowest to the highest value of a panel."""
     lines = [*panel.lines.values(), *panel.thresholds.values(), *panel.past]
     values = np.concatenate([np.zeros(0), *(np.asarray(values, float) for _, values in lines)])
-    known = values[np.isfinite(values)]
-    low = float(known.min()) if len(known) else 0.0
-    high = float(known.max()) if len(known) else 1.0
-    if panel.from_zero:
-        low = min(0, low)
-        high = max(0, high)
+    known = [*values[np.isfinite(values)].tolist(), *panel.span]
+    low = min(known, default=0.0)
+    high = max(known, default=1.0)
     if high <= low:
         high = low + 1
     return ticks(low, high, count=count)

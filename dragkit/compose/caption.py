@@ -15,6 +15,7 @@ INSET = (
 )
 
 LINE = 18  # pixels from one line of text to the next
+PALENESS = 0.6  # share of white in an image that is no longer the present one
 TEXT = 13  # height of the text, in pixels
 
 
@@ -33,6 +34,17 @@ def captioned(image: Image.Image, text: str) -> Image.Image:
     for i, line in enumerate(lines):
         draw.text((2, LINE * i + LINE // 2), line, INK, font(TEXT), anchor="lm")
     return vstack(image, sheet, gap=6)
+
+
+def faded(image: Image.Image, words: str) -> Image.Image:
+    """The image in pale, because it is no longer the present one, with `words` in a corner."""
+    pale = Image.blend(image, Image.new("RGB", image.size, WHITE), PALENESS)
+    size = max(round(image.height / 24), 10)
+    box = (0, 0, font(size).getlength(words) + size, 1.5 * size)
+    draw = ImageDraw.Draw(pale)
+    draw.rectangle(box, WHITE)
+    draw.text((size / 2, 0.75 * size), words, INK, font(size), anchor="lm")
+    return pale
 
 
 def _lines(text: str, width: int) -> list[str]:

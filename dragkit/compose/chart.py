@@ -12,9 +12,9 @@ from PIL import Image, ImageDraw
 from .axes import Axes, lay_out
 from .chart_legend import draw_legend
 from .chart_marks import ChartMarks
-from .lines import dashes, polyline
+from .lines import dashes, dashes_down, polyline
 from .marks import GREY, INK, WHITE, font
-from .panels import GREEN, PALE, PAST, SHADE, Panel
+from .panels import GREEN, PALE, PAST, SHADE, Panel, stop_distances
 
 
 def chart(panels: Sequence[Panel], at: int | None, size: tuple[int, int]) -> Image.Image:
@@ -35,23 +35,20 @@ def chart(panels: Sequence[Panel], at: int | None, size: tuple[int, int]) -> Ima
 
 
 def _draw_panel(draw: ImageDraw.ImageDraw, panel: Panel, axes: Axes) -> None:
-    title_left = axes.left - 64
-    title_top = axes.top - 42
-    draw.text((title_left, title_top), panel.title, INK, font(24))
-
     _draw_background(draw, panel, axes)
     _draw_axes(draw, axes)
     _draw_lines(draw, panel, axes)
+    for step in panel.swapped:
+        x = axes.x(step)
+        dashes_down(draw, x, axes.top, axes.bottom, INK)
     for step in panel.switched:
         x = axes.x(step)
         draw.polygon([(x - 8, axes.top - 6), (x + 8, axes.top - 6), (x, axes.top + 8)], INK)
-
-    title_right = title_left + draw.textlength(panel.title, font(24))
-    draw_legend(draw, panel, title_right + 24, axes.right, title_top, axes.bottom + 31)
+    draw_legend(draw, panel, axes.left, axes.top, axes.right)
 
 
 def _draw_background(draw: ImageDraw.ImageDraw, panel: Panel, axes: Axes) -> None:
-    """The band and the shaded spans."""
+    """The shaded spans and the band below the stop distance."""
     if panel.band:
         top = axes.y(min(panel.band, axes.values[-1]))
         draw.rectangle([axes.left, top, axes.right, axes.bottom], GREEN)
@@ -78,8 +75,12 @@ def _draw_axes(draw: ImageDraw.ImageDraw, axes: Axes) -> None:
 
 
 def _draw_lines(draw: ImageDraw.ImageDraw, panel: Panel, axes: Axes) -> None:
-    """Earlier runs below, then the thresholds, then the lines."""
+    """Stop distances and earlier runs below, then the thresholds, then the lines."""
     colours = panel.colours
+    for distance, colour in stop_distances(panel):
+        if distance <= axes.values[-1]:
+            y = axes.y(distance)
+            draw.line([axes.left, y, axes.right, y], colour, 2)
     for line in panel.past:
         polyline(draw, axes.points(line), PAST, 3)
     for name, line in panel.thresholds.items():

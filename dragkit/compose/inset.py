@@ -12,6 +12,7 @@ from . import marks
 from .marks import BLACK, UNIT, WHITE
 from .score_colours import Cell, draw_peaks, fill_no_score, paste_scores, score_colours
 
+STUB = 16  # how long the end of a line between a window and its inset is, in thin lines
 SHARP = 500  # smaller images are drawn at twice their size, then shrunk: smooth lines
 
 
@@ -101,22 +102,24 @@ def oversampling(size: int) -> int:
     return 2 if size < SHARP else 1
 
 
-def draw_in_place(canvas: Image.Image, window: ScoreWindow, scale: float) -> np.ndarray:
-    """Paint the window where it was read; returns its box (left, top, right, bottom).
+def place_of(window: ScoreWindow, scale: float) -> np.ndarray:
+    """The box (left, top, right, bottom) on a canvas where the window was read.
 
     Args:
-        canvas: is painted on.
-        window: what is painted.
+        window: what was read.
         scale: pixels of the canvas for each pixel of the image.
     """
     width = window.stride * len(window.scores)
     side = max(round(width * scale), 1)
     centre = np.asarray(window.centre, float) + 0.5
     corner = np.round((centre - width / 2) * scale).astype(int)
-
-    left, top = corner.tolist()
-    paste_scores(canvas, window.cells, (left, top), side)
     return np.array([*corner, *(corner + side)])
+
+
+def paint_in_place(canvas: Image.Image, window: ScoreWindow, scale: float) -> None:
+    """Paint the window's colours where it was read, `scale` pixels for each of the image."""
+    left, top, right, _ = place_of(window, scale).tolist()
+    paste_scores(canvas, window.cells, (left, top), right - left)
 
 
 def draw_inset(
@@ -129,7 +132,7 @@ def draw_inset(
     Args:
         canvas: is drawn on.
         window: what is magnified.
-        in_place: the box that :func:`draw_in_place` returned.
+        in_place: the box that :func:`place_of` returned.
         away: (m 2) in pixels of the canvas.
     """
     draw = ImageDraw.Draw(canvas)
@@ -186,14 +189,20 @@ def window_cell_at(
 def _draw_connection(
     draw: ImageDraw.ImageDraw, in_place: np.ndarray, inset: Inset, unit: float
 ) -> None:
-    """Two lines between those corners of the window and of the inset that see each other."""
+    """The ends of two lines between corners of the window and of the inset that see each other.
+
+    Whole lines would lie over the image, such as over an eye.
+    """
     box = inset.box
     dx, dy = np.add(in_place[:2], in_place[2:]) - np.add(box[:2], box[2:])
     corners = ((2, 1), (0, 3)) if dx * dy > 0 else ((0, 1), (2, 3))
     for x, y in corners:
-        line = [in_place[x], in_place[y], box[x], box[y]]
-        draw.line(line, BLACK, round(2 * unit))
-        draw.line(line, WHITE, round(unit))
+        there, here = in_place[[x, y]].astype(float), np.array([box[x], box[y]], float)
+        length = float(np.hypot(*(there - here)))
+        end = (there - here) * min(STUB * unit / max(length, 1), 0.5)
+        for line in ([*here, *(here + end)], [*there, *(there - end)]):
+            draw.line(line, BLACK, round(2 * unit))
+            draw.line(line, WHITE, round(unit))
 
 
 def _draw_frames(

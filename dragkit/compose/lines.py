@@ -29,3 +29,11 @@ def dashes(draw: ImageDraw.ImageDraw, points: Points, colour: Colour) -> None:
     for start in np.arange(xs[0], xs[-1], DASH + GAP):
         ends = np.array([start, min(start + DASH, xs[-1])])
         draw.line([*zip(ends, np.interp(ends, xs, ys))], colour, 3)
+
+
+def dashes_down(
+    draw: ImageDraw.ImageDraw, x: float, top: float, bottom: float, colour: Colour
+) -> None:
+    """An upright dashed line."""
+    for start in np.arange(top, bottom, DASH + GAP):
+        draw.line([x, start, x, min(start + DASH, bottom)], colour, 2)

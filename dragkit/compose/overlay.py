@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import numpy as np
 from PIL import Image, ImageDraw
 
 from . import marks
-from .inset import ScoreWindow, draw_in_place, draw_inset, oversampling
+from .inset import ScoreWindow, draw_inset, oversampling, paint_in_place, place_of
 from .marks import UNIT, WHITE
 from .mask_overlay import overlay_mask
 from .strokes import draw_path
+
+LAYERS = ("points", "trail", "mask", "window", "heat")
 
 
 def draw_overlay(
@@ -24,6 +28,7 @@ def draw_overlay(
     cursor: tuple[float, float, float] | None = None,
     size: int = 384,
     bold: float = 1,
+    layers: Collection[str] = LAYERS,
 ) -> Image.Image:
     """Draw over `image` (uint8 H W 3) and return a Pillow image, `size` pixels high.
 
@@ -38,10 +43,13 @@ def draw_overlay(
         cursor: (x, y, radius) of the keyboard's cursor and its brush.
         size: height in pixels.
         bold: how much larger points and lines are than usual, for images that are shown small.
+        layers: what is drawn of all that: "points" (with targets and arrows), "trail", "mask",
+            "window" (its frame and the magnified one), "heat" (its colours in place, which hide
+            what is below).
     """
     finer = oversampling(size)
     canvas, scale = _enlarge(image, size, finer)
-    if mask is not None:
+    if mask is not None and "mask" in layers:
         canvas = overlay_mask(canvas, mask)
     draw = ImageDraw.Draw(canvas)
     unit = bold * canvas.height / UNIT
@@ -50,12 +58,15 @@ def draw_overlay(
 
     if window is not None and window.is_empty:
         window = None
-    if window is not None:
-        in_place = draw_in_place(canvas, window, scale)
-    _draw_paths(canvas, path, scale, unit)
-    _draw_pairs(draw, handles, ends, unit, selected)
+    if window is not None and "heat" in layers:
+        paint_in_place(canvas, window, scale)
+    if "trail" in layers:
+        _draw_paths(canvas, path, scale, unit)
+    if "points" in layers:
+        _draw_pairs(draw, handles, ends, unit, selected)
     _draw_cursor(draw, cursor, scale, unit)
-    if window is not None:
+    if window is not None and "window" in layers:
+        in_place = place_of(window, scale)
         draw_inset(canvas, window, in_place, away=ends if len(ends) else handles)
     return canvas if finer == 1 else canvas.reduce(finer)
 

@@ -21,6 +21,7 @@ SERIES: tuple[Colour, ...] = (
 )
 PALE: Colour = (228, 230, 233)  # the grid
 GREEN: Colour = (220, 240, 232)  # the band
+STOP: Colour = (0, 130, 95)  # the line on top of the band
 SHADE: Colour = (238, 226, 214)  # spans that are shaded
 PAST: Colour = (190, 192, 196)  # lines of earlier runs
 
@@ -36,12 +37,14 @@ class Panel:
         lines: by name, in the palette's order; an empty name has no legend.
         thresholds: dashed lines, by the name of the line whose colour they have.
         past: lines of the runs before, grey.
-        band: values from 0 to this one count as arrived, green.
+        band: the stop distance: values from 0 to this one count as arrived, green below a line.
+        bands: further stop distances, by the name of the line whose colour they have.
         shaded: (first, last) steps of spans that are shaded.
         shaded_name: what the shade means.
         switched: steps that get a small triangle, because trust switched there.
-        from_zero: whether the value axis must contain 0.
-        named: whether the legend names the lines; not if another panel does.
+        swapped: steps that get an upright line, because another tracker took over there.
+        span: values that the value axis has at least, so that it does not jump while a run
+            grows; others make it longer.
         palette: the lines' colours, from the first again if there are more lines.
     """
 
@@ -50,14 +53,23 @@ class Panel:
     thresholds: Mapping[str, Line] = field(default_factory=dict)
     past: Sequence[Line] = ()
     band: float | None = None
+    bands: Mapping[str, float] = field(default_factory=dict)
     shaded: Sequence[tuple[float, float]] = ()
     shaded_name: str = "not trusted"
     switched: Sequence[int] = ()
-    from_zero: bool = True
-    named: bool = True
+    swapped: Sequence[int] = ()
+    span: Sequence[float] = (0,)
     palette: Sequence[Colour] = SERIES
 
     @property
     def colours(self) -> dict[str, Colour]:
         """Each line's colour."""
         return dict(zip(self.lines, cycle(self.palette)))
+
+
+def stop_distances(panel: Panel) -> list[tuple[float, Colour]]:
+    """The stop distances that are drawn as lines, each with its colour."""
+    found = [(distance, panel.colours[name]) for name, distance in panel.bands.items()]
+    if panel.band:
+        found.append((panel.band, STOP))
+    return found

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from itertools import pairwise
+from dataclasses import replace
+from itertools import cycle, pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -19,12 +20,16 @@ class RunCurves(NamedTuple):
         distance: (s n) from each handle to its target, in pixels.
         confidence: (s n) of the tracker.
         threshold: (s n) of the gate; NaN where there is none.
+        tracker: the tracker's name; confidences of different ones have different scales.
+        arrive: the stop distance in pixels, if it is known.
     """
 
     steps: Sequence[int]
     distance: np.ndarray
     confidence: np.ndarray
     threshold: np.ndarray
+    tracker: str = ""
+    arrive: float | None = None
 
 
 def run_panels(
@@ -38,6 +43,7 @@ def run_panels(
     trusted: np.ndarray | None = None,
     handle: int = 0,
     arrive: float | None = None,
+    trackers: Sequence[str] = (),
     past: Sequence[tuple[Sequence[int], np.ndarray]] = (),
 ) -> list[Panel]:
     """Distance to target, losses, and the template's drift or else the confidence, if given.
@@ -51,38 +57,51 @@ def run_panels(
         threshold: (s n) of the gate; one that is not finite is not drawn.
         trusted: (s n) what the gate said.
         handle: whose spans without trust are shaded; where its trust switched is a triangle.
-        arrive: the stop distance in pixels, shown as a band.
+        arrive: the stop distance in pixels, shown as a line over a band.
+        trackers: (s) the tracker of each step; where another one takes over is an upright line,
+            and each one's confidence has axes of its own, as their scales differ.
         past: steps and distances of earlier runs, drawn in grey.
     """
+    swapped = [steps[i] for i in range(1, len(trackers)) if trackers[i] != trackers[i - 1]]
     panels = [_distance_panel(steps, distance, arrive, past)]
     if losses or not len(steps):
         lines = {name: (steps, values) for name, values in losses.items()}
         panels.append(Panel("loss", lines, palette=SERIES[1:] + SERIES[:1]))
     if drift is not None:
         title = "template's drift (share of the first)"
-        panels.append(Panel(title, _handle_lines(steps, drift), named=False))
+        panels.append(Panel(title, _handle_lines(steps, drift)))
     elif confidence is not None:
-        panels.append(_confidence_panel(steps, confidence, threshold, trusted, handle))
-    return panels
+        if trusted is None:
+            trusted = np.ones_like(confidence, bool)
+        for title, own in _by_tracker(trackers, len(steps)).items():
+            sure = np.where(own, confidence, np.nan)
+            least = None if threshold is None else np.where(own, threshold, np.nan)
+            panels.append(_confidence_panel(title, steps, sure, least, trusted | ~own, handle))
+    return [replace(panel, swapped=swapped) for panel in panels]
 
 
 def comparison(runs: Mapping[str, RunCurves], handle: int) -> list[Panel]:
-    """Distance and confidence of one handle in several runs, by name, on one time axis."""
-    distances: dict[str, Line] = {}
-    confidences: dict[str, Line] = {}
-    thresholds: dict[str, Line] = {}
-    for name, run in runs.items():
-        distances[name] = (run.steps, run.distance[:, handle])
-        confidences[name] = (run.steps, run.confidence[:, handle])
-        threshold = run.threshold[:, handle]
-        if np.isfinite(threshold).any():
-            thresholds[name] = (run.steps, threshold)
+    """Distance and confidence of one handle in several runs, by name, on one time axis.
 
-    return [
-        # the names are in the other legend, whose title leaves more room for them
-        Panel("distance to target (px)", distances, named=False),
-        Panel("confidence", confidences, thresholds, from_zero=False),
-    ]
+    A run has one colour in all of them. Confidences of different trackers have axes of their own.
+    """
+    colours = dict(zip(runs, cycle(SERIES)))
+    panels = [_distances_panel(runs, handle)]
+    names = dict.fromkeys(run.tracker for run in runs.values())
+    for tracker in names:
+        own = {name: run for name, run in runs.items() if run.tracker == tracker}
+        thresholds = {name: (run.steps, run.threshold[:, handle]) for name, run in own.items()}
+        confidences = {name: (run.steps, run.confidence[:, handle]) for name, run in own.items()}
+        panels.append(
+            Panel(
+                f"confidence: {tracker}" if len(names) > 1 else "confidence",
+                confidences,
+                {name: line for name, line in thresholds.items() if np.isfinite(line[1]).any()},
+                span=_confidence_span(*(values for _, values in confidences.values())),
+                palette=[colours[name] for name in own],
+            )
+        )
+    return panels
 
 
 def trust_spans(
@@ -104,6 +123,16 @@ def trust_spans(
     return spans, [steps[i] for i in switched]
 
 
+def _distances_panel(runs: Mapping[str, RunCurves], handle: int) -> Panel:
+    """The distances of several runs, with one band, or a line each if they stop elsewhere."""
+    title = "distance to target (px)"
+    lines = {name: (run.steps, run.distance[:, handle]) for name, run in runs.items()}
+    stops = {name: run.arrive for name, run in runs.items() if run.arrive is not None}
+    if len(stops) == len(runs) and len(set(stops.values())) == 1:
+        return Panel(title, lines, band=next(iter(stops.values())))
+    return Panel(title, lines, bands=stops)
+
+
 def _distance_panel(
     steps: Sequence[int],
     distance: np.ndarray,
@@ -117,35 +146,53 @@ def _distance_panel(
     return Panel("distance to target (px)", lines, past=before, band=arrive)
 
 
+def _by_tracker(trackers: Sequence[str], count: int) -> dict[str, np.ndarray]:
+    """The title of each tracker's confidence, and which steps (s 1) are its own."""
+    names = list(dict.fromkeys(trackers))
+    if len(names) < 2:
+        return {"confidence": np.ones((count, 1), bool)}
+    return {
+        f"confidence: {name}": np.array([[other == name] for other in trackers]) for name in names
+    }
+
+
 def _confidence_panel(
+    title: str,
     steps: Sequence[int],
     confidence: np.ndarray,
     threshold: np.ndarray | None,
-    trusted: np.ndarray | None,
+    trusted: np.ndarray,
     handle: int,
 ) -> Panel:
-    """Confidence (s n) over the steps, with the gate's threshold and what it said."""
+    """Confidence (s n) over the steps, with the gate's threshold and what it said (s n)."""
     lines = _handle_lines(steps, confidence)
     thresholds: dict[str, Line] = {}
     if threshold is not None and np.isfinite(threshold).any():
         thresholds = _handle_lines(steps, threshold)
 
-    shaded: list[tuple[float, float]] = []
-    switched: list[int] = []
-    if trusted is not None:
-        shaded, switched = trust_spans(steps, trusted[:, handle])
-
+    shaded, switched = trust_spans(steps, trusted[:, handle])
     measured = np.isfinite(confidence).any() or not len(steps)
     return Panel(
-        "confidence" if measured else "confidence: not measured",
+        title if measured else f"{title}: not measured",
         lines,
         thresholds,
         shaded=shaded,
         shaded_name=f"not trusted: {handle}" if len(lines) > 1 else "not trusted",
         switched=switched,
-        from_zero=False,
-        named=False,
+        span=_confidence_span(confidence),
     )
+
+
+def _confidence_span(*confidences: np.ndarray) -> Sequence[float]:
+    """From 0 to 1 where confidences are, so that the axis stays while a run grows; else nothing.
+
+    Those that are all tiny, or beyond, would be a flat line on it.
+    """
+    values = np.concatenate([np.ravel(confidence) for confidence in confidences])
+    known = values[np.isfinite(values)]
+    if len(known) and (known.min() < 0 or not 0.1 <= known.max() <= 1):
+        return ()
+    return (0, 1)
 
 
 def _handle_lines(steps: Sequence[int], values: np.ndarray) -> dict[str, Line]:

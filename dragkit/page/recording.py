@@ -31,7 +31,7 @@ class Recording:
 
     def arrive(self, edit: Edit) -> float | None:
         """The stop distance in pixels, if it is known; the edit's takes precedence."""
-        arrive: Any = edit.arrive or self.method.get("arrive")
+        arrive: Any = edit.arrive or self.method.get("arrive") or self.frames[-1].step.arrive
         return float(arrive) if is_positive(arrive) else None
 
     def trackers(self) -> dict[str, int]:

@@ -22,6 +22,7 @@ ORANGE, BLUE, GREEN, PINK, AMBER, SKY = COLOURS
 YELLOW = "#f0e442"
 FLATTEST, HIGHEST = 0.4, 2.0  # height of an image by its width, for which a figure makes room
 SHADE = "#eee2d6"
+STOP = "#00825f"  # the line of the stop distance
 
 
 class PlainFigure(Figure):

@@ -21,7 +21,8 @@ OptimizerState = Mapping[int, Mapping[str, Tensor]]
 class Step:
     """One iteration of a drag; all of it belongs to the same latent, before its update.
 
-    The last five attributes are what a run needs to continue exactly where it was.
+    From `initial_confidence` to `optimizer_state` they are what a run needs to continue exactly
+    where it was.
 
     Attributes:
         index: how many updates were made so far; step 0 is the start.
@@ -37,6 +38,7 @@ class Step:
         tracker: the tracker itself; its printed form if the step was read from a file.
         memory: what the tracker looked for.
         optimizer_state: Adam's moments.
+        arrive: the stop distance in pixels by which `arrived` was judged; None if nobody told.
         metadata: what the model says about itself, such as a diffusion model's strength and LoRA.
     """
 
@@ -53,6 +55,7 @@ class Step:
     memory: Any = field(default=None, repr=False, metadata=STAYS)
     optimizer_state: OptimizerState = field(default_factory=dict, repr=False)
     metadata: Mapping[str, Any] = field(default_factory=dict, repr=False, metadata=STAYS)
+    arrive: float | None = field(default=None, repr=False)
 
     @property
     def points(self) -> Tensor:

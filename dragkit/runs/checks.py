@@ -20,7 +20,7 @@ from ..contract import (
     check_places,
     check_track,
 )
-from ..numeric import is_whole
+from ..numeric import is_positive, is_whole
 from ..pieces import MOST_TEXT
 from ..records import Frame
 
@@ -73,6 +73,8 @@ def _check_frame(frame: Frame) -> None:
     if not is_whole(step.index, 0):
         raise ValueError(f"a step's index is {shown(step.index)}")
     who = f"step {step.index} has"
+    if not (step.arrive is None or is_positive(step.arrive)):
+        raise ValueError(f"what {who} as arrive is {shown(step.arrive)}, no distance above 0")
     _check_image(frame.image)
     _check_floats(who, "latent", step.latent)
     if not step.latent.isfinite().all():

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sized
+from collections.abc import Collection, Sized
 
 import numpy as np
 from numpy.typing import ArrayLike
 from PIL import Image
 
-from ..arguments import finite_array, instance, named_arguments, positive, whole
-from ..compose import ScoreWindow, draw_overlay
+from ..arguments import finite_array, instance, named_arguments, positive, shown, whole
+from ..compose import LAYERS, ScoreWindow, draw_overlay
 from ..records import Frame
 
 LEAST_SIDE, MOST_SIDE = 16, 4096  # of an image, in pixels
@@ -25,6 +25,7 @@ def draw_frame(
     window: ScoreWindow | None = None,
     size: int = 384,
     bold: float = 1,
+    layers: Collection[str] = LAYERS,
 ) -> Image.Image:
     """The frame's image with handles, targets and mask drawn in.
 
@@ -34,6 +35,7 @@ def draw_frame(
         window: another score window to draw.
         size: the image's height in pixels.
         bold: how much larger points and lines are than usual, for images that are shown small.
+        layers: which of "points", "trail", "mask", "window" and "heat" are drawn.
 
     Raises:
         TypeError: the frame is something else.
@@ -42,6 +44,7 @@ def draw_frame(
     instance("frame", frame, Frame, "a frame of a run, such as trace[0]")
     size = whole("size", size, LEAST_SIDE, MOST_SIDE)
     bold = positive("bold", bold, 1.5, MOST_BOLD)
+    _check_layers(layers)
     if window is not None:
         instance("window", window, ScoreWindow, "what score_window(frame, handle) returns")
     if handle is not None:
@@ -55,7 +58,16 @@ def draw_frame(
         window=window,
         size=size,
         bold=bold,
+        layers=layers,
     )
+
+
+def _check_layers(layers: Collection[str]) -> None:
+    way_out = f"some of {', '.join(LAYERS)}, such as ('points', 'trail')"
+    instance("layers", layers, (tuple, list, set, frozenset), way_out)
+    for name in layers:
+        if name not in LAYERS:
+            raise ValueError(f"there is no layer {shown(name)}; give {way_out}")
 
 
 def checked_handle(frame: Frame, handle: int) -> int:

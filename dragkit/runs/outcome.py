@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from ..pieces import printed
 from ..records import Frame
 
 STALLED = 30  # steps without coming closer after which a handle counts as lost; our choice
@@ -31,6 +32,19 @@ def why(frames: Sequence[Frame]) -> str:
         f"not there yet after {last.index} steps:"
         f" {missing} of {len(last.arrived)} handles still on the way"
     )
+
+
+def stop_distance(frames: Sequence[Frame]) -> float | None:
+    """The one in pixels by which the last of the steps was judged, if it is known."""
+    last = frames[-1]
+    return last.edit.arrive or last.step.arrive
+
+
+def tracker_name(frame: Frame) -> str:
+    """The tracker of a step without its settings: ``NearestNeighbor``."""
+    tracker = frame.step.tracker
+    name = tracker if isinstance(tracker, str) else printed(tracker)
+    return name.partition("(")[0]
 
 
 def distances(frames: Sequence[Frame]) -> Tensor:

@@ -24,6 +24,7 @@ def step_of_pair(model: Viewer, index: int, pair: Any, edit: Edit, arrive: float
         ValueError: there are not as many finite points as handles, or the latent is not the
             model's.
     """
+    arrive = edit.arrive or arrive
     latent, points = _checked_pair(model, index, pair, edit)
     n = len(points)
     unknown = torch.full([n], torch.nan)
@@ -36,10 +37,11 @@ def step_of_pair(model: Viewer, index: int, pair: Any, edit: Edit, arrive: float
         view=checked_view(asked("the model's view", model.view, latent), model.size, latent),
         track=track,
         losses={},
-        arrived=track.arrived(edit.targets, edit.arrive or arrive),
+        arrived=track.arrived(edit.targets, arrive),
         search_centre=points,
         initial_confidence=unknown,
         tracker="your own",
+        arrive=arrive,
     )
 
 

@@ -24,7 +24,11 @@ from .trace import Trace
 @named_arguments
 @torch.no_grad()
 def retrack(
-    model: Model, trace: Trace, tracker: Tracker, trust: Gate | None = None, arrive: float = 1.0
+    model: Model,
+    trace: Trace,
+    tracker: Tracker,
+    trust: Gate | None = None,
+    arrive: float | None = None,
 ) -> Trace:
     """What `tracker` would have said about a recorded run: the same images, its own points.
 
@@ -35,17 +39,19 @@ def retrack(
 
     Args:
         model: the one that made the run.
-        trust, arrive: the gate and the stop distance in pixels, as in :func:`dragkit.drag`.
+        trust: the gate, as in :func:`dragkit.drag`.
+        arrive: the stop distance in pixels; None for the one by which each step of the run was
+            judged, or 1 where the run does not know it. `edit.arrive` takes precedence.
 
     Raises:
         ValueError: the trace does not begin at step 0, the model is another one, or the tracker
             or the gate cannot work.
     """
     _check_input(model, trace, tracker, trust)
-    arrive = positive("arrive", arrive, 1)
+    if arrive is not None:
+        arrive = positive("arrive", arrive, 1)
     model = model_of_run(model, trace)
     edit = trace[0].edit.to(model.device)
-    arrive = edit.arrive or arrive
     again = Trace()
     again.metadata = dict(trace.metadata)
 
@@ -53,19 +59,21 @@ def retrack(
     bar = f"retrack {type(tracker).__name__}"
     for frame in tqdm(trace, bar, unit="frame", delay=2, leave=False):
         latent = frame.latent.to(model.device)
+        stop = edit.arrive or arrive or frame.step.arrive or 1.0
         shown = asked("the model's view", model.view, latent)
         view = checked_view(shown, model.size, latent)
         if tracking is None:
-            tracking = PointTracking.begin(tracker, trust, view, edit, arrive)
+            tracking = PointTracking.begin(tracker, trust, view, edit, stop)
         track = tracking.find(view, frame.index)
         step = replace(
             frame.step,
             track=detached(track),
-            arrived=track.arrived(edit.targets, arrive),
+            arrived=track.arrived(edit.targets, stop),
             search_centre=tracking.search_centre,
             initial_confidence=tracking.initial_confidence,
             tracker=tracker,
             memory=tracking.memory,
+            arrive=stop,
         )
         again.append(Frame(to_device(step, "cpu"), frame.image))
         tracking.advance(track)

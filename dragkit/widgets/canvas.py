@@ -60,10 +60,12 @@ class ImageCanvas:
 
     Args:
         image: (height, width) of the model's images, in pixels.
-        size: height on the page in CSS pixels; it is drawn twice as fine.
+        size: height in CSS pixels for which it is drawn, twice as fine; on the page it is as wide
+            as what it is in.
         touched: called as ``touched(kind, x, y)``, in image pixels; kind is "press", "move",
             "release" or, if the mouse leaves, "out".
-        key: called with the name of a key that was pressed while the canvas has the focus.
+        key: called with the name of a key that was pressed while the canvas has the focus, such
+            as "ArrowLeft" or "Ctrl+z".
         style: of the mouse pointer: "dk-pick", "dk-look" or "dk-seek".
 
     Attributes:
@@ -91,8 +93,7 @@ class ImageCanvas:
         self._finger_at = (0.0, 0.0)
 
         width = round(size * image[1] / image[0])
-        # narrow pages shrink it
-        layout = W.Layout(width=f"{width}px", max_width="100%", height="auto", margin="0")
+        layout = W.Layout(width="100%", height="auto", margin="0")
         self.canvas = ipycanvas.Canvas(width=2 * width, height=2 * size, layout=layout)
         self.canvas.add_class(style)
         self._listen()
@@ -177,7 +178,9 @@ class ImageCanvas:
             self._finger_at = fingers[0]
         self._report(kind, True, *self._finger_at)
 
-    def _report_key(self, name: str, *_: bool) -> None:
+    def _report_key(self, name: str, shift: bool, ctrl: bool, meta: bool) -> None:
+        if ctrl or meta:
+            name = f"Ctrl+{name.lower()}"
         if name == "Tab":
             # A canvas swallows every key, so the focus would never leave. The next Tab moves on.
             self.canvas.blur()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ from ..runs.retrack import retrack
 from ..runs.trace import Trace
 from ..validation import check_tracker
 from .compared_run import ComparedRun
-from .layout import card, row, side_by_side
+from .layout import card, column, row, side_by_side
 from .notebook_widget import NotebookWidget
 from .playback import PlaybackControls
 from .run_images import panels_of_runs
@@ -45,9 +45,9 @@ class Compare(NotebookWidget):
     Args:
         traces: the runs.
         names: one each; default: "run 0", "run 1", …
-        size: height of each image on the page, in CSS pixels; default 300, and 480 on slides.
-        slides: for a lecture hall: everything twice as large, with only play, step and the slider
-            to press.
+        size: height of each image on the page, in CSS pixels; None: as the page has room for it.
+        slides: for a lecture hall: as large as the window, with only play, step and the slider to
+            press.
 
     Attributes:
         runs: the parts that show a run each, by name.
@@ -74,20 +74,26 @@ class Compare(NotebookWidget):
         self.steps = sorted({frame.index for trace in traces for frame in trace})
         self._at = 0
         self._draw_soon = Throttle(self._draw)
-        self.sizes = _sizes(traces, size, slides)
+        self.sizes = _sizes(size, slides)
         times = self.sizes.times
 
-        self.status = StatusLine(self.sizes.image)
+        self.status = StatusLine()
         legend_width = 384
         if slides:
             legend_width = 2 * LEGEND_WIDTH
         self.score_maps = ScoreMapControls(legend_width, self._choose_map, slides)
         self.score_maps.fill(_frame_with_most_maps(traces))
         self.chart = StepChart(self.sizes, self.status, self._choose_step, self._press_key)
-        self.playback = PlaybackControls(400 * times, self._seek_soon, self._position, times)
+        self.playback = PlaybackControls(self._seek_soon, self._position, times)
         self.runs = {
             name: ComparedRun(
-                name, trace, self.sizes, self.score_maps, self._leave_images, self._press_key
+                name,
+                trace,
+                self.sizes,
+                len(traces),
+                self.score_maps,
+                self._leave_images,
+                self._press_key,
             )
             for name, trace in self.traces.items()
         }
@@ -185,16 +191,21 @@ class Compare(NotebookWidget):
         return f"Compare({', '.join(f'{name}: {t!r}' for name, t in self.traces.items())})"
 
     def _layout(self) -> W.Widget:
-        images = side_by_side(*(run.box for run in self.runs.values()))
+        slides = bool(self.sizes.slides)
+        images = side_by_side(*(run.box for run in self.runs.values()), wrapped=not slides)
         legend = self.score_maps.legend
-        chart = self.chart.canvas.canvas
-        width = max(_width_of_images(self.traces.values(), self.sizes.image), 600) + 60
-        playback = self.playback.one_row(width, self.sizes.slides)
-        if self.sizes.slides:  # the curves beside the images: a projector is wide and not high
-            left = W.VBox([images, legend, playback])
-            return card(side_by_side(left, chart, gap=24), self.status.line, slides=True)
-        maps = row(self.score_maps.handle, self.score_maps.map, width=width)
-        return card(images, legend, playback, maps, chart, self.status.line)
+        playback = self.playback.one_row(slides)
+        self.status.line.layout.min_height = "0"  # it only has errors
+        if slides:  # the curves beside the images: a projector is wide and not high
+            left = column(
+                images, legend, playback, flex="0 1 auto", max_width="68%", min_width="0"
+            )
+            right = column(self.chart.box, **self.sizes.chart_layout())
+            return card(
+                side_by_side(left, right, gap=24, wrapped=False), self.status.line, slides=True
+            )
+        maps = row(self.score_maps.handle, self.score_maps.map)
+        return card(images, legend, playback, maps, self.chart.box, self.status.line)
 
     def _update_curves(self) -> None:
         """Draw the curves of the chosen handle, or of the last one that all runs have."""
@@ -277,19 +288,9 @@ def _frame_with_most_maps(traces: Sequence[Trace]) -> Frame:
     return max((trace[0] for trace in traces), key=lambda frame: len(frame.step.track.maps))
 
 
-def _sizes(traces: Sequence[Trace], size: int | None, slides: bool) -> Sizes:
-    size = image_size(size, slides, *SIZES)
+def _sizes(size: int | None, slides: bool) -> Sizes:
+    height = image_size(size, slides, *SIZES)
+    given = size is not None
     if slides:
-        chart = (5 * size // 8, 5 * size // 8)
-    else:
-        chart = (max(_width_of_images(traces, size), 600), 210)
-    return Sizes(size, chart, slides)
-
-
-def _width_of_images(traces: Iterable[Trace], size: int) -> int:
-    """Of all images and the gaps between them, in CSS pixels."""
-    widths = []
-    for trace in traces:
-        height, width = trace[0].image.shape[:2]
-        widths.append(round(size * width / height))
-    return sum(widths) + 12 * (len(widths) - 1)
+        return Sizes(height, (304, 160), given=given, slides=52)
+    return Sizes(height, wide=True, given=given)

@@ -10,6 +10,7 @@ from PIL import Image, ImageDraw
 from ..compose import font, vstack
 from ..runs.trace import Trace
 from .canvas import ImageCanvas, Touch
+from .layout import column
 from .run_images import step_image, step_text
 from .score_maps import ScoreMapControls
 from .score_readings import reading_on_image
@@ -24,13 +25,13 @@ class ComparedRun:
         name: of the run.
         trace: the run.
         sizes: of the image and its title.
+        beside: how many runs stand beside each other.
         score_maps: which score window is drawn.
         touched: called when the mouse or a finger is on the image, before its values are read.
         key: called with the name of a key that was pressed on the image.
 
     Attributes:
         frame: the step that is shown.
-        width: of the image in CSS pixels.
         canvas: the image.
         status: the text under it.
         box: all of it.
@@ -41,6 +42,7 @@ class ComparedRun:
         name: str,
         trace: Trace,
         sizes: Sizes,
+        beside: int,
         score_maps: ScoreMapControls,
         touched: Callable[[], None],
         key: Callable[[str], None],
@@ -55,13 +57,11 @@ class ComparedRun:
         self._mouse: tuple[float, float] | None = None
 
         height, width = trace[0].image.shape[:2]
-        self.width = round(sizes.image * width / height)
-        label = W.Label(
-            name, layout=W.Layout(width=f"{self.width}px"), style={"font_weight": "bold"}
-        )
+        label = W.Label(name, layout=W.Layout(width="100%"), style={"font_weight": "bold"})
         self.canvas = ImageCanvas((height, width), sizes.image, self._touch, key)
-        self.status = StatusLine(self.width)
-        self.box = W.VBox([label, self.canvas.canvas, self.status.line])
+        self.status = StatusLine()
+        layout = sizes.image_layout(width / height, beside)
+        self.box = column(label, self.canvas.canvas, self.status.line, **layout)
 
     def show(self, step: int) -> None:
         """Draw the step with that number, or the last one before; else the first."""

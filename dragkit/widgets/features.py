@@ -14,14 +14,15 @@ from ..models.protocols import Model
 from ..runs.trace import Trace
 from .canvas import ARROWS, ImageCanvas, Touch
 from .feature_state import FeatureState
-from .layout import card, on_change, row, side_by_side
+from .layout import card, column, on_change, row, side_by_side
 from .notebook_widget import NotebookWidget
 from .playback import PlaybackControls
-from .sizes import checked_height, checked_size
+from .sizes import Sizes, checked_height, image_size
 from .status import StatusLine, shows_errors
 from .throttle import Throttle
 
 UNDER_MOUSE = "the pixel under the mouse"
+USUAL = 256  # height at which an image is drawn
 NAMES = {"cosine": "cosine", "distance": "-‖F - f‖"}  # of the measures
 
 
@@ -41,7 +42,7 @@ class Features(NotebookWidget):
             ``{"block 32": load("lion", feature_block=32), …}``: a slider then goes through the
             layers.
         trace: a run with at least one step.
-        size: height of each image on the page, in CSS pixels.
+        size: height of each image on the page, in CSS pixels; None: as the page has room for it.
 
     Attributes:
         state: the step, the layer, the place, and what is compared.
@@ -57,21 +58,23 @@ class Features(NotebookWidget):
             model's, or the size cannot be shown.
     """
 
-    def __init__(self, model: Model | Mapping[str, Model], trace: Trace, size: int = 256) -> None:
+    def __init__(
+        self, model: Model | Mapping[str, Model], trace: Trace, size: int | None = None
+    ) -> None:
         models = dict(model) if isinstance(model, Mapping) else {"features": model}
         self.state = FeatureState(models, trace)
-        self.size = checked_size(size)
+        self.size = image_size(size, usual=USUAL)
+        self._sizes = Sizes(self.size, given=size is not None)
         self._fixed = False
         self._draw_soon = Throttle(self._draw)
 
-        image_size = self.state.image_size
-        self._width = round(size * image_size[1] / image_size[0])
-        self.status = StatusLine(3 * self._width)
+        self.status = StatusLine()
         self.canvases = [
-            ImageCanvas(image_size, size, self._touch, self._press_key) for _ in range(3)
+            ImageCanvas(self.state.image_size, self.size, self._touch, self._press_key)
+            for _ in range(3)
         ]
         self.layer, self.query, self.measure = self._choices()
-        self.playback = PlaybackControls(400, self._seek_soon, self._position)
+        self.playback = PlaybackControls(self._seek_soon, self._position)
         self.colours_title = self._title("features as colours")
         self.scale = W.Image(format="jpeg", layout=W.Layout(width="384px", height="22px"))
         self.box = self._layout()
@@ -134,8 +137,11 @@ class Features(NotebookWidget):
             self.colours_title,
             self._title("similarity to the feature f"),
         ]
-        columns = [W.VBox([title, canvas.canvas]) for title, canvas in zip(titles, self.canvases)]
-        width = 3 * self._width + 24
+        height, width = self.state.image_size
+        layout = self._sizes.image_layout(width / height, beside=3, least=180)
+        columns = [
+            column(title, canvas.canvas, **layout) for title, canvas in zip(titles, self.canvases)
+        ]
         choices = [self.query, self.measure]
         if len(self.state.models) > 1:
             choices.insert(0, self.layer)
@@ -143,12 +149,12 @@ class Features(NotebookWidget):
             side_by_side(*columns),
             self.scale,
             self.status.line,
-            self.playback.one_row(width),
-            row(*choices, width=width),
+            self.playback.one_row(),
+            row(*choices),
         )
 
     def _title(self, text: str) -> W.Label:
-        return W.Label(text, layout=W.Layout(width=f"{self._width}px"))
+        return W.Label(text, layout=W.Layout(width="100%"))
 
     def _name_colours(self) -> None:
         """How much the colours can show of the layer."""

@@ -11,7 +11,24 @@ from .lifetime import weakly
 from .markup import style_sheet
 
 CSS = """
-.dk canvas, .dk img {border-radius: 6px}
+.dk {width: 100%}
+.jp-OutputArea-child:has(> .jp-OutputArea-output .dk) + .jp-OutputArea-child:has(img)
+  {display: none}
+.dk .jupyter-widgets-disconnected::before {content: none}
+.dk.jupyter-widgets-disconnected::before {display: block; margin: 0; padding: 2px 0 6px;
+  color: inherit; font: 600 14px/1.4 sans-serif;
+  content: "The kernel has ended: this is its last image. Run the cell again to make it live."}
+.dk.jupyter-widgets-disconnected > * {pointer-events: none}
+.dk.jupyter-widgets-disconnected :is(button, select, input, .widget-slider) {opacity: 0.4}
+.dk canvas, .dk img {border-radius: 6px; align-self: flex-start}
+.dk .dk-charts.jupyter-widgets {display: grid; gap: 8px 12px; align-items: start;
+  grid-template-columns: repeat(auto-fit, minmax(min(100%, max(350px, 34%)), 1fr))}
+.dk .dk-below.jupyter-widgets
+  {grid-template-columns: repeat(auto-fit, minmax(min(100%, max(290px, 34%)), 1fr))}
+.dk .dk-across.jupyter-widgets
+  {grid-template-columns: repeat(auto-fit, minmax(min(100%, max(290px, 24%)), 1fr))}
+.dk-slides.dk .dk-charts.jupyter-widgets {grid-template-columns: 100%}
+[data-jp-theme-light=false] .dk-seek {filter: invert(0.9) hue-rotate(180deg)}
 .dk-pick, .dk-look {cursor: crosshair}
 .dk-seek {cursor: pointer}
 .dk .widget-button, .dk .widget-toggle-button {border-radius: 4px}
@@ -22,13 +39,17 @@ CSS = """
 .dk .widget-readout {min-width: 32px}
 .dk .dk-form .widget-readout {min-width: 56px}
 .dk-code pre {white-space: pre-wrap; line-height: 1.4; padding: 6px 8px}
+.dk .dk-old {opacity: 0.35}
+.dk .dk-layers .widget-toggle-button {height: 24px; line-height: 24px; padding: 0 6px;
+  font-size: 12px}
+.dk .dk-modes .widget-toggle-button {flex: 1 1 auto; width: auto; min-width: 64px}
 .dk-rows :is(select, pre) {font-family: monospace; font-size: 13px}
 .dk-rows pre {margin: 0 0 -4px; padding-left: 5px}
-.dk-slides {--jp-widgets-font-size: 24px; --jp-widgets-inline-height: 44px;
-  --jp-widgets-slider-handle-size: 28px; --jp-widgets-slider-track-thickness: 8px}
-.dk-slides .widget-label {font-size: 26px; height: auto; line-height: 34px}
-.dk-slides.dk .dk-line .widget-html-content {font-size: 26px; line-height: 34px}
-.dk-slides.dk .dk-line [role=status] {max-height: 102px}
+.dk-slides {--jp-widgets-font-size: 2.2vh; --jp-widgets-inline-height: 4.1vh;
+  --jp-widgets-slider-handle-size: 2.6vh; --jp-widgets-slider-track-thickness: 0.7vh}
+.dk-slides .widget-label {font-size: 2.4vh; height: auto; line-height: 3.1vh}
+.dk-slides.dk .dk-line .widget-html-content {font-size: 2.4vh; line-height: 3.1vh}
+.dk-slides.dk .dk-line [role=status] {max-height: 9.3vh}
 .dk-slides :is(button, canvas, [role=slider]):focus-visible
   {outline: 4px solid #0072b2; outline-offset: 2px}
 """
@@ -64,11 +85,10 @@ def set_visible(part: W.Widget, visible: bool, display: str = "") -> None:
     part.layout.display = display if visible else "none"
 
 
-def row(*parts: W.Widget, width: int) -> W.HBox:
-    """Parts side by side, wrapped where they do not fit."""
+def row(*parts: W.Widget) -> W.HBox:
+    """Parts side by side, as wide as what they are in; those that do not fit go below."""
     layout = W.Layout(
-        width=f"{width}px",
-        max_width="100%",
+        width="100%",
         min_height="34px",
         align_items="center",
         flex_flow="row wrap",
@@ -76,14 +96,25 @@ def row(*parts: W.Widget, width: int) -> W.HBox:
     return W.HBox(parts, layout=layout)
 
 
-def side_by_side(*parts: W.Widget, gap: int = 12) -> W.HBox:
-    """Images or columns next to each other, `gap` CSS pixels apart; narrow pages stack them."""
-    return W.HBox(parts, layout=W.Layout(flex_flow="row wrap", grid_gap=f"{gap}px"))
+def side_by_side(*parts: W.Widget, gap: int = 12, wrapped: bool = True) -> W.HBox:
+    """Columns next to each other, as high as each is; narrow pages stack them if `wrapped`."""
+    layout = W.Layout(
+        width="100%",
+        flex_flow="row wrap" if wrapped else "row nowrap",
+        align_items="flex-start",
+        grid_gap=f"{gap}px",
+    )
+    return W.HBox(parts, layout=layout)
 
 
-def column(*parts: W.Widget) -> W.VBox:
-    """Parts below each other."""
-    return W.VBox(parts, layout=W.Layout(overflow="visible"))
+def column(*parts: W.Widget, **layout: str) -> W.VBox:
+    """Parts below each other.
+
+    Args:
+        parts: from top to bottom.
+        layout: how wide it is, as for :class:`ipywidgets.Layout`.
+    """
+    return W.VBox(parts, layout=W.Layout(overflow="visible", **layout))
 
 
 def card(*parts: W.Widget, slides: bool = False) -> W.VBox:

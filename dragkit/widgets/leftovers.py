@@ -15,20 +15,19 @@ class LeftoverQuestion:
     """Points and mask stay until somebody says that they should go; the question stays as long.
 
     Args:
-        width: of the row in CSS pixels.
         clear: called to remove them.
 
     Attributes:
         row: the question and its two answers; hidden while there is nothing to ask.
     """
 
-    def __init__(self, width: int, clear: Callable[[], None]) -> None:
+    def __init__(self, clear: Callable[[], None]) -> None:
         self.keep = button("Keep", "check", "Keep them where they are", self.settle)
         self.clear = button("Clear", "times", "Remove all points and the mask", clear)
         for answer in (self.keep, self.clear):
             answer.layout.flex = "0 0 auto"
         label = W.Label(QUESTION, layout=W.Layout(flex="1 1 auto"))
-        self.row = row(label, self.keep, self.clear, width=width)
+        self.row = row(label, self.keep, self.clear)
         self.settle()
 
     @property

@@ -81,7 +81,7 @@ def _widgets_of(value: Any, seen: set[int]) -> Iterator[W.Widget]:
 
 
 def _close(widgets: list[W.Widget]) -> None:
-    for widget in widgets:
+    for widget in [*_widgets_of(widgets, set())]:  # containers may have got more since
         widget.close()
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from abc import ABC, abstractmethod
 from base64 import b64encode
 from typing import TYPE_CHECKING, Any
@@ -17,12 +19,16 @@ if TYPE_CHECKING:
     from IPython.display import DisplayHandle
 
 
+REVIVE = "Run this cell to make it live."
+
+
 class NotebookWidget(ABC):
     """The display protocol of a notebook, for an object that has a box and a still image.
 
-    A cell gets two outputs: the live one, and the still image behind an empty widget, so that a
-    page without a kernel shows the image and a live page does not. Only the second is updated:
-    updating the live one would build its view again and lose the focus and the place on the page.
+    A cell gets two outputs: the live one, and the still image, which the style sheet of the live
+    one hides; so a page without a kernel, or whose kernel was started again, shows the image. Only
+    the second is updated: updating the live one would build its view again and lose the focus and
+    the place on the page.
 
     Attributes:
         status: where messages and errors are shown.
@@ -82,14 +88,25 @@ class NotebookWidget(ABC):
         self._still_output = display(self._still_bundle(), raw=True, display_id=True)
 
     def _still_bundle(self) -> dict[str, Any]:
+        still = {"text/plain": repr(self)} | self._image()
+        if not _hides_outputs_by_widgets():
+            return still
         if self._empty is None:
             self._empty = W.Box(layout=W.Layout(display="none"))
-        return _bundle(self._empty, repr(self)) | self._image()
+        return _bundle(self._empty, repr(self)) | still
 
     def _image(self) -> dict[str, str]:
-        image = captioned(self.still(), self.caption())
+        image = captioned(self.still(), f"{self.caption()} {REVIVE}".strip())
         return {"image/jpeg": b64encode(encode(image, quality=85, fine=True)).decode()}
 
 
 def _bundle(widget: W.Widget, text: str) -> dict[str, Any]:
     return dict(widget._repr_mimebundle_() or {}) | {"text/plain": text}
+
+
+def _hides_outputs_by_widgets() -> bool:
+    """Whether an empty widget must hide the image: style sheets do not reach other outputs there.
+
+    So it is in VS Code and in Colab; but the image is hidden, too, once the kernel is another one.
+    """
+    return "VSCODE_PID" in os.environ or "google.colab" in sys.modules

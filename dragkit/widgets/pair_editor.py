@@ -16,7 +16,6 @@ class PairEditor:
 
     Args:
         image: (height, width) in pixels; the numbers stay inside.
-        width: of the row in CSS pixels.
         selected: called with the number of the pair that was selected.
         typed: called with a handle and a target, each (x, y), when a number was changed.
     """
@@ -24,7 +23,6 @@ class PairEditor:
     def __init__(
         self,
         image: Size,
-        width: int,
         selected: Callable[[int], None],
         typed: Callable[[Point, Point], None],
     ) -> None:
@@ -46,7 +44,6 @@ class PairEditor:
             W.Label("→"),
             self.target_x,
             self.target_y,
-            width=width,
         )
 
     def fill(self, draft: EditDraft) -> None:

@@ -18,13 +18,13 @@ from ..records import Edit
 from .canvas import ARROWS, Touch
 from .edit_draft import EditDraft, Point
 from .image_upload import ImageUpload
-from .layout import button, card, column, on_change, row
+from .layout import button, card, column, on_change, row, side_by_side
 from .leftovers import LeftoverQuestion
 from .notebook_widget import NotebookWidget
 from .pair_editor import PairEditor
 from .picker_tools import PickerTools
 from .picker_view import PickerView
-from .sizes import checked_height, checked_size
+from .sizes import NARROW, Sizes, checked_height, image_size
 from .status import StatusLine, shows_errors
 
 MOST_SEED = 2**31 - 1  # that a box can show
@@ -36,15 +36,15 @@ class Picker(NotebookWidget):
 
     ``edit = Picker(model).edit``. A press on a point grabs it; a press elsewhere, dragged, makes a
     pair at once (a finger taps twice instead); Delete removes the selected pair. What may move can
-    be painted. The points can be set by numbers, too; and while the image has the focus, the
-    arrows move a cross, and Enter clicks or paints there.
+    be painted; Undo or Ctrl+Z takes the last change back. The points can be set by numbers, too;
+    and while the image has the focus, the arrows move a cross, and Enter clicks or paints there.
 
     Args:
         model: offers ``sample(seed)``, ``finish(latent)`` and ``size``, as :func:`dragkit.load`
             returns.
         seed: of the first image, 0 or more.
         edit: what to begin with.
-        size: height of the image on the page, in CSS pixels.
+        size: height of the image on the page, in CSS pixels; None: as the page has room for it.
         latent: of the first image, in place of a seed: such as ``dragkit.invert`` finds.
 
     Attributes:
@@ -55,7 +55,7 @@ class Picker(NotebookWidget):
         upload: the button for an image of your own.
         start_row: where the image is chosen.
         leftovers: asks what becomes of points and mask when it is another image.
-        column: all the rest.
+        tools_box: all the rest but the image.
 
     Raises:
         TypeError: the model or the edit is something else.
@@ -68,37 +68,36 @@ class Picker(NotebookWidget):
         model: Model,
         seed: int = 0,
         edit: Edit | None = None,
-        size: int = 384,
+        size: int | None = None,
         latent: Tensor | None = None,
     ) -> None:
         check_model(model)
         seed = _checked_seed(seed)
-        size = checked_size(size)
+        sizes = Sizes(image_size(size), given=size is not None)
         self.model = model
-        self.draft = EditDraft(model.size, reach=10 * model.size[0] / size)
+        self.draft = EditDraft(model.size, reach=10 * model.size[0] / sizes.image)
         self.draft.load(edit)
-        self.status = StatusLine(size)
-        self.view = PickerView(model, self.draft, size, self._touch, self._press_key)
+        self.status = StatusLine()
+        self.view = PickerView(model, self.draft, sizes.image, self._touch, self._press_key)
         self._listeners: list[Callable[[], None]] = []
 
         self.seed_box = _seed_box(seed)
         on_change(self.seed_box, self._choose_seed)
         self.random = button("Random", "random", "Show an image of a random seed", self._random)
         self.upload = ImageUpload(model, self.status, self._preview, self._found)
-        self.pair = PairEditor(model.size, size, self._select, self._type)
-        self.tools = PickerTools(self.draft, self.status, size, self._changed, self._draw)
+        self.pair = PairEditor(model.size, self._select, self._type)
+        self.tools = PickerTools(self.draft, self.status, self._changed, self._draw)
 
-        self.leftovers = LeftoverQuestion(size, self._clear)
-        self.start_row = row(self.seed_box, self.random, self.upload.box, width=size)
-        self.column = column(
-            self.view.canvas.canvas,
+        self.leftovers = LeftoverQuestion(self._clear)
+        self.start_row = row(self.seed_box, self.random, self.upload.box)
+        self.tools_box = column(
             self.leftovers.row,
             self.status.line,
             self.tools.mode_row,
             self.pair.row,
             self.tools.button_row,
         )
-        self.box = card(self.start_row, self.column)
+        self.box = self._layout(sizes)
         if latent is None:
             self._show_seed(seed)
         else:
@@ -149,6 +148,7 @@ class Picker(NotebookWidget):
         latent = checked_latent(self.model, latent)
         self.leftovers.settle()
         self.draft.load(edit)
+        self.tools.history.begin()
         self._show_latent(latent)
         self._draw()
 
@@ -162,6 +162,14 @@ class Picker(NotebookWidget):
 
     def __repr__(self) -> str:
         return f"Picker({self.source}, {len(self.draft.handles)} handles)"
+
+    def _layout(self, sizes: Sizes) -> W.Widget:
+        height, width = self.model.size
+        image = column(
+            self.start_row, self.view.canvas.canvas, **sizes.image_layout(width / height)
+        )
+        tools = column(self.tools_box, flex=f"1 1 {NARROW}px", max_width="480px", min_width="0")
+        return card(side_by_side(image, tools, gap=24))
 
     def _show_seed(self, seed: int) -> None:
         self.source = f"seed {seed}"
@@ -191,6 +199,7 @@ class Picker(NotebookWidget):
     def _changed(self) -> None:
         """The edit is another one, so points and mask are what they should be."""
         self.leftovers.settle()
+        self.tools.history.keep()
         self._report()
 
     def _image_changed(self) -> None:
@@ -226,6 +235,8 @@ class Picker(NotebookWidget):
         cross = self.view.cross
         if name in ("Delete", "Backspace"):
             self.tools.remove_selected()
+        elif name == "Ctrl+z":
+            self.tools.undo()
         elif name in ARROWS:
             self.view.move_cross(name)
             self._draw()
@@ -272,7 +283,7 @@ def _seed_box(seed: int) -> W.BoundedIntText:
         max=MOST_SEED,
         description="Seed",
         tooltip="Which image: the same number gives the same one",
-        layout=W.Layout(width="150px"),
+        layout=W.Layout(width="160px"),
     )
-    box.style.description_width = "48px"
+    box.style.description_width = "58px"
     return box

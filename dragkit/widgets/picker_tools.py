@@ -8,6 +8,7 @@ import ipywidgets as W
 
 from .canvas import Touch
 from .edit_draft import EditDraft
+from .edit_history import EditHistory
 from .layout import button, on_change, row
 from .status import StatusLine, shows_errors
 
@@ -25,11 +26,11 @@ class PickerTools:
     Args:
         draft: what has been picked so far.
         status: where hints and errors are shown.
-        width: of a row in CSS pixels.
         changed: called when something else has been picked.
         redraw: called when another tool was chosen.
 
     Attributes:
+        history: what there was before.
         mode_row: which tool is chosen, and the size of the brush.
         button_row: the buttons.
     """
@@ -38,18 +39,18 @@ class PickerTools:
         self,
         draft: EditDraft,
         status: StatusLine,
-        width: int,
         changed: Callable[[], None],
         redraw: Callable[[], None],
     ) -> None:
         self.draft = draft
+        self.history = EditHistory(draft)
         self.status = status
         self.changed = changed
         self.redraw = redraw
-        self.mode = _mode_buttons(width)
+        self.mode = _mode_buttons()
         on_change(self.mode, self._choose)
         self.brush = _brush_slider(largest=max(draft.size) / 4)
-        self.mode_row = row(self.mode, self.brush, width=width)
+        self.mode_row = row(self.mode, self.brush)
 
         self.add = button(
             "Add", "plus", "Add a pair in the middle, to be moved by its numbers", self._add
@@ -61,7 +62,10 @@ class PickerTools:
         self.clear_mask = button(
             "Clear mask", "", "Remove the mask: everything may move", self._clear_mask
         )
-        self.button_row = row(self.add, self.remove, self.clear, self.clear_mask, width=width)
+        self.undo_button = button(
+            "Undo", "undo", "Undo the last point or stroke (Ctrl+Z on the image)", self.undo
+        )
+        self.button_row = row(self.undo_button, self.add, self.remove, self.clear, self.clear_mask)
 
     @property
     def radius(self) -> float:
@@ -84,6 +88,7 @@ class PickerTools:
         draft = self.draft
         self.remove.disabled = self.clear.disabled = not draft.handles
         self.clear_mask.disabled = draft.mask is None
+        self.undo_button.disabled = not self.history.can_undo
         self.add.disabled = draft.open
         self.brush.disabled = not self.radius
         self.status.say(self._hint())
@@ -109,6 +114,12 @@ class PickerTools:
         if draft.mask is None:
             hint += " No mask yet: everything may."
         return hint
+
+    @shows_errors
+    def undo(self) -> None:
+        """Take the last change back."""
+        if self.history.undo():
+            self.changed()
 
     @shows_errors
     def _choose(self) -> None:
@@ -139,11 +150,11 @@ class PickerTools:
         self.changed()
 
 
-def _mode_buttons(width: int) -> W.ToggleButtons:
-    each = max((width - 130) // 3, 70)  # narrower ones cut their words off
-    layout = W.Layout(width=f"{3 * each + 1}px", overflow="visible")
+def _mode_buttons() -> W.ToggleButtons:
+    layout = W.Layout(width="auto", flex="1 1 220px", overflow="visible")
     mode = W.ToggleButtons(options=[POINTS, PAINT, ERASE], tooltips=TIPS, layout=layout)
-    mode.style.button_width = f"{each - 6}px"
+    mode.add_class("dk-modes")
+    mode.style.button_width = "auto"
     return mode
 
 

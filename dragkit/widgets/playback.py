@@ -18,7 +18,6 @@ class PlaybackControls:
     """Play, step and slide over the steps of a run.
 
     Args:
-        width: of the slider's row in CSS pixels.
         seek: called with the position that was chosen.
         position: returns the position that is shown.
         times: how much larger than usual.
@@ -33,7 +32,6 @@ class PlaybackControls:
 
     def __init__(
         self,
-        width: int,
         seek: Callable[[int], None],
         position: Callable[[], int],
         times: int = 1,
@@ -46,7 +44,7 @@ class PlaybackControls:
             readout=False,
             description="Step",
             tooltip="Show any step",
-            layout=W.Layout(width=f"{width - 122 * times}px"),
+            layout=W.Layout(width="auto", flex="1 1 120px"),
         )
         self.slider.style.description_width = f"{34 * times}px"
         on_change(self.slider, self._slide)
@@ -68,21 +66,23 @@ class PlaybackControls:
         )
         on_change(self.speed, self._set_speed)
         self._play_box = W.Box([self.play_button, self.timer])
-        self._slider_box = W.HBox([self.slider, self.number])
+        self._slider_box = W.HBox(
+            [self.slider, self.number], layout=W.Layout(flex="1 1 180px", max_width="640px")
+        )
 
-    def two_rows(self, width: int) -> list[W.Widget]:
+    def two_rows(self) -> list[W.Widget]:
         """Everything, for a narrow widget."""
         return [
-            row(self._play_box, self._slider_box, width=width),
-            row(self.back, self.forward, self.speed, width=width),
+            row(self._play_box, self._slider_box),
+            row(self.back, self.forward, self.speed),
         ]
 
-    def one_row(self, width: int, slides: bool = False) -> W.Widget:
+    def one_row(self, slides: bool = False) -> W.Widget:
         """Everything in a row; on slides without the speed, the slider last."""
         moves = [self.back, self.forward]
         if slides:
-            return row(self._play_box, *moves, self._slider_box, width=width)
-        return row(self._play_box, self._slider_box, *moves, self.speed, width=width)
+            return row(self._play_box, *moves, self._slider_box)
+        return row(self._play_box, self._slider_box, *moves, self.speed)
 
     def fill(self, count: int, at: int, step: int | None) -> None:
         """Show a position.

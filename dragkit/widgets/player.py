@@ -15,7 +15,7 @@ from ..records import Frame
 from ..runs.session import Session
 from ..runs.trace import Trace
 from .background import stop_all
-from .layout import card, side_by_side
+from .layout import card, column, side_by_side
 from .notebook_widget import NotebookWidget
 from .playback import PlaybackControls
 from .player_controls import PlayerControls, RunButtons
@@ -39,12 +39,11 @@ class Player(NotebookWidget):
 
     Args:
         source: a `Trace` or a `Session`; a session makes its first step at once.
-        size: height of the image on the page, in CSS pixels; default 384, and 640 on slides.
-        chart: (width, height) of the curves in CSS pixels; default: as wide as the image and
-            half as high again.
+        size: height of the image on the page, in CSS pixels; None: as the page has room for it.
+        chart: (width, height) of the curves in CSS pixels; None: what the image leaves.
         blank: uint8 (H W 3), what to show before there is a step.
-        slides: for a lecture hall: everything twice as large, with only play, step and the slider
-            to press (and Run and Stop for a session).
+        slides: for a lecture hall: as large as the window, with only play, step and the slider to
+            press (and Run and Stop for a session).
 
     Attributes:
         state: which run is shown, and which of its steps.
@@ -66,7 +65,7 @@ class Player(NotebookWidget):
         blank: np.ndarray | None = None,
         slides: bool = False,
     ) -> None:
-        sizes = player_sizes(size, chart, slides)
+        sizes = player_sizes(size, chart, slides, not isinstance(source, Trace))
         self.state = PlayerState(source, blank)
         stop_all()
         self.state.begin()
@@ -76,8 +75,7 @@ class Player(NotebookWidget):
             "open": [],
         }
 
-        width = sizes.image
-        self.status = StatusLine(width)
+        self.status = StatusLine()
         self.view = PlayerView(
             self.state,
             sizes,
@@ -92,10 +90,11 @@ class Player(NotebookWidget):
         run_one = partial(self._run, 1)
         self.controls = PlayerControls(
             sizes,
-            RunButtons(width, self._run, self.runner.ask_to_stop, run_one, self._branch),
-            PlaybackControls(width, self._seek_soon, self._position, sizes.times),
+            RunButtons(self._run, self.runner.ask_to_stop, run_one, self._branch),
+            PlaybackControls(self._seek_soon, self._position, sizes.times),
             self.view.score_maps,
-            FileControls(width, self.state, self.status, self._opened, self.runner.write),
+            self.view.layers,
+            FileControls(self.state, self.status, self._opened, self.runner.write),
         )
         self.box = self._layout(slides)
         self.view.draw()
@@ -189,8 +188,9 @@ class Player(NotebookWidget):
 
     def wait_for(self, ready: bool) -> None:
         """Say that Run will start again with another edit, which is `ready` or not yet."""
+        was_old = self.state.old
         self.state.waiting = ready
-        if not len(self.trace):
+        if len(self.trace) < 2 or self.state.old != was_old:
             self.view.draw()
         self._fill_controls()
         if not self.running:
@@ -222,17 +222,16 @@ class Player(NotebookWidget):
 
     def _layout(self, slides: bool) -> W.Widget:
         view, controls = self.view, self.controls
-        left = W.VBox(
-            [
-                controls.run.row,
-                view.canvas.canvas,
-                controls.score_maps.legend,
-                self.status.line,
-                *controls.rows,
-            ]
+        left = column(
+            controls.run.row,
+            view.canvas.canvas,
+            controls.score_maps.legend,
+            self.status.line,
+            *controls.rows,
+            **view.image_layout,
         )
-        whole = side_by_side(left, view.chart.canvas.canvas, view.score_panel.box)
-        return card(whole, slides=slides)
+        right = column(view.score_panel.box, view.chart.box, **view.sizes.chart_layout())
+        return card(side_by_side(left, right, gap=24, wrapped=not slides), slides=slides)
 
     def _fill_controls(self) -> None:
         self.controls.fill(self.state)

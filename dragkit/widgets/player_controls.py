@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import ipywidgets as W
 
+from .layers import LayerButtons
 from .layout import button, row, set_visible
 from .playback import PlaybackControls
 from .player_state import PlayerState
@@ -18,7 +19,6 @@ class RunButtons:
     """Run, Stop, Step and Branch; each calls the function of its name.
 
     Args:
-        width: of the row in CSS pixels.
         run: runs in the background.
         stop: ends that.
         step: makes a single step.
@@ -27,7 +27,6 @@ class RunButtons:
 
     def __init__(
         self,
-        width: int,
         run: Callable[[], None],
         stop: Callable[[], None],
         step: Callable[[], None],
@@ -39,7 +38,7 @@ class RunButtons:
         self.step = button("Step", "plus", "Make a single step", step)
         tip = "Continue from the step that is shown; the run so far is kept"
         self.branch = button("Branch here", "code-fork", tip, branch)
-        self.row = row(self.run, self.stop, self.step, self.branch, width=width)
+        self.row = row(self.run, self.stop, self.step, self.branch)
 
     def fill(self, state: PlayerState) -> None:
         """Enable what makes sense; a trace has no such buttons."""
@@ -66,6 +65,7 @@ class PlayerControls:
         run: RunButtons,
         playback: PlaybackControls,
         score_maps: ScoreMapControls,
+        layers: LayerButtons,
         files: FileControls,
     ) -> None:
         self.run = run
@@ -73,13 +73,12 @@ class PlayerControls:
         self.score_maps = score_maps
         self.files = files
 
-        width = sizes.image
         self.rows: list[W.Widget] = []
         if sizes.slides:
-            self.rows.append(playback.one_row(width, slides=True))
+            self.rows.append(playback.one_row(slides=True))
         else:
-            maps = row(score_maps.handle, score_maps.map, score_maps.large, width=width)
-            self.rows += [*playback.two_rows(width), maps, files.row]
+            maps = row(score_maps.handle, score_maps.map, score_maps.large)
+            self.rows += [*playback.two_rows(), layers.row, maps, files.row]
 
     def fill(self, state: PlayerState) -> None:
         """Show the position, and enable what makes sense."""

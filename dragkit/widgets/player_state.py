@@ -43,7 +43,7 @@ class PlayerState:
 
     def __init__(self, source: Trace | Session | None, blank: np.ndarray | None = None) -> None:
         self.blank = np.full((128, 128, 3), 240, np.uint8) if blank is None else _checked(blank)
-        self.waiting: bool | None = None
+        self.waiting: bool | None
         self.task: Literal["run", "file"] | None = None
         self._sketch: tuple[Frame, Sketch] | None = None  # and the start that it was fitted on
         self._path: tuple[tuple[Trace, int], np.ndarray] | None = None  # and what it was made of
@@ -66,6 +66,7 @@ class PlayerState:
         self.session = source if isinstance(source, Session) else None
         self._trace = source if isinstance(source, Trace) else Trace()
         self.recorded = isinstance(source, Trace)
+        self.waiting = None
         self.seek_end()
 
     @property
@@ -110,6 +111,11 @@ class PlayerState:
         if self.waiting is not None:
             return self.waiting
         return self.session is not None and not self.session.done
+
+    @property
+    def old(self) -> bool:
+        """Whether the run that is shown is not that of the edit that waits."""
+        return self.waiting is not None and not self.running and len(self.trace) > 0
 
     def what_next(self) -> str:
         """What to do while an edit waits, in words."""

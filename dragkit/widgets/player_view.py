@@ -9,15 +9,16 @@ from typing import Any, Literal, NamedTuple
 from PIL import Image
 from PIL.ImageOps import contain
 
-from ..compose import draw_overlay, hstack, marks_in_words, vstack
+from ..compose import draw_overlay, faded, hstack, marks_in_words, vstack
 from ..records import Frame
 from .canvas import ImageCanvas, Touch
+from .layers import LayerButtons
 from .player_state import PlayerState
 from .run_images import step_image
 from .score_maps import ScoreMapControls
 from .score_panel import ScoreMapPanel
 from .score_readings import reading_on_image
-from .sizes import Sizes
+from .sizes import Css, Sizes
 from .status import StatusLine, shows_errors
 from .step_chart import StepChart
 from .throttle import Throttle
@@ -25,6 +26,7 @@ from .throttle import Throttle
 WATCHED = 1 / 14  # s from one image of a run to the next, on average; the rest is for the run
 SLOWLY = 0.4  # s between updates of curves, slider and text while a run continues
 ROUGHLY = 2 / 3  # of the height at which a step is drawn while a run continues
+OLD = "the run before"
 STILL = 384  # height of the image in a still, except on slides
 
 
@@ -51,6 +53,7 @@ class PlayerView:
         canvas: the image.
         chart: the curves.
         score_maps: which score window is drawn.
+        layers: what is drawn over the image.
         score_panel: the large score maps.
         draw_soon: call it to draw a step among many in a row, which need not all be drawn.
     """
@@ -73,7 +76,8 @@ class PlayerView:
         self._draw_finely = Throttle(self._redraw, SLOWLY)
         self.canvas = ImageCanvas(state.image_size, sizes.image, self._touch_image, key)
         self.chart = StepChart(sizes, status, chosen, key)
-        self.score_maps = ScoreMapControls(sizes.image, self._redraw, sizes.slides)
+        self.score_maps = ScoreMapControls(sizes.image, self._redraw, bool(sizes.slides))
+        self.layers = LayerButtons(self._redraw)
         self.score_panel = ScoreMapPanel(2 * sizes.image + 12, self.score_maps, self._touch_maps)
         self._mouse: Mouse | None = None
         self._drawn_curves: Any = None  # what the curves on the chart were made of
@@ -96,6 +100,17 @@ class PlayerView:
             return vstack(top, self.score_panel.image(frame).reduce(2))
         return top
 
+    @property
+    def step(self) -> int | None:
+        """The number of the step that is shown, if there is one."""
+        return None if self.state.frame is None else self.state.frame.index
+
+    @property
+    def image_layout(self) -> Css:
+        """Of a column with the image."""
+        height, width = self.state.image_size
+        return self.sizes.image_layout(width / height)
+
     def image(self, size: int = STILL) -> Image.Image:
         """The step that is shown, `size` pixels high."""
         return self._image_of(self.state.frame, size)
@@ -106,25 +121,26 @@ class PlayerView:
 
     def _image_of(self, frame: Frame | None, size: int) -> Image.Image:
         state = self.state
-        if frame is None:
+        if frame is None or (state.old and len(state.trace) == 1):
             return draw_overlay(state.blank, size=size)
         handle, name = self.score_maps.handle.value, self.score_maps.map.value
-        return step_image(frame, state.path(), handle, name, size)
+        image = step_image(frame, state.path(), handle, name, size, self.layers.shown)
+        return faded(image, OLD) if state.old else image
 
     def marks(self) -> str:
         """What the marks on the image mean, in words."""
         return marks_in_words(inset=self.score_maps.handle.value is not None)
 
-    def chart_image(self) -> Image.Image:
-        """The curves, twice as large as on the page, or as large as on a slide."""
+    def chart_image(self, wide: bool = False) -> Image.Image:
+        """The curves, twice as large as on the page; beside each other if `wide`."""
         self._update_curves()
-        if self.state.frame is None:
-            return self.chart.sheet
-        return self.chart.image(self.state.frame.index)
+        curves = self.chart.image(self.step, wide)
+        return faded(curves, OLD) if self.state.old else curves
 
     def draw(self) -> None:
         """Draw everything."""
         self.score_maps.fill(self.state.frame)
+        self.layers.fill(self.state.frame)
         self.canvas.show(self.image)
         self._draw_rest()
 
@@ -162,10 +178,17 @@ class PlayerView:
         """Draw the curves, the large maps and the text."""
         self._drawn_at = time.monotonic()
         self._update_curves()
-        self.chart.show(None if self.state.frame is None else self.state.frame.index)
+        self.chart.show(self.step)
+        self._show_whether_old()
         self.score_panel.draw(self.state.frame)
         self.say()
         self.drawn()
+
+    def _show_whether_old(self) -> None:
+        if self.state.old:
+            self.chart.box.add_class("dk-old")
+        else:
+            self.chart.box.remove_class("dk-old")
 
     def _update_curves(self) -> None:
         """Draw the curves again, unless only the step has changed."""
@@ -184,7 +207,7 @@ class PlayerView:
         on, x, y = self._mouse
         if on == "maps":
             return self.score_panel.reading(frame, x, y)
-        handle = self.score_maps.handle.value
+        handle = self.score_maps.handle.value if "window" in self.layers.shown else None
         return reading_on_image(frame, handle, x, y, 2 * self.sizes.image)
 
     def _touch_image(self, kind: Touch, x: float, y: float) -> None:

@@ -68,8 +68,7 @@ class Results(NotebookWidget):
         self.runs: dict[int, Trace] = {}
         self.shown: int | None = None
         self._sorting = False
-        width = 2 * size
-        self.status = StatusLine(width)
+        self.status = StatusLine()
         self.player = Player(None, size)
 
         self.order = W.Dropdown(
@@ -84,13 +83,13 @@ class Results(NotebookWidget):
         self.above = button("", "chevron-up", "The row above", partial(self._move, -1))
         self.below = button("", "chevron-down", "The row below", partial(self._move, 1))
         self.head = text_box("dk-rows")
-        self.rows = _list_of_rows(len(table), width)
+        self.rows = _list_of_rows(len(table))
         self._sort()
 
         on_change(self.order, self._sort)
         on_change(self.falling, self._sort)
         on_change(self.rows, self._choose)
-        sorting = row(self.order, self.falling, self.above, self.below, width=width)
+        sorting = row(self.order, self.falling, self.above, self.below)
         self.box = card(sorting, self.head, self.rows, self.status.line, self.player.box)
         self._choose()
 
@@ -165,11 +164,11 @@ def _check_table(table: DataFrame) -> None:
             ) from error
 
 
-def _list_of_rows(count: int, width: int) -> W.Select:
+def _list_of_rows(count: int) -> W.Select:
     rows = W.Select(
         rows=min(count, 9),
         tooltip="Choose a row: its run opens below",
-        layout=W.Layout(width=f"{width}px"),
+        layout=W.Layout(width="100%"),
     )
     rows.add_class("dk-rows")
     return rows

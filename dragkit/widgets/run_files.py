@@ -33,7 +33,6 @@ class FileControls:
     ``session-3``.
 
     Args:
-        width: of the row in CSS pixels.
         state: the run.
         status: where results and errors are reported.
         opened: called with the run that was opened.
@@ -42,7 +41,6 @@ class FileControls:
 
     def __init__(
         self,
-        width: int,
         state: PlayerState,
         status: StatusLine,
         opened: Callable[[Session | Trace], None],
@@ -56,7 +54,7 @@ class FileControls:
         self.name = W.Text(
             DEFAULT,
             tooltip="Name of the file, without its ending",
-            layout=W.Layout(width=f"{width - 4}px"),
+            layout=W.Layout(width="auto", flex="1 1 100%"),
         )
         self.save = button(
             "Save", "save", "Write the session: .json to read, .npz beside it", self._save
@@ -75,7 +73,7 @@ class FileControls:
             "Latent", "th", "Write the latent of the step that is shown (.npy)", self._write_latent
         )
         buttons = (self.save, self.open, self.gif, self.png, self.latent)
-        self.row = row(self.name, *buttons, width=width)
+        self.row = row(self.name, *buttons)
 
     def fill(self) -> None:
         """Enable what makes sense."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -12,8 +12,11 @@ from PIL import Image
 from ..compose import Panel, RunCurves, comparison, run_panels
 from ..records import Frame
 from ..runs.drawing import draw_frame, score_window
-from ..runs.outcome import distances
+from ..runs.outcome import distances, stop_distance, tracker_name
 from ..runs.trace import Trace
+
+# All layers but "heat": the window is magnified already, and its colours hide the point.
+CLEAR = ("points", "trail", "mask", "window")
 
 
 def step_image(
@@ -22,6 +25,7 @@ def step_image(
     handle: int | None = None,
     map_name: str | None = None,
     size: int = 384,
+    layers: Collection[str] = CLEAR,
 ) -> Image.Image:
     """A step with handles, targets, paths and mask.
 
@@ -31,6 +35,7 @@ def step_image(
         handle: whose score window is drawn; None for none.
         map_name: which of its score maps is drawn, if it has it; else its scores.
         size: height in pixels.
+        layers: which of its layers are drawn.
     """
     window = None
     if handle is not None:
@@ -38,7 +43,7 @@ def step_image(
         maps = frame.score_maps(handle)
         if map_name in maps:
             window = replace(window, scores=maps[map_name])
-    return draw_frame(frame, path, window=window, size=size)
+    return draw_frame(frame, path, window=window, size=size, layers=layers)
 
 
 def step_text(frame: Frame) -> str:
@@ -55,7 +60,7 @@ def panels_of_run(
         trace: the run.
         past: earlier runs; those from the same start are drawn in grey.
         handle: whose trust is shown.
-        arrive: the method's stop distance in pixels; the edit's takes precedence.
+        arrive: the stop distance in pixels, for runs that do not know their own.
     """
     frames = list(trace)
     if not frames:
@@ -69,7 +74,8 @@ def panels_of_run(
         threshold=_threshold(trace),
         trusted=_trusted(trace),
         handle=handle,
-        arrive=frames[0].edit.arrive or arrive,
+        arrive=stop_distance(frames) or arrive,
+        trackers=[tracker_name(frame) for frame in frames],
         past=[(_steps(t), _distance(t)) for t in past if len(t) and t[0] is frames[0]],
     )
 
@@ -77,7 +83,14 @@ def panels_of_run(
 def panels_of_runs(runs: Mapping[str, Trace], handle: int) -> list[Panel]:
     """Distance and confidence of a handle in several runs, by name."""
     curves = {
-        name: RunCurves(_steps(trace), _distance(trace), _confidence(trace), _threshold(trace))
+        name: RunCurves(
+            _steps(trace),
+            _distance(trace),
+            _confidence(trace),
+            _threshold(trace),
+            tracker_name(trace[-1]),
+            stop_distance(trace.frames),
+        )
         for name, trace in runs.items()
     }
     return comparison(curves, handle)

@@ -57,8 +57,7 @@ class ScoreMapControls:
         if not slides:
             legend_width = max(legend_width, width)
         self.legend_image = score_legend(legend_width)
-        height = round(44 * width / self.legend_image.width)
-        layout = W.Layout(width=f"{width}px", height=f"{height}px")
+        layout = W.Layout(width=f"{width}px", max_width="100%", height="auto")
         self.legend = W.Image(value=png(self.legend_image), format="png", layout=layout)
 
     @property

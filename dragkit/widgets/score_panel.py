@@ -36,8 +36,10 @@ class ScoreMapPanel:
         self.height = round(FLAT * width)
         self.controls = controls
         self.canvas = ImageCanvas((self.height, width), self.height, touched)
-        self.readout = text_box("dk-line", width=f"{width}px", min_height="22px")
-        self.box = W.VBox([self.canvas.canvas, self.readout])
+        self.readout = text_box("dk-line", width="100%", min_height="22px")
+        self.box = W.VBox(
+            [self.canvas.canvas, self.readout], layout=W.Layout(max_width=f"{width}px")
+        )
         set_visible(self.box, False)
 
     def draw(self, frame: Frame | None) -> None:

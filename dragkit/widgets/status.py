@@ -19,10 +19,8 @@ class StatusLine:
         shows_error: whether it is shown at the moment.
     """
 
-    def __init__(self, width: int) -> None:
-        self.line = text_box(
-            "dk-line", width=f"{width}px", max_width="100%", min_height="58px", margin="4px 0 0"
-        )
+    def __init__(self) -> None:
+        self.line = text_box("dk-line", width="100%", min_height="58px", margin="4px 0 0")
         self.last_error: BaseException | None = None
         self.shows_error = False
 

@@ -18,12 +18,12 @@ from ..pieces import Method
 from ..records import Edit
 from ..runs.session import Session
 from ..runs.trace import Trace
-from .layout import card, side_by_side
+from .layout import card, column, side_by_side
 from .method_form import MethodForm
 from .notebook_widget import NotebookWidget
 from .picker import Picker
 from .player import Player
-from .sizes import MOST_SIDE, checked_size
+from .sizes import NARROW, image_size
 
 OWN_ARGUMENTS = ("model", "seed", "edit", "size", "latent")
 GAP = 24  # CSS pixels between the two images
@@ -40,7 +40,7 @@ class Studio(NotebookWidget):
         model: what to drag, as :func:`dragkit.load` returns.
         seed: of the first image.
         edit: what to begin with.
-        size: height of each image on the page, in CSS pixels.
+        size: height of each image on the page, in CSS pixels; None: as the page has room for it.
         latent: to begin with, in place of a seed: such as ``dragkit.invert`` finds.
         method: the pieces of a method, such as ``**dragkit.methods.draggan()``.
 
@@ -62,25 +62,21 @@ class Studio(NotebookWidget):
         model: Model,
         seed: int = 0,
         edit: Edit | None = None,
-        size: int = 384,
+        size: int | None = None,
         latent: Tensor | None = None,
         **method: Any,
     ) -> None:
         if not method:
             raise TypeError("Studio needs a method: Studio(model, **dragkit.methods.draggan())")
         _check_names(method)
-        size = checked_size(size)
         self.model = model
         self.method = method
-        self.size = size
+        self.size = image_size(size)
         self.picker = Picker(model, seed, edit, size, latent)
         if edit is None:
             _check_method(model, self.picker.latent, method)
         start = None if edit is None else self._new_session()
-        height, width = model.size
-        half = max(size, round(size * width / height))  # the controls are not narrower
-        chart = (min(2 * half + GAP, MOST_SIDE), size // 2)
-        self.player = Player(start, size, chart=chart, blank=self._pale_image())
+        self.player = Player(start, size, blank=self._pale_image())
         self.status = self.player.status
         self.player.controls.files.name.value = f"runs/{model.name}"
 
@@ -133,7 +129,8 @@ class Studio(NotebookWidget):
     def still(self) -> Image.Image:
         """Both images over the curves."""
         images = hstack(self.picker.still(self.size), self.player.image(self.size), gap=GAP)
-        return vstack(images, self.player.chart_image().reduce(2))
+        curves = self.player.view.chart_image(wide=True).reduce(2)
+        return vstack(images, curves)
 
     def caption(self) -> str:
         """What the two images and the curves show."""
@@ -151,13 +148,22 @@ class Studio(NotebookWidget):
     def _layout(self) -> W.Widget:
         view, controls = self.player.view, self.player.controls
         # Above both images: narrow pages stack them, and what Run does should stay in sight.
-        run = W.VBox([controls.run.row, self.player.status.line])
-        watch = W.VBox([view.canvas.canvas, controls.score_maps.legend, *controls.rows])
+        half = {"flex": f"1 1 {NARROW}px", "min_width": "0"}
+        start = column(self.picker.start_row, **half)
+        run = column(controls.run.row, self.player.status.line, **half)
+        pick = column(self.picker.view.canvas.canvas, self.picker.tools_box, **view.image_layout)
+        watch = column(
+            view.canvas.canvas,
+            controls.score_maps.legend,
+            *controls.rows,
+            **view.image_layout,
+        )
+        view.chart.box.add_class("dk-below")  # narrow pages put it below the images
+        curves = column(view.chart.box, **view.sizes.chart_layout())
         return card(
-            side_by_side(self.picker.start_row, run, gap=GAP),
-            side_by_side(self.picker.column, watch, gap=GAP),
+            side_by_side(start, run, gap=GAP),
+            side_by_side(pick, watch, curves, gap=GAP),
             self.form.box,
-            view.chart.canvas.canvas,
             view.score_panel.box,
         )
 

@@ -69,15 +69,19 @@ class Cell:
         self.lab, self.root = lab, lab.page.locator(".jp-Notebook-cell").nth(i)
 
     def canvas(self, i):
-        return self.root.locator(".dk canvas").nth(i)
+        """An image, or large maps."""
+        return self.root.locator(".dk canvas:not(.dk-seek)").nth(i)
+
+    def curves(self, i):
+        return self.root.locator(".dk-charts canvas").nth(i)
 
     def status(self):
         return self.root.locator("[role=status]").first.inner_text()
 
-    def mouse(self, i, x, y, press=False):
+    def mouse(self, canvas, x, y, press=False):
         """Move to (x, y), fractions of the canvas's width and height, and press there."""
-        self.canvas(i).scroll_into_view_if_needed()
-        box = self.canvas(i).bounding_box()
+        canvas.scroll_into_view_if_needed()
+        box = canvas.bounding_box()
         self.lab.page.mouse.move(
             box["x"] + x * box["width"], box["y"] + y * box["height"], steps=3
         )
@@ -115,31 +119,30 @@ def scrub_hover_click_compare(lab):
     assert known["at"] == 37
 
     x, y = known["search_centre"][0]
-    player.mouse(0, (x + 0.5) / 128, (y + 0.5) / 128)
+    player.mouse(player.canvas(0), (x + 0.5) / 128, (y + 0.5) / 128)
     text = shows(player.status, r"pixel \((\d+), (\d+)\): learned (\S+)")
     assert (float(text[1]), float(text[2])) == (x, y)
     middle = len(known["learned"]) // 2
     assert float(text[3]) == pytest.approx(known["learned"][middle][middle], rel=0.01)
-    player.mouse(0, 0.02, 0.98)
+    player.mouse(player.canvas(0), 0.02, 0.98)
     shows(player.status, "no score here")
 
-    player.mouse(1, 0.5, 0.9, press=True)  # the confidence timeline
+    player.mouse(player.curves(2), 0.5, 0.5, press=True)  # the confidence timeline
     at = int(shows(player.status, r"step (1\d) ")[1])
     assert abs(at - 18) <= 1
     assert lab.probe()["at"] == at
     player.root.locator("button", has_text="Large").click()
-    player.canvas(2).scroll_into_view_if_needed()
-    player.mouse(2, 0.5, 0.4)
-    shows(lambda: player.root.locator(".dk-line").last.inner_text(), "learned .* fused")
+    player.mouse(player.canvas(1), 0.5, 0.4)
+    shows(lambda: player.root.locator(".dk-line", has_text="learned").last.inner_text(), "fused")
     player.screenshot("player")
 
-    compare.mouse(2, 0.3, 0.5, press=True)
+    compare.mouse(compare.curves(0), 0.5, 0.5, press=True)
     step = int(shows(compare.status, r"step ([12]\d) ")[1])
     assert lab.probe()["compare"] == step
-    compare.mouse(0, (x + 0.5) / 128, (y + 0.5) / 128)
+    compare.mouse(compare.canvas(0), (x + 0.5) / 128, (y + 0.5) / 128)
     compare.screenshot("compare")
     before = features.canvas(2).screenshot()
-    features.mouse(0, 0.3, 0.3)
+    features.mouse(features.canvas(0), 0.3, 0.3)
     shows(features.status, r"pixel \(38, 38\)")
     wait(lambda: features.canvas(2).screenshot() != before)
     features.screenshot("features")

@@ -147,7 +147,7 @@ def a_finger_taps_a_pair_drags_its_target_and_taps_the_curves(lab):
     wait(lambda: len(lab.probe()["handles"]) == 3)
     assert np.abs(np.subtract(lab.probe()["targets"][2], (0.35 * 128, 0.7 * 128))).max() <= 1
     at = lab.probe()["at"]
-    swipe(lab.canvas(2), (0.1, 0.3))
+    swipe(lab.page.locator(".dk-charts canvas").first, (0.15, 0.5))
     wait(lambda: lab.probe()["at"] < at)
     RUNS.mkdir(exist_ok=True)
     lab.page.locator(".jp-Notebook-cell").first.screenshot(path=RUNS / "reach.png")

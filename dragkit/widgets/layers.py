@@ -1,0 +1,63 @@
+"""What is drawn over an image: a small button for each layer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import ipywidgets as W
+
+from ..compose import LAYERS
+from ..records import Frame
+from .layout import on_change, row
+from .run_images import CLEAR
+
+TIPS = {
+    "points": "The handles, their targets and arrows",
+    "trail": "The handles' paths so far",
+    "mask": "What must stay, in white",
+    "window": "Where the tracker looked, and its scores magnified",
+    "heat": "The scores' colours where they were read; they hide what is below",
+}
+
+
+class LayerButtons:
+    """Shows and hides the layers of an image one by one.
+
+    Args:
+        changed: called when a layer was shown or hidden.
+
+    Attributes:
+        buttons: by the layer's name.
+        row: all of them.
+    """
+
+    def __init__(self, changed: Callable[[], None]) -> None:
+        self.buttons = {
+            name: W.ToggleButton(
+                name in CLEAR,
+                description=name,
+                tooltip=TIPS[name],
+                layout=W.Layout(width="auto", flex="1 1 auto"),
+            )
+            for name in LAYERS
+        }
+        for part in self.buttons.values():
+            on_change(part, changed)
+        self.row = row(*self.buttons.values())
+        self.row.add_class("dk-layers")
+
+    @property
+    def shown(self) -> tuple[str, ...]:
+        """The layers that are shown."""
+        return tuple(name for name, part in self.buttons.items() if part.value)
+
+    def fill(self, frame: Frame | None) -> None:
+        """Enable those that a step has; without a step there is none."""
+        scored = frame is not None and bool(frame.scores.isfinite().any())
+        for name, part in self.buttons.items():
+            there = frame is not None
+            if name == "mask":
+                there = frame is not None and frame.edit.mask is not None
+            elif name in ("window", "heat"):
+                there = scored
+            part.disabled = not there
