@@ -30,12 +30,12 @@ class Question:
 
     @property
     def name(self) -> str:
-        """Of its check: "sample" for ``check.sample(sample)``."""
+        """What its check is called, such as "sample" for ``check.sample(sample)``."""
         return self._asked[1]
 
     @property
     def answer(self) -> str:
-        """What the check is given: "sample", or "MyTracker()"."""
+        """What the check is given, as Python, such as "sample" or "MyTracker()"."""
         return self._asked[2]
 
     @property
