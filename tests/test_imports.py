@@ -51,7 +51,7 @@ MAY_IMPORT = {  # from the bottom up; a part may also import its own files
     "leaves": "records pieces loop models",
     "worlds": "",
     "compose": "geometry pixels scores",
-    "page": "records pieces compose",
+    "page": "records pieces compose scores",
     "images": "planes placement",
     "carrying": "geometry images planes placement records",
     "preview": "models compose pixels",
@@ -62,8 +62,8 @@ MAY_IMPORT = {  # from the bottom up; a part may also import its own files
     "training": "models worlds tasks compose pixels",
     "maps": "records pieces answers validation geometry trackers runs",
     "plot": "maps records runs models compose pixels scores",
-    "widgets": "records pieces gates trackers methods validation loop runs models inversion"
-    " placement compose pixels",
+    "widgets": "records pieces gates trackers methods maps scores validation loop runs models"
+    " inversion placement compose pixels",
     "check": "records geometry gates pieces trackers loop methods models tasks plot",
     "bench": "records geometry gates pieces losses trackers validation loop methods models images"
     " carrying placement inversion warping compose page runs tasks worlds pixels widgets",

@@ -116,7 +116,7 @@ def test_html_is_made_and_shown_in_one_place():
         and isinstance(node.value, ast.Call)
         and ast.unparse(node.value.func) == "text_box"
     }
-    assert boxes == {"line", "readout", "head", "code"}
+    assert boxes == {"line", "readout", "head", "code", "meaning"}
     for file, node in nodes:
         if isinstance(node, ast.Assign):
             for target in node.targets:

@@ -21,6 +21,7 @@ from .features import Palette as Palette
 from .features import map_image as map_image
 from .features import read_feature as read_feature
 from .features import similarity_map as similarity_map
+from .features import with_cross as with_cross
 from .inset import ScoreWindow as ScoreWindow
 from .inset import window_cell_at as window_cell_at
 from .marks import MARKS as MARKS

@@ -116,10 +116,17 @@ def map_image(
         cells = score_colours(cells)[..., :3]
     width = round(size * shape[1] / shape[0])
     image = Image.fromarray(cells).resize((width, size), Image.Resampling.NEAREST)
-    if point is not None:
-        centre = (np.asarray(point, float) + 0.5) * size / shape[0]
-        _draw_cross(ImageDraw.Draw(image), centre, size / 384)
-    return image
+    return image if point is None else with_cross(image, point, shape)
+
+
+def with_cross(
+    image: Image.Image, point: np.ndarray | tuple[float, float], shape: tuple[int, int]
+) -> Image.Image:
+    """A copy of `image` with a cross at a point (x, y), in pixels of an image of `shape`."""
+    marked = image.copy()
+    centre = (np.asarray(point, float) + 0.5) * image.height / shape[0]
+    _draw_cross(ImageDraw.Draw(marked), centre, image.height / 384)
+    return marked
 
 
 def _draw_cross(draw: ImageDraw.ImageDraw, centre: np.ndarray, unit: float) -> None:

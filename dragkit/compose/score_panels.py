@@ -9,13 +9,20 @@ from PIL import Image, ImageDraw
 
 from . import marks
 from .marks import GREY, INK, WHITE, font
-from .score_colours import Cell, draw_peaks, fill_no_score, paste_scores, score_colours
+from .score_colours import (
+    Cell,
+    draw_peaks,
+    fill_no_score,
+    paste_scores,
+    peaks,
+    score_colours,
+)
 
 # Around the panels, in pixels of the image, which is twice as fine as the page.
 GAP = 20
 TOP = 60
 SIDE = 56
-BOTTOM = 44
+BOTTOM = 132
 
 
 def score_panels(
@@ -42,6 +49,8 @@ def score_panels(
         _draw_map(sheet, scores, corner, side)
         _draw_title(draw, name, scores, corner, underline=name == chosen and len(maps) > 1)
         _draw_ticks(draw, len(scores), window_centre, stride, corner, side)
+        for line, text in enumerate(_peaks_in_words(scores, window_centre, stride)):
+            draw.text((corner[0], TOP + side + 40 + 28 * line), text, INK, font(22))
     return sheet
 
 
@@ -92,6 +101,25 @@ def _draw_title(
     draw.text((end + 14, y + 4), score_range(scores), GREY, font(22))
     if underline:
         draw.line([x, y + 33, end, y + 33], INK, 3)
+
+
+def _peaks_in_words(scores: np.ndarray, window_centre: np.ndarray, stride: float) -> list[str]:
+    """The best score and where it is, the second peak, and how far that is behind."""
+    best, second = peaks(scores)
+    if best is None:
+        return []
+    words = [f"best {scores[best]:.3g} at {_place(best, scores, window_centre, stride)}"]
+    if second is None:
+        return [*words, "no second peak"]
+    words.append(f"second {scores[second]:.3g} at {_place(second, scores, window_centre, stride)}")
+    return [*words, f"margin {scores[best] - scores[second]:.2g}"]
+
+
+def _place(cell: Cell, scores: np.ndarray, window_centre: np.ndarray, stride: float) -> str:
+    """The pixel of a cell."""
+    row, column = cell
+    x, y = window_centre + stride * (np.array([column, row]) - len(scores) // 2)
+    return f"({x:g}, {y:g})"
 
 
 def score_range(scores: np.ndarray) -> str:

@@ -6,27 +6,16 @@ from typing import Any
 
 from ..pieces import printed
 from ..records import Edit
+from ..scores import score_meaning
 from .recording import Recording, tracker_of
 
 Setting = tuple[str, str]  # its name and its value in print
-
-MEANINGS = {  # by the tracker's class
-    "NearestNeighbor": "Scores: −‖F(q) − f‖, how unlike the features are; 0 would be the same.",
-    "Discriminative": (
-        "learned: z·F(q), the learned filter's answer. difference: −‖F(q) − f‖, 0 would be the"
-        " same. fused: the two, each brought to 0…1 in the window, and averaged with λ."
-    ),
-    "LineSearch": (
-        "Scores: −L(q), how unlike the template the features are; 0 would be the same. Dots: the"
-        " places that the next goal was chosen from."
-    ),
-}
 
 
 def meaning(recording: Recording) -> str:
     """What the scores of the run's last tracker are; empty for one that is not ours."""
     name, _, _ = tracker_of(recording.frames[-1]).partition("(")
-    return MEANINGS.get(name, "")
+    return score_meaning(name)
 
 
 def settings(recording: Recording) -> list[tuple[str, list[Setting]]]:

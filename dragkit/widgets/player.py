@@ -93,6 +93,7 @@ class Player(NotebookWidget):
             RunButtons(self._run, self.runner.ask_to_stop, run_one, self._branch),
             PlaybackControls(self._seek_soon, self._position, sizes.times),
             self.view.score_maps,
+            self.view.whole,
             self.view.layers,
             FileControls(self.state, self.status, self._opened, self.runner.write),
         )

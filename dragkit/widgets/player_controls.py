@@ -13,6 +13,7 @@ from .player_state import PlayerState
 from .run_files import FileControls
 from .score_maps import ScoreMapControls
 from .sizes import Sizes
+from .whole_scores import WholeScores
 
 
 class RunButtons:
@@ -55,6 +56,7 @@ class PlayerControls:
         run: the buttons of a session.
         playback: which step is shown.
         score_maps: which score window is shown.
+        whole: whether the score map of the whole image is shown.
         files: save, open, export.
         rows: all but the buttons of a session; on slides only the playback.
     """
@@ -65,19 +67,21 @@ class PlayerControls:
         run: RunButtons,
         playback: PlaybackControls,
         score_maps: ScoreMapControls,
+        whole: WholeScores,
         layers: LayerButtons,
         files: FileControls,
     ) -> None:
         self.run = run
         self.playback = playback
         self.score_maps = score_maps
+        self.whole = whole
         self.files = files
 
         self.rows: list[W.Widget] = []
         if sizes.slides:
             self.rows.append(playback.one_row(slides=True))
         else:
-            maps = row(score_maps.handle, score_maps.map, score_maps.large)
+            maps = row(score_maps.handle, score_maps.map, score_maps.large, whole.button)
             self.rows += [*playback.two_rows(), layers.row, maps, files.row]
 
     def fill(self, state: PlayerState) -> None:
@@ -86,4 +90,5 @@ class PlayerControls:
         self.playback.fill(count, state.at, None if frame is None else frame.index)
         self.playback.lock(state.running or count < 2)
         self.run.fill(state)
+        self.whole.fill(self.score_maps.handle.value)
         self.files.fill()

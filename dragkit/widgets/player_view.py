@@ -13,6 +13,7 @@ from ..compose import draw_overlay, faded, hstack, marks_in_words, vstack
 from ..records import Frame
 from .canvas import ImageCanvas, Touch
 from .layers import LayerButtons
+from .layout import on_change
 from .player_state import PlayerState
 from .run_images import step_image
 from .score_maps import ScoreMapControls
@@ -22,6 +23,7 @@ from .sizes import Css, Sizes
 from .status import StatusLine, shows_errors
 from .step_chart import StepChart
 from .throttle import Throttle
+from .whole_scores import WholeScores
 
 WATCHED = 1 / 14  # s from one image of a run to the next, on average; the rest is for the run
 SLOWLY = 0.4  # s between updates of curves, slider and text while a run continues
@@ -54,6 +56,7 @@ class PlayerView:
         chart: the curves.
         score_maps: which score window is drawn.
         layers: what is drawn over the image.
+        whole: whether that is the score map of the whole image.
         score_panel: the large score maps.
         draw_soon: call it to draw a step among many in a row, which need not all be drawn.
     """
@@ -78,6 +81,8 @@ class PlayerView:
         self.chart = StepChart(sizes, status, chosen, key)
         self.score_maps = ScoreMapControls(sizes.image, self._redraw, bool(sizes.slides))
         self.layers = LayerButtons(self._redraw)
+        self.whole = WholeScores(state)
+        on_change(self.whole.button, self._redraw)
         self.score_panel = ScoreMapPanel(2 * sizes.image + 12, self.score_maps, self._touch_maps)
         self._mouse: Mouse | None = None
         self._drawn_curves: Any = None  # what the curves on the chart were made of
@@ -124,7 +129,10 @@ class PlayerView:
         if frame is None or (state.old and len(state.trace) == 1):
             return draw_overlay(state.blank, size=size)
         handle, name = self.score_maps.handle.value, self.score_maps.map.value
-        image = step_image(frame, state.path(), handle, name, size, self.layers.shown)
+        frame = self.whole.of(frame, handle, name)
+        image = step_image(
+            frame, state.path(), handle, name, size, self.layers.shown, self._linked()
+        )
         return faded(image, OLD) if state.old else image
 
     def marks(self) -> str:
@@ -219,7 +227,15 @@ class PlayerView:
     def _touch(self, kind: Touch, mouse: Mouse) -> None:
         if self.status.shows_error:
             return  # an error stays until the next step or press
-        self._mouse = mouse
-        if kind == "out":
-            self._mouse = None
+        before = self._linked()
+        self._mouse = None if kind == "out" else mouse
         self.say()
+        if self._linked() != before:
+            self.draw_soon()
+
+    def _linked(self) -> tuple[float, float] | None:
+        """The place on the image, in its pixels, that the mouse shows on the large maps."""
+        frame = self.state.frame
+        if frame is None or self._mouse is None or self._mouse.on == "image":
+            return None
+        return self.score_panel.place(frame, self._mouse.x, self._mouse.y)

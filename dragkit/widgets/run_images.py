@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from ..compose import Panel, RunCurves, comparison, run_panels
+from ..compose import Panel, RunCurves, comparison, run_panels, with_cross
 from ..records import Frame
 from ..runs.drawing import draw_frame, score_window
 from ..runs.outcome import distances, stop_distance, tracker_name
@@ -26,6 +26,7 @@ def step_image(
     map_name: str | None = None,
     size: int = 384,
     layers: Collection[str] = CLEAR,
+    cross: tuple[float, float] | None = None,
 ) -> Image.Image:
     """A step with handles, targets, paths and mask.
 
@@ -36,6 +37,7 @@ def step_image(
         map_name: which of its score maps is drawn, if it has it; else its scores.
         size: height in pixels.
         layers: which of its layers are drawn.
+        cross: (x, y) of a place in the image that is marked.
     """
     window = None
     if handle is not None:
@@ -43,7 +45,8 @@ def step_image(
         maps = frame.score_maps(handle)
         if map_name in maps:
             window = replace(window, scores=maps[map_name])
-    return draw_frame(frame, path, window=window, size=size, layers=layers)
+    image = draw_frame(frame, path, window=window, size=size, layers=layers)
+    return image if cross is None else with_cross(image, cross, frame.size)
 
 
 def step_text(frame: Frame) -> str:

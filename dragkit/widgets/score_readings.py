@@ -41,11 +41,17 @@ def reading(frame: Frame, handle: int, cell: Cell) -> str:
     values = [f"{name} {_number(scores_of[cell])}" for name, scores_of in others]
     values.append(f"{first} {_number(scores[cell])}")
 
+    x, y = pixel_of(frame, handle, cell)
+    return f"pixel ({x:g}, {y:g}): {' · '.join(values)}"
+
+
+def pixel_of(frame: Frame, handle: int, cell: Cell) -> tuple[float, float]:
+    """The pixel (x, y) of the model's image that a cell of a handle's score window stands for."""
     row, column = cell
-    offset = np.array([column, row]) - len(scores) // 2
+    offset = np.array([column, row]) - frame.scores.shape[-1] // 2
     centre = frame.step.window_centre[handle].numpy()
     x, y = (centre + frame.step.track.stride * offset).tolist()
-    return f"pixel ({x:g}, {y:g}): {' · '.join(values)}"
+    return x, y
 
 
 def _number(value: np.floating) -> str:
