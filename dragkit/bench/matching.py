@@ -59,8 +59,8 @@ class Dift:
     """The features of a diffusion model, which every MD in the papers is made from.
 
     Args:
-        model: Stable Diffusion 2.1 in the papers; any other gives other numbers. One that is named
-            (:data:`.opening.AnyModel`) is opened by the process that asks for features.
+        model: Stable Diffusion 2.1 in the papers; any other gives other numbers. A name, a path or
+            an :class:`.opening.Opening` is opened by the process that asks for features.
         size: (height, width) to which images are brought; None takes the nearest to their own
             that the model has.
         time, block, ensemble: as for :func:`dragkit.models.diffusion.dift.dift`.

@@ -215,7 +215,7 @@ def table_1(rows: pd.DataFrame) -> str:
 
 
 def variants(rows: pd.DataFrame) -> str:
-    """The mean over images of each variant of MD, under the names in :mod:`..matching`."""
+    """The mean over images of each variant of MD (:mod:`dragkit.bench.matching`)."""
     shown = [name for name in VARIANTS if name in rows]
     means = rows.groupby(["budget", "method"], sort=False)[shown].mean()
     return markdown(means.sort_index(level="budget", kind="stable", sort_remaining=False))
