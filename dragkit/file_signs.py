@@ -96,9 +96,9 @@ def stand_in(head: bytes, text_wanted: bool = False) -> StandIn | None:
     )
 
 
-def check_no_stand_in(path: Path) -> None:
-    """Raise ValueError if a text lies in place of a file of weights, numbers or pixels."""
-    if found := stand_in(head_of(path)):
+def check_no_stand_in(path: Path, text_wanted: bool = False) -> None:
+    """Raise ValueError if a file only takes the place of the one that was wanted."""
+    if found := stand_in(head_of(path), text_wanted):
         raise ValueError(f"{path} is {found.says}; {found.way_out}")
 
 

@@ -8,6 +8,7 @@ its colours. All of that is handled here, once.
 from __future__ import annotations
 
 import warnings
+from contextlib import suppress
 from os import PathLike
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol, runtime_checkable
@@ -118,9 +119,18 @@ def opened(image: FileLike) -> Opened:
 
 
 def _bytes_of(file: bytes | Readable) -> bytes:
-    content = file if isinstance(file, bytes) else file.read(BYTES + 1)
+    if isinstance(file, bytes):
+        return file
+    content: Any = None
+    with suppress(UnicodeDecodeError):  # open as a text, which an image is not
+        content = file.read(BYTES + 1)
     if not isinstance(content, bytes):
         raise ValueError('the file is open as a text; open it for bytes: open(path, "rb")')
+    if not content:
+        raise ValueError(
+            "the open file is empty, or it has been read or written to its end; go back to its"
+            " beginning with file.seek(0)"
+        )
     return content
 
 

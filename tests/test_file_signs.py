@@ -10,6 +10,7 @@ from PIL import Image
 from safetensors.torch import save, save_file
 
 import dragkit as dk
+from dragkit import bench
 from dragkit.file_signs import kind_by_head, stand_in
 from dragkit.images import read_image
 from dragkit.masks import read_mask
@@ -103,6 +104,28 @@ def test_a_file_that_is_shorter_than_its_header_says_is_cut_short(tmp_path):
         read_header(path)
     with pytest.raises(ValueError, match=message):
         dk.load(path)
+
+
+def test_a_file_that_goes_on_behind_its_numbers_is_too_long(tmp_path):
+    path = tmp_path / "a.safetensors"
+    save_file({"a": torch.zeros(100)}, path)
+    whole = path.read_bytes()
+    path.write_bytes(whole + b"more")
+    message = f"too long: it has {len(whole) + 4} bytes, and its header promises {len(whole)}"
+    with pytest.raises(ValueError, match=message):
+        read_header(path)
+    with pytest.raises(ValueError, match=message):
+        dk.load(path)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"), [(LFS, "is a Git-LFS pointer"), (b"<!DOCTYPE html>", "is a web page")]
+)
+def test_a_file_of_tasks_is_no_pointer_and_no_page(tmp_path, content, message):
+    path = tmp_path / "tasks.jsonl"
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=f"tasks.jsonl {message}"):
+        bench.read(path)
 
 
 def test_a_header_whose_places_are_nonsense_is_left_to_the_library(tmp_path):

@@ -526,3 +526,19 @@ def test_an_address_is_told_as_it_was_given(address):
     for reader in (read_image, read_mask, dk.load, dk.Inversion.load):
         with pytest.raises(ValueError, match=f"is '{address}'; nothing is downloaded"):
             reader(address)
+
+
+def test_a_file_that_is_open_as_a_text_or_at_its_end_is_told(tmp_path):
+    Image.new("RGB", (4, 4), (200, 0, 0)).save(tmp_path / "a.png")
+    with (tmp_path / "a.png").open(encoding="utf-8") as file:
+        for source in (file, io.StringIO("text")):
+            with pytest.raises(
+                ValueError, match=r'open as a text; open it for bytes: open\(path, "rb'
+            ):
+                read_image(source)
+    content = io.BytesIO()
+    Image.new("RGB", (4, 4)).save(content, "PNG")
+    with pytest.raises(ValueError, match=r"or it has been .* to its end; .* file.seek\(0\)"):
+        read_image(content)
+    content.seek(0)
+    assert read_image(content).shape == (3, 4, 4)

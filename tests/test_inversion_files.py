@@ -53,6 +53,10 @@ def test_a_tuned_generator_goes_along(tmp_path):
     again = dk.Inversion.load(tmp_path / "tuned", device="cpu")
     assert again.model.fingerprint == tuned.model.fingerprint != found.model.fingerprint
     assert torch.equal(again.image, tuned.image)
+    with pytest.raises(
+        ValueError, match=r"a network, not a latent; open it with .*Inversion.load"
+    ):
+        dk.latent(found.model, tmp_path / "tuned.safetensors")
 
 
 def test_a_psnr_that_was_not_measured_stays_so(tmp_path):

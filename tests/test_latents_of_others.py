@@ -1,5 +1,6 @@
 """Latents that other programs wrote, in the shapes and files that they write."""
 
+import itertools
 import os
 import pickle
 import warnings
@@ -219,7 +220,56 @@ def test_moving_rows_that_are_not_seen_are_told_at_every_door(door):
         assert told[0].filename == __file__
 
 
+def test_of_named_batches_every_latent_can_be_had(tmp_path):
+    """Each message names what works; this is followed to the end."""
+    batches = {"a.jpg": torch.stack([W, W + 1]), "b.jpg": torch.stack([W + 2, W + 3])}
+    torch.save(batches, tmp_path / "a.pt")
+    for which in (None, 0):
+        with pytest.raises(ValueError, match="name one, such as which='a.jpg'"):
+            dk.latent(MODEL, tmp_path / "a.pt", which=which)
+    with pytest.raises(ValueError, match="choose one, such as which='a.jpg.0', up to 1"):
+        dk.latent(MODEL, tmp_path / "a.pt", which="a.jpg")
+    for k, (name, i) in enumerate(itertools.product(batches, range(2))):
+        assert exact(tmp_path / "a.pt", W + k, which=f"{name}.{i}")
+    with pytest.raises(ValueError, match="choose one, such as which='a.jpg.0'"):
+        dk.latent(MODEL, batches, which="a.jpg.7")
+    with pytest.raises(ValueError, match="which is 'c.jpg.0'; it holds a.jpg"):
+        dk.latent(MODEL, batches, which="c.jpg.0")
+    torch.save([*batches.values()], tmp_path / "list.pt")
+    with pytest.raises(ValueError, match="choose one, such as which='1.0'"):
+        dk.latent(MODEL, tmp_path / "list.pt", which=1)
+    assert exact(tmp_path / "list.pt", W + 3, which="1.1")
+    assert exact(batches["a.jpg"], W + 1, which="1")
+
+
+@pytest.mark.parametrize("number", [np.int64(1), np.uint8(1), torch.tensor(1)])
+def test_a_number_of_any_kind_chooses(tmp_path, number):
+    torch.save(torch.stack([W, W + 1]), tmp_path / "a.pt")
+    assert exact(tmp_path / "a.pt", W + 1, which=number)
+    assert exact({0: W, 1: W + 1}, W + 1, which=number)
+
+
+def test_a_whole_name_comes_before_a_part_of_one():
+    latents = {"a": W, "a.png": W + 1, "x.a.png": W + 2, "007": W + 3}
+    for name, latent in latents.items():
+        assert exact(latents, latent, which=name)
+    with pytest.raises(ValueError, match="such as which='007'"):
+        dk.latent(MODEL, {"007": W, "008": W})
+
+
 # From the average
+
+
+def test_the_average_is_the_nearest_one_and_never_another_images():
+    latents = {
+        1: {"latent": W, "latent_avg": AVERAGE[0] + 5},
+        10: {"latent": W + 1, "latent_avg": AVERAGE[0] + 7},
+        "latent_avg": AVERAGE[0] + 9,
+        "face": {"latent": W + 2},
+    }
+    assert exact(latents, W + (AVERAGE + 5), which=1, relative=True)
+    assert exact(latents, W + 1 + (AVERAGE + 7), which=10, relative=True)
+    assert exact(latents, W + 2 + (AVERAGE + 9), which="face", relative=True)
 
 
 def test_what_counts_from_the_average_beside_it_gets_it(tmp_path):

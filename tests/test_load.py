@@ -176,6 +176,8 @@ def test_a_device_that_there_is_not_is_told(monkeypatch):
 
 
 def test_what_is_no_name_is_told_what_to_give():
+    with pytest.raises(TypeError, match=r"name_or_path is .{,120}…; give the name of a model"):
+        dk.load({f"layer{i}": torch.zeros(3) for i in range(100)})
     with pytest.raises(TypeError, match=r"name_or_path is None; give the name of a model"):
         dk.load(None)
 

@@ -83,7 +83,7 @@ def load(
     """
     if not isinstance(name_or_path, str | PathLike):
         raise TypeError(
-            f"name_or_path is {name_or_path!r}; give the name of a model, such as"
+            f"name_or_path is {shown(name_or_path)}; give the name of a model, such as"
             ' dragkit.load("lion"), or the path of a file'
         )
     device = available_device(device)

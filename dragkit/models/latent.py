@@ -15,7 +15,7 @@ from .. import arguments
 from ..arguments import named_arguments, shown
 from ..latents import LatentSpace, axes_to_own, checked_latent, warn_of_unseen_rows
 from ..numeric import is_whole
-from .latent_choice import AVERAGES, chosen, last_part
+from .latent_choice import AVERAGES, chosen, is_within, last_part
 from .latent_files import Arrays, arrays_in_file, leaves, part_of, shape_of
 
 GIVE = "a tensor, an array, or the path of a .pt, .pkl, .npy, .npz or .safetensors"
@@ -50,8 +50,9 @@ def latent(
         model: whose latent it is, such as ``dk.load("ffhq.pkl")``, or PTI's tuned generator.
         source: a tensor, an array, a dict of these, or a file (.pt, .pkl, .npy, .npz,
             .safetensors).
-        which: of several latents one: its number, or its name in a file, such as "face.png". If
-            that names the steps of an encoder, as ReStyle writes them, the last one is taken.
+        which: of several latents one: its number, or its name in a file, such as "face.png", or
+            both, such as "face.png.3". If a name is that of the steps of an encoder, as ReStyle
+            writes them, the last one is taken.
         relative: whether it counts from the average w̄, as what an encoder answers before
             ``latent_avg`` is added. Then w̄ is added: the one that lies beside it in the file, or
             else the model's. None adds the former if the latent is nearer to 0 than to it, which
@@ -104,9 +105,10 @@ def _fitted(model: LatentSpace, found: Arrays, name: str, which: int | None) -> 
     while (shape := axes_to_own(shape_of(leaf), own)) is None:
         count = shape_of(leaf)[0]
         if count > 1 and not is_whole(which, 0, count - 1):
+            example = 0 if len(found.by_name) == 1 else f"{name}.0"
             raise ValueError(
                 f"it holds {count} latents of {model.name}, an array of shape {shape_of(leaf)};"
-                f" choose one, such as which=0, up to {count - 1}"
+                f" choose one, such as which={example!r}, up to {count - 1}"
             )
         leaf = part_of(leaf, which or 0 if count > 1 else 0)
         which = which if count == 1 else None
@@ -123,11 +125,15 @@ def _fitted(model: LatentSpace, found: Arrays, name: str, which: int | None) -> 
 
 
 def _average_beside(model: LatentSpace, found: Arrays, name: str) -> Tensor | None:
-    """The average latent that lies beside the latent `name`, or around it; else None."""
-    for other in found.by_name:
-        if last_part(other) in AVERAGES and name.startswith(other.rpartition(".")[0]):
-            return _fitted(model, found, other, None)
-    return None
+    """The average latent that lies beside the latent `name`, or else around it; or None."""
+    groups = {
+        other.rpartition(".")[0]: other
+        for other in found.by_name
+        if last_part(other) in AVERAGES and is_within(name, other.rpartition(".")[0])
+    }
+    if not groups:
+        return None
+    return _fitted(model, found, groups[max(groups, key=len)], None)
 
 
 def _is_relative(values: Tensor, average: Tensor) -> bool:

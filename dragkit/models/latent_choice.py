@@ -16,6 +16,7 @@ NAMES = ("latent", "latents", "w_pivot", "w_plus", "w+", "wp", "ws", "w", "codes
 AVERAGES = ("latent_avg", "w_avg", "dlatent_avg", "mean_latent")
 INPUTS = ("z", "zs")  # what the mapping network takes, which is no w
 LISTED = 8  # entries of a file in a message
+DIGITS = 9  # of a number in a name
 
 
 def chosen(
@@ -44,10 +45,9 @@ def chosen(
         _tell_of_steps(best, which)
         return best[-1], None
     if len(best) > 1:
-        example = int(best[0]) if best[0].isdecimal() else best[0]
         raise ValueError(
             f"{len(best)} latents of {model.name} are in it: {_listed(fitting)}; name one, such as"
-            f" which={example!r}"
+            f" which={_as_given(best[0])!r}"
         )
     return best[0], number
 
@@ -62,17 +62,30 @@ def _named(
 ) -> tuple[Mapping[str, Leaf], int | None]:
     """Those that `which` names, by a word or by their place in a list, and the number left."""
     if isinstance(which, str):
-        named = {name: leaf for name, leaf in found.items() if _is_named(name, which)}
-        if not named:
-            raise ValueError(f"which is {shown(which)}; it holds {_listed(found)}")
-        return named, None
-    if not is_whole(which):
+        return _named_by_word(found, which)
+    if which is None or not is_whole(which):
         return found, None
 
+    number = int(which)
     places = {name.partition(".")[0] for name in found}
-    if str(which) in places and len(places) > 1:
-        return {name: leaf for name, leaf in found.items() if _begins(name, str(which))}, None
-    return found, which
+    if str(number) in places and len(places) > 1:
+        return {name: leaf for name, leaf in found.items() if is_within(name, str(number))}, None
+    return found, number
+
+
+def _named_by_word(found: Mapping[str, Leaf], which: str) -> tuple[Mapping[str, Leaf], int | None]:
+    """The same for a word, which may end in a number: "face.png.3" of an array "face.png"."""
+    if which in found:
+        return {which: found[which]}, None
+    named = {name: leaf for name, leaf in found.items() if _is_named(name, which)}
+    if named:
+        return named, None
+
+    rest, _, number = which.rpartition(".")
+    named = {name: leaf for name, leaf in found.items() if not rest or _is_named(name, rest)}
+    if not (named and number.isdecimal() and len(number) <= DIGITS):
+        raise ValueError(f"which is {shown(which)}; it holds {_listed(found)}")
+    return named, int(number)
 
 
 def _fits(model: LatentSpace, shape: tuple[int, ...], number: Any) -> bool:
@@ -102,11 +115,18 @@ def _hint_at_rows(model: LatentSpace, named: Mapping[str, Leaf]) -> str:
 
 def _is_named(name: str, which: str) -> bool:
     """Whether an entry has this name, or is in what has it, or ends in it."""
-    return _begins(name, which) or name.endswith(f".{which}")
+    return is_within(name, which) or name.endswith(f".{which}")
 
 
-def _begins(name: str, which: str) -> bool:
-    return name == which or name.startswith(f"{which}.")
+def is_within(name: str, group: str) -> bool:
+    """Whether an entry has this name, or is in the dict or list of this name; all are in ""."""
+    return not group or name == group or name.startswith(f"{group}.")
+
+
+def _as_given(name: str) -> int | str:
+    """A name as people give it: a number's is the number."""
+    is_number = name.isdecimal() and name == str(int(name[:DIGITS]))
+    return int(name) if is_number else name
 
 
 def _are_steps(names: Sequence[str], which: str) -> bool:

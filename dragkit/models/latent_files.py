@@ -17,11 +17,13 @@ from torch import Tensor
 
 from ..file_signs import NPY, NPZ, head_of, kind_by_head
 from ..npz import objects_at, read_npy, read_npz
+from .diffusion.file_kinds import INVERSION
 from .gan.checkpoint import CheckpointError, guarded, read_data, read_pickle
 from .gan.checkpoint.arrays import Array
 from .gan.checkpoint.networks import Network, Node
 from .gan.checkpoint.prefixes import prefixes
 from .gan.checkpoint.tensors import Stored
+from .safetensors_header import read_header
 
 Leaf = Stored | Tensor | np.ndarray
 DEPTH = 6  # dicts and lists in each other; rosinality's projector writes three
@@ -78,10 +80,17 @@ def _arrays_in(path: Path) -> Arrays:
     data = read_data(path)
     found = dict(leaves(data))
     if _holds_object(data) or prefixes(found):
-        raise CheckpointError(
-            f"{path} holds a network, not a latent; open it with dragkit.load(file)"
-        )
+        door = "dragkit.Inversion.load(file)" if _is_inversion(path) else "dragkit.load(file)"
+        raise CheckpointError(f"{path} holds a network, not a latent; open it with {door}")
     return Arrays(found, path)
+
+
+def _is_inversion(path: Path) -> bool:
+    """Whether it is one of our own inversions, which holds its tuned generator."""
+    try:
+        return INVERSION in read_header(path).metadata
+    except ValueError:
+        return False
 
 
 def leaves(value: Any, name: str = "", depth: int = 0) -> Iterator[tuple[str, Leaf]]:

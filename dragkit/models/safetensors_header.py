@@ -97,11 +97,12 @@ def _end(entry: Any) -> int:
 
 
 def _check_whole(size: int, start: int, header: Header) -> None:
-    """Raise ValueError if a file of `size` bytes is shorter than its header says."""
-    if size < start + header.end:
+    """Raise ValueError if a file of `size` bytes has not the length that its header says."""
+    promised = start + header.end
+    if size != promised:
+        how = "cut short" if size < promised else "too long"
         raise ValueError(
-            f"it is cut short: it has {size:,} bytes, and its header promises"
-            f" {start + header.end:,}"
+            f"it is {how}: it has {size:,} bytes, and its header promises {promised:,}"
         )
 
 

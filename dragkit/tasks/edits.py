@@ -28,6 +28,7 @@ from typing import Any
 from .. import arguments
 from ..arguments import instance, named_arguments, shown
 from ..atomic import write_file
+from ..file_signs import check_no_stand_in
 from ..reading import parse_json
 from ..records import Edit
 from .task import FILES
@@ -65,11 +66,14 @@ def read_tasks(path: str | Path) -> list[Task]:
         TypeError: the path is none.
         FileNotFoundError: there is no such file.
         ValueError: a line that is not a task, one whose name is taken, or one with a point that
-            is outside of its image; the message names file, line and reason.
+            is outside of its image; the message names file, line and reason. Or the file is no
+            text of lines.
     """
     path = arguments.existing_file("path", path)
     if path.stat().st_size > FILE:
         raise ValueError(f"{path} has more than {FILE:,} bytes; make several files of it")
+    if path.stat().st_size:  # an empty file has no task
+        check_no_stand_in(path, text_wanted=True)
     tasks: dict[str, Task] = {}
     pixels = values = 0
     for number, line in _lines(path):

@@ -161,10 +161,11 @@ def _opened(path: Path, clean: Path, part: str) -> Any:
     index = json.loads((clean / "model_index.json").read_text())
     kind = getattr(diffusers, index["_class_name"])
     others = {name: None for name in NETWORKS if name in index and name != part}
-    link(clean / f"{part}.safetensors", path)  # diffusers goes by the ending
+    linked = clean / f"{part}.safetensors"  # diffusers goes by the ending
+    link(linked, path)
     try:
         pipeline = kind.from_single_file(
-            str(clean / f"{part}.safetensors"),
+            str(linked),
             config=str(clean),
             local_files_only=True,
             torch_dtype=torch.float32,
@@ -173,9 +174,10 @@ def _opened(path: Path, clean: Path, part: str) -> Any:
         )
     # a file of somebody else's can break the libraries in any way
     except Exception as error:
+        reason = str(error).replace(str(linked), str(path))[:500]
         raise ValueError(
             f"{path} does not hold a complete {part}; fetch it again, or give the configuration"
-            f" of this model ({error!s:.500})"
+            f" of this model ({reason})"
         ) from error
 
     network = getattr(pipeline, part)

@@ -9,7 +9,7 @@ from typing import Any
 
 from ...arguments import shown
 from ...atomic import write_file
-from ...file_signs import head_of, stand_in
+from ...file_signs import check_no_stand_in
 from ...numeric import is_whole
 from ...reading import check_text
 from .pipeline_config import CONFIG, needed, read_config, read_part
@@ -66,8 +66,7 @@ def _words(source: Path) -> tuple[Any, list[str]]:
     path = source / "merges.txt"
     if path.stat().st_size > WORDS:
         raise ValueError(f"{path} has more than {WORDS:,} bytes, which is the most that is read")
-    if found := stand_in(head_of(path), text_wanted=True):
-        raise ValueError(f"{path} is {found.says}; {found.way_out}")
+    check_no_stand_in(path, text_wanted=True)
     try:
         lines = path.read_text(encoding="utf-8").split("\n")
     except UnicodeDecodeError as error:
