@@ -1,6 +1,8 @@
 """What a run makes, saved from the widgets; and what they ask when another image is shown."""
 
 import threading
+from importlib.util import find_spec
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,6 +12,7 @@ from PIL import Image
 import dragkit as dk
 from dragkit.widgets import upload_limit
 from dragkit.widgets.background import NAME, stop_all
+from dragkit.widgets.run_files import ENDINGS, IMAGE, LATENT, MP4
 
 FAST = dk.methods.draggan("paper") | {"lr": 0.5, "steps": 60}
 PAIR = dk.Edit([(64, 85)], [(74, 80)], np.ones((128, 128)))
@@ -29,12 +32,27 @@ def model():
     return dk.load("toy")
 
 
+BEGINNINGS = {
+    ".png": b"PNG",
+    ".gif": b"GIF",
+    ".html": b"<!doctype html>",
+    ".svg": b"<svg",
+    ".npy": b"NUMPY",
+    ".mp4": b"ftyp",
+}
+
+
 def rest() -> None:
     """Wait for the widgets' threads, the last thing of which is to say how they ended."""
     for thread in threading.enumerate():
         if thread.name.startswith(NAME):
             thread.join(20)
             assert not thread.is_alive()
+
+
+def export(files, what):
+    files.what.value = what
+    files.export.click()
 
 
 def shown(row) -> bool:
@@ -46,14 +64,15 @@ def test_the_image_and_the_latent_of_the_step_that_is_shown_are_written(model, t
     studio.run(3)
     files = studio.player.controls.files
     studio.player.seek(2)
-    files.png.click()
+    export(files, IMAGE)
     rest()
     assert "Wrote runs/toy-step-2.png, 128×128 pixels" in studio.status.line.value
     latent = studio.trace[2].latent
     with Image.open(tmp_path / "runs/toy-step-2.png") as image:
         clean = model.finish(latent).mul(255).round().byte().permute(1, 2, 0).numpy()
         assert image.format == "PNG" and (np.asarray(image) == clean).all()
-    files.latent.click()
+    export(files, LATENT)
+    rest()
     assert (np.load(tmp_path / "runs/toy-step-2.npy") == latent.numpy()).all()
     assert studio.last_error is None
 
@@ -64,7 +83,7 @@ def test_results_of_another_run_are_left_alone(model, tmp_path):
         player = dk.Player(dk.Session(model, model.sample(seed), PAIR, **FAST).run(1))
         player.controls.files.name.value = "a"
         for _ in range(2):  # the second time it is its own
-            player.controls.files.png.click()
+            export(player.controls.files, IMAGE)
             rest()
         written[expected] = (tmp_path / expected).read_bytes()
     assert sorted(path.name for path in tmp_path.glob("*.png")) == sorted(written)
@@ -75,7 +94,7 @@ def test_results_of_another_run_are_left_alone(model, tmp_path):
 def test_a_folders_name_is_refused_by_every_button(model, tmp_path, name):
     player = dk.Player(dk.Session(model, model.sample(0), PAIR, **FAST).run(1))
     files = player.controls.files
-    for button in (files.save, files.gif, files.png, files.latent, files.open):
+    for button in (files.save, files.export, files.open):
         files.name.value = name
         button.click()
         assert "which is a folder" in player.status.line.value
@@ -87,7 +106,7 @@ def test_a_trace_has_the_image_it_has_and_a_home_folder_is_found(model, tmp_path
     trace = dk.Session(model, model.sample(0), PAIR, **FAST).run(1)
     player = dk.Player(trace)
     player.controls.files.name.value = "~/mine"
-    player.controls.files.png.click()
+    export(player.controls.files, IMAGE)
     rest()
     with Image.open(tmp_path / "home/mine-step-1.png") as image:
         assert (np.asarray(image) == trace[1].image).all()
@@ -95,9 +114,31 @@ def test_a_trace_has_the_image_it_has_and_a_home_folder_is_found(model, tmp_path
     assert (tmp_path / "home/mine.json").is_file() and not (tmp_path / "~").exists()
 
 
+@pytest.mark.parametrize("what", ENDINGS)
+def test_everything_can_be_exported_and_stopped(model, tmp_path, what):
+    player = dk.Player(dk.Session(model, model.sample(0), PAIR, **FAST))
+    player.run(3)
+    files = player.controls.files
+    files.name.value = "a"
+    if what != MP4 or find_spec("imageio_ffmpeg"):
+        export(files, what)
+        rest()
+        assert player.last_error is None
+        (written,) = tmp_path.glob(f"a*{ENDINGS[what]}")
+        assert BEGINNINGS[written.suffix] in written.read_bytes()[:600]
+        assert f"Wrote {written.name}" in player.status.line.value
+        written.unlink()
+
+    stopped = threading.Event()
+    stopped.set()
+    with pytest.raises((KeyboardInterrupt, ModuleNotFoundError)):
+        files._task(what, Path(f"b{ENDINGS[what]}"))(stopped)
+    assert not list(tmp_path.glob("b*"))
+
+
 def test_before_a_run_there_is_nothing_to_write(model):
     files = dk.Studio(model, **FAST).player.controls.files
-    assert files.png.disabled and files.latent.disabled
+    assert files.export.disabled
 
 
 @pytest.mark.parametrize("answer", ["keep", "clear"])

@@ -6,7 +6,6 @@ import threading
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
@@ -214,13 +213,7 @@ class Trace:
         Raises:
             ModuleNotFoundError: the package is not there.
         """
-        film = self.film(fps, size)
-        if find_spec("imageio_ffmpeg") is None:
-            raise ModuleNotFoundError(
-                "an MP4 needs the package imageio-ffmpeg: pip install imageio-ffmpeg; to_gif does"
-                " without"
-            )
-        return film.write_mp4(path)
+        return self.film(fps, size).write_mp4(path)
 
     def to_html(
         self,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
+from importlib.util import find_spec
 from io import BytesIO
 from itertools import chain
 from pathlib import Path
@@ -54,10 +55,19 @@ class Film:
         return write_file(path, out.getvalue())
 
     def write_mp4(self, path: str | Path) -> Path:
-        """Write an MP4, which a process of its own encodes meanwhile; returns the path."""
+        """Write an MP4, which a process of its own encodes meanwhile; returns the path.
+
+        Raises:
+            ModuleNotFoundError: the package imageio-ffmpeg is not there.
+        """
+        path = _checked_path(path, ".mp4")
+        if find_spec("imageio_ffmpeg") is None:
+            raise ModuleNotFoundError(
+                "an MP4 needs the package imageio-ffmpeg: pip install imageio-ffmpeg; a GIF does"
+                " without"
+            )
         from imageio_ffmpeg import write_frames
 
-        path = _checked_path(path, ".mp4")
         images = self._images(".mp4")
         first = next(images)
         with new_file(path) as part:

@@ -95,7 +95,7 @@ class Player(NotebookWidget):
             self.view.score_maps,
             self.view.whole,
             self.view.layers,
-            FileControls(self.state, self.status, self._opened, self.runner.write),
+            FileControls(self.state, self.status, self._opened, self.runner.write, self.still),
         )
         self.box = self._layout(slides)
         self.view.draw()

@@ -1,10 +1,13 @@
-"""What a run makes, as files for other programs: the clean image of a step, and its latent."""
+"""What a run makes, as files for other programs. Each can be stopped, and then writes nothing."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 from threading import Event
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -14,10 +17,13 @@ from ..compose import png
 from ..models.protocols import Model
 from ..pixels import to_uint8
 from ..records import Frame
+from ..runs.trace import Trace
+
+TOLD = 10  # frames of a film from one report of its progress to the next
 
 
-def write_image(frame: Frame, model: Model | None, path: Path, why: str, stop: Event) -> str:
-    """Write the image as PNG, without marks and at its own size; says that it was written.
+def write_image(frame: Frame, model: Model | None, path: Path, stop: Event) -> str:
+    """Write the image as PNG, without marks and at its own size; says what was written.
 
     With a model that is the finished one, not the preview that a diffusion model's run shows;
     a trace has no model, so that is the image it has.
@@ -25,16 +31,62 @@ def write_image(frame: Frame, model: Model | None, path: Path, why: str, stop: E
     pixels = frame.image
     if model is not None:
         pixels = to_uint8(model.finish(frame.latent.to(model.device)))
-    if stop.is_set():
-        raise KeyboardInterrupt  # nothing is written
+    _unless(stop)
     write_file(path, png(Image.fromarray(pixels)))
     height, width = pixels.shape[:2]
-    return f"Wrote {path}, {width}×{height} pixels{why}"
+    return f"{path}, {width}×{height} pixels"
 
 
-def write_latent(frame: Frame, path: Path, why: str) -> str:
-    """Write the latent as an array of NumPy's (.npy), float32; says that it was written."""
+def write_still(still: Image.Image, path: Path, stop: Event) -> str:
+    """Write what the widget shows as PNG; says what was written."""
+    _unless(stop)
+    write_file(path, png(still))
+    return f"{path}, {still.width}×{still.height} pixels"
+
+
+def write_latent(frame: Frame, path: Path, stop: Event) -> str:
+    """Write the latent as an array of NumPy's (.npy), float32; says what was written."""
     contents = BytesIO()
     np.lib.format.write_array(contents, frame.latent.float().numpy(), allow_pickle=False)
+    _unless(stop)
     write_file(path, contents.getvalue())
-    return f"Wrote {path}, an array {tuple(frame.latent.shape)}{why}"
+    return f"{path}, an array {tuple(frame.latent.shape)}"
+
+
+def write_curves(trace: Trace, path: Path, stop: Event) -> str:
+    """Write distance and losses as a drawing of lines (.svg); says what was written."""
+    from ..plot import losses  # Matplotlib takes half a second: only when curves are written
+
+    contents = BytesIO()
+    losses(trace).savefig(contents, format="svg")
+    _unless(stop)
+    write_file(path, contents.getvalue())
+    return f"{path}, the curves of {len(trace)} steps"
+
+
+def write_film(trace: Trace, path: Path, say: Callable[[str], None], stop: Event) -> str:
+    """Write the run as a GIF or an MP4, and say how far that is; says what was written."""
+    film = trace.film()
+
+    def draw(number: int) -> Image.Image:
+        _unless(stop)
+        if number % TOLD == 0:
+            say(f"Writing {path}: frame {number} of {film.count} …")
+        return film.draw(number)
+
+    watched = replace(film, draw=draw)
+    if path.suffix == ".gif":
+        return f"{watched.write_gif(path)}, {film.count} frames"
+    return f"{watched.write_mp4(path)}, {film.count} frames"
+
+
+def write_page(trace: Trace, method: Mapping[str, Any] | None, path: Path, stop: Event) -> str:
+    """Write the run as a page without a kernel (.html); says what was written."""
+    _unless(stop)
+    return f"{trace.to_html(path, method=method)}, which any browser opens"
+
+
+def _unless(stop: Event) -> None:
+    """Raise KeyboardInterrupt if somebody has asked to stop."""
+    if stop.is_set():
+        raise KeyboardInterrupt

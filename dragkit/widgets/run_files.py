@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Callable
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -19,14 +18,33 @@ from ..runs.trace import Trace
 from .background import Task
 from .layout import button, row
 from .player_state import PlayerState
-from .result_files import write_image, write_latent
+from .result_files import (
+    write_curves,
+    write_film,
+    write_image,
+    write_latent,
+    write_page,
+    write_still,
+)
 from .status import StatusLine, shows_errors
 
 DEFAULT = "runs/session"
+IMAGE, STILL, CURVES = "image (PNG)", "all of this (PNG)", "curves (SVG)"
+GIF, MP4, PAGE, LATENT = "film (GIF)", "film (MP4)", "page (HTML)", "latent (NPY)"
+ENDINGS = {
+    GIF: ".gif",
+    MP4: ".mp4",
+    PAGE: ".html",
+    CURVES: ".svg",
+    IMAGE: ".png",
+    STILL: "-all.png",
+    LATENT: ".npy",
+}
+OF_A_STEP = (IMAGE, STILL, LATENT)
 
 
 class FileControls:
-    """A name, and buttons: for the run, its film, and the image and the latent that are shown.
+    """A name, and buttons: for the run, and for what can be exported of it.
 
     A file that is there already belongs to this run if it was saved or opened here, as this run;
     any other is left alone, and the next free name is taken: ``session``, ``session-2``,
@@ -37,6 +55,7 @@ class FileControls:
         status: where results and errors are reported.
         opened: called with the run that was opened.
         write: does a task in the background that writes a file.
+        still: makes an image of all that the widget shows.
     """
 
     def __init__(
@@ -45,11 +64,13 @@ class FileControls:
         status: StatusLine,
         opened: Callable[[Session | Trace], None],
         write: Callable[[Task], None],
+        still: Callable[[], Image.Image],
     ) -> None:
         self.state = state
         self.status = status
         self.opened = opened
         self.write = write
+        self.still = still
         self._owners: dict[Path, object] = {}
         self.name = W.Text(
             DEFAULT,
@@ -62,23 +83,19 @@ class FileControls:
         self.open = button(
             "Open", "folder-open", "Open a saved session and continue from there", self._open
         )
-        self.gif = button("GIF", "film", "Write the run as an animated GIF", self._write_gif)
-        self.png = button(
-            "PNG",
-            "image",
-            "Write the clean image of the step that is shown, in full",
-            self._write_png,
+        self.what = W.Dropdown(
+            options=list(ENDINGS),
+            tooltip="What Export writes, of the run or of the step that is shown",
+            layout=W.Layout(width="150px", flex="1 1 auto"),
         )
-        self.latent = button(
-            "Latent", "th", "Write the latent of the step that is shown (.npy)", self._write_latent
-        )
-        buttons = (self.save, self.open, self.gif, self.png, self.latent)
+        self.export = button("Export", "download", "Write that file; Stop ends it", self._export)
+        buttons = (self.save, self.open, self.what, self.export)
         self.row = row(self.name, *buttons)
 
     def fill(self) -> None:
         """Enable what makes sense."""
         busy = self.state.running
-        for part in (self.save, self.gif, self.png, self.latent):
+        for part in (self.save, self.export):
             part.disabled = busy or not len(self.state.trace)
         self.open.disabled = self.name.disabled = busy
 
@@ -95,25 +112,31 @@ class FileControls:
         self.status.say(f"Opened {path}. {self.state.summary()}")
 
     @shows_errors
-    def _write_gif(self) -> None:
-        path, why = self._free_path(".gif")
+    def _export(self) -> None:
+        what = self.what.value
+        ending = ENDINGS[what]
+        if what in OF_A_STEP:
+            ending = f"-step-{self._frame().index}{ending}"
+        path, why = self._free_path(ending)
         self.status.say(f"Writing {path} …")
-        self.write(partial(_write_gif, self.state.trace, path, why))
+        self.write(partial(_written, self._task(what, path), why))
 
-    @shows_errors
-    def _write_png(self) -> None:
-        frame = self._frame()
-        session = self.state.session
-        path, why = self._free_path(f"-step-{frame.index}.png")
-        self.status.say(f"Writing {path} …")
-        model = None if session is None else session.model
-        self.write(partial(write_image, frame, model, path, why))
-
-    @shows_errors
-    def _write_latent(self) -> None:
-        frame = self._frame()
-        path, why = self._free_path(f"-step-{frame.index}.npy")
-        self.status.say(write_latent(frame, path, why))
+    def _task(self, what: str, path: Path) -> Task:
+        """What writes a file, in the background, and says what it has written."""
+        trace, session = self.state.trace, self.state.session
+        if what == IMAGE:
+            model = None if session is None else session.model
+            return partial(write_image, self._frame(), model, path)
+        if what == LATENT:
+            return partial(write_latent, self._frame(), path)
+        if what == STILL:
+            return partial(write_still, self.still(), path)
+        if what == CURVES:
+            return partial(write_curves, trace, path)
+        if what == PAGE:
+            method = None if session is None else session.method
+            return partial(write_page, trace, method, path)
+        return partial(write_film, trace, path, self.status.say)
 
     def _frame(self) -> Frame:
         """The step that is shown."""
@@ -159,12 +182,5 @@ class FileControls:
         self._owners[path] = self.state.trace[0]
 
 
-def _write_gif(trace: Trace, path: Path, why: str, stop: threading.Event) -> str:
-    film = trace.film()
-
-    def draw(number: int) -> Image.Image:
-        if stop.is_set():
-            raise KeyboardInterrupt  # nothing is written
-        return film.draw(number)
-
-    return f"Wrote {replace(film, draw=draw).write_gif(path)}{why}"
+def _written(task: Task, why: str, stop: threading.Event) -> str:
+    return f"Wrote {task(stop)}{why}"
