@@ -82,7 +82,7 @@ def test_without_a_mouse_and_with_a_finger(lab):
 
 def tab_reaches_every_control_and_each_has_a_name(lab):
     lab.page.locator(".dk button, .dk input").first.focus()
-    for _ in range(150):
+    for _ in range(230):
         lab.page.evaluate(VISITED)
         lab.page.keyboard.press("Tab")
     for i, name in enumerate(("Studio", "Results", "Compare", "Features")):
