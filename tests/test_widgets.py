@@ -1024,6 +1024,22 @@ def test_features_show_what_is_like_the_pixel_under_the_mouse(model, stable):
     assert look.last_error is None
 
 
+def test_features_across_two_steps(model, stable):
+    features = dk.Features(model, stable)
+    features.query.label = "the pixel under the mouse at step 0"
+    features.seek(-1)
+    features.state.move_to(*stable[0].points[0].tolist())
+    first = features.images()[0]
+    features.query.label = "handle 0's template (step 0)"
+    template = features.similarity.copy()
+    features.query.label = "the pixel under the mouse at step 0"
+    assert np.allclose(features.similarity, template, atol=1e-5), "f is read in the first step"
+
+    features.seek(0)
+    assert features.images()[0].tobytes() == first.tobytes(), "the left one stays"
+    assert not np.allclose(features.similarity, template), "the right one follows"
+
+
 def test_features_of_several_layers_have_a_slider(model, stable):
     class FewerChannels(Toy):
         def view(self, latent):

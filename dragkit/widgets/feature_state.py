@@ -29,6 +29,8 @@ class FeatureState:
         layer: the name of the layer.
         place: (x, y) in pixels of the image.
         handle: whose template the features are compared with; None for the feature at `place`.
+        across: whether that feature is the first step's: then image and colours show the first
+            step, and the similarity shows where its content is in the step at `at`.
         measure: how they are compared.
         palette: the layer's colours, fixed by the first step.
         templates: the layer's feature (c) at each handle of the first step.
@@ -54,6 +56,7 @@ class FeatureState:
         self.at = 0
         self.place = trace[0].points[0].numpy()
         self.handle: int | None = None
+        self.across = False
         self.measure: Measure = "cosine"
         self._cached = lru_cache(maxsize=8)(self._view)
         self.choose_layer(next(iter(models)))
@@ -72,8 +75,13 @@ class FeatureState:
     @property
     def similarity_here(self) -> float:
         """The same at the place itself."""
-        here = self._feature_here()[:, None, None]
+        here = self._feature_here(self.at)[:, None, None]
         return similarity_map(here, self._wanted(), self.measure).item()
+
+    @property
+    def source(self) -> int:
+        """The position of the step in which the place is."""
+        return 0 if self.across else self.at
 
     def seek(self, position: int) -> None:
         """Choose the step at a position; negative ones count from the end."""
@@ -100,7 +108,7 @@ class FeatureState:
 
     def images(self, size: int) -> list[Image.Image]:
         """The step, its features as colours, and the similarity; `size` pixels high."""
-        frame = self.trace[self.at]
+        frame = self.trace[self.source]
         step = draw_overlay(
             frame.image,
             frame.points.numpy(),
@@ -108,7 +116,7 @@ class FeatureState:
             cursor=(*self.place, 3),
             size=size,
         )
-        colours = self.palette.colours(self.features(self.at))
+        colours = self.palette.colours(self.features(self.source))
         maps = (colours, self.similarity)
         return [step, *(map_image(cells, size, self.place, self.image_size) for cells in maps)]
 
@@ -122,13 +130,13 @@ class FeatureState:
             )
         return view.features.detach().cpu().numpy()
 
-    def _feature_here(self) -> np.ndarray:
-        return read_feature(self.features(self.at), self.place, self.image_size)
+    def _feature_here(self, position: int) -> np.ndarray:
+        return read_feature(self.features(position), self.place, self.image_size)
 
     def _wanted(self) -> np.ndarray:
         """The feature f (c) that the others are compared with."""
         if self.handle is None:
-            return self._feature_here()
+            return self._feature_here(self.source)
         return self.templates[self.handle]
 
 

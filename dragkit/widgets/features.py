@@ -22,6 +22,7 @@ from .status import StatusLine, shows_errors
 from .throttle import Throttle
 
 UNDER_MOUSE = "the pixel under the mouse"
+ACROSS = "the pixel under the mouse at step 0"
 USUAL = 256  # height at which an image is drawn
 NAMES = {"cosine": "cosine", "distance": "-‖F - f‖"}  # of the measures
 
@@ -36,6 +37,9 @@ class Features(NotebookWidget):
     of the three; a click fixes the place, another releases it. While an image has the focus, the
     arrows move the place, and Enter clicks.
 
+    f may also be the feature under the mouse *at step 0*. Left and middle then show the first
+    step, and the right one shows where its content is in the step that is chosen below.
+
     Args:
         model: the one that made the run; it views the recorded latents again. Or several by
             name, such as one generator read at its blocks,
@@ -48,7 +52,7 @@ class Features(NotebookWidget):
         state: the step, the layer, the place, and what is compared.
         canvases: the three images.
         layer: which layer is read.
-        query: which feature the others are compared with: a handle's number, or None.
+        query: which feature f is.
         measure: how they are compared.
         playback: which step is shown.
 
@@ -117,7 +121,7 @@ class Features(NotebookWidget):
         handles = range(len(self.state.templates))
         templates = [(f"handle {i}'s template (step 0)", i) for i in handles]
         query = W.Dropdown(
-            options=[(UNDER_MOUSE, None), *templates],
+            options=[(UNDER_MOUSE, None), (ACROSS, ACROSS), *templates],
             description="f is of",
             layout=W.Layout(width="300px"),
         )
@@ -180,7 +184,9 @@ class Features(NotebookWidget):
         x, y = state.place
         step = state.trace[state.at].index
         other = self.query.label
-        if state.handle is None:
+        if state.across:
+            other = "what was there at step 0"
+        elif state.handle is None:
             other = "itself"
         similarity = f"{NAMES[state.measure]} to {other} {state.similarity_here:.3g}"
         text = f"step {step} · pixel ({x:g}, {y:g}): {similarity}"
@@ -211,7 +217,8 @@ class Features(NotebookWidget):
         if self.layer.value != self.state.layer:
             self.state.choose_layer(self.layer.value)
             self._name_colours()
-        self.state.handle = self.query.value
+        self.state.across = self.query.value == ACROSS
+        self.state.handle = None if self.state.across else self.query.value
         self.state.measure = self.measure.value
         self._draw()
 
