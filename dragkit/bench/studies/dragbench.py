@@ -21,7 +21,15 @@ import pandas as pd
 
 from ...arguments import option_path, whole
 from ...atomic import write_file
-from ...methods import dragdiffusion, freedrag, stabledrag
+from ...methods import (
+    anchored,
+    clipdrag,
+    dragdiffusion,
+    easydrag,
+    freedrag,
+    gooddrag,
+    stabledrag,
+)
 from ...models import available_device
 from ...pieces import Method
 from ...tasks.benchmarks import read
@@ -45,6 +53,7 @@ WITH_IMAGES = (
 LARGEST = 4096  # px; the side to which a matcher's images are brought at most
 LARGE = 256  # px: images whose shorter side has as many are dragged with the official settings
 BASE = "DragDiffusion"
+THREE = (BASE, "StableDrag-Diff", "FreeDrag-Diff")  # that a run compares if none are named
 WIDTH = 512  # px: drags are grouped by their length in an image as wide
 EDGES = (0, 25, 50, 100, float("inf"))
 LENGTHS = ("under 25 of 512", "25 to 50 of 512", "50 to 100 of 512", "from 100 of 512")
@@ -52,17 +61,24 @@ COUNTS = {1: "1", 2: "2", 3: "3", 4: "4 and more"}
 
 
 def methods(small: bool) -> dict[str, Method]:
-    """The three that every run compares, with settings for small or for large images."""
+    """What drags a diffusion model's latent, with settings for small or for large images."""
     if small:
         return {
             BASE: dragdiffusion(),
             "StableDrag-Diff": stabledrag(base=dragdiffusion),
             "FreeDrag-Diff": freedrag(base=dragdiffusion),
+            "GoodDrag, one level": gooddrag(),
+            "CLIPDrag, no text": clipdrag(),
+            "EasyDrag": easydrag(),
+            "anchored": anchored(base=dragdiffusion),
         }
     return {
         BASE: dragdiffusion("official"),
         "StableDrag-Diff": stabledrag("official", base=dragdiffusion),
         "FreeDrag-Diff": freedrag("official", base=dragdiffusion),
+        "GoodDrag, one level": gooddrag("official"),
+        "CLIPDrag, no text": clipdrag("official"),
+        "EasyDrag": easydrag(),
     }
 
 
@@ -74,7 +90,8 @@ def add_options(parser: ArgumentParser) -> None:
     add("--model", required=True, help="a folder of Stable Diffusion, or lion-diffusion")
     add("--out", type=option_path, default=Path("runs/dragbench"), help="where results go")
     add("--budgets", type=int, nargs="+", default=BUDGETS, help="steps to look at")
-    add("--methods", nargs="+", default=list(methods(True)), help="which of them")
+    names = ", ".join(methods(small=True))
+    add("--methods", nargs="+", default=THREE, help=f"which of them: {names}")
     add("--lora", type=int, default=LORA, help="steps of each image's LoRA; 0 for none")
     add("--matcher", help="whose features find points again (papers: SD 2.1); --model by default")
     add("--matcher-size", type=int, help="its images' side in px: 768 as RegionDrag; else as is")
