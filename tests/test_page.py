@@ -171,9 +171,15 @@ def test_what_nobody_measured_is_null(trace, tmp_path):
     toy = dk.load("toy")
     own = dk.Trace.of(toy, [(frame.latent, frame.points) for frame in trace], trace[0].edit)
     (run,) = Page(own.to_html(tmp_path / "own.html")).data["runs"]
-    assert run["losses"] == [] and run["edits"][0]["arrive"] is None
+    assert run["losses"] == [] and run["edits"][0]["arrive"] == 1, "as Trace.of judged"
     assert all(frame["confidence"] == [None, None] for frame in run["frames"])
     assert all(frame["scores"] is None for frame in run["frames"])
+
+
+def test_a_stop_distance_that_nobody_told_is_null(trace, tmp_path):
+    silent = [replace(frame, step=replace(frame.step, arrive=None)) for frame in trace]
+    (run,) = Page(dk.Trace(silent).to_html(tmp_path / "a.html")).data["runs"]
+    assert run["edits"][0]["arrive"] is None
 
 
 def test_another_edit_and_another_tracker_on_the_way_are_told(trace, tmp_path):
@@ -183,7 +189,7 @@ def test_another_edit_and_another_tracker_on_the_way_are_told(trace, tmp_path):
         for frame in trace
     ]
     (run,) = Page(dk.Trace([*trace, *later]).to_html(tmp_path / "a.html")).data["runs"]
-    assert [edit["arrive"] for edit in run["edits"]] == [None, 3]
+    assert [edit["arrive"] for edit in run["edits"]] == [METHOD["arrive"], 3]
     assert [frame["edit"] for frame in run["frames"]] == [0] * len(trace) + [1] * len(trace)
     assert run["trackers"] == [repr(METHOD["tracker"]), "x"]
     (_, method) = run["settings"][1]
