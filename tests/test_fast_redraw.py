@@ -133,3 +133,16 @@ def test_a_run_that_has_ended_keeps_its_dot():
     changed = (marked != np.asarray(sheet)).any((0, 2)).nonzero()[0]
     assert all(any(left <= x < right for left, right in marks.columns(25)) for x in changed)
     assert np.ptp(changed) > 300, "one dot at step 2, the others at step 25"
+
+
+def test_a_step_on_is_one_piece_of_each_panel(trace, monkeypatch):
+    player = dk.Player(trace)
+    player.view.chart.show(5)
+    sent = []
+    for canvas in player.view.chart.canvases:
+        monkeypatch.setattr(canvas, "_send", lambda parts: sent.append(list(parts)))
+    player.view.chart.show(6)
+    assert [len(parts) for parts in sent] == [1] * len(player.view.chart.panels)
+    sent.clear()
+    player.view.chart.show(0)
+    assert all(len(parts) == 2 for parts in sent), "far apart: what lies between is not sent"

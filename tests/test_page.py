@@ -176,6 +176,12 @@ def test_what_nobody_measured_is_null(trace, tmp_path):
     assert all(frame["scores"] is None for frame in run["frames"])
 
 
+def test_a_stop_distance_that_nobody_told_is_null(trace, tmp_path):
+    silent = [replace(frame, step=replace(frame.step, arrive=None)) for frame in trace]
+    (run,) = Page(dk.Trace(silent).to_html(tmp_path / "a.html")).data["runs"]
+    assert run["edits"][0]["arrive"] is None
+
+
 def test_another_edit_and_another_tracker_on_the_way_are_told(trace, tmp_path):
     edit = dk.Edit([(64, 85), (40, 50)], [(70, 70), (50, 52)], arrive=3)
     later = [

@@ -31,7 +31,8 @@ class Recording:
 
     def arrive(self, edit: Edit) -> float | None:
         """The stop distance in pixels, if it is known; the edit's takes precedence."""
-        arrive: Any = edit.arrive or self.method.get("arrive") or self.frames[-1].step.arrive
+        told = [frame.step.arrive for frame in self.frames if frame.edit is edit]
+        arrive: Any = edit.arrive or self.method.get("arrive") or told[-1]
         return float(arrive) if is_positive(arrive) else None
 
     def trackers(self) -> dict[str, int]:

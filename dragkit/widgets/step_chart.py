@@ -15,6 +15,8 @@ from .lifetime import weakly
 from .sizes import Sizes
 from .status import StatusLine, shows_errors
 
+NEAR = 128  # pixels of the sheet between columns that are sent together
+
 
 class StepChart:
     """Draws panels of curves, and marks a step on them.
@@ -105,8 +107,7 @@ class StepChart:
             first, end = self._columns_of(i)
             parts = {
                 (left - first, right - first): self.marks.part(self.sheet, step, (left, right))
-                for left, right in changed
-                if first <= left < end
+                for left, right in _joined(c for c in changed if first <= c[0] < end)
             }
             canvas.show_parts(parts)
 
@@ -137,6 +138,17 @@ class StepChart:
         step = step_at(i * width + x + 0.5, y + 0.5, self.panels, size)
         if step is not None:
             self.chosen(step)
+
+
+def _joined(columns: Iterable[Columns]) -> list[Columns]:
+    """The columns in as few pieces as make sense: a browser takes long for each, however small."""
+    joined: list[Columns] = []
+    for left, right in sorted(columns):
+        if joined and left - joined[-1][1] <= NEAR:
+            first, end = joined.pop()
+            left, right = first, max(end, right)
+        joined.append((left, right))
+    return joined
 
 
 def _cut(sheet: Image.Image, columns: Columns) -> Image.Image:
