@@ -274,6 +274,7 @@ def test_nbgrader_gives_all_points_half_and_none(tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_otter_gives_all_points_half_and_none(tmp_path):
     main(["export", "--otter", str(tmp_path), "01"])
     folder = tmp_path / "01_points"
