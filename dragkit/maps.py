@@ -8,7 +8,7 @@ has become of the latent.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol, runtime_checkable
 
 import torch
@@ -17,7 +17,7 @@ from torch import Tensor
 from .answers import checked_loss, checked_view
 from .arguments import finite_array, instance, named_arguments, shown
 from .asking import asked
-from .geometry import covering_radius, sample
+from .geometry import covering_radius, inside, sample
 from .gradients import gradients
 from .pieces import LossTerm, Tracker, Viewer
 from .records import Frame, Size, View
@@ -49,9 +49,9 @@ class Pull:
             the loss falls for each pixel of that.
     """
 
-    gradient: Tensor
-    strength: Tensor
-    field: Tensor
+    gradient: Tensor = field(repr=False)
+    strength: Tensor = field(repr=False)
+    field: Tensor = field(repr=False)
 
 
 @named_arguments
@@ -77,6 +77,9 @@ def similarity(view: View, place: Sequence[float], other: View | None = None) ->
             " views of one model"
         )
     point = finite_array("place", place, (2,), "a place (x, y) in pixels, such as (60, 80)")
+    if not inside(torch.from_numpy(point), view.size):
+        height, width = view.size
+        raise ValueError(f"place is {tuple(point)}, outside of the image of {width}×{height} px")
 
     feature = sample(view.features.detach(), view.features.new_tensor(point), view.size)
     distance: Tensor = (other.features.detach() - feature[:, None, None]).norm(dim=0)
@@ -89,7 +92,8 @@ def scores(
 ) -> dict[str, Tensor]:
     """The score maps (n h w) of the whole image for all handles, by name.
 
-    The tracker of the step, with what it remembered, searches the whole image. The entry (r, c)
+    The tracker of the step, with what it remembered, searches the whole image, whatever candidates
+    it is allowed to take. The entry (r, c)
     is the pixel x = stride c, y = stride r, with the tracker's stride. What is normalised within
     the window is normalised within the image here, so "fused" has other values than there.
 
@@ -107,6 +111,8 @@ def scores(
     frame = _checked(model, trace, at)
     if tracker is None:
         tracker, memory = _tracker_of(frame)
+    elif not callable(getattr(tracker, "start", None)):
+        raise TypeError(f"tracker is {shown(tracker)}; give one, such as NearestNeighbor()")
     else:
         edit = trace[0].edit.to(trace[0].latent.device)
         memory = tracker.start(_view(model, trace[0]), edit)
@@ -196,6 +202,14 @@ def _check_trace(trace: Trace) -> None:
     instance("trace", trace, Trace, "a Trace, such as dragkit.Trace(dragkit.drag(…))")
     if not len(trace):
         raise ValueError("the trace is empty; run a step first")
+
+
+def can_search_everywhere(frame: Frame) -> bool:
+    """Whether :func:`scores` can ask the tracker of this step."""
+    tracker = frame.step.tracker
+    while isinstance(tracker, TrackEvery):
+        tracker = tracker.tracker
+    return frame.step.memory is not None and isinstance(tracker, Widening)
 
 
 def _checked(model: Viewer, trace: Trace, at: int) -> Frame:

@@ -205,3 +205,13 @@ def test_our_worlds_are_read_with_their_exact_points_and_true_target(tmp_path):
         assert np.abs(np.array(meta["points"]) - data["points"]).max() <= 0.5
         assert task.landmarks == tuple(data["names"]) and task.target.is_file()
         assert Image.open(task.image).size == Image.open(task.target).size == (64, 64)
+
+
+def test_a_worlds_sample_whose_two_files_of_points_differ_is_refused(tmp_path):
+    folder = next(write_benchmark(tmp_path, "lion", 64, 1).glob("*/*"))
+    meta = folder / "meta_data.pkl"
+    data = pickle.loads(meta.read_bytes())
+    data["points"][1][0] += 3
+    meta.write_bytes(pickle.dumps(data, protocol=4))
+    with pytest.raises(ValueError, match=r"have other targets; change both, or leave"):
+        read(tmp_path)

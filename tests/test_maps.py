@@ -62,6 +62,25 @@ def test_all_handles_are_searched_at_once_and_on_images_that_are_not_square():
         assert first[handle].argmax() == 128 * y + x
 
 
+@pytest.mark.parametrize("rule", [dk.Nearer(), dk.Cone(20)])
+def test_the_whole_image_counts_whatever_a_tracker_may_take(rule):
+    method = draggan() | {"tracker": dk.NearestNeighbor(24, candidates=rule)}
+    trace = run(method, edit=dk.Edit([(20, 22)], [(26, 22)]))
+    free = run(
+        draggan() | {"tracker": dk.NearestNeighbor(24)}, edit=dk.Edit([(20, 22)], [(26, 22)])
+    )
+    whole = dk.maps.scores(MODEL, trace, at=0)["scores"]
+    assert torch.equal(whole, dk.maps.scores(MODEL, free, at=0)["scores"])
+
+
+def test_a_map_with_a_stride_is_drawn_where_its_pixels_are():
+    method = draggan() | {"tracker": dk.NearestNeighbor(4, stride=8)}
+    trace = run(method, edit=dk.Edit([(24, 24)], [(30, 24)]))
+    axes = dk.plot.whole_scores(trace[0], dk.maps.scores(MODEL, trace, at=0)).axes[0]
+    left, right, bottom, top = axes.images[0].get_extent()
+    assert (left, top) == (-4, -4) and (right, bottom) == (60, 60)  # cells of 8 px around 0, 8, …
+
+
 def test_a_trace_from_a_file_needs_a_tracker(trace, tmp_path):
     read = dk.Trace.load(trace.save(tmp_path / "run"))
     with pytest.raises(ValueError, match="give the tracker, such as tracker=NearestNeighbor"):
@@ -142,6 +161,9 @@ def test_a_step_that_pulls_nowhere_can_be_drawn():
         (lambda t: dk.maps.pull(MODEL, t, [dk.LatentPrior()]), "no loss depends on the features"),
         (lambda t: dk.maps.similarity("x", (1, 2)), "view is 'x'"),
         (lambda t: dk.maps.similarity(MODEL.view(LATENT), (1, 2, 3)), "place has shape"),
+        (lambda t: dk.maps.similarity(MODEL.view(LATENT), (-5, 10)), "outside of the image"),
+        (lambda t: dk.maps.scores(MODEL, t, tracker="x"), "tracker is 'x'"),
+        (lambda t: dk.plot.whole_scores(t[0], {}), "scores is empty"),
         (lambda t: dk.plot.pull(t[0], 3), "pull is 3"),
         (lambda t: dk.plot.whole_scores(t[0], {"a": torch.zeros(9, 4, 4)}), "shape (9, 4, 4)"),
         (lambda t: dk.plot.latent(dk.Trace()), "the trace is empty"),

@@ -8,8 +8,9 @@ from ipywidgets.widgets import widget as registry
 import dragkit as dk
 from dragkit.methods import as_code, draggan, freedrag, gooddrag, presets, stabledrag
 from dragkit.methods.code import _differing
+from dragkit.records.frame import loss_names
 from dragkit.widgets.method_form import MethodForm
-from dragkit.widgets.piece_fields import help_of
+from dragkit.widgets.piece_fields import control_for, help_of
 
 FAST = draggan("paper") | {"lr": 0.5, "steps": 60}
 PAIR = dk.Edit([(64, 85)], [(74, 80)])
@@ -68,6 +69,17 @@ def test_a_change_in_the_middle_of_a_run_continues_it(studio):
     trackers = [frame.step.tracker for frame in studio.trace]
     assert isinstance(trackers[3], dk.NearestNeighbor)
     assert trackers[4] == dk.Discriminative(fusion=0.2)
+
+
+def test_losses_before_a_swap_stay_on_the_curves_and_the_page(studio, tmp_path):
+    studio.run(3)
+    studio.form.preset.value = 'freedrag("official")'
+    studio.run(2)
+    assert loss_names(list(studio.trace)) == ["motion", "template"]
+    titles = [panel.title for panel in studio.player.state.panels(0)]
+    assert any("confidence" in title for title in titles)
+    page = studio.trace.to_html(tmp_path / "run.html").read_text(encoding="utf-8")
+    assert '"losses":["motion","template"]' in page
 
 
 def test_a_change_counts_for_the_next_start_too(studio):
@@ -134,12 +146,38 @@ def test_every_setting_of_a_simple_type_has_a_control_with_help():
     assert help_of(dk.NearestNeighbor, "none such") == ""
 
 
-def test_a_choice_that_is_none_has_a_name():
-    studio = dk.Studio(dk.load("toy"), edit=PAIR, **FAST)
+def test_a_choice_that_is_none_has_a_name_and_can_be_chosen_again(studio):
     candidates = studio.form.pieces["tracker"].controls["candidates"]
-    assert candidates.label == "all"
-    candidates.label = "nearer the target"
+    assert candidates.value == "all"
+    candidates.value = "nearer the target"
     assert studio.method["tracker"].candidates == dk.Nearer()
+    candidates.value = "all"
+    assert (candidates.index, studio.method["tracker"].candidates) == (0, None)
+
+
+def test_the_menu_of_presets_says_whether_it_is_still_one(studio):
+    form = studio.form
+    form.preset.value = "stabledrag()"
+    form.gate.value = "always"
+    assert form.preset.value == "changed"
+    form.preset.value = "stabledrag()"
+    assert studio.method == stabledrag()
+    form.preset.value = "changed"
+    assert studio.method == stabledrag()
+
+
+def test_while_a_file_is_written_the_method_stays(studio):
+    studio.run(2)
+    studio.player.state.task = "file"
+    studio.form.numbers["lr"].value = 0.1
+    assert "a file is being written" in str(studio.last_error)
+    studio.player.state.task = None
+    assert studio.method["lr"] == 0.5 and len(studio.trace) == 3
+
+
+@pytest.mark.parametrize(("name", "value"), [("radius", 0.5), ("ratio", 0.01), ("lr", 5e-6)])
+def test_a_slider_reaches_the_value_that_counts(name, value):
+    assert control_for(name, float, value).value == pytest.approx(value)
 
 
 def test_old_controls_are_closed():

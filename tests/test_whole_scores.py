@@ -26,7 +26,9 @@ def test_the_whole_image_is_shown_in_the_colours_of_its_scores(player):
 
     player.view.score_maps.handle.value = 1
     assert (np.asarray(player.image()) != shown).any(), "each handle has a map of its own"
+    legend = player.view.score_maps.legend.value
     player.view.whole.button.value = False
+    assert player.view.score_maps.legend.value != legend, "it says what the colours span"
     assert player.view.whole.of(player.frame, 0, "scores") is player.frame
 
 
@@ -38,14 +40,20 @@ def test_a_recorded_run_has_no_model_to_ask(player):
     assert recorded.last_error is None
 
 
-def test_a_tracker_without_a_window_is_told_and_the_button_goes_back():
+@pytest.mark.parametrize("case", ["no window", "a file"])
+def test_a_step_whose_tracker_cannot_be_asked_has_a_dead_button(case, player, tmp_path):
     model = dk.load("toy")
-    session = dk.Session(model, model.sample(0), PAIR, **dk.methods.freedrag() | {"steps": 3})
+    method = dk.methods.freedrag() if case == "no window" else FAST
+    session = dk.Session(model, model.sample(0), PAIR, **method | {"steps": 3})
     session.run(1)
-    player = dk.Player(session)
-    player.view.whole.button.value = True
-    assert "cannot be made wider" in str(player.last_error)
-    assert not player.view.whole.button.value
+    if case == "a file":
+        session = dk.Session.load(session.save(tmp_path / "run"), model, **FAST)
+    shown = dk.Player(session)
+    assert shown.view.whole.button.disabled
+    shown.view.whole.button.value = True
+    shown.seek(0)
+    assert shown.last_error is None
+    assert not player.view.whole.button.disabled
 
 
 def test_a_place_on_the_large_maps_is_marked_on_the_image(player):

@@ -356,7 +356,7 @@ def test_scrub_branch_and_scores(model):
     player.controls.run.branch.click()
     assert len(player.trace) == 3
     assert [len(t) for t in player.session.past] == [7]
-    player.controls.score_maps.handle.value = None
+    player.controls.score_maps.handle.label = "off"
     assert player.image().tobytes() != plain.tobytes()
     assert player.last_error is None
 
@@ -1002,7 +1002,7 @@ def test_features_show_what_is_like_the_pixel_under_the_mouse(model, stable):
     wait(lambda: "pixel (64, 85)" in look.status.line.value)
     best = np.unravel_index(look.similarity.argmax(), look.similarity.shape)
     assert np.abs(np.subtract(best, (42.5, 32))).max() <= 1
-    look.query.value = 1
+    look.query.label = "handle 1's template (step 0)"
     look.measure.value = "distance"
     assert "handle 1" in look.status.line.value
     look.seek(0)
@@ -1186,7 +1186,7 @@ def test_a_loop_of_your_own_has_no_empty_panels(stable):
         "confidence: not measured",
     ]
     assert (
-        player.controls.score_maps.handle.options == (("off", None),)
+        player.controls.score_maps.handle.options == (("off", -1),)
         and player.controls.score_maps.legend.layout.display == "none"
     )
     assert len(dk.Player(stable).view.chart.panels) == 3

@@ -23,6 +23,7 @@ at which noise levels          :func:`dragkit.leaves.drag_levels`
 
 from .code import as_code as as_code
 from .code import presets as presets
+from .code import same_method as same_method
 from .diffusion import clipdrag as clipdrag
 from .diffusion import dragdiffusion as dragdiffusion
 from .diffusion import easydrag as easydrag

@@ -39,6 +39,11 @@ def as_code(method: Mapping[str, Any]) -> str:
     return "\n".join([*sorted(imports), line])
 
 
+def same_method(method: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Whether two methods have the same pieces."""
+    return method.keys() == other.keys() and not _differing(method, other)
+
+
 def _calls() -> Iterator[tuple[str, Method]]:
     for preset in PRESETS:
         name = preset.__name__
@@ -69,7 +74,7 @@ def _words(call: str) -> list[str]:
     return [name for name in names if call.startswith(f"{name}(") or f"base={name})" in call]
 
 
-def _differing(method: Mapping[str, Any], preset: Method) -> list[str]:
+def _differing(method: Mapping[str, Any], preset: Mapping[str, Any]) -> list[str]:
     """The names of the pieces of `method` that are not the preset's."""
     return [name for name, piece in method.items() if not _same(piece, preset.get(name))]
 

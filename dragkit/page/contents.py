@@ -12,6 +12,7 @@ from tqdm.auto import tqdm
 
 from ..compose import mask_cover, png, viridis, webp
 from ..records import Edit, Frame
+from ..records.frame import loss_names
 from .numbers import plain
 from .recording import Recording, tracker_of
 from .score_contents import score_contents
@@ -32,7 +33,7 @@ def page_contents(title: str, recordings: Sequence[Recording]) -> dict[str, Any]
 
 def _run(recording: Recording, bar: tqdm) -> dict[str, Any]:
     frames = recording.frames
-    losses = [name for name in frames[-1].losses if any(f.losses.get(name) for f in frames)]
+    losses = loss_names(frames)
     edits = {_key(frame.edit): frame.edit for frame in frames}
     trackers = list(recording.trackers())
 

@@ -32,7 +32,9 @@ function panelsOfRun(run, handle) {
   return [
     { title: "distance to the target (px)", lines: distances, band, swaps },
     { title: "loss", lines: losses, swaps, without: "This run reports no losses." },
-    run.frames.at(-1).drift ? driftPanel(run, swaps) : confidencePanel(run, handle, swaps),
+    run.frames.every(({ drift }) => drift)
+      ? driftPanel(run, swaps)
+      : confidencePanel(run, handle, swaps),
   ];
 }
 

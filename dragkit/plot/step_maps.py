@@ -50,6 +50,8 @@ def whole_scores(frame: Frame | Step, scores: Mapping[str, Tensor]) -> Photo:
     frame = as_frame(frame)
     count = len(frame.points)
     instance("scores", scores, Mapping, "what dragkit.maps.scores returns")
+    if not scores:
+        raise ValueError("scores is empty; give what dragkit.maps.scores returns")
     maps = {name: _checked_map(name, values, count) for name, values in scores.items()}
 
     size = (WIDTH * len(maps) + 0.8, count * (WIDTH + more_height(WIDTH, frame.size)) + 0.8)
@@ -114,8 +116,8 @@ def latent(trace: Trace) -> Plot:
     change = latent_change(trace).cpu().numpy()
     if change.ndim != 2:
         raise ValueError(
-            f"latents of shape {tuple(trace[0].latent.shape)} have no rows; draw"
-            " dragkit.maps.latent_change(trace)[-1] by dragkit.plot.maps"
+            f"latents of shape {tuple(trace[0].latent.shape)} have no rows; draw the change of the"
+            ' last step by dragkit.plot.maps({"change": dragkit.maps.latent_change(trace)[-1]})'
         )
     figure = Plot(figsize=(8, 3), layout="constrained")
     axes = figure.add_subplot(xlabel="step", ylabel="row of the latent, coarse to fine")
@@ -130,7 +132,7 @@ def latent(trace: Trace) -> Plot:
 def _checked_map(name: str, values: Tensor, handles: int) -> np.ndarray:
     """The maps (n h w) of `handles` handles."""
     array: np.ndarray = numbers(f"the map {name!r}", values, "maps (n h w)").cpu().numpy()
-    if array.ndim != 3 or len(array) != handles:
+    if array.ndim != 3 or len(array) != handles or not np.isfinite(array).any():
         raise ValueError(
             f"the map {name!r} has shape {array.shape}; give one map for each of the {handles}"
             " handles of this step, as dragkit.maps.scores returns them"
@@ -140,9 +142,10 @@ def _checked_map(name: str, values: Tensor, handles: int) -> np.ndarray:
 
 def _draw_scores(axes: Axes, frame: Frame, handle: int, scores: np.ndarray) -> None:
     """A map (h w) with its peaks and the window of the step."""
-    extent = pixel_extent(frame.size)
-    axes.imshow(scores, cmap="viridis", extent=extent)
     stride = frame.step.track.stride
+    rows, columns = scores.shape
+    right, bottom = (stride * (count - 0.5) for count in (columns, rows))
+    axes.imshow(scores, cmap="viridis", extent=(-stride / 2, right, bottom, -stride / 2))
     for peak, (label, mark, style) in zip(peaks(scores), (BEST, RUNNER_UP)):
         if peak:
             row, column = peak
@@ -152,7 +155,8 @@ def _draw_scores(axes: Axes, frame: Frame, handle: int, scores: np.ndarray) -> N
     side = stride * frame.scores.shape[-1]
     corner = frame.step.window_centre[handle].numpy() - side / 2
     axes.add_patch(Rectangle((corner[0], corner[1]), side, side, label="window", **WINDOW))
-    axes.set(xlim=extent[:2], ylim=extent[2:], xlabel="x (px)", ylabel="y (px)")
+    left, right, bottom, top = pixel_extent(frame.size)
+    axes.set(xlim=(left, right), ylim=(bottom, top), xlabel="x (px)", ylabel="y (px)")
 
 
 def _draw_way(axes: Axes, frame: Frame) -> None:
@@ -172,7 +176,8 @@ def _limits(frame: Frame, strength: np.ndarray) -> dict[str, tuple[float, float]
 
     half = (high - low).max() / 2 + ROOM * max(frame.size)  # a square, so that both axes agree
     middle = (low + high) / 2
-    (left, top), (right, bottom) = middle - half, middle + half
+    end = np.array(frame.size[::-1]) - 0.5
+    (left, top), (right, bottom) = np.maximum(middle - half, -0.5), np.minimum(middle + half, end)
     return {"xlim": (left, right), "ylim": (bottom, top)}
 
 

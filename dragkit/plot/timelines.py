@@ -34,7 +34,7 @@ def losses(trace: Trace) -> Plot:
         distance_axes.plot(steps, _distance(trace, i), color=colour_of(i), label=f"handle {i}")
     _draw_stop_distance(distance_axes, trace, STOP)
     _draw_swaps(distance_axes, trace)
-    for i, name in enumerate(trace[-1].losses):
+    for i, name in enumerate(dict.fromkeys(name for frame in trace for name in frame.losses)):
         values = [frame.losses.get(name, np.nan) for frame in trace]
         loss_axes.plot(steps, values, color=colour_of(i + 1), label=name)
 

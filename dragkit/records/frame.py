@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -168,3 +168,9 @@ class Frame:
 
     def __str__(self) -> str:
         return str(self.step)
+
+
+def loss_names(frames: Sequence[Frame]) -> list[str]:
+    """The loss terms of a run, also those before a swap, without any that is 0 throughout."""
+    names = dict.fromkeys(name for frame in frames for name in frame.losses)
+    return [name for name in names if any(frame.losses.get(name) for frame in frames)]

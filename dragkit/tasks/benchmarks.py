@@ -171,7 +171,9 @@ def _task(folder: Path, layout: Layout, name: str) -> Task:
     size = _size_of(image)
     points, mask, prompt = layout.read(folder)
     exact, names = _exact(folder)
-    edit = _edit(exact or points, mask, size)
+    edit = _edit(points, mask, size)
+    if exact is not None:
+        edit = _same_edit(edit, _edit(exact, mask, size), folder)
 
     target = folder / layout.target
     if target.is_file() and _size_of(target) != size:
@@ -205,6 +207,22 @@ def _edit(points: Any, mask: Tensor | None, size: Size) -> Edit:
     edit = Edit(list(points[::2]), list(points[1::2]), mask)
     edit.fit(size)
     return edit
+
+
+def _same_edit(rounded: Edit, exact: Edit, folder: Path) -> Edit:
+    """The exact one.
+
+    Raises:
+        ValueError: they are not the same points.
+    """
+    for name in ("handles", "targets"):
+        one, other = getattr(rounded, name), getattr(exact, name)
+        if one.shape != other.shape or (one - other).abs().max() > 1:
+            raise ValueError(
+                f"{folder / META} and {folder / LANDMARKS} have other {name}; change both, or"
+                f" leave {LANDMARKS} out"
+            )
+    return exact
 
 
 def _exact(folder: Path) -> tuple[Any, tuple[str, ...]]:

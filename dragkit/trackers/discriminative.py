@@ -161,8 +161,8 @@ class Discriminative:
             )
 
     def everywhere(self, size: Size) -> Discriminative:
-        """The same with a window that can hold an image of `size`."""
-        return replace(self, radius=whole_radius(size, self.stride))
+        """The same with all places of an image of `size` as candidates."""
+        return replace(self, candidates=None, radius=whole_radius(size, self.stride))
 
     def start(self, view: View, edit: Edit) -> Filters:
         """Learn the filters (n c) on step 0, all handles in one batch.

@@ -92,8 +92,8 @@ class NearestNeighbor:
         return 1 + self.strict
 
     def everywhere(self, size: Size) -> NearestNeighbor:
-        """The same with a window that can hold an image of `size`."""
-        return replace(self, radius=whole_radius(size, self.stride), strict=False)
+        """The same with all places of an image of `size` as candidates."""
+        return replace(self, candidates=None, radius=whole_radius(size, self.stride), strict=False)
 
     def start(self, view: View, edit: Edit) -> Template:
         """Remember the features (n c) at the handles of step 0."""

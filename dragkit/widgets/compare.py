@@ -171,7 +171,7 @@ class Compare(NotebookWidget):
         """The images side by side with their names, over the curves or beside them."""
         times = self.sizes.times
         images = hstack(*(run.titled_image() for run in self.runs.values()))
-        if self.score_maps.handle.value is not None:
+        if self.score_maps.chosen is not None:
             legend = contain(self.score_maps.legend_image, (2 * LEGEND_WIDTH, 22 * times))
             images = vstack(images, legend)
         curves = self.chart_image().reduce(2 // times)
@@ -181,7 +181,7 @@ class Compare(NotebookWidget):
 
     def caption(self) -> str:
         """What the images and the curves show."""
-        marks = marks_in_words(inset=self.score_maps.handle.value is not None)
+        marks = marks_in_words(inset=self.score_maps.chosen is not None)
         shown = (
             "Each run's generated image at the same step, or its last; pale: what a mask holds."
         )
@@ -210,7 +210,7 @@ class Compare(NotebookWidget):
     def _update_curves(self) -> None:
         """Draw the curves of the chosen handle, or of the last one that all runs have."""
         last = min(len(trace[0].points) - 1 for trace in self.traces.values())
-        handle = min(self.score_maps.handle.value or 0, last)
+        handle = min(self.score_maps.chosen or 0, last)
         self.chart.update(panels_of_runs(self.traces, handle))
 
     @shows_errors

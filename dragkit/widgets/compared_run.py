@@ -98,7 +98,7 @@ class ComparedRun:
     def _reading(self) -> str:
         if self._mouse is None:
             return ""
-        handle = self.score_maps.handle.value
+        handle = self.score_maps.chosen
         return reading_on_image(self.frame, handle, *self._mouse, 2 * self.sizes.image)
 
     def _remark(self) -> str:

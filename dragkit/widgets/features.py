@@ -119,9 +119,9 @@ class Features(NotebookWidget):
             layout=W.Layout(width="360px"),
         )
         handles = range(len(self.state.templates))
-        templates = [(f"handle {i}'s template (step 0)", i) for i in handles]
+        templates = [f"handle {i}'s template (step 0)" for i in handles]
         query = W.Dropdown(
-            options=[(UNDER_MOUSE, None), (ACROSS, ACROSS), *templates],
+            options=[UNDER_MOUSE, ACROSS, *templates],
             description="f is of",
             layout=W.Layout(width="300px"),
         )
@@ -218,7 +218,8 @@ class Features(NotebookWidget):
             self.state.choose_layer(self.layer.value)
             self._name_colours()
         self.state.across = self.query.value == ACROSS
-        self.state.handle = None if self.state.across else self.query.value
+        place = self.query.index - len((UNDER_MOUSE, ACROSS))
+        self.state.handle = place if place >= 0 else None
         self.state.measure = self.measure.value
         self._draw()
 

@@ -9,7 +9,7 @@ from typing import Any
 import ipywidgets as W
 
 from ..gates import above, always, never
-from ..methods import as_code, presets
+from ..methods import as_code, presets, same_method
 from ..pieces import Gate, same_piece
 from ..trackers import Discriminative, LineSearch, NearestNeighbor
 from .layout import on_change
@@ -18,7 +18,7 @@ from .markup import element, show, text_box
 from .piece_fields import LABEL, PieceFields, control_for, show_value, value_of
 from .status import StatusLine, shows_errors
 
-OWN = "as given"
+OWN, CHANGED = "as given", "changed"
 TRACKERS = {tracker.__name__: tracker for tracker in (NearestNeighbor, Discriminative, LineSearch)}
 RATIO = "above a ratio"
 GATES: dict[str, Gate | None] = {"always": always, "never": never, RATIO: above(0.6), "none": None}
@@ -53,7 +53,7 @@ class MethodForm:
         self.status = status
         self._given = dict(method)
         self._filling = False
-        self.preset = _menu("method", [OWN, *presets()])
+        self.preset = _menu("method", [OWN, *presets(), CHANGED])
         self.tracker = _menu("tracker", [])
         self.gate = _menu("gate", [])
         for part, choose in (
@@ -107,8 +107,9 @@ class MethodForm:
             "gate": partial(self._take, "trust"),
         }
         for number, loss in enumerate(self.method["losses"]):
-            pieces[loss.name] = loss
-            takes[loss.name] = partial(self._take_loss, number)
+            name = f"loss {loss.name}" if loss.name in pieces else loss.name
+            pieces[name] = loss
+            takes[name] = partial(self._take_loss, number)
         return {
             name: PieceFields(piece, takes[name], self.status) for name, piece in pieces.items()
         }
@@ -133,7 +134,8 @@ class MethodForm:
         if self._filling:
             return
         name = self.preset.value
-        self._change(self._given if name == OWN else presets()[name])
+        if name != CHANGED:
+            self._change(self._given if name == OWN else presets()[name])
 
     @shows_errors
     def _choose_tracker(self) -> None:
@@ -173,7 +175,13 @@ class MethodForm:
         self.method = method
 
     def _show_code(self) -> None:
+        """Say what to type, and which preset that is."""
         show(self.code, element("pre", as_code(self.method)))
+        known = {OWN: self._given, **presets()}
+        same = [name for name, method in known.items() if same_method(self.method, method)]
+        self._filling = True
+        self.preset.value = same[0] if same else CHANGED
+        self._filling = False
 
 
 def _menu(name: str, options: list[str]) -> W.Dropdown:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import math
 import re
 from collections.abc import Callable
 from dataclasses import fields, is_dataclass, replace
@@ -27,6 +28,7 @@ RANGES = {
 STEPS = 100  # of a slider's range
 NO_NUMBER = "none"
 CANDIDATES = {"all": None, "nearer the target": Nearer(), "in a cone": Cone()}
+OWN_CANDIDATES = "own"
 LABEL = "92px"
 
 
@@ -69,6 +71,8 @@ class PieceFields:
             control = control_for(field.name, hints[field.name], value)
             if control is not None:
                 control.tooltip = help_of(type(piece), field.name)
+                if field.name == "radius" and getattr(piece, "stride", None) is not None:
+                    control.step = 1  # then it counts places
                 on_change(control, partial(self._take, field.name))
                 self.controls[field.name] = control
         self.rows += self.controls.values()
@@ -77,7 +81,7 @@ class PieceFields:
 
     @shows_errors
     def _take(self, name: str) -> None:
-        if self._going_back:
+        if self._going_back or self.controls[name].value == OWN_CANDIDATES:
             return
         try:
             self._set(name, value_of(self.controls[name]))
@@ -104,10 +108,10 @@ def control_for(name: str, hint: Any, value: Any) -> W.ValueWidget | None:
     style = {"description_width": LABEL}
     layout = W.Layout(width="300px")
     common: dict[str, Any] = {"description": name, "style": style, "layout": layout}
-    if name == "candidates":
-        options = CANDIDATES if value in CANDIDATES.values() else CANDIDATES | {"own": value}
-        chosen = list(options.values()).index(value)  # `value=None` would choose nothing
-        return W.Dropdown(options=list(options.items()), index=chosen, **common)
+    if name == "candidates":  # by name: a menu has nothing for a value of None
+        named = [word for word, rule in CANDIDATES.items() if rule == value]
+        options = [*CANDIDATES, *([] if named else [OWN_CANDIDATES])]
+        return W.Dropdown(options=options, value=named[0] if named else OWN_CANDIDATES, **common)
     if get_origin(hint) is Literal:
         return W.Dropdown(options=list(get_args(hint)), value=value, **common)
     if hint is bool:
@@ -123,10 +127,11 @@ def control_for(name: str, hint: Any, value: Any) -> W.ValueWidget | None:
 def number_control(name: str, kind: type, value: float, common: dict[str, Any]) -> W.ValueWidget:
     """A slider if the range is known, else a box to type in; a slider of powers for `lr`."""
     if name == "lr":
+        power = math.log10(value)
         return W.FloatLogSlider(
             value,
-            min=-5,
-            max=0,
+            min=min(-5, math.floor(power)),
+            max=max(0, math.ceil(power)),
             step=0.05,
             readout_format=".1e",
             continuous_update=False,
@@ -136,7 +141,7 @@ def number_control(name: str, kind: type, value: float, common: dict[str, Any]) 
         box = W.IntText if kind is int else W.FloatText
         return box(value, continuous_update=False, **common)
     low, high = RANGES[name]
-    high = max(high, 2 * value)
+    low, high = min(low, value), max(high, 2 * value)
     if kind is int:
         return W.IntSlider(value, min=low, max=high, continuous_update=False, **common)
     step = 0.5 if name == "radius" else (high - low) / STEPS
@@ -157,6 +162,8 @@ def value_of(control: W.ValueWidget) -> Any:
     Raises:
         ValueError: it is neither.
     """
+    if control.description == "candidates":
+        return CANDIDATES[control.value]
     if not isinstance(control, W.Text):
         return control.value
     text = control.value.strip()
@@ -172,7 +179,9 @@ def value_of(control: W.ValueWidget) -> Any:
 
 def show_value(control: W.ValueWidget, value: Any) -> None:
     """Let a control show a value."""
-    if isinstance(control, W.Text):
+    if control.description == "candidates":
+        value = next((word for word, rule in CANDIDATES.items() if rule == value), OWN_CANDIDATES)
+    elif isinstance(control, W.Text):
         value = NO_NUMBER if value is None else f"{value:g}"
     control.value = value
 

@@ -90,5 +90,5 @@ class PlayerControls:
         self.playback.fill(count, state.at, None if frame is None else frame.index)
         self.playback.lock(state.running or count < 2)
         self.run.fill(state)
-        self.whole.fill(self.score_maps.handle.value)
+        self.whole.fill(self.score_maps.chosen)
         self.files.fill()

@@ -95,7 +95,7 @@ class PlayerView:
         times = self.sizes.times
         image = self.image(self.sizes.image if self.sizes.slides else STILL)
         curves = self.chart_image().reduce(2 // times)
-        if frame is None or self.score_maps.handle.value is None:
+        if frame is None or self.score_maps.chosen is None:
             return hstack(image, curves)
 
         room = (max(image.width, image.height), 22 * times)  # below a narrow image it is wider
@@ -128,7 +128,7 @@ class PlayerView:
         state = self.state
         if frame is None or (state.old and len(state.trace) == 1):
             return draw_overlay(state.blank, size=size)
-        handle, name = self.score_maps.handle.value, self.score_maps.map.value
+        handle, name = self.score_maps.chosen, self.score_maps.map.value
         frame = self.whole.of(frame, handle, name)
         image = step_image(
             frame, state.path(), handle, name, size, self.layers.shown, self._linked()
@@ -137,7 +137,7 @@ class PlayerView:
 
     def marks(self) -> str:
         """What the marks on the image mean, in words."""
-        return marks_in_words(inset=self.score_maps.handle.value is not None)
+        return marks_in_words(inset=self.score_maps.chosen is not None)
 
     def chart_image(self, wide: bool = False) -> Image.Image:
         """The curves, twice as large as on the page; beside each other if `wide`."""
@@ -188,6 +188,7 @@ class PlayerView:
         self._update_curves()
         self.chart.show(self.step)
         self._show_whether_old()
+        self.score_maps.explain(self.whole.values)
         self.score_panel.draw(self.state.frame)
         self.say()
         self.drawn()
@@ -201,7 +202,7 @@ class PlayerView:
     def _update_curves(self) -> None:
         """Draw the curves again, unless only the step has changed."""
         trace = self.state.trace
-        handle = self.score_maps.handle.value
+        handle = self.score_maps.chosen
         made_of = (trace, len(trace), handle)  # a trace only grows
         if made_of != self._drawn_curves:
             self.chart.update(self.state.panels(handle or 0))
@@ -215,7 +216,7 @@ class PlayerView:
         on, x, y = self._mouse
         if on == "maps":
             return self.score_panel.reading(frame, x, y)
-        handle = self.score_maps.handle.value if "window" in self.layers.shown else None
+        handle = self.score_maps.chosen if "window" in self.layers.shown else None
         return reading_on_image(frame, handle, x, y, 2 * self.sizes.image)
 
     def _touch_image(self, kind: Touch, x: float, y: float) -> None:

@@ -1,4 +1,4 @@
-"""What a run makes, as files for other programs. Each can be stopped, and then writes nothing."""
+"""What a run makes, as files for other programs. What is stopped in time writes nothing."""
 
 from __future__ import annotations
 

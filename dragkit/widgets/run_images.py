@@ -11,6 +11,7 @@ from PIL import Image
 
 from ..compose import Panel, RunCurves, comparison, run_panels, with_cross
 from ..records import Frame
+from ..records.frame import loss_names
 from ..runs.drawing import draw_frame, score_window
 from ..runs.outcome import distances, stop_distance, tracker_name
 from ..runs.trace import Trace
@@ -126,19 +127,14 @@ def _trusted(trace: Trace) -> np.ndarray:
 
 
 def _drift(frames: Sequence[Frame]) -> np.ndarray | None:
-    """(s n), NaN where there were no goals; None if the last step has none."""
-    if frames[-1].step.track.goals is None:
+    """(s n); None if some steps have no goals: those have confidences instead."""
+    every = [frame.step.track.goals for frame in frames]
+    if None in every:
         return None
-    rows = []
-    for frame in frames:
-        row = np.full(len(frame.points), np.nan)
-        if frame.step.track.goals is not None:
-            row = frame.step.track.goals.drift.numpy()
-        rows.append(row)
-    return np.stack(rows)
+    return np.stack([goals.drift.numpy() for goals in every if goals is not None])
 
 
 def _losses(frames: Sequence[Frame]) -> dict[str, list[float]]:
     """The values of each loss term; one that is 0 throughout, as without a mask, is left out."""
-    names = [name for name in frames[-1].losses if any(f.losses.get(name) for f in frames)]
+    names = loss_names(frames)
     return {name: [frame.losses.get(name, np.nan) for frame in frames] for name in names}

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import ipywidgets as W
+import numpy as np
 
-from ..compose import png, score_legend
+from ..compose import png, scale_bar, score_legend
 from ..records import Frame
 from .layout import on_change, set_visible
 
+OFF = -1  # the value of "off": a menu shows nothing for None
 LEGEND_WIDTH = 344  # CSS pixels that the legend needs; shown twice as large on slides
 
 
@@ -22,7 +24,7 @@ class ScoreMapControls:
         slides: whether the legend is as large as the width allows.
 
     Attributes:
-        handle: the number of the chosen handle; its value is None for "off".
+        handle: the menu of the handles; see `chosen`.
         map: the name of the chosen map.
         large: whether all maps are shown, large, beside the image.
         legend: the legend as an ipywidget.
@@ -33,7 +35,7 @@ class ScoreMapControls:
         self.changed = changed
         self._filling = False
         self.handle = W.Dropdown(
-            options=[("off", None)],
+            options=[("off", OFF)],
             description="Score window",
             tooltip="Where the tracker looked, and how well each pixel matched",
             layout=W.Layout(width="192px"),
@@ -58,12 +60,26 @@ class ScoreMapControls:
             legend_width = max(legend_width, width)
         self.legend_image = score_legend(legend_width)
         layout = W.Layout(width=f"{width}px", max_width="100%", height="auto")
-        self.legend = W.Image(value=png(self.legend_image), format="png", layout=layout)
+        self._usual = png(self.legend_image)
+        self.legend = W.Image(value=self._usual, format="png", layout=layout)
+
+    @property
+    def chosen(self) -> int | None:
+        """The number of the chosen handle; None for "off"."""
+        return None if self.handle.value == OFF else self.handle.value
 
     @property
     def shows_large(self) -> bool:
         """Whether the large maps are wanted, of some handle."""
-        return self.large.value and self.handle.value is not None
+        return self.large.value and self.chosen is not None
+
+    def explain(self, whole: np.ndarray | None) -> None:
+        """Show the windows' legend, or the scale of scores of the `whole` image (h w)."""
+        if whole is None:
+            self.legend.value = self._usual
+            return
+        name = f"{self.map.value}, whole image, worst to best"
+        self.legend.value = png(scale_bar(whole, name, self.legend_image.width // 2))
 
     def fill(self, frame: Frame | None) -> None:
         """Offer the handles and maps that `frame` has."""
@@ -83,7 +99,7 @@ class ScoreMapControls:
 
     def handle_in(self, frame: Frame) -> int | None:
         """The chosen handle, if `frame` has one with that number."""
-        handle = self.handle.value
+        handle = self.chosen
         if handle is None or handle >= len(frame.points):
             return None
         return handle
@@ -92,9 +108,9 @@ class ScoreMapControls:
         if len(self.handle.options) == count + 1:
             return
         chosen = self.handle.value
-        self.handle.options = [("off", None), *((f"handle {i}", i) for i in range(count))]
-        if chosen is None or chosen >= count:
-            chosen = 0 if count else None
+        self.handle.options = [("off", OFF), *((f"handle {i}", i) for i in range(count))]
+        if chosen == OFF or chosen >= count:
+            chosen = 0 if count else OFF
         self.handle.value = chosen
 
     def _offer_maps(self, names: list[str]) -> None:
@@ -105,7 +121,7 @@ class ScoreMapControls:
         self.map.value = chosen if chosen in names else names[0]
 
     def _arrange(self) -> None:
-        off = self.handle.value is None
+        off = self.chosen is None
         self.map.disabled = off or len(self.map.options) < 2
         self.large.disabled = off
         set_visible(self.legend, not off, "block")

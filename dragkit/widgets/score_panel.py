@@ -57,7 +57,7 @@ class ScoreMapPanel:
 
     def image(self, frame: Frame) -> Image.Image:
         """The maps over their legend, twice as fine as on the page."""
-        handle = self.controls.handle.value
+        handle = self.controls.chosen or 0
         maps = score_panels(
             frame.score_maps(handle),
             frame.step.window_centre[handle].numpy(),

@@ -175,6 +175,10 @@ class Studio(NotebookWidget):
 
         A run in the background is ended first, and begun again.
         """
+        if self.player.state.task == "file":
+            raise ValueError(
+                "a file is being written; change the method when that is done, or press Stop first"
+            )
         _check_method(self.model, self.picker.latent, method)
         running = self.player.running
         self.player.stop()

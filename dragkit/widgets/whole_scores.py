@@ -10,7 +10,7 @@ from PIL import Image
 from torch import Tensor
 
 from ..compose import score_colours
-from ..maps import scores
+from ..maps import can_search_everywhere, scores
 from ..records import Frame
 from .layout import set_visible
 from .player_state import PlayerState
@@ -22,17 +22,21 @@ class WholeScores:
     """A button, and what it shows: the chosen score map of the whole image, over the image.
 
     The tracker searches the image again for it, so there must be a session, whose model can be
-    asked; a recorded run has no such button. While a run continues, it shows the image as usual.
+    asked; a recorded run has no such button. It cannot be pressed where the tracker has no window,
+    or is known by its name only, as in the steps of a file. While a run continues, the image is
+    shown as usual.
 
     Args:
         state: the run.
 
     Attributes:
         button: the ipywidget.
+        values: the scores (h w) that are shown; None while the image is shown as usual.
     """
 
     def __init__(self, state: PlayerState) -> None:
         self.state = state
+        self.values: np.ndarray | None = None
         self._maps: tuple[Frame, dict[str, Tensor]] | None = None
         self.button = W.ToggleButton(
             description="Whole",
@@ -47,23 +51,21 @@ class WholeScores:
         self.button.disabled = handle is None or not self._possible()
 
     def _possible(self) -> bool:
-        return self.state.session is not None and not self.state.running
+        """Whether there is a model to ask, and a tracker that can be asked."""
+        frame = self.state.frame
+        if self.state.session is None or self.state.running or frame is None:
+            return False
+        return can_search_everywhere(frame)
 
     def of(self, frame: Frame, handle: int | None, name: str) -> Frame:
-        """The frame with the scores over its image, if they are wanted and can be had.
-
-        Raises:
-            ValueError: the tracker has no window that can be made wider. The button is off then.
-        """
+        """The frame with the scores over its image, if they are wanted and can be had."""
+        self.values = None
         if not self.button.value or handle is None or not self._possible():
             return frame
-        try:
-            maps = self._maps_of(frame)
-        except ValueError:
-            self.button.value = False
-            raise
+        maps = self._maps_of(frame)
         chosen = maps.get(name, next(iter(maps.values())))
-        return replace(frame, shown=_over(frame.image, chosen[handle].cpu().numpy()))
+        self.values = chosen[handle].cpu().numpy()
+        return replace(frame, shown=_over(frame.image, self.values, frame.step.track.stride))
 
     def _maps_of(self, frame: Frame) -> dict[str, Tensor]:
         if self._maps is None or self._maps[0] is not frame:
@@ -72,9 +74,12 @@ class WholeScores:
         return self._maps[1]
 
 
-def _over(image: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """A map (h w) in colours over an image, uint8 (H W 3)."""
-    colours = Image.fromarray(score_colours(values)[..., :3])
-    enlarged = colours.resize(image.shape[1::-1], Image.Resampling.NEAREST)
+def _over(image: np.ndarray, values: np.ndarray, stride: float) -> np.ndarray:
+    """A map (h w) in colours over an image, uint8 (H W 3); a cell is `stride` pixels wide."""
+    rows, columns = (
+        (np.arange(side) / stride).round().astype(int).clip(max=count - 1)
+        for side, count in zip(image.shape, values.shape)
+    )
+    enlarged = Image.fromarray(score_colours(values)[rows][:, columns, :3])
     below = Image.fromarray(image).convert("L").convert("RGB")
     return np.asarray(Image.blend(below, enlarged, OPAQUE))

@@ -208,7 +208,8 @@ def report(rows: pd.DataFrame) -> str:
         parts[f"Every published mean distance, matched by {matcher}"] = variants(rows)
     for score in scores:
         if len(rows["method"].unique()) > 1:
-            parts[f"{score} over {BASE}'s, the same drags"] = _ratios(rows, score)
+            base = BASE if BASE in set(rows["method"]) else rows["method"].iloc[0]
+            parts[f"{score} over {base}'s, the same drags"] = _ratios(rows, score, base)
     for group in ("category", "points", "drag length"):
         parts[f"md by {group}, largest budget"] = _by(last, group)
     return sections(parts)
@@ -238,8 +239,8 @@ def variants(rows: pd.DataFrame) -> str:
     return markdown(means.sort_index(level="budget", kind="stable", sort_remaining=False))
 
 
-def _ratios(rows: pd.DataFrame, value: str) -> str:
-    return markdown(compare(as_records(rows), BASE, by=("budget",), value=value))
+def _ratios(rows: pd.DataFrame, value: str, base: str) -> str:
+    return markdown(compare(as_records(rows), base, by=("budget",), value=value))
 
 
 def _by(rows: pd.DataFrame, group: str) -> str:
