@@ -684,7 +684,7 @@ def test_an_answer_without_effort_is_named_and_earns_nothing(exercise, answer):
 
 def test_a_dict_is_told_as_a_dict():
     assert "What it returns is dict" in check.misled(lambda *case: {"a": 1}).words
-    assert "What it returns is dict" in check.truncate(lambda *case: {}).words
+    assert "what it returns is dict" in check.truncate(lambda *case: {}).words
 
 
 @pytest.mark.parametrize(("steps", "lr"), [(60, 0.2), (200, 0.1), (2000, 0.3)])

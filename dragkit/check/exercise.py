@@ -163,9 +163,13 @@ class Exercise:
 
     def _named(self, difference: Difference, found: list[Values]) -> str | None:
         """The sentence of the mistake that was made, if it is a known one."""
-        if isinstance(difference.found, str) and difference.found in self.mistakes:
-            return difference.found
         sentence = self._mistake(found)
+        if (
+            sentence is None
+            and isinstance(difference.found, str)
+            and difference.found in self.mistakes
+        ):
+            return difference.found  # what a `run` saw
         if sentence is None and is_numbers(difference.right):
             sentence = self._mistake(found, only=difference.name)  # two mistakes at once
         return sentence
