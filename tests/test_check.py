@@ -19,6 +19,16 @@ EXERCISES = {name: e for name, e in vars(check).items() if isinstance(e, Exercis
 every = pytest.mark.parametrize("exercise", EXERCISES.values(), ids=EXERCISES)
 
 
+EFFORTLESS = {  # mistakes that return an argument as it is
+    "It returns z as it was: nothing is learned.",
+    "That is the handle itself: take its feature from before, and search in after.",
+    "Then nothing moves: x0 belongs to `now`, the new mixture to `then`.",
+    "That is the confidence itself; the ratio is nowhere in it.",
+    "Then the gate never opens: the present patch is nowhere in it.",
+    "Then the gate never shuts: the first patch is nowhere in it.",
+}
+
+
 def renamed(function):
     """The same answer from somebody else's file: not the reference itself."""
     space = dict(function.__globals__)
@@ -52,7 +62,8 @@ def test_each_mistake_is_named(exercise):
     for words, wrong in exercise.mistakes.items():
         verdict = exercise(wrong)
         assert not verdict.passed and words in verdict.words, (words, verdict.words)
-        assert verdict.mistake == (None if words == exercise.given else words)
+        earns_nothing = words == exercise.given or words in EFFORTLESS
+        assert verdict.mistake == (None if earns_nothing else words)
 
 
 @every
@@ -518,18 +529,18 @@ def counted(values, resamplings):
     return means[int(0.025 * len(means))], means[int(0.975 * len(means))]
 
 
+def slow_distances(f, template, p, r):
+    cells = range(-r, r + 1)
+    return [[float((f[:, p[1] + j, p[0] + i] - template).norm()) for i in cells] for j in cells]
+
+
+def chosen(now, first, confidence, threshold):
+    return [now[i] if confidence[i] >= threshold[i] else first[i] for i in range(len(now))]
+
+
 STYLES = [  # right answers that are written another way
     ("cell", lambda x, w, c: (np.float64(x) + 0.5) / (w / c) - 0.5),
-    (
-        "distances",
-        lambda f, t, p, r: [
-            [
-                float(np.linalg.norm((f[:, p[1] + j, p[0] + i] - t).numpy()))
-                for i in range(-r, r + 1)
-            ]
-            for j in range(-r, r + 1)
-        ],
-    ),
+    ("distances", lambda *case: np.array(slow_distances(*case))),
     (
         "nearest",
         lambda d, p: (
@@ -556,8 +567,8 @@ STYLES = [  # right answers that are written another way
         ),
     ),
     ("gradient_step", stepped),
-    ("threshold", lambda s, r: [x - (1 - r) * abs(x) for x in s.tolist()]),
-    ("reference", lambda a, b, c, t: [a[i] if c[i] >= t[i] else b[i] for i in range(len(a))]),
+    ("threshold", lambda s, r: np.array([x - (1 - r) * abs(x) for x in s.tolist()])),
+    ("reference", lambda *case: torch.stack(chosen(*case))),
     (
         "blend_weight",
         lambda e, x: torch.sigmoid(torch.tensor(-np.log(9) / 0.6 / x * (e - 0.2 * x))),
@@ -631,6 +642,76 @@ def test_numbers_may_come_in_any_container():
         lambda *given: tuple(torch.tensor(v) if i else v for i, v in enumerate(nearest(*given)))
     ).passed
     assert check.errors(lambda *given: torch.stack(errors(*given))).passed
+
+
+@pytest.mark.parametrize(
+    ("exercise", "answer", "way"),
+    [
+        (check.distances, slow_distances, "torch.tensor"),
+        (check.label, lambda *case: renamed(check.label.answer)(*case).tolist(), "torch.tensor"),
+        (check.reference, chosen, "torch.stack"),
+    ],
+    ids=["distances", "label", "reference"],
+)
+def test_right_numbers_in_a_list_are_told_to_become_a_tensor(exercise, answer, way):
+    verdict = exercise(answer)
+    assert not verdict.passed
+    assert (
+        f"All numbers are right, but they are in a list; return a tensor: {way}" in verdict.words
+    )
+
+
+@pytest.mark.parametrize(
+    ("exercise", "answer"),
+    [
+        (check.gradient_step, lambda z, *others: z),
+        (check.match, lambda before, after, handle: handle),
+        (check.ddim_step, lambda z, *others: z),
+        (check.pull, lambda *case: 0),
+        (check.hold, lambda *case: torch.tensor(0.0)),
+        (check.patient, lambda run, *others: run),
+        (check.reference, lambda now, *others: now),
+        (check.reference, lambda now, first, *others: first),
+        (check.threshold, lambda first, ratio: first.clone()),
+    ],
+)
+def test_an_answer_without_effort_is_named_and_earns_nothing(exercise, answer):
+    verdict = exercise(answer)
+    assert any(words in verdict.words for words in exercise.mistakes)
+    with pytest.raises(check.Unearned):
+        check.earned(exercise, answer, 4)
+
+
+def test_a_dict_is_told_as_a_dict():
+    assert "What it returns is dict" in check.misled(lambda *case: {"a": 1}).words
+    assert "what it returns is dict" in check.truncate(lambda *case: {}).words
+
+
+@pytest.mark.parametrize(("steps", "lr"), [(60, 0.2), (200, 0.1), (2000, 0.3)])
+def test_steps_do_not_pass_for_a_solution(steps, lr):
+    def descent(features, label, mu):
+        z = torch.zeros(features.shape[1])
+        for _ in range(steps):
+            error = features @ z - label
+            z = z - lr * 2 * (features.T @ error / len(label) + mu * z)
+        return z
+
+    assert "These are steps, and they have not arrived" in check.ridge(descent).words
+    assert check.earned(check.ridge, descent, 4) == 2
+
+
+def test_mu_that_counts_too_little_is_told_in_either_form():
+    def divided(features, label, mu):
+        gram = (features.T @ features + mu * torch.eye(features.shape[1])) / len(label)
+        return torch.linalg.solve(gram, features.T @ label / len(label))
+
+    assert "the mean is missing, or mu is divided by K, too" in check.ridge(divided).words
+
+
+def test_the_fractions_of_misleading_pairs_are_in_one_panel():
+    (axes,) = check.misled(lambda *case: 0.5).image.axes
+    assert "orange: the pairs that mislead" in axes.get_title()
+    assert "yours: 0.5" in axes.get_title()
 
 
 def test_what_is_no_number_is_told_as_that():

@@ -24,10 +24,43 @@ class Unanswered(Exception):
     """A function that is still open: it returned nothing."""
 
 
-def noting(function: Answer, changed: list[str]) -> Answer:
+class Effort:
+    """Whether a function does anything: what it returns may be an argument, or always the same."""
+
+    def __init__(self) -> None:
+        self._first: Any = None
+        self._calls = 0
+        self._constant = True
+        self._echoed: set[int] = set()
+
+    def note(self, value: Any, passed: tuple[Any, ...], before: list[Any]) -> None:
+        """Take in one call: what came back, the arguments, and copies of them from before."""
+        is_loss = isinstance(value, Tensor) and value.requires_grad  # its gradient counts, too
+        now = None if is_loss else copied(value)
+        if self._calls == 0:
+            self._first = now
+            self._echoed = set(range(len(passed)))
+        self._constant = self._constant and _equal(now, self._first)
+        self._echoed = {i for i in self._echoed if value is passed[i] or _equal(now, before[i])}
+        self._calls += 1
+
+    @property
+    def missing(self) -> bool:
+        """Whether every call returned the same argument, or all of them the same numbers."""
+        return self._calls > 0 and (self._constant or bool(self._echoed))
+
+
+def _equal(a: Any, b: Any) -> bool:
+    """Whether two copies hold the same numbers; what could not be copied equals nothing."""
+    is_known = a is not None and not isinstance(a, dict)
+    return is_known and alike(a, b) and alike(b, a)
+
+
+def noting(function: Answer, changed: list[str], effort: Effort) -> Answer:
     """The same function, which reports the arguments that it changes in place.
 
-    Their names are appended to `changed`. It raises Unanswered if it returns nothing.
+    Their names are appended to `changed`; `effort` takes in what it returns. It raises Unanswered
+    if it returns nothing.
     """
 
     def noted(*passed: Any) -> Any:
@@ -35,6 +68,7 @@ def noting(function: Answer, changed: list[str]) -> Answer:
         value = function(*passed)
         if value is None:
             raise Unanswered
+        effort.note(value, passed, before)
         names = _names(function, len(passed))
         for name, old, now in zip(names, before, copied(passed), strict=True):
             if not alike(old, now):

@@ -87,6 +87,23 @@ def _describe_numbers(subject: str, name: str, right: Tensor, found: Tensor) -> 
     )
 
 
+def unlike_ours(right: Iterable[Values], found: Sequence[Values]) -> str | None:
+    """A sentence if the right numbers are in a list where a tensor is needed; None if not.
+
+    What comes next in a lesson calculates with the answer. An array of NumPy will do.
+    """
+    for ours, theirs in zip(right, found, strict=True):
+        for name, value in ours.items():
+            listed = theirs[name]
+            if isinstance(value, Tensor) and isinstance(listed, list | tuple):
+                has_tensors = any(isinstance(part, Tensor) for part in listed)
+                way = "torch.stack" if has_tensors else "torch.tensor"
+                return (
+                    f"All numbers are right, but they are in a list; return a tensor: {way}(...)."
+                )
+    return None
+
+
 def is_numbers(value: Any) -> bool:
     """Whether a value is a tensor or a number, or a list of such."""
     if isinstance(value, list | tuple):

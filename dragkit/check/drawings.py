@@ -39,6 +39,16 @@ def side_by_side(draw: Callable[[Axes, Any], None], answers: Mapping[str, Any]) 
     return figure
 
 
+def in_one(draw: Callable[[Axes], None]) -> Photo | None:
+    """One panel, drawn by ``draw(axes)``; None if what an answer holds cannot be drawn."""
+    figure = Photo(figsize=(3.6, 2.9), layout="constrained")
+    try:
+        draw(figure.subplots())
+    except Exception:
+        return None
+    return figure
+
+
 def _share_limits(drawn: Sequence[Axes]) -> None:
     """Give all axes the limits that contain what any of them shows."""
     for axis in ("x", "y"):

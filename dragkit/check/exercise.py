@@ -15,7 +15,7 @@ from matplotlib.axes import Axes
 
 from ..arguments import named_arguments
 from ..plot.figures import Photo
-from .calls import Unanswered, noting, raised, watched
+from .calls import Effort, Unanswered, noting, raised, watched
 from .cases import Case
 from .comparison import (
     Difference,
@@ -24,15 +24,16 @@ from .comparison import (
     drawable,
     first_difference,
     is_numbers,
+    unlike_ours,
 )
-from .drawings import side_by_side
+from .drawings import in_one, side_by_side
 from .mistakes import Answer
 from .verdicts import Verdict, not_yet, right, stand_in
 
 
-def call(function: Answer, case: Case) -> Any:
+def call(function: Answer, case: Case) -> Values:
     """What a function returns for a case."""
-    return function(*case)
+    return {"": function(*case)}
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,10 +50,12 @@ class Exercise:
             (:func:`dragkit.check.mistakes.mistakes_of`).
         draw: ``draw(axes, case, value)`` for the first of an answer's values, or, if `whole`, for
             all of them by name.
-        run: ``run(function, case)`` returns what is compared: a tensor, or several by name.
+        run: ``run(function, case)`` returns what is compared, by name. A sentence among it may
+            be that of a mistake, which is then named.
         forbidden: functions that would answer instead of the student.
         describe: a case in words, if it is a few numbers: "L_end = 0.9, l = 0.3".
         whole: whether `draw` gets all values.
+        together: whether `draw` gets both answers, by "target" and "yours", for one panel.
         given: the mistake that the stub itself makes, where the task is to find it.
     """
 
@@ -62,10 +65,11 @@ class Exercise:
     cases: Callable[[], Sequence[Case]]
     mistakes: Mapping[str, Answer]
     draw: Callable[[Axes, Case, Any], None] | None = None
-    run: Callable[[Answer, Case], Any] = call
+    run: Callable[[Answer, Case], Values] = call
     forbidden: tuple[Answer, ...] = ()
     describe: Callable[[Case], str] | None = None
     whole: bool = False
+    together: bool = False
     given: str | None = None
     _cache: dict[tuple[Answer, int], Values] = field(default_factory=dict, init=False, repr=False)
 
@@ -88,15 +92,16 @@ class Exercise:
         found: list[Values] = []
         called: set[str] = set()
         changed: list[str] = []
+        effort = Effort()
         for number, case in enumerate(self._drawn):
             try:
                 with watched(self._codes(), called):
-                    found.append(self._values(noting(function, changed), case))
+                    found.append(self._values(noting(function, changed, effort), case))
             except Unanswered:
                 return not_yet(self.name, self._unanswered(number, case))
             except Exception as error:
                 return not_yet(self.name, raised(error, function))
-        return self._judge(found, called, changed)
+        return self._judge(found, called, changed, effort)
 
     @cached_property
     def _drawn(self) -> list[Case]:
@@ -127,14 +132,16 @@ class Exercise:
         where = f"in case {number + 1}" if self.describe is None else f"for {self.describe(case)}"
         return f"It returns nothing {where}; is there a branch without a return?"
 
-    def _judge(self, found: list[Values], called: set[str], changed: list[str]) -> Verdict:
+    def _judge(
+        self, found: list[Values], called: set[str], changed: list[str], effort: Effort
+    ) -> Verdict:
         ours = [self._known(self.answer, number) for number in range(len(found))]
         difference = first_difference(ours, found)
         if difference is not None:
             sentence = self._named(difference, found)
             words = sentence or self._describe(difference)
             image = self._image(difference.number, ours, found)
-            mistake = None if sentence == self.given else sentence
+            mistake = None if sentence == self.given or effort.missing else sentence
             return not_yet(self.name, words, image, mistake)
         if called:
             return not_yet(
@@ -142,6 +149,9 @@ class Exercise:
                 f"All numbers are right, but they come from `{called.pop()}`. The point of this"
                 " one is to write it yourself.",
             )
+        listed = unlike_ours(ours, found)
+        if listed is not None:
+            return not_yet(self.name, listed, mistake=listed)
         if changed:
             words = (
                 f"It changes `{changed[0]}`, which was passed in; make a new one, or change a"
@@ -154,6 +164,12 @@ class Exercise:
     def _named(self, difference: Difference, found: list[Values]) -> str | None:
         """The sentence of the mistake that was made, if it is a known one."""
         sentence = self._mistake(found)
+        if (
+            sentence is None
+            and isinstance(difference.found, str)
+            and difference.found in self.mistakes
+        ):
+            return difference.found  # what a `run` saw
         if sentence is None and is_numbers(difference.right):
             sentence = self._mistake(found, only=difference.name)  # two mistakes at once
         return sentence
@@ -189,8 +205,7 @@ class Exercise:
 
     def _values(self, function: Answer, case: Case) -> Values:
         own = deepcopy(case)  # an answer that changes its arguments must not change ours
-        value = self.run(function, own)
-        return dict(value) if isinstance(value, Mapping) else {"": value}
+        return self.run(function, own)
 
     def _image(self, number: int, ours: list[Values], found: list[Values]) -> Photo | None:
         """The right values of a case beside the student's."""
@@ -205,4 +220,8 @@ class Exercise:
         words = all(isinstance(value, str) for value in ours[number].values())
         name = "ours" if words else "target"  # words can be right in many ways
         yours = {key: drawable(value) for key, value in found[number].items()}
-        return side_by_side(draw_values, {name: ours[number], "yours": yours})
+        answers = {name: ours[number], "yours": yours}
+        if self.together:
+            first = {key: next(iter(values.values())) for key, values in answers.items()}
+            return in_one(lambda axes: draw(axes, case, first))
+        return side_by_side(draw_values, answers)

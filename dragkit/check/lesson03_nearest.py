@@ -87,6 +87,14 @@ distances = Exercise(
                 (ROWS, "rows = slice(y - radius, y + radius)"),
                 (COLUMNS, "columns = slice(x - radius, x + radius)"),
             ),
+            "It has one row too few: a slice ends before its last number, so it is y + radius +"
+            " 1.": (ROWS, "rows = slice(y - radius, y + radius)"),
+            "It has one column too few: a slice ends before its last number, so it is x + radius +"
+            " 1.": (COLUMNS, "columns = slice(x - radius, x + radius)"),
+            "The minus in front makes it a score, higher = better; a distance is not negative.": (
+                NORM,
+                "return -difference.norm(dim=0)",
+            ),
             "x and y are swapped, and the window is one too small: a slice ends before its last"
             " number.": (
                 (ROWS, "rows = slice(x - radius, x + radius)"),
@@ -210,6 +218,17 @@ nearest = Exercise(
             " radius.": (
                 POINT,
                 "return search_centre[0] - column + radius, search_centre[1] - row + radius",
+            ),
+            "That is a place in the window, and (row, column) at that: a point is (x, y); add"
+            " search_centre and subtract the radius.": (POINT, "return row, column"),
+            "k is the whole window: subtract its radius, k // 2.": (RADIUS, "radius = size"),
+            "It is one pixel too far to the upper left: the radius is k // 2.": (
+                RADIUS,
+                "radius = size // 2 + 1",
+            ),
+            "It is one pixel too far to the lower right: the radius is k // 2.": (
+                RADIUS,
+                "radius = size // 2 - 1",
             ),
             "k / 2 is half a cell too much: the radius is (k - 1) / 2, which is k // 2.": (
                 RADIUS,

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import math
+from typing import Any
+
 import torch
 from torch import Tensor
 
-from .cases import Case, Cases, integer, uniform
+from .cases import Case, Cases, chance, integer, uniform
+from .comparison import Values, to_tensor
 from .drawings import bars_of, heat
 from .exercise import Exercise
-from .mistakes import mistakes_of
+from .mistakes import Answer, mistakes_of
 
 
 def _label(cells: int, point: tuple[float, float], width: float) -> Tensor:
@@ -64,7 +68,7 @@ label = Exercise(
                 EXPONENT,
                 "exponent = -squares.sqrt() / (2 * width**2)",
             ),
-            "The minus is missing: e grows with the distance.": (
+            "The minus is missing: the exponential then grows with the distance.": (
                 EXPONENT,
                 "exponent = squares / (2 * width**2)",
             ),
@@ -94,6 +98,27 @@ label = Exercise(
                 POINT,
                 "x, y = point[0] - 0.5, point[1] - 0.5",
             ),
+            "The 2 is squared, too: the square is divided by 2 σ², not (2 σ)².": (
+                EXPONENT,
+                "exponent = -squares / (2 * width) ** 2",
+            ),
+            "That is the sum of a hill along x and one along y; the exponential of the sum of both"
+            " squares is their product.": (
+                EXPONENTIAL,
+                "across = torch.exp(-(columns**2) / (2 * width**2))\n"
+                "return across + torch.exp(-(rows**2) / (2 * width**2))",
+            ),
+            "That is the exponent alone; the label is its exponential.": (
+                EXPONENTIAL,
+                "return exponent",
+            ),
+            "It is divided by its largest cell; the label is 1 at the point, which may lie between"
+            " the cells.": (
+                EXPONENTIAL,
+                "return torch.exp(exponent) / torch.exp(exponent).max()",
+            ),
+            "x and y are swapped, and the point is cut off to a cell (int); it may lie between"
+            " them.": (POINT, "x, y = int(point[1]), int(point[0])"),
             "x and y are swapped, and the point is rounded to a cell; it may lie between them.": (
                 POINT,
                 "x, y = round(point[1]), round(point[0])",
@@ -120,6 +145,17 @@ def _ridge(features: Tensor, label: Tensor, mu: float) -> Tensor:
     return torch.linalg.solve(gram + penalty, right)
 
 
+NEAR = 0.005  # of the filter's length
+STEPS = "These are steps, and they have not arrived; solve the equation."
+
+
+def _by_steps(features: Tensor, label: Tensor, mu: float) -> Tensor:
+    z = torch.zeros(features.shape[1])
+    for _ in range(200):
+        z = _gradient_step(z, features, label, mu, lr=0.2)
+    return z
+
+
 def _draw_examples(random: torch.Generator) -> Case:
     """Features (K c), the labels (K) of the few that are the point, and mu."""
     count = integer(random, 40, 60)
@@ -130,9 +166,66 @@ def _draw_examples(random: torch.Generator) -> Case:
     return features, labels, float(uniform(random, 0.05, 0.3))
 
 
+def _draw_twins(random: torch.Generator) -> Case:
+    """Examples as above, or some whose label is the small difference of two channels.
+
+    Along that difference the loss is almost flat: steps go on for long there.
+    """
+    features, labels, mu = _draw_examples(random)
+    if chance(random, 0.5):
+        difference = torch.randn(len(features), generator=random)
+        features[:, 1] = features[:, 0] + 0.05 * difference
+        labels = (difference + 0.3 * torch.randn(len(features), generator=random) > 1).float()
+        mu = 0.001
+    return features, labels, mu
+
+
 def _properties_of_examples(case: Case) -> dict[str, bool]:
-    _, labels, _ = case
-    return {"few of the examples are the point": bool(0 < labels.mean() < 0.3)}
+    features, labels, _ = case
+    return {
+        "few of the examples are the point": bool(0 < labels.mean() < 0.3),
+        "two channels are twins": _has_twins(features),
+        "no two are": not _has_twins(features),
+    }
+
+
+def _has_twins(features: Tensor) -> bool:
+    return float((features[:, 1] - features[:, 0]).std()) < 0.1
+
+
+def _solved(function: Answer, case: Case) -> Values:
+    """The filter, and whether it was solved for.
+
+    Steps arrive where no direction is flat, and are late along a flat one alone.
+    """
+    features, labels, _ = case
+    value = function(*case)
+    if _has_twins(features):
+        without = (features[:, 1:], labels, 0.1)
+        flat, *steep = _errors(value, *case)
+        steep += _errors(function(*without), *without)
+        if flat > NEAR > max(steep):
+            return {"": value, "way": STEPS}
+    return {"": value, "way": "solved"}
+
+
+def _errors(filter_: Any, features: Tensor, labels: Tensor, mu: float) -> list[float]:
+    """How far off a filter (c) is along each direction, in lengths of the right one.
+
+    The directions are the eigenvectors of F'F / K, the flattest first. What is no filter is
+    infinitely far off.
+    """
+    count, channels = features.shape
+    try:
+        found = to_tensor(filter_).float()
+    except (TypeError, ValueError, RuntimeError):
+        return [math.inf] * channels
+    if found.shape != (channels,):
+        return [math.inf] * channels
+
+    curvatures, directions = torch.linalg.eigh(features.T @ features / count)
+    right = directions.T @ (features.T @ labels / count) / (curvatures + mu)
+    return ((directions.T @ found - right) / right.norm()).abs().tolist()
 
 
 SOLVE = "return torch.linalg.solve(gram + penalty, right)"
@@ -143,7 +236,7 @@ ridge = Exercise(
     "ridge(features, label, mu): the filter z (c) that minimises 1/K sum over q of (z.F(q) -"
     " y(q))^2 + mu |z|^2, for features (K c) and label (K).",
     _ridge,
-    Cases(_draw_examples, _properties_of_examples, count=6),
+    Cases(_draw_twins, _properties_of_examples, count=8),
     mistakes_of(
         _ridge,
         {
@@ -151,7 +244,8 @@ ridge = Exercise(
                 SOLVE,
                 "return torch.linalg.solve(gram, right)",
             ),
-            "The mean is missing: with a sum over K examples, mu counts K times less.": (
+            STEPS: _by_steps,
+            "mu counts K times too little: the mean is missing, or mu is divided by K, too.": (
                 "count, channels = features.shape",
                 "count, channels = 1, features.shape[1]",
             ),
@@ -173,6 +267,7 @@ ridge = Exercise(
         },
     ),
     draw=bars_of("channel", "weight of the filter"),
+    run=_solved,
 )
 
 
@@ -221,6 +316,10 @@ gradient_step = Exercise(
                 "error = label - features @ z",
             ),
             "The 2 is missing before mu z; it is in both terms.": (RIDGE, "ridge = mu * z"),
+            "The 2 is missing in the examples' term; it is in both terms.": (
+                "data = 2 * features.T @ error / count",
+                "data = features.T @ error / count",
+            ),
             "The gradient of mu |z|^2 is 2 mu z, a number for each channel: z is missing.": (
                 RIDGE,
                 "ridge = 2 * mu",
@@ -246,6 +345,14 @@ gradient_step = Exercise(
             "lr belongs to both terms: the ridge's gradient is taken whole.": (
                 STEP,
                 "return z - lr * data - ridge",
+            ),
+            "The bracket around the gradient is missing: both of its terms are subtracted.": (
+                STEP,
+                "return z - lr * data + ridge",
+            ),
+            "That is what is to be subtracted; the step starts from z.": (
+                STEP,
+                "return lr * gradient",
             ),
             "lr is nowhere in it: that is a step of the whole gradient.": (
                 STEP,

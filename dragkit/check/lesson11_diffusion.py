@@ -7,6 +7,7 @@ from matplotlib.axes import Axes
 from torch import Tensor
 
 from .cases import Case, Cases, integer, uniform
+from .comparison import Values
 from .drawings import heat
 from .exercise import Exercise
 from .mistakes import Answer, mistakes_of
@@ -125,12 +126,11 @@ def _properties_of_step(case: Case) -> dict[str, bool]:
     }
 
 
-def _seeded(function: Answer, case: Case) -> Tensor:
+def _seeded(function: Answer, case: Case) -> Values:
     """What the answer returns if chance always begins alike: so fresh noise is recognised."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        value: Tensor = function(*case)
-    return value
+        return {"": function(*case)}
 
 
 MIXTURE = "return signal * clean + rest * noise"

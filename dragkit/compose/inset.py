@@ -12,7 +12,6 @@ from . import marks
 from .marks import BLACK, UNIT, WHITE
 from .score_colours import Cell, draw_peaks, fill_no_score, paste_scores, score_colours
 
-STUB = 16  # how long the end of a line between a window and its inset is, in thin lines
 SHARP = 500  # smaller images are drawn at twice their size, then shrunk: smooth lines
 
 
@@ -139,7 +138,6 @@ def draw_inset(
     unit = canvas.height / UNIT
     inset = Inset.on(canvas.size, len(window.scores), away)
 
-    _draw_connection(draw, in_place, inset, unit)
     fill_no_score(canvas, inset.corner, inset.side)
     paste_scores(canvas, window.cells, inset.corner, inset.side)
     _draw_frames(draw, in_place, inset, unit)
@@ -184,25 +182,6 @@ def window_cell_at(
     row = (y - window.centre[1]) / window.stride + count / 2
     column = (x - window.centre[0]) / window.stride + count / 2
     return window.cell_at(row, column)
-
-
-def _draw_connection(
-    draw: ImageDraw.ImageDraw, in_place: np.ndarray, inset: Inset, unit: float
-) -> None:
-    """The ends of two lines between corners of the window and of the inset that see each other.
-
-    Whole lines would lie over the image, such as over an eye.
-    """
-    box = inset.box
-    dx, dy = np.add(in_place[:2], in_place[2:]) - np.add(box[:2], box[2:])
-    corners = ((2, 1), (0, 3)) if dx * dy > 0 else ((0, 1), (2, 3))
-    for x, y in corners:
-        there, here = in_place[[x, y]].astype(float), np.array([box[x], box[y]], float)
-        length = float(np.hypot(*(there - here)))
-        end = (there - here) * min(STUB * unit / max(length, 1), 0.5)
-        for line in ([*here, *(here + end)], [*there, *(there - end)]):
-            draw.line(line, BLACK, round(2 * unit))
-            draw.line(line, WHITE, round(unit))
 
 
 def _draw_frames(

@@ -16,6 +16,7 @@ from .marks import Colour
 Cell = tuple[int, int]  # (row, column) of a score window
 
 NO_SCORE: Colour = (128, 128, 128)  # off the image
+LEAST_RING = 6  # radius in thin lines: a smaller ring is not seen, even if it covers its cell
 
 
 def normalize_window(scores: np.ndarray) -> np.ndarray:
@@ -93,12 +94,12 @@ def draw_peaks(
     unit: float,
 ) -> None:
     """Ring the best cell and put the runner-up in a diamond; a cell is `cell` pixels wide."""
-    radius = max(min(cell / 2 - unit, 14 * unit), 3 * unit)
+    radius = max(min(cell / 2 - unit, 14 * unit), LEAST_RING * unit)
     for mark, peak in zip((marks.best, marks.runner_up), peaks(scores)):
         if peak:
             row, column = peak
             centre = (corner[0] + (column + 0.5) * cell, corner[1] + (row + 0.5) * cell)
-            mark(draw, centre, radius, min(unit, cell / 10))
+            mark(draw, centre, radius, max(min(unit, cell / 10), unit / 2))
 
 
 def _local_maxima(known: np.ndarray) -> np.ndarray:

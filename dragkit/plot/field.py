@@ -29,6 +29,7 @@ def field(image: Tensor | np.ndarray | Image.Image, field: Tensor | np.ndarray) 
     if motion.ndim != 3 or motion.shape[2] != 2 or not motion.size:
         raise ValueError(f"field has shape {motion.shape}; give vectors (h w 2) in pixels")
     figure = images({"where each place goes": image})
+    figure.set_size_inches(1.5 * figure.get_size_inches())  # room for the arrows
     axes = figure.axes[0]
     left, right, bottom, top = axes.images[0].get_extent()
 
@@ -43,10 +44,12 @@ def field(image: Tensor | np.ndarray | Image.Image, field: Tensor | np.ndarray) 
         x[moves],
         y[moves],
         *shown[moves].T,
-        color=ORANGE,
+        facecolor=ORANGE,
+        edgecolor="white",  # seen on an image of any colour
+        linewidth=0.8,
         angles="xy",
         scale_units="xy",
         scale=1,
-        width=0.005,
+        width=0.007,
     )
     return figure

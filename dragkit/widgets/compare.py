@@ -170,14 +170,20 @@ class Compare(NotebookWidget):
     def still(self) -> Image.Image:
         """The images side by side with their names, over the curves or beside them."""
         times = self.sizes.times
-        images = hstack(*(run.titled_image() for run in self.runs.values()))
+        curves = self.chart_image().reduce(2 // times)
+        images = self._images(self.sizes.image)
+        if not self.sizes.slides and images.width < curves.width:
+            images = self._images(self.sizes.image * curves.width // images.width)
         if self.score_maps.chosen is not None:
             legend = contain(self.score_maps.legend_image, (2 * LEGEND_WIDTH, 22 * times))
             images = vstack(images, legend)
-        curves = self.chart_image().reduce(2 // times)
         if self.sizes.slides:
             return hstack(images, curves)
         return vstack(images, curves)
+
+    def _images(self, size: int) -> Image.Image:
+        """The runs' images, each `size` pixels high."""
+        return hstack(*(run.titled_image(size) for run in self.runs.values()))
 
     def caption(self) -> str:
         """What the images and the curves show."""

@@ -78,9 +78,9 @@ class ComparedRun:
         path = self.trace.path(position)
         return step_image(self.frame, path, handle, self.score_maps.map.value, size)
 
-    def titled_image(self) -> Image.Image:
-        """The step below the run's name."""
-        image = self.image(self.sizes.image)
+    def titled_image(self, size: int) -> Image.Image:
+        """The step, `size` pixels high, below the run's name."""
+        image = self.image(size)
         times = self.sizes.times
         title = Image.new("RGB", (image.width, 24 * times), "white")
         ImageDraw.Draw(title).text((2, 3), self.name, (32, 33, 36), font(15 * times))
