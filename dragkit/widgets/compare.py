@@ -177,9 +177,7 @@ class Compare(NotebookWidget):
         if self.score_maps.chosen is not None:
             legend = contain(self.score_maps.legend_image, (2 * LEGEND_WIDTH, 22 * times))
             images = vstack(images, legend)
-        if self.sizes.slides:
-            return hstack(images, curves)
-        return vstack(images, curves)
+        return (hstack if self.sizes.slides else vstack)(images, curves)
 
     def _images(self, size: int) -> Image.Image:
         """The runs' images, each `size` pixels high."""
