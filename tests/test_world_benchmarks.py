@@ -3,7 +3,14 @@
 import numpy as np
 import pytest
 
-from dragkit.tasks.world_benchmarks import LONG, RECIPES, SHORT, sample, samples
+from dragkit.tasks.world_benchmarks import (
+    LONG,
+    RECIPES,
+    SHORT,
+    sample,
+    samples,
+    write_benchmark,
+)
 
 KINDS = [(world, category) for world, recipes in RECIPES.items() for category in recipes]
 every_kind = pytest.mark.parametrize(("world", "category"), KINDS)
@@ -52,3 +59,11 @@ def test_the_categories_come_in_turn():
 def test_what_there_is_not_is_told():
     with pytest.raises(ValueError, match=r"no category 'open' of world 'car'.*lengthen"):
         sample("car", "open", 1)
+
+
+def test_a_folder_with_other_samples_is_left_alone(tmp_path):
+    write_benchmark(tmp_path, "lion", 32, 2)
+    assert write_benchmark(tmp_path, "lion", 32, 2) == tmp_path, "the same may be written again"
+    for world, count in (("lion", 1), ("car", 2)):
+        with pytest.raises(FileExistsError, match="other samples, such as lion_"):
+            write_benchmark(tmp_path, world, 32, count)

@@ -125,10 +125,14 @@ def sample(world: str, category: str, seed: int) -> Sample:
 
 def samples(world: str, count: int = COUNT) -> Iterator[tuple[str, int, Sample]]:
     """(category, seed, sample) of a benchmark, the categories in turn."""
+    for category, seed in _names(world, count):
+        yield category, seed, sample(world, category, seed)
+
+
+def _names(world: str, count: int) -> list[tuple[str, int]]:
+    """The category and the seed of each sample."""
     categories = list(RECIPES[world])
-    for number in range(count):
-        category = categories[number % len(categories)]
-        yield category, FIRST + number, sample(world, category, FIRST + number)
+    return [(categories[number % len(categories)], FIRST + number) for number in range(count)]
 
 
 @named_arguments
@@ -143,16 +147,30 @@ def write_benchmark(folder: Path, world: str, size: int, count: int = COUNT) -> 
 
     Raises:
         ValueError: there is no such world, or the numbers are out of range.
+        FileExistsError: the folder holds samples of another benchmark.
         OSError: it cannot be written.
     """
     if world not in RECIPES:
         raise ValueError(f"world is {world!r}; give one of {', '.join(RECIPES)}")
     size = whole("size", size, SMALLEST, LARGEST)
     count = whole("count", count, 1, MOST)
+    _check_others(
+        folder, {folder / name / f"{world}_{seed}" for name, seed in _names(world, count)}
+    )
     made = tqdm(samples(world, count), "samples", count, unit="sample", delay=2)
     for category, seed, drawn in made:
         _write(folder / category / f"{world}_{seed}", world, drawn, size)
     return folder
+
+
+def _check_others(folder: Path, mine: set[Path]) -> None:
+    """Raise FileExistsError if there are samples that this benchmark would not write again."""
+    others = sorted({file.parent for file in folder.glob("*/*/meta_data.pkl")} - mine)
+    if others:
+        raise FileExistsError(
+            f"{folder} holds {len(others)} other samples, such as {others[0].name}, which would be"
+            " mixed with these; choose another folder, or delete it"
+        )
 
 
 def _write(folder: Path, world: str, drawn: Sample, size: int) -> None:
