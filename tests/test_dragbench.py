@@ -388,3 +388,12 @@ def test_points_and_images_come_back_to_the_tasks_own_pixels(data):
     start = start_of(model, task)
     torch.testing.assert_close(start.points_at_task(start.edit.handles), task.edit.handles)
     assert start.at_task(start.model.finish(start.latent)).shape == (3, *SIZE)
+
+
+def test_an_image_that_was_deleted_before_it_was_scored_is_told(finished, tmp_path):
+    plan, _, _ = finished
+    run_plan(replace(plan, tasks=plan.tasks[:1], matcher=None), tmp_path)
+    (tmp_path / "scores.jsonl").unlink()
+    next((tmp_path / "images").glob("*.png")).unlink()
+    with pytest.raises(FileNotFoundError, match=r"although its drag is recorded.*drags.jsonl"):
+        run_plan(replace(plan, tasks=plan.tasks[:1], matcher=None), tmp_path)

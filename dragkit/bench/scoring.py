@@ -50,7 +50,16 @@ def score_images(
         matcher: whose features MD is made from: a diffusion model, or a function of your own;
             None leaves MD out.
         lpips: a file with LPIPS's backbone; None for torch.hub's folder.
+
+    Raises:
+        FileNotFoundError: an image is no longer there.
     """
+    for file in files.values():
+        if not file.is_file():
+            raise FileNotFoundError(
+                f"{file} is missing, although its drag is recorded; put it back, or delete"
+                f" {file.parent.parent / 'drags.jsonl'} to drag again"
+            )
     before = read_image(task.image_file)
     match = None if matcher is None else matcher_of(matcher)
     features = None if match is None else match(before, task.prompt)
