@@ -97,7 +97,7 @@ class NotebookWidget(ABC):
 
     def _image(self) -> dict[str, str]:
         image = captioned(self.still(), f"{self.caption()} {REVIVE}".strip())
-        return {"image/jpeg": b64encode(encode(image, quality=85, fine=True)).decode()}
+        return {"image/jpeg": b64encode(encode(image, quality=80, fine=True)).decode()}
 
 
 def _bundle(widget: W.Widget, text: str) -> dict[str, Any]:
