@@ -97,7 +97,7 @@ def test_the_run_before_is_pale_until_the_next_begins(change):
     else:
         studio.picker.edit = dk.Edit([(30, 40)], [(34, 40)])
     chart = studio.player.view.chart.box
-    assert pixels(studio.player.image()).mean() > fresh.mean() + 30
+    assert pixels(studio.player.image()).mean() > fresh.mean() + 12
     assert (
         np.abs(curves - 255).sum() > 1.5 * np.abs(pixels(studio.player.chart_image()) - 255).sum()
     )

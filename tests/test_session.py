@@ -536,7 +536,7 @@ class Encoder:
 def encoder(monkeypatch):
     encoder = Encoder()
     monkeypatch.setitem(sys.modules, "imageio_ffmpeg", encoder)
-    monkeypatch.setattr("dragkit.runs.trace.find_spec", lambda name: encoder)
+    monkeypatch.setattr("dragkit.runs.video.find_spec", lambda name: encoder)
     return encoder
 
 

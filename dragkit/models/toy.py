@@ -130,8 +130,9 @@ class Toy:
         """The image (3 side side) in 0..1."""
         latent = checked_latent(self, latent).detach()
         weights, light = self._weights(latent, self.side)
-        paper = torch.tensor(PAPER)[:, None, None]
-        image = paper + torch.einsum("nyx,nc->cyx", weights, self._paints() - torch.tensor(PAPER))
+        paper = torch.tensor(PAPER, device=self.device)[:, None, None]
+        painted = self._paints() - paper.flatten()
+        image = paper + torch.einsum("nyx,nc->cyx", weights, painted)
         return (GREY + (image.clamp(0, 1) - GREY) * light).clamp(0, 1)
 
     def signatures(self) -> Tensor:
@@ -147,7 +148,8 @@ class Toy:
 
     def _paints(self) -> Tensor:
         """The blobs' colours (blobs 3), as alike as their signatures."""
-        paints = torch.tensor([PAINTS[i % len(PAINTS)] for i in range(self.blobs)])
+        number = torch.arange(self.blobs, device=self.device) % len(PAINTS)
+        paints = torch.tensor(PAINTS, device=self.device)[number]
         if self.blobs > 1:
             paints[1] = self.lookalike * paints[0] + (1 - self.lookalike) * paints[1]
         return paints

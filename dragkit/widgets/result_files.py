@@ -57,10 +57,10 @@ def write_curves(trace: Trace, path: Path, stop: Event) -> str:
     """Write distance and losses as a drawing of lines (.svg); says what was written."""
     from ..plot import losses  # Matplotlib takes half a second: only when curves are written
 
-    contents = BytesIO()
-    losses(trace).savefig(contents, format="svg")
+    out = BytesIO()
+    losses(trace).savefig(out, format="svg")
     _unless(stop)
-    write_file(path, contents.getvalue())
+    write_file(path, out.getvalue())
     return f"{path}, the curves of {len(trace)} steps"
 
 
