@@ -29,7 +29,8 @@ def field(image: Tensor | np.ndarray | Image.Image, field: Tensor | np.ndarray) 
     if motion.ndim != 3 or motion.shape[2] != 2 or not motion.size:
         raise ValueError(f"field has shape {motion.shape}; give vectors (h w 2) in pixels")
     figure = images({"where each place goes": image})
-    figure.set_size_inches(1.5 * figure.get_size_inches())  # room for the arrows
+    width, height = figure.get_size_inches()
+    figure.set_size_inches(1.5 * width, 1.5 * height)  # room for the arrows
     axes = figure.axes[0]
     left, right, bottom, top = axes.images[0].get_extent()
 
