@@ -697,6 +697,14 @@ def test_slides_of_several_runs_stand_beside_their_curves(stable):
     assert both.last_error is None
 
 
+def test_the_still_of_a_comparison_has_images_as_wide_as_its_curves(stable):
+    both = dk.Compare(stable, stable, size=200)
+    still = both.still()
+    assert still.width == 2 * 384  # two panels beside each other
+    right = np.asarray(still)[30:300, -40:]
+    assert (right != 255).mean() > 0.5
+
+
 @pytest.mark.parametrize("slides", [False, True])
 def test_keys_on_the_images_step_and_play(stable, slides):
     player = dk.Player(stable, slides=slides)

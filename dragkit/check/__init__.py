@@ -22,8 +22,8 @@ from .lesson06_masking import hold as hold
 from .lesson06_masking import to_cells as to_cells
 from .lesson07_scene import fool as fool
 from .lesson07_truth import errors as errors
+from .lesson08_label import label as label
 from .lesson08_learning import gradient_step as gradient_step
-from .lesson08_learning import label as label
 from .lesson08_learning import ridge as ridge
 from .lesson09_gate import gate as gate
 from .lesson09_trust import reference as reference

@@ -46,4 +46,5 @@ from .score_panels import score_panel_at as score_panel_at
 from .score_panels import score_panels as score_panels
 from .score_panels import score_range as score_range
 from .stacking import hstack as hstack
+from .stacking import in_rows as in_rows
 from .stacking import vstack as vstack

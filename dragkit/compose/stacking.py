@@ -29,3 +29,13 @@ def vstack(*images: Image.Image, gap: int = 12) -> Image.Image:
         sheet.paste(image, (0, top))
         top += image.height + gap
     return sheet
+
+
+def in_rows(sheet: Image.Image, panels: int, beside: int) -> Image.Image:
+    """A sheet of so many panels beside each other, with only a few of them beside each other."""
+    width = sheet.width // panels * beside
+    rows = [
+        sheet.crop((left, 0, min(left + width, sheet.width), sheet.height))
+        for left in range(0, sheet.width, width)
+    ]
+    return vstack(*rows, gap=0)

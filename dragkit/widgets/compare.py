@@ -11,7 +11,7 @@ from PIL import Image
 from PIL.ImageOps import contain
 
 from ..arguments import instance, named_arguments, shown, whole
-from ..compose import hstack, marks_in_words, vstack
+from ..compose import hstack, in_rows, marks_in_words, vstack
 from ..models.protocols import Model, check_model
 from ..pieces import Tracker
 from ..reading import check_text
@@ -20,7 +20,7 @@ from ..runs.html import to_html
 from ..runs.retrack import retrack
 from ..runs.trace import Trace
 from ..validation import check_tracker
-from .compared_run import ComparedRun
+from .compared_run import ComparedRun, titled_images
 from .layout import card, column, row, side_by_side
 from .notebook_widget import NotebookWidget
 from .playback import PlaybackControls
@@ -171,17 +171,17 @@ class Compare(NotebookWidget):
         """The images side by side with their names, over the curves or beside them."""
         times = self.sizes.times
         curves = self.chart_image().reduce(2 // times)
-        images = self._images(self.sizes.image)
-        if not self.sizes.slides and images.width < curves.width:
-            images = self._images(self.sizes.image * curves.width // images.width)
+        images = titled_images(self.runs.values(), self.sizes.image)
+        if not self.sizes.slides:
+            curves = in_rows(curves, len(self.chart.panels), len(self.runs))
+            size = self.sizes.image * curves.width // images.width
+            images = titled_images(self.runs.values(), max(size, self.sizes.image))
         if self.score_maps.chosen is not None:
             legend = contain(self.score_maps.legend_image, (2 * LEGEND_WIDTH, 22 * times))
             images = vstack(images, legend)
-        return (hstack if self.sizes.slides else vstack)(images, curves)
-
-    def _images(self, size: int) -> Image.Image:
-        """The runs' images, each `size` pixels high."""
-        return hstack(*(run.titled_image(size) for run in self.runs.values()))
+        if self.sizes.slides:
+            return hstack(images, curves)
+        return vstack(images, curves)
 
     def caption(self) -> str:
         """What the images and the curves show."""

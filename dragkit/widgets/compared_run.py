@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import ipywidgets as W
 from PIL import Image, ImageDraw
 
-from ..compose import font, vstack
+from ..compose import font, hstack, vstack
 from ..runs.trace import Trace
 from .canvas import ImageCanvas, Touch
 from .layout import column
@@ -114,3 +114,8 @@ class ComparedRun:
         if kind != "out":
             self._mouse = (x, y)
             self.say()
+
+
+def titled_images(runs: Iterable[ComparedRun], size: int) -> Image.Image:
+    """The steps of several runs beside each other, each `size` pixels high."""
+    return hstack(*(run.titled_image(size) for run in runs))

@@ -5,10 +5,19 @@ import io
 import json
 import time
 
+import nbformat
 import numpy as np
 from PIL import Image
 
 NOTEBOOK_WIDGET = "window.jupyterapp.shell.currentWidget"
+
+
+def write_cells(file, sources):
+    """A notebook of code cells, with the kernel named: else the page would ask for one."""
+    cells = [nbformat.v4.new_code_cell(source) for source in sources]
+    kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    notebook = nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": kernel})
+    nbformat.write(notebook, file)
 
 
 class Lab:

@@ -1,9 +1,8 @@
 """The widgets in Jupyter Notebook 7: shown, alive, and dragged with the mouse."""
 
-import nbformat
 import numpy as np
 import pytest
-from person import Lab, wait
+from person import Lab, wait, write_cells
 
 pytestmark = pytest.mark.slow
 
@@ -24,10 +23,7 @@ print("PROBE", json.dumps({"pairs": len(studio.edit.handles), "steps": len(studi
 )
 def test_a_studio_is_alive_in_notebook_7(lab, page):
     folder, url = lab
-    cells = [nbformat.v4.new_code_cell(source) for source in (CELL, PROBE)]
-    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3"}}  # else it asks
-    notebook = nbformat.v4.new_notebook(cells=cells, metadata=kernel)
-    nbformat.write(notebook, folder / "studio.ipynb")
+    write_cells(folder / "studio.ipynb", (CELL, PROBE))
     address = url("studio.ipynb").replace("/lab/tree/", "/notebooks/")
     person = Lab(page, address, folder / "studio.ipynb")
     person.run_cell(0)

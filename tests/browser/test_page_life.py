@@ -6,10 +6,9 @@ their window. The screenshots are saved as runs/life_*.png and runs/fits_*.png.
 
 from pathlib import Path
 
-import nbformat
 import numpy as np
 import pytest
-from person import NOTEBOOK_WIDGET, Lab, wait
+from person import NOTEBOOK_WIDGET, Lab, wait, write_cells
 
 pytestmark = pytest.mark.slow
 RUNS = Path(__file__).parents[2] / "runs"
@@ -54,13 +53,7 @@ FIT = """root => {
 @pytest.fixture
 def lab(lab, page):
     folder, url = lab
-    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in CELLS])
-    notebook.metadata.kernelspec = {
-        "name": "python3",
-        "display_name": "Python 3",
-        "language": "python",
-    }
-    nbformat.write(notebook, folder / "life.ipynb")
+    write_cells(folder / "life.ipynb", CELLS)
     lab = Lab(page, url("life.ipynb"), folder / "life.ipynb")
     lab.address = url("life.ipynb").removesuffix("&reset")
     lab.run_all()

@@ -7,10 +7,9 @@ runs/features.png and runs/slides.png.
 import re
 from pathlib import Path
 
-import nbformat
 import numpy as np
 import pytest
-from person import Lab, wait
+from person import Lab, wait, write_cells
 
 pytestmark = pytest.mark.slow
 RUNS = Path(__file__).parents[2] / "runs"
@@ -48,13 +47,7 @@ print("PROBE", json.dumps(known))""",
 @pytest.fixture
 def lab(lab, page):
     folder, url = lab
-    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in CELLS])
-    notebook.metadata.kernelspec = {
-        "name": "python3",
-        "display_name": "Python 3",
-        "language": "python",
-    }
-    nbformat.write(notebook, folder / "players.ipynb")
+    write_cells(folder / "players.ipynb", CELLS)
     lab = Lab(page, url("players.ipynb"), folder / "players.ipynb")
     for i in range(len(CELLS) - 1):
         lab.run_cell(i)

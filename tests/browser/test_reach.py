@@ -5,10 +5,9 @@ The images answer to keys and to a finger. The screenshot is saved as runs/reach
 
 from pathlib import Path
 
-import nbformat
 import numpy as np
 import pytest
-from person import Lab, wait
+from person import Lab, wait, write_cells
 
 pytestmark = pytest.mark.slow
 RUNS = Path(__file__).parents[2] / "runs"
@@ -55,13 +54,7 @@ VISITED = """() => {
 @pytest.fixture
 def lab(lab, page):
     folder, url = lab
-    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in CELLS])
-    notebook.metadata.kernelspec = {
-        "name": "python3",
-        "display_name": "Python 3",
-        "language": "python",
-    }
-    nbformat.write(notebook, folder / "reach.ipynb")
+    write_cells(folder / "reach.ipynb", CELLS)
     lab = Lab(page, url("reach.ipynb"), folder / "reach.ipynb")
     for i in range(len(CELLS) - 1):
         lab.run_cell(i)
