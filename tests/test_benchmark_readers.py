@@ -213,5 +213,5 @@ def test_a_worlds_sample_whose_two_files_of_points_differ_is_refused(tmp_path):
     data = pickle.loads(meta.read_bytes())
     data["points"][1][0] += 3
     meta.write_bytes(pickle.dumps(data, protocol=4))
-    with pytest.raises(ValueError, match=r"have other targets; change both, or leave"):
+    with pytest.raises(ValueError, match=r"have other points; change both, or leave"):
         read(tmp_path)

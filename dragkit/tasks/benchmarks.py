@@ -28,6 +28,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from .. import arguments
@@ -173,7 +174,8 @@ def _task(folder: Path, layout: Layout, name: str) -> Task:
     exact, names = _exact(folder)
     edit = _edit(points, mask, size)
     if exact is not None:
-        edit = _same_edit(edit, _edit(exact, mask, size), folder)
+        rounded, edit = edit, _edit(exact, mask, size)
+        _check_same(rounded, edit, folder)
 
     target = folder / layout.target
     if target.is_file() and _size_of(target) != size:
@@ -201,28 +203,18 @@ def _edit(points: Any, mask: Tensor | None, size: Size) -> Edit:
     """The edit of points (handle, target, handle, …) in an image of this size."""
     pairs = isinstance(points, list | tuple) and len(points) >= 2 and len(points) % 2 == 0
     if not pairs:
-        raise ValueError(
-            f"points is {shown(points)}; it must be a list of handles and targets in turn"
-        )
+        raise ValueError(f"points is {shown(points)}; give a list of handles and targets in turn")
     edit = Edit(list(points[::2]), list(points[1::2]), mask)
     edit.fit(size)
     return edit
 
 
-def _same_edit(rounded: Edit, exact: Edit, folder: Path) -> Edit:
-    """The exact one.
-
-    Raises:
-        ValueError: they are not the same points.
-    """
-    for name in ("handles", "targets"):
-        one, other = getattr(rounded, name), getattr(exact, name)
-        if one.shape != other.shape or (one - other).abs().max() > 1:
-            raise ValueError(
-                f"{folder / META} and {folder / LANDMARKS} have other {name}; change both, or"
-                f" leave {LANDMARKS} out"
-            )
-    return exact
+def _check_same(rounded: Edit, exact: Edit, folder: Path) -> None:
+    """Raise ValueError unless both have the same points, to a pixel."""
+    one, other = (torch.cat([edit.handles, edit.targets]) for edit in (rounded, exact))
+    if one.shape != other.shape or (one - other).abs().max() > 1:
+        both = f"{folder / META} and {LANDMARKS} beside it"
+        raise ValueError(f"{both} have other points; change both, or leave {LANDMARKS} out")
 
 
 def _exact(folder: Path) -> tuple[Any, tuple[str, ...]]:

@@ -15,7 +15,7 @@ from ..trackers import Discriminative, LineSearch, NearestNeighbor
 from .layout import on_change
 from .lifetime import close_parts
 from .markup import element, show, text_box
-from .piece_fields import LABEL, PieceFields, control_for, show_value, value_of
+from .piece_fields import LABEL, PieceFields, control_for, setting_of, show_setting
 from .status import StatusLine, shows_errors
 
 OWN, CHANGED = "as given", "changed"
@@ -77,7 +77,7 @@ class MethodForm:
         try:
             self._fill_menus()
             for name, control in self.numbers.items():
-                show_value(control, self.method.get(name, control.value))
+                show_setting(control, self.method.get(name, control.value))
         finally:
             self._filling = False
         self._close_fields()
@@ -151,7 +151,7 @@ class MethodForm:
     @shows_errors
     def _choose_number(self, name: str) -> None:
         if not self._filling:
-            self._change({name: value_of(self.numbers[name])})
+            self._change({name: setting_of(self.numbers[name])})
 
     def _change(self, pieces: Mapping[str, Any]) -> None:
         """Use other pieces and show the method anew; what cannot work leaves all as it was."""

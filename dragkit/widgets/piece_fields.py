@@ -13,6 +13,7 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 import ipywidgets as W
 
 from ..trackers import Cone, Nearer
+from ..trackers.candidates import Candidates
 from .layout import on_change
 from .status import StatusLine, shows_errors
 
@@ -27,8 +28,11 @@ RANGES = {
 }
 STEPS = 100  # of a slider's range
 NO_NUMBER = "none"
-CANDIDATES = {"all": None, "nearer the target": Nearer(), "in a cone": Cone()}
-OWN_CANDIDATES = "own"
+CANDIDATES: dict[str, Candidates | None] = {
+    "all": None,
+    "nearer the target": Nearer(),
+    "in a cone": Cone(),
+}
 LABEL = "92px"
 
 
@@ -81,10 +85,10 @@ class PieceFields:
 
     @shows_errors
     def _take(self, name: str) -> None:
-        if self._going_back or self.controls[name].value == OWN_CANDIDATES:
+        if self._going_back:
             return
         try:
-            self._set(name, value_of(self.controls[name]))
+            self._set(name, setting_of(self.controls[name]))
         except Exception:
             self._show(name)
             raise
@@ -98,9 +102,58 @@ class PieceFields:
         """Let the control of a field show the value that counts."""
         self._going_back = True
         try:
-            show_value(self.controls[name], getattr(self.piece, name))
+            show_setting(self.controls[name], getattr(self.piece, name))
         finally:
             self._going_back = False
+
+
+class NumberText(W.Text):
+    """A box for a number, or for none."""
+
+    def __init__(self, number: float | None, **settings: Any) -> None:
+        super().__init__(continuous_update=False, **settings)
+        self.setting = number
+
+    @property
+    def setting(self) -> float | None:
+        """The number.
+
+        Raises:
+            ValueError: the text is none.
+        """
+        text = self.value.strip()
+        if text in ("", NO_NUMBER):
+            return None
+        try:
+            return float(text)
+        except ValueError:
+            raise ValueError(
+                f"{self.description} is {text!r}; give a number, or {NO_NUMBER!r} for none"
+            ) from None
+
+    @setting.setter
+    def setting(self, number: float | None) -> None:
+        self.value = NO_NUMBER if number is None else f"{number:g}"
+
+
+class RuleMenu(W.Dropdown):
+    """A menu of rules for candidates, by name: a menu shows nothing for a value of None."""
+
+    def __init__(self, rule: Candidates | None, **settings: Any) -> None:
+        self.rules = dict(CANDIDATES)
+        if rule not in self.rules.values():
+            self.rules["own"] = rule
+        super().__init__(options=list(self.rules), **settings)
+        self.setting = rule
+
+    @property
+    def setting(self) -> Candidates | None:
+        """The rule."""
+        return self.rules[self.value]
+
+    @setting.setter
+    def setting(self, rule: Candidates | None) -> None:
+        self.value = next(name for name, known in self.rules.items() if known == rule)
 
 
 def control_for(name: str, hint: Any, value: Any) -> W.ValueWidget | None:
@@ -108,10 +161,8 @@ def control_for(name: str, hint: Any, value: Any) -> W.ValueWidget | None:
     style = {"description_width": LABEL}
     layout = W.Layout(width="300px")
     common: dict[str, Any] = {"description": name, "style": style, "layout": layout}
-    if name == "candidates":  # by name: a menu has nothing for a value of None
-        named = [word for word, rule in CANDIDATES.items() if rule == value]
-        options = [*CANDIDATES, *([] if named else [OWN_CANDIDATES])]
-        return W.Dropdown(options=options, value=named[0] if named else OWN_CANDIDATES, **common)
+    if name == "candidates":
+        return RuleMenu(value, **common)
     if get_origin(hint) is Literal:
         return W.Dropdown(options=list(get_args(hint)), value=value, **common)
     if hint is bool:
@@ -119,8 +170,7 @@ def control_for(name: str, hint: Any, value: Any) -> W.ValueWidget | None:
     if hint in (float, int):
         return number_control(name, hint, value, common)
     if float in get_args(hint):
-        text = NO_NUMBER if value is None else f"{value:g}"
-        return W.Text(text, continuous_update=False, **common)
+        return NumberText(value, **common)
     return None
 
 
@@ -156,34 +206,15 @@ def number_control(name: str, kind: type, value: float, common: dict[str, Any]) 
     )
 
 
-def value_of(control: W.ValueWidget) -> Any:
-    """The value of a control; a text is a number, or none.
-
-    Raises:
-        ValueError: it is neither.
-    """
-    if control.description == "candidates":
-        return CANDIDATES[control.value]
-    if not isinstance(control, W.Text):
-        return control.value
-    text = control.value.strip()
-    if text in ("", NO_NUMBER):
-        return None
-    try:
-        return float(text)
-    except ValueError:
-        raise ValueError(
-            f"{control.description} is {text!r}; give a number, or {NO_NUMBER!r} for none"
-        ) from None
+def setting_of(control: W.ValueWidget) -> Any:
+    """What a control is set to: its value, unless it has another form for people."""
+    return control.setting if isinstance(control, NumberText | RuleMenu) else control.value
 
 
-def show_value(control: W.ValueWidget, value: Any) -> None:
-    """Let a control show a value."""
-    if control.description == "candidates":
-        value = next((word for word, rule in CANDIDATES.items() if rule == value), OWN_CANDIDATES)
-    elif isinstance(control, W.Text):
-        value = NO_NUMBER if value is None else f"{value:g}"
-    control.value = value
+def show_setting(control: W.ValueWidget, setting: Any) -> None:
+    """Let a control show a setting."""
+    name = "setting" if isinstance(control, NumberText | RuleMenu) else "value"
+    setattr(control, name, setting)
 
 
 def help_of(kind: type, name: str) -> str:

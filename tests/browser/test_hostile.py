@@ -5,9 +5,8 @@ The screenshot is saved as runs/hostile.png.
 
 from pathlib import Path
 
-import nbformat
 import pytest
-from person import Lab, wait
+from person import Lab, wait, write_cells
 
 pytestmark = pytest.mark.slow
 RUNS = Path(__file__).parents[2] / "runs"
@@ -80,10 +79,7 @@ print("PROBE", json.dumps({"last": True}))""",
 
 def test_no_name_in_a_file_becomes_markup_or_code(lab, page):
     folder, url = lab
-    cells = [nbformat.v4.new_code_cell(source) for source in CELLS]
-    kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
-    notebook = nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": kernel})
-    nbformat.write(notebook, folder / "evil.ipynb")
+    write_cells(folder / "evil.ipynb", CELLS)
     lab = Lab(page, url("evil.ipynb"), folder / "evil.ipynb")
     lab.run_all()
     failed = [o for outputs in lab.outputs() for o in outputs if o["output_type"] == "error"]

@@ -1,9 +1,8 @@
 """A large image is given to a widget: it gets through where the limit is raised, or is told."""
 
-import nbformat
 import numpy as np
 import pytest
-from person import Lab, wait
+from person import Lab, wait, write_cells
 from PIL import Image
 
 import run
@@ -16,10 +15,7 @@ SHOW = "import dragkit as dk\npicker = dk.Picker(dk.load('lion', device='cpu'))\
 @pytest.fixture
 def opened(lab, page):
     folder, url = lab
-    kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
-    cells = [nbformat.v4.new_code_cell(SHOW)]
-    notebook = nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": kernel})
-    nbformat.write(notebook, folder / "upload.ipynb")
+    write_cells(folder / "upload.ipynb", [SHOW])
     noise = np.random.RandomState(0).randint(0, 256, (2400, 1800, 3), np.uint8)
     Image.fromarray(noise).save(folder / "large.png")  # 13 MB
     return Lab(page, url("upload.ipynb"), folder / "upload.ipynb")
