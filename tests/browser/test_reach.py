@@ -36,6 +36,7 @@ known = {
 }
 print("PROBE", json.dumps(known))""",
 ]
+MOST_TABS = 400  # more than all four widgets have controls
 CONTROLS = "button, select, input, canvas, [role=slider]"
 USABLE = (
     "es => es.filter(e => e.offsetParent && !e.disabled && e.type !== 'file' &&"
@@ -75,7 +76,7 @@ def test_without_a_mouse_and_with_a_finger(lab):
 
 def tab_reaches_every_control_and_each_has_a_name(lab):
     lab.page.locator(".dk button, .dk input").first.focus()
-    for _ in range(230):
+    for _ in range(MOST_TABS):
         lab.page.evaluate(VISITED)
         lab.page.keyboard.press("Tab")
     for i, name in enumerate(("Studio", "Results", "Compare", "Features")):
