@@ -46,12 +46,13 @@ if TYPE_CHECKING:  # imported when they are first used; editors see them here
     from . import plot as plot
     from .widgets import Compare as Compare
     from .widgets import Features as Features
+    from .widgets import PagePlayer as PagePlayer
     from .widgets import Picker as Picker
     from .widgets import Player as Player
     from .widgets import Results as Results
     from .widgets import Studio as Studio
 
-WIDGETS = ("Compare", "Features", "Picker", "Player", "Results", "Studio")
+WIDGETS = ("Compare", "Features", "PagePlayer", "Picker", "Player", "Results", "Studio")
 
 
 def __getattr__(name: str) -> Any:

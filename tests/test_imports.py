@@ -63,7 +63,7 @@ MAY_IMPORT = {  # from the bottom up; a part may also import its own files
     "maps": "records pieces answers validation geometry trackers runs",
     "plot": "maps records runs models compose pixels scores",
     "widgets": "records pieces gates trackers methods maps plot scores validation loop runs models"
-    " inversion placement compose pixels",
+    " inversion placement compose page pixels",
     "check": "records geometry gates pieces trackers loop methods models tasks plot",
     "bench": "records geometry gates pieces losses trackers validation loop methods models images"
     " carrying placement inversion warping compose page runs tasks worlds pixels widgets",

@@ -242,7 +242,7 @@ def test_what_cannot_be_a_page_is_refused_before_any_work(trace, tmp_path, monke
 
 
 def test_the_scripts_are_short_and_make_no_markup_of_text():
-    assert {path.name for path in FOLDER.glob("*.js")} == set(SCRIPTS)
+    assert {path.name for path in FOLDER.glob("*.js")} == {*SCRIPTS, "open.js", "live.js"}
     assert {path.name for path in FOLDER.glob("*.css")} == set(STYLES)
     for path in [*FOLDER.glob("*.js"), *FOLDER.glob("*.html"), *FOLDER.glob("*.css")]:
         text = path.read_text(encoding="utf-8")

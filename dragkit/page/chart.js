@@ -154,7 +154,7 @@ class Chart {
     this.legend.say(state);
     if (!this.cursor) return;
     const dots = this.panel.lines.map((one) => {
-      const [step, value] = one.points[state.positions[one.run]];
+      const [step, value] = valueAt(one, state);
       if (value === null) return "";
       const place = { cx: this.x(step), cy: this.y(value) };
       return drawn("circle", { ...place, r: 4, class: `dot series-${one.colour % 6}` });

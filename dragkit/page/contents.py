@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from base64 import b64encode
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -26,12 +26,31 @@ def page_contents(title: str, recordings: Sequence[Recording]) -> dict[str, Any]
     """All that a page shows; a progress bar appears if that takes longer than two seconds."""
     count = sum(len(recording.frames) for recording in recordings)
     with tqdm(total=count, desc=".html", unit="frame", delay=2) as bar:
-        runs = [_run(recording, bar) for recording in recordings]
+
+        def image(frame: Frame) -> dict[str, Any]:
+            bar.update()
+            return {"image": image_uri(frame)}
+
+        runs = [run_contents(recording, image) for recording in recordings]
+    return page_of(title, runs)
+
+
+def page_of(title: str, runs: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """What a page shows, with the `run_contents` of its runs."""
     scale = b64encode(viridis()[:, :3].tobytes()).decode()
-    return {"title": title, "scale": scale, "runs": runs}
+    return {"title": title, "scale": scale, "runs": list(runs)}
 
 
-def _run(recording: Recording, bar: tqdm) -> dict[str, Any]:
+def run_contents(
+    recording: Recording, image: Callable[[Frame], dict[str, Any]], begin: int = 0
+) -> dict[str, Any]:
+    """What a page shows of a run.
+
+    Args:
+        recording: the run.
+        image: what the page gets as a frame's image, as one more entry of the frame.
+        begin: the position of the first frame that is told.
+    """
     frames = recording.frames
     losses = loss_names(frames)
     edits = {_key(frame.edit): frame.edit for frame in frames}
@@ -39,8 +58,7 @@ def _run(recording: Recording, bar: tqdm) -> dict[str, Any]:
 
     def told(frame: Frame) -> dict[str, Any]:
         edit, tracker = list(edits).index(_key(frame.edit)), trackers.index(tracker_of(frame))
-        bar.update()
-        return {"edit": edit, "tracker": tracker} | _frame(frame, losses)
+        return {"edit": edit, "tracker": tracker} | image(frame) | _frame(frame, losses)
 
     return {
         "name": recording.name,
@@ -52,15 +70,19 @@ def _run(recording: Recording, bar: tqdm) -> dict[str, Any]:
         "trackers": trackers,
         "losses": losses,
         "edits": [_edit(recording, edit) for edit in edits.values()],
-        "frames": [told(frame) for frame in frames],
+        "frames": [told(frame) for frame in frames[begin:]],
     }
+
+
+def image_uri(frame: Frame) -> str:
+    """A frame's image as a page shows it."""
+    return _uri("webp", webp(_shown(frame), QUALITY))
 
 
 def _frame(frame: Frame, losses: Sequence[str]) -> dict[str, Any]:
     track = frame.step.track
     return {
         "step": frame.index,
-        "image": _uri("webp", webp(_shown(frame), QUALITY)),
         "points": plain(frame.points),
         "arrived": plain(frame.arrived),
         "trusted": plain(frame.trusted),

@@ -16,7 +16,7 @@ from ..atomic import place_for, write_file
 from .contents import page_contents
 from .recording import Recording
 
-SCRIPTS = (  # in one module, each uses those before it
+SCRIPTS = (  # in one module or function, where `root` is known; each uses those before it
     *("dom.js", "run.js", "marks.js", "stage.js", "panels.js", "legend.js", "chart.js"),
     *("maps.js", "settings.js", "transport.js", "page.js"),
 )
@@ -53,11 +53,13 @@ def _check_taken(path: Path) -> None:
 
 def document(contents: Mapping[str, Any]) -> str:
     """The HTML of a page with these contents; the same contents have the same HTML."""
-    style = "\n".join(map(_read, STYLES))
-    script = "\n".join(f"// {name}\n\n{_read(name)}" for name in SCRIPTS)
-    return Template(_read("page.html")).substitute(
+    style = "\n".join(map(read, STYLES))
+    scripts = "\n".join(f"// {name}\n\n{read(name)}" for name in (*SCRIPTS, "open.js"))
+    script = f"const root = document;\n\n{scripts}"
+    return Template(read("page.html")).substitute(
         policy=_policy(style, f"\n{script}"),
         style=style,
+        body=read("body.html"),
         script=script,
         data=as_data(contents),
     )
@@ -90,7 +92,8 @@ def source_hash(text: str) -> str:
     return f"'sha256-{b64encode(sha256(text.encode()).digest()).decode()}'"
 
 
-def _read(name: str) -> str:
+def read(name: str) -> str:
+    """A file beside this one."""
     return files(__package__).joinpath(name).read_text(encoding="utf-8")
 
 

@@ -18,9 +18,9 @@ function filled(node, attributes, children) {
   return node;
 }
 
-/** The element of the page with that id. */
+/** The element with that id; `root` is what all scripts draw in, the document or a part of it. */
 function part(id) {
-  return document.getElementById(id);
+  return root.getElementById(id);
 }
 
 /** Give a node other attributes. */

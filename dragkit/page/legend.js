@@ -32,9 +32,9 @@ function legendOf(panel) {
   const box = element("div", { class: "legend" }, ...entries, ...otherMarks(panel));
   return {
     box,
-    say({ positions }) {
+    say(state) {
       for (const { one, value } of lines) {
-        value.textContent = shown(one.points[positions[one.run]][1]);
+        value.textContent = shown(valueAt(one, state)[1]);
       }
     },
     words: () => lines.map(({ one, value }) => `${one.name} ${value.textContent}`).join(", "),

@@ -139,34 +139,41 @@ function cellInWords(map, [row, column]) {
 class ScoreMaps {
   constructor(runs, scale, probed) {
     this.runs = runs;
-    this.rows = runs.map((run, number) => {
-      const count = Math.max(...run.frames.map(({ scores }) => scores?.names.length ?? 0));
-      const cards = Array.from({ length: count }, () => {
-        const card = new ScoreCard(scale, (cell) => probed(number, cell, card.map));
-        return card;
-      });
+    this.scale = scale;
+    this.probed = probed;
+    this.rows = runs.map((run) => {
       const name = runs.length > 1 ? [element("h3", { class: "name" }, run.name)] : [];
-      const boxes = cards.map(({ box }) => box);
       const meaning = element("p", { class: "meaning" }, run.meaning);
-      const group = element("div", { class: "cards" }, ...boxes);
+      const group = element("div", { class: "cards" });
       part("maps").append(element("div", { class: "row" }, ...name, meaning, group));
-      return cards;
+      return { group, cards: [] };
     });
-    part("explained").hidden = this.rows.every((cards) => !cards.length);
+  }
+
+  /** The cards of a run: as many as any of its frames up to now had maps. */
+  cards(number, count) {
+    const { group, cards } = this.rows[number];
+    while (cards.length < count) {
+      const card = new ScoreCard(this.scale, (cell) => this.probed(number, cell, card.map));
+      cards.push(card);
+      group.append(card.box);
+    }
+    return cards;
   }
 
   draw(state) {
     let seen = false;
-    this.rows.forEach((cards, number) => {
-      const frame = this.runs[number].frames[state.positions[number]];
+    this.runs.forEach((run, number) => {
+      const frame = run.frames[state.positions[number]];
       const handle = Math.min(state.handle, frame.points.length - 1);
       const cell = state.probe?.run === number ? state.probe.cell : null;
-      cards.forEach((card, i) => {
+      this.cards(number, frame.scores?.names.length ?? 0).forEach((card, i) => {
         const map = scoreMap(frame, handle, i);
         seen ||= map !== null;
         card.draw(map, cell);
       });
     });
     part("no-maps").hidden = seen;
+    part("explained").hidden = this.rows.every(({ cards }) => !cards.length);
   }
 }

@@ -1,20 +1,30 @@
 // The page: one state, and the parts that draw it.
 
+const PAUSE = 300; // ms at least between drawings of curves and settings while a run grows
+
+const AHEAD = 3; // images that are asked for before they are wanted
+
 class Page {
-  constructor({ title, scale, runs }) {
+  /**
+   * `kernel` is asked for an image that the contents lack, and told which step is shown:
+   * {image(position), showing(position)}.
+   */
+  constructor({ title, scale, runs }, kernel = null) {
     this.runs = runs;
     this.scale = decoded(scale);
     this.steps = allSteps(runs);
     this.state = { at: this.steps.length - 1, handle: 0, layers: new Set(), probe: null };
-    document.title = title;
+    this.kernel = kernel;
     part("title").textContent = title;
     part("subtitle").textContent = subtitle(runs);
-    document.body.dataset.runs = runs.length;
+    part("page").dataset.runs = runs.length;
     fillSettings(runs);
 
     const probed = (number, cell, map) => this.probe(number, cell, map);
-    this.transport = new Transport(this.steps, (at) => this.change({ at, probe: null }));
-    this.views = [...this.stages(), new ScoreMaps(runs, this.scale, probed), this.transport];
+    const show = (at) => this.change({ at, probe: null });
+    this.stages = this.makeStages();
+    this.transport = new Transport(this.steps, show, () => this.painted());
+    this.views = [...this.stages, new ScoreMaps(runs, this.scale, probed), this.transport];
     this.offerLayers();
     this.offerHandles();
     this.drawCharts();
@@ -36,12 +46,56 @@ class Page {
     state.step = this.steps[state.at];
     state.positions = this.runs.map((run) => positionAt(run, state.step));
     for (const view of [...this.views, ...this.charts]) view.draw(state);
+    if (this.kernel) this.tell(state.at);
   }
 
-  stages() {
+  /** Tell the kernel which step is shown, and ask for the next images early while it plays. */
+  tell(at) {
+    this.kernel.showing(at);
+    if (!this.transport.playing) return;
+    const { frames } = this.runs[0];
+    frames.slice(at + 1, at + 1 + AHEAD).forEach((frame, i) => {
+      if (!frame.image) this.kernel.image(at + 1 + i);
+    });
+  }
+
+  /**
+   * Continue the only run with frames from the position `begin` on, some of which may be there
+   * already; who looks at its last step goes on looking there.
+   */
+  grow(begin, { frames, ...rest }) {
+    const [run] = this.runs;
+    const fresh = frames.slice(run.frames.length - begin);
+    const follows = this.state.at === this.steps.length - 1;
+    Object.assign(run, rest, { frames: [...run.frames, ...fresh] });
+    this.steps = allSteps(this.runs);
+    this.transport.grow(this.steps);
+    part("subtitle").textContent = subtitle(this.runs);
+    this.nameLayers();
+    this.growing ??= setTimeout(() => {
+      this.growing = null;
+      fillSettings(this.runs);
+      this.drawCharts();
+    }, PAUSE);
+    this.change(follows ? { at: this.steps.length - 1, probe: null } : {});
+  }
+
+  /** Take an image that the kernel was asked for. */
+  take(position, image) {
+    this.runs[0].frames[position].image = image;
+    this.change({});
+  }
+
+  /** Whether what is wanted has been painted, so that no step is left out while it plays. */
+  painted() {
+    return !this.waiting && this.stages.every((stage) => stage.painted);
+  }
+
+  makeStages() {
     const many = this.runs.length > 1;
     return this.runs.map((run, number) => {
-      const stage = new Stage(run, number, this.scale, (place) => this.look(number, place));
+      const look = (place) => this.look(number, place);
+      const stage = new Stage(run, number, this.scale, look, this.kernel);
       part("stages").append((many ? stage.named() : stage).figure);
       return stage;
     });
@@ -64,17 +118,21 @@ class Page {
       const chosen = [...boxes].filter((box) => box.checked && !box.disabled);
       this.change({ layers: new Set(chosen.map((box) => box.value)) });
     };
+    for (const box of boxes) box.addEventListener("change", choose);
+    this.chooseLayers = choose;
+    this.nameLayers();
+  }
+
+  /** Offer the layers that some frame has. */
+  nameLayers() {
     const frames = this.runs.flatMap((run) => run.frames);
-    const present = {
-      mask: this.runs.some((run) => run.edits.some((edit) => edit.mask)),
-      window: frames.some((frame) => frame.scores),
-      heat: frames.some((frame) => frame.scores),
-    };
-    for (const box of boxes) {
+    const scored = frames.some((frame) => frame.scores);
+    const masked = this.runs.some((run) => run.edits.some((edit) => edit.mask));
+    const present = { mask: masked, window: scored, heat: scored };
+    for (const box of part("layers").querySelectorAll("input")) {
       box.disabled = present[box.value] === false;
-      box.addEventListener("change", choose);
     }
-    choose();
+    this.chooseLayers();
   }
 
   offerHandles() {
@@ -108,5 +166,3 @@ function subtitle(runs) {
   if (runs.length === 1) return runs[0].why;
   return `${runs.length} runs on one time axis; a shorter one stays at its last step.`;
 }
-
-new Page(JSON.parse(part("data").textContent));

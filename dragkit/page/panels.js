@@ -4,8 +4,13 @@
 // none, and a point for each frame of its run.
 
 function line(name, colour, number, run, valueOf) {
-  const points = run.frames.map((frame) => [frame.step, valueOf(frame)]);
+  const points = run.frames.map((frame) => [frame.step, valueOf(frame) ?? null]);
   return { name, colour, run: number, points };
+}
+
+/** [step, value] of a line at the cursor; null for a step that it does not reach yet. */
+function valueAt({ points, run }, { positions, step }) {
+  return points[positions[run]] ?? [step, null];
 }
 
 function isKnown({ points }) {
@@ -63,7 +68,7 @@ function panelsOfRuns(runs, handle) {
   const names = [...new Set(runs.flatMap((run) => run.losses))];
   const losses = names.map((name) => ({
     title: `loss: ${name}`,
-    lines: lines((run, frame) => frame.losses[run.losses.indexOf(name)] ?? null).filter(isKnown),
+    lines: lines((run, frame) => frame.losses[run.losses.indexOf(name)]).filter(isKnown),
   }));
   const distances = lines((run, frame) => distance(run, frame, handle));
   return [

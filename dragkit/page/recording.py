@@ -38,8 +38,11 @@ class Recording:
     def trackers(self) -> dict[str, int]:
         """The trackers that the run had, in print, each with the step where it was first used."""
         first: dict[str, int] = {}
+        latest = None
         for frame in self.frames:
-            first.setdefault(tracker_of(frame), frame.index)
+            if frame.step.tracker is not latest:  # printing one takes a while
+                latest = frame.step.tracker
+                first.setdefault(tracker_of(frame), frame.index)
         return first
 
 

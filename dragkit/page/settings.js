@@ -3,6 +3,7 @@
 /** Fill the table; settings are [section, [[name, text], …]], the same sections in every run. */
 function fillSettings(runs) {
   part("differ").hidden = runs.length === 1;
+  part("settings").replaceChildren();
   if (runs.length > 1) part("settings").append(headOf(runs));
   runs[0].settings.forEach(([section], number) => {
     const values = runs.map((run) => new Map(run.settings[number][1]));

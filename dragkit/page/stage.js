@@ -3,8 +3,11 @@
 const LARGE = 300; // CSS pixels from which on marks have their full size
 
 class Stage {
-  /** `probed(place)` is called with the place (x, y) under the pointer, or null. */
-  constructor(run, number, scale, probed) {
+  /**
+   * `probed(place)` is called with the place (x, y) under the pointer, or null; `kernel` is asked
+   * for images that the frames lack.
+   */
+  constructor(run, number, scale, probed, kernel) {
     this.run = run;
     this.number = number;
     this.scale = scale;
@@ -21,6 +24,9 @@ class Stage {
     this.line = element("p", { class: "line" });
     this.figure = element("figure", {}, this.box, this.line);
     this.images = new Map();
+    this.kernel = kernel;
+    this.wanted = null;
+    this.painted = false;
     this.unit = 1;
     this.listen(probed);
   }
@@ -58,7 +64,7 @@ class Stage {
     const position = state.positions[this.number];
     const frame = this.run.frames[position];
     const { layers } = state;
-    this.drawImage(frame);
+    this.drawImage(frame, position);
     this.drawMask(frame, layers.has("mask"));
 
     const map = scoreMap(frame, Math.min(state.handle, frame.points.length - 1), 0);
@@ -81,20 +87,25 @@ class Stage {
   }
 
   /** Paint the frame's image as soon as the browser has read it, unless another is wanted then. */
-  drawImage(frame) {
-    let image = this.images.get(frame);
+  drawImage(frame, position) {
+    if (!frame.image) this.kernel?.image(position);
+    const source = frame.image ?? frame.sketch;
+    if (source !== this.wanted) this.painted = false;
+    this.wanted = source;
+    if (!source) return;
+    let image = this.images.get(source);
     if (!image) {
       image = new Image();
-      image.src = frame.image;
-      this.images.set(frame, image);
+      image.src = source;
+      this.images.set(source, image);
     }
-    this.wanted = frame;
     if (image.complete) this.paint(image);
-    else image.addEventListener("load", () => this.wanted === frame && this.paint(image));
+    else image.addEventListener("load", () => this.wanted === source && this.paint(image));
   }
 
   paint(image) {
     this.canvas.getContext("2d").drawImage(image, 0, 0);
+    this.painted = true;
   }
 
   drawMask(frame, wanted) {

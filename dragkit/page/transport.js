@@ -5,21 +5,31 @@ const OWN_KEYS = "select, [role=region]"; // they use the arrows themselves
 const OWN_SPACE = "button, select, input[type=checkbox]";
 
 class Transport {
-  /** `show(position)` is asked to show a step by its position among `steps`. */
-  constructor(steps, show) {
-    this.steps = steps;
+  /**
+   * `show(position)` is asked to show a step by its position among `steps`; `ready()` says whether
+   * the one before has been painted.
+   */
+  constructor(steps, show, ready) {
     this.show = show;
+    this.ready = ready;
     this.at = 0;
     this.playing = false;
-    part("slider").max = steps.length - 1;
+    this.grow(steps);
     part("slider").addEventListener("input", () => this.seek(Number(part("slider").value)));
     const moves = { first: () => 0, back: () => this.at - 1, on: () => this.at + 1 };
-    moves.last = () => steps.length - 1;
+    moves.last = () => this.steps.length - 1;
     for (const [id, place] of Object.entries(moves)) {
       part(id).addEventListener("click", () => this.seek(place()));
     }
     part("play").addEventListener("click", () => this.toggle());
-    document.addEventListener("keydown", (event) => this.press(event));
+    const heard = root.body ?? part("page"); // on a page of its own, wherever the focus is
+    heard.addEventListener("keydown", (event) => this.press(event));
+  }
+
+  /** Go through these steps from now on. */
+  grow(steps) {
+    this.steps = steps;
+    part("slider").max = steps.length - 1;
   }
 
   /** Show another step; whoever does so by hand ends the playing. */
@@ -66,7 +76,7 @@ class Transport {
 
   tick(now) {
     if (!this.playing) return;
-    if (now >= this.due) {
+    if (now >= this.due && this.ready()) {
       this.due = Math.max(this.due + this.interval(), now);
       this.show(Math.min(this.at + 1, this.steps.length - 1));
     }

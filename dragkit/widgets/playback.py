@@ -10,8 +10,14 @@ import ipywidgets as W
 from .layout import button, on_change, row
 from .lifetime import weakly
 
-# ms a step
-SPEEDS = (("normal", 80), ("half speed", 160), ("slow motion", 400), ("one a second", 1000))
+NORMAL = 80  # ms a step
+SPEEDS = (
+    ("fast", 40),
+    ("normal", NORMAL),
+    ("half speed", 160),
+    ("slow motion", 400),
+    ("one a second", 1000),
+)
 
 
 class PlaybackControls:
@@ -51,7 +57,7 @@ class PlaybackControls:
         self.number = W.Label(layout=W.Layout(width=f"{28 * times}px"))
 
         # a W.Play has buttons of its own, but without names to be read out
-        self.timer = W.Play(interval=SPEEDS[0][1], layout=W.Layout(display="none"))
+        self.timer = W.Play(interval=NORMAL, layout=W.Layout(display="none"))
         self.timer.observe(weakly(self._show_playing), "playing")
         self.link = W.jslink((self.timer, "value"), (self.slider, "value"))
 
@@ -62,7 +68,10 @@ class PlaybackControls:
             part.layout.flex = None
             part.layout.width = f"{36 + 12 * (times - 1)}px"
         self.speed = W.Dropdown(
-            options=SPEEDS, tooltip="How fast Play goes", layout=W.Layout(width="118px")
+            options=SPEEDS,
+            value=NORMAL,
+            tooltip="How fast Play goes",
+            layout=W.Layout(width="118px"),
         )
         on_change(self.speed, self._set_speed)
         self._play_box = W.Box([self.play_button, self.timer])

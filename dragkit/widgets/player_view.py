@@ -25,7 +25,7 @@ from .step_chart import StepChart
 from .throttle import Throttle
 from .whole_scores import WholeScores
 
-WATCHED = 1 / 14  # s from one image of a run to the next, on average; the rest is for the run
+WATCHED = 1 / 22  # s from one image of a run to the next, on average; the rest is for the run
 SLOWLY = 0.4  # s between updates of curves, slider and text while a run continues
 ROUGHLY = 2 / 3  # of the height at which a step is drawn while a run continues
 OLD = "the run before"

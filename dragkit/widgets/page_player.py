@@ -1,0 +1,157 @@
+"""The page of a run, alive: drawn by the browser, in any front end that knows anywidget."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from PIL import Image
+
+from ..arguments import named_arguments, step_count
+from ..compose import chart, hstack, marks_in_words
+from ..runs.recording import checked_title
+from ..runs.session import Session
+from ..runs.trace import Trace
+from .background import stop_all
+from .layout import card
+from .notebook_widget import NotebookWidget
+from .page_view import PageView
+from .player_controls import RunButtons
+from .player_state import PlayerState
+from .run_images import step_image
+from .session_runner import SessionRunner
+from .status import StatusLine, shows_errors
+
+STILL = 384  # height of the image in a still
+CHARTS = (2 * STILL, STILL)
+
+
+@named_arguments
+class PagePlayer(NotebookWidget):
+    """Watch a run on the page of :meth:`dragkit.Trace.to_html`, live: ``PagePlayer(session)``.
+
+    It shows what that page shows, drawn by the same code: the image with layers that can be
+    switched off, score maps that tell their values, curves, settings; by mouse, finger and keys.
+    The browser draws it, so the kernel only sends numbers and, for the steps that are looked at,
+    images. Run works in the background, as in a :class:`Player`, whose image is drawn by the
+    kernel through ipycanvas.
+
+    Args:
+        source: a `Trace` or a `Session`; a session makes its first step at once.
+        title: of the page.
+
+    Attributes:
+        state: which run is shown, and which of its steps.
+        view: the page.
+        runner: runs a session.
+
+    Raises:
+        TypeError: the source is neither.
+        ValueError: the trace is empty, or the title is no line of text.
+    """
+
+    def __init__(self, source: Trace | Session, title: str = "A drag run") -> None:
+        self.state = PlayerState(source)
+        stop_all()
+        self.state.begin()
+
+        method = source.method if isinstance(source, Session) else {}
+        self.status = StatusLine()
+        self.view = PageView(self.state, checked_title(title), method, self.status, self._fill)
+        self.runner = SessionRunner(
+            self.state, self._prepare, self._fill, self.view.follow, self._ended
+        )
+        run_one = partial(self._run, 1)
+        self.buttons = RunButtons(self._run, self.runner.ask_to_stop, run_one, self._branch)
+        self.box = card(self.buttons.row, self.status.line, self.view.widget)
+        self._fill()
+
+    @property
+    def session(self) -> Session | None:
+        """The session that is shown; None for a trace."""
+        return self.state.session
+
+    @property
+    def trace(self) -> Trace:
+        """The run that is shown."""
+        return self.state.trace
+
+    @property
+    def at(self) -> int:
+        """The position of the step that is shown."""
+        return self.state.at
+
+    @property
+    def running(self) -> bool:
+        """Whether a run is going on in the background."""
+        return self.state.running
+
+    def run(self, steps: int | None = None) -> Trace:
+        """Run up to `steps` updates and wait for them; an interrupt ends it early.
+
+        Args:
+            steps: as many as the method has if None.
+
+        Raises:
+            ValueError: there is nothing to run, or `steps` is not a whole number.
+            Exception: what the run raised; the steps made so far are kept.
+        """
+        if steps is not None:
+            steps = step_count(steps)
+        self.runner.run(steps)
+        return self.trace
+
+    def branch(self, position: int) -> None:
+        """Go back to the step at `position`; the next run continues from there."""
+        self.stop()
+        self.state.branch(position)
+        self.view.show()
+        self._fill()
+
+    def stop(self) -> None:
+        """End the run in the background after its present step, and wait for that."""
+        self.runner.stop()
+
+    def close(self) -> None:
+        """Take it off the page, for good. A run that goes on is ended first."""
+        self.stop()
+        super().close()
+
+    def still(self) -> Image.Image:
+        """The image of the step that is shown, beside the curves."""
+        frame = self.trace[self.at]
+        image = step_image(frame, self.state.path(), handle=0, size=STILL)
+        return hstack(image, chart(self.state.panels(0), frame.index, CHARTS).reduce(2))
+
+    def caption(self) -> str:
+        """What the still shows."""
+        marks = marks_in_words(inset=True)
+        return f"The generated image at one step of the run, and its curves. {marks}"
+
+    def __repr__(self) -> str:
+        return f"PagePlayer({self.trace!r})"
+
+    def _fill(self) -> None:
+        self.buttons.fill(self.state)
+
+    @shows_errors
+    def _run(self, steps: int | None = None) -> None:
+        self.runner.start(steps)
+
+    @shows_errors
+    def _branch(self) -> None:
+        index = self.trace[self.at].index
+        self.branch(self.at)
+        self.status.say(f"Back at step {index}: Run continues from here.")
+
+    def _prepare(self) -> None:
+        self.status.last_error = None
+
+    @shows_errors
+    def _ended(self, error: BaseException | None, message: str | None) -> None:
+        self.view.rest()
+        self._fill()
+        if error:
+            self.status.fail(error)
+        else:
+            self.status.say(message or self.state.summary())
+        self.refresh_still()

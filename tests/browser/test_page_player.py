@@ -1,0 +1,91 @@
+"""The page in a notebook: the browser draws a run that continues, and asks for what it shows."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from person import Lab, wait, write_cells
+
+pytestmark = pytest.mark.slow
+RUNS = Path(__file__).parents[2] / "runs"
+CELLS = [
+    """import torch
+torch.set_num_threads(1)
+import dragkit as dk
+toy = dk.load("toy")
+edit = dk.Edit([(64, 85), (30, 30)], [(74, 80), (34, 30)])
+method = dk.methods.stabledrag() | {"lr": 0.5, "steps": 40}
+page = dk.PagePlayer(dk.Session(toy, toy.sample(0), edit, **method))
+page""",
+    """import json
+frame = page.trace[page.at]
+print("PROBE", json.dumps({
+    "steps": len(page.trace), "at": page.at, "running": page.running,
+    "image": frame.image.tolist(), "error": repr(page.last_error),
+}))""",
+]
+
+
+@pytest.fixture
+def lab(lab, page):
+    folder, url = lab
+    write_cells(folder / "page.ipynb", CELLS)
+    lab = Lab(page, url("page.ipynb"), folder / "page.ipynb")
+    lab.run_cell(0)
+    page.locator("#slider").wait_for()
+    return lab
+
+
+def shown_image(lab):
+    """The pixels that the browser paints."""
+    data = lab.page.locator(".stage > canvas").first.evaluate(
+        "c => Array.from(c.getContext('2d').getImageData(0, 0, c.width, c.height).data)"
+    )
+    return np.array(data).reshape(128, 128, 4)[..., :3]
+
+
+def difference(lab):
+    """Mean difference to the frame that the kernel says is shown, in grey levels."""
+    return np.abs(shown_image(lab) - np.array(lab.probe()["image"])).mean()
+
+
+def test_a_run_is_watched_scrubbed_and_branched_on_the_page(lab):
+    page = lab.page
+    step = page.locator("#step")
+    assert page.locator("#handle option").count() == 2
+
+    lab.button("Run").click()
+    wait(lambda: "step 0" not in step.inner_text())  # it follows while it runs
+    wait(lambda: not lab.probe()["running"])
+    known = lab.probe()
+    last = known["steps"] - 1
+    wait(lambda: step.inner_text() == f"step {last} of {last}")
+    assert known["at"] == last > 3 and known["error"] == "None"
+    wait(lambda: difference(lab) < 3)  # the sketch was replaced by the image
+    assert "after" in page.locator("#settings").inner_text()
+    page.screenshot(path=RUNS / "page_player.png")
+
+    page.locator("#slider").focus()
+    page.keyboard.press("Home")
+    page.keyboard.press("ArrowRight")
+    wait(lambda: lab.probe()["at"] == 1)
+    wait(lambda: difference(lab) < 3)
+    assert page.locator(".window canvas").count() >= 1
+    assert "best" in page.locator(".peaks").first.inner_text()
+
+    lab.button("Branch here").click()
+    wait(lambda: step.inner_text() == "step 1 of 1")
+    lab.button("Step").click()
+    wait(lambda: step.inner_text() == "step 2 of 2")
+
+
+def test_a_page_that_is_loaded_again_shows_the_same_run(lab):
+    page = lab.page
+    lab.button("Step").click()
+    wait(lambda: page.locator("#step").inner_text() == "step 1 of 1")
+    lab.command("docmanager:save")
+    page.reload()
+    lab.idle()
+    page.locator("#slider").wait_for()
+    wait(lambda: page.locator("#step").inner_text() == "step 1 of 1")
+    wait(lambda: difference(lab) < 3)
