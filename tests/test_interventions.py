@@ -1,5 +1,7 @@
 """What one does to a run in its middle: another block, frozen rows, a patched template."""
 
+import html
+import time
 from dataclasses import replace
 
 import pytest
@@ -293,3 +295,128 @@ def test_a_saved_run_names_what_was_done(tmp_path, lion):
     assert "FreezeRows(rows=[0])" in path.read_text()
     again = dk.Session.load(path, lion, **LION)
     assert again.interventions == [] and again.methods[0][0] == 2
+
+
+# --- buttons
+
+
+@pytest.fixture
+def studio(lion):
+    edit = dk.Edit([(64, 85)], [(74, 80)])
+    return dk.Studio(lion, seed=3, edit=edit, **LION | {"steps": 6})
+
+
+def pasted(studio):
+    """The session that the code below the buttons makes."""
+    code = run_as_code(studio.session.methods, studio.session.interventions)
+    assert html.escape(code) in studio.interventions.code.value
+    names = {"studio": studio}
+    exec(code, names)
+    return names["session"]
+
+
+def test_what_was_clicked_can_be_pasted_and_gives_the_same_points(studio):
+    buttons = studio.interventions
+    studio.run(5)
+    before = studio.trace
+    studio.player.seek(2)
+    buttons.row.value = 1
+    buttons.freeze.click()
+    assert studio.last_error is None
+    assert (len(studio.trace), studio.session.past) == (3, [before])
+    assert "FreezeRows(rows=[1]): Run goes on with it from step 2" in studio.status.line.value
+
+    studio.run(2)
+    buttons.block.value = 32
+    buttons.swap.click()
+    studio.run(1)
+    buttons.place.value = "66.5, 84"
+    buttons.patch.click()
+    studio.run()
+    assert studio.last_error is None
+    assert len(studio.trace) == 12
+    assert [index for index, _ in studio.session.interventions] == [2, 4, 5]
+    assert same_points(studio, pasted(studio))
+
+
+def test_pasted_code_has_the_changes_of_the_method(studio):
+    studio.run(2)
+    studio.form.tracker.value = "Discriminative"
+    studio.interventions.patch.click()
+    studio.run()
+    code = studio.interventions.code.value
+    assert "session.swap(tracker=Discriminative())" in code
+    assert same_points(studio, pasted(studio))
+
+
+def test_the_menus_offer_what_can_be_done(studio):
+    buttons = studio.interventions
+    assert 64 not in buttons.block.options and buttons.row.options == (0, 1, 2, 3, 4, 5)
+    buttons.block.value = 32
+    buttons.swap.click()
+    buttons.freeze.click()
+    assert 64 in buttons.block.options and 32 not in buttons.block.options
+    assert buttons.row.options == (1, 2, 3, 4, 5)
+    studio.run(2)
+    studio.branch(0)
+    assert buttons.row.options == (0, 1, 2, 3, 4, 5) and "intervene(" not in buttons.code.value
+
+
+def test_a_model_without_blocks_has_no_such_button():
+    toy = dk.Studio(dk.load("toy"), edit=PAIR, **FAST)
+    assert toy.interventions.swap.disabled and not toy.interventions.freeze.disabled
+    toy.interventions.freeze.click()
+    assert "FreezeRows(rows=[0])" in toy.interventions.code.value
+    assert toy.last_error is None
+
+
+def test_a_click_that_cannot_be_done_leaves_the_run_as_it_is(studio):
+    studio.run(3)
+    studio.player.seek(1)
+    studio.interventions.place.value = "900, 3"
+    studio.interventions.patch.click()
+    assert "outside of the image" in studio.status.line.value
+    assert (len(studio.trace), studio.session.past) == (4, [])
+    studio.interventions.place.value = "here"
+    studio.interventions.patch.click()
+    assert "give two numbers" in studio.status.line.value
+
+
+def test_a_changed_edit_has_no_run_to_intervene_in(studio):
+    studio.run(2)
+    studio.picker.seed = 4
+    studio.interventions.freeze.click()
+    assert "Run starts again with the changed edit" in studio.status.line.value
+    studio.run(1)
+    assert studio.session.interventions == []
+
+
+def test_an_intervention_in_a_run_that_goes_on_continues_it(studio):
+    studio.player.runner.start()
+    studio.interventions.freeze.click()
+    wait(lambda: not studio.player.running)
+    assert studio.last_error is None
+    step, _ = studio.session.interventions[0]
+    first, last = studio.trace[step].latent, studio.trace[-1].latent
+    assert len(studio.trace) > step + 1 and torch.equal(first[0], last[0])
+
+
+def test_sketches_and_whole_scores_know_which_block_was_read(studio):
+    studio.player.controls.whole.button.value = True
+    studio.run(2)
+    studio.interventions.block.value = 32
+    studio.interventions.swap.click()
+    for step in studio.player.state.advance(2):
+        studio.player.state.seek_end()
+        assert studio.player.state.sketched().image.shape == step.image.shape
+    for position in (1, 2, 3):
+        studio.player.seek(position)
+        assert studio.player.controls.whole.values is not None
+    assert studio.last_error is None
+
+
+def wait(condition):
+    end = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.02)

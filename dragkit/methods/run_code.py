@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 from .code import as_code, differing, written
@@ -58,7 +59,7 @@ def _swaps(
 ) -> list[str]:
     """The pieces that are others from the step `index` on."""
     lines = []
-    for (_, before), (step, method) in zip(methods, methods[1:], strict=False):
+    for (_, before), (step, method) in pairwise(methods):
         pieces = differing(method, before) if step == index else []
         if pieces:
             values = ", ".join(f"{name}={written(method[name], imports)}" for name in pieces)
