@@ -14,6 +14,9 @@ was there for.
 ``session.rewind(12)`` goes back to the step as it was before, so that the run can also go on
 without. An intervention is a frozen dataclass of settings; :meth:`dragkit.Session.intervene`
 calls it with what the run would go on with.
+
+Source: our choice; the question is that of activation patching in language models (Vig et al.,
+NeurIPS 2020).
 """
 
 from __future__ import annotations

@@ -143,6 +143,21 @@ def test_blocks_that_there_are_not(lion):
     assert len(session.trace) == 2
 
 
+def test_another_stage_of_a_unet_is_read():
+    model = dk.load("lion-diffusion")
+    latent = torch.randn(model.latent_shape, generator=torch.Generator().manual_seed(0))
+    method = dk.methods.dragdiffusion("small")
+    session = dk.Session(model, latent, dk.Edit([(30, 30)], [(36, 30)]), **method)
+    session.run(1)
+    block = model.blocks[-1] if model.feature_block != model.blocks[-1] else model.blocks[-2]
+    session.intervene(SwapBlock(block)).step()
+    features = model.with_block(block).view(latent).features
+    expected = sample(features, session.edit.handles, model.size)
+    assert torch.equal(session.trace[2].step.memory.patch[:, 0], expected)
+    with pytest.raises(ValueError, match="has no rows that move one by one"):
+        session.intervene(FreezeRows([0]))
+
+
 # --- a patched template
 
 
@@ -347,6 +362,22 @@ def test_pasted_code_has_the_changes_of_the_method(studio):
     code = studio.interventions.code.value
     assert "session.swap(tracker=Discriminative())" in code
     assert same_points(studio, pasted(studio))
+
+
+def test_an_opened_run_goes_on_from_its_file(studio, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    studio.run(3)
+    path = studio.session.save(tmp_path / "run.json")
+    files = studio.player.controls.files
+    files.name.value = "run"
+    files.open.click()
+    assert studio.last_error is None
+    studio.interventions.freeze.click()
+    studio.run(2)
+    code = run_as_code(studio.session.methods, studio.session.interventions)
+    names = {"studio": studio, "path": path}
+    exec(code.replace("session.run()", "session.run(2)"), names)
+    assert same_points(studio, names["session"])
 
 
 def test_the_menus_offer_what_can_be_done(studio):
