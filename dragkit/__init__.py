@@ -3,6 +3,7 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from . import interventions as interventions
 from . import leaves as leaves
 from . import maps as maps
 from . import masks as masks

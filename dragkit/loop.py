@@ -28,6 +28,7 @@ def drag(
     steps: int = 200,
     arrive: float = 1.0,
     trust: Gate | None = None,
+    frozen: Sequence[int] = (),
     resume: Step | Frame | None = None,
 ) -> Iterator[Step]:
     r"""Move the content at the handles to the targets: a generator of one `Step` per iteration.
@@ -43,6 +44,7 @@ def drag(
         steps: the largest number of updates, counted from the start.
         arrive: stop distance in pixels; `edit.arrive` takes precedence.
         trust: the gate, such as ``above(0.9)``; None trusts every handle.
+        frozen: numbers of rows of the latent that stay exactly as they are, such as (0, 3) of w+.
         resume: a step of an earlier run to continue from, see
             :meth:`dragkit.progress.Progress.resume`.
 
@@ -61,15 +63,21 @@ def drag(
     arrive = edit.arrive or arrive
     given = Method(tracker=tracker, losses=losses, lr=lr, steps=steps, arrive=arrive, trust=trust)
     method = validation.checked_method(given, edit, model.size)
+    rows = validation.checked_rows(frozen, latent)
     step = validation.step_to_resume(resume, model, latent, edit)
-    return _iterate(model, latent, edit, method, step)
+    return _iterate(model, latent, edit, method, rows, step)
 
 
 def _iterate(
-    model: Viewer, latent: Tensor, edit: Edit, method: Method, resume: Step | None
+    model: Viewer,
+    latent: Tensor,
+    edit: Edit,
+    method: Method,
+    frozen: list[int],
+    resume: Step | None,
 ) -> Iterator[Step]:
     with gradients():
-        run = Progress.begin(model, latent, edit, method)
+        run = Progress.begin(model, latent, edit, method, frozen)
         if resume is not None:
             run.resume(resume)
 

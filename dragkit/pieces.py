@@ -56,6 +56,15 @@ class Tracker(Protocol):
         ...
 
 
+@runtime_checkable
+class Patchable(Protocol):
+    """A tracker in whose memory one handle's template can be replaced."""
+
+    def patched(self, view: View, memory: Any, handle: int, place: Tensor) -> Any:
+        """`memory` with that handle's template read anew, at `place` (2) of `view`."""
+        ...
+
+
 class LossTerm(Protocol):
     """A scalar to make small; `start` is the view of step 0."""
 

@@ -34,6 +34,7 @@ class Progress:
         arrive: the stop distance in pixels.
         threads: with how many of torch's threads a step is computed.
         metadata: what the model says about itself.
+        frozen: the rows of the latent that stay.
         index: how many updates were made.
     """
 
@@ -46,10 +47,18 @@ class Progress:
     arrive: float
     threads: int
     metadata: Mapping[str, Any] = field(default_factory=dict)
+    frozen: Sequence[int] = ()
     index: int = 0
 
     @classmethod
-    def begin(cls, model: Viewer, latent: Tensor, edit: Edit, method: Method) -> Progress:
+    def begin(
+        cls,
+        model: Viewer,
+        latent: Tensor,
+        edit: Edit,
+        method: Method,
+        frozen: Sequence[int] = (),
+    ) -> Progress:
         """A run at its start: its view of step 0, and what the tracker remembers of it."""
         with torch.no_grad():
             shown = asked("the model's view", model.view, latent.clone())
@@ -61,18 +70,24 @@ class Progress:
         tracking = PointTracking.begin(method["tracker"], method["trust"], start, edit, arrive)
         threads = fastest_threads(model, latent)
         metadata = metadata_of(model)
-        return cls(leaf, optimizer, edit, start, losses, tracking, arrive, threads, metadata)
+        return cls(
+            leaf, optimizer, edit, start, losses, tracking, arrive, threads, metadata, frozen
+        )
 
     def resume(self, step: Step) -> None:
         """Continue from a step of an earlier run, with its latent and Adam's moments.
 
         The tracker continues as :meth:`dragkit.tracking.PointTracking.resume` says. The same
-        pieces repeat the run exactly.
+        pieces repeat the run exactly. A frozen row loses its momentum, which would carry it on
+        without any gradient.
         """
         with torch.no_grad():
             self.latent.copy_(step.latent)
         state = self.optimizer.state_dict()
         self.optimizer.load_state_dict(state | {"state": _copy(step.optimizer_state)})
+        if self.frozen:
+            for moments in self.optimizer.state.values():
+                moments["exp_avg"][self.frozen] = 0
         self.tracking.resume(step, self.edit)
         self.index = step.index
 
@@ -154,6 +169,8 @@ class Progress:
                 " ShiftedPatchLoss(), and see that the model's view does not detach its features"
             )
 
+        if self.frozen:
+            self.latent.grad[self.frozen] = 0
         self.optimizer.step()
         if not self.latent.isfinite().all():
             raise FloatingPointError(

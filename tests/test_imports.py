@@ -46,6 +46,7 @@ MAY_IMPORT = {  # from the bottom up; a part may also import its own files
     "progress": "records pieces tracking contract answers",
     "loop": "records pieces progress validation",
     "methods": "pieces gates losses trackers",
+    "interventions": "records pieces geometry answers tracking trackers models",
     "warping": "records geometry",
     "models": "records pixels placement",
     "leaves": "records pieces loop models",
@@ -56,14 +57,15 @@ MAY_IMPORT = {  # from the bottom up; a part may also import its own files
     "carrying": "geometry images planes placement records",
     "preview": "models compose pixels",
     "inversion": "images placement models preview",
-    "runs": "records pieces contract answers validation tracking loop models compose page pixels",
+    "runs": "records pieces contract answers validation tracking interventions loop models"
+    " compose page pixels",
     "tasks": "records mask_files planes geometry pieces trackers loop methods models worlds pixels"
     " compose",
     "training": "models worlds tasks compose pixels",
     "maps": "records pieces answers validation geometry trackers runs",
     "plot": "maps records runs models compose pixels scores",
-    "widgets": "records pieces gates trackers methods maps plot scores validation loop runs models"
-    " inversion placement compose page pixels",
+    "widgets": "records pieces gates trackers methods interventions maps plot scores validation"
+    " loop runs models inversion placement compose page pixels",
     "check": "records geometry gates pieces trackers loop methods models tasks plot",
     "bench": "records geometry gates pieces losses trackers validation loop methods models images"
     " carrying placement inversion warping compose page runs tasks worlds pixels widgets",

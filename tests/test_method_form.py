@@ -7,7 +7,7 @@ from ipywidgets.widgets import widget as registry
 
 import dragkit as dk
 from dragkit.methods import as_code, draggan, freedrag, gooddrag, presets, stabledrag
-from dragkit.methods.code import _differing
+from dragkit.methods.code import differing
 from dragkit.records.frame import loss_names
 from dragkit.widgets.method_form import MethodForm
 from dragkit.widgets.piece_fields import control_for, help_of
@@ -34,7 +34,7 @@ def studio():
 def test_what_is_typed_makes_the_method(method):
     names = {}
     exec(as_code(method), names)
-    assert not _differing(method, names["method"])
+    assert not differing(method, names["method"])
     assert method.keys() == names["method"].keys()
 
 

@@ -72,3 +72,32 @@ def test_a_place_on_the_large_maps_is_marked_on_the_image(player):
 def test_the_panel_says_what_a_score_is(player):
     player.view.score_maps.large.value = True
     assert "0 would be the same" in player.view.score_panel.meaning.value
+
+
+def test_the_large_maps_of_all_handles(player):
+    panel = player.view.score_panel
+    player.view.score_maps.large.value = True
+    one = panel.image(player.frame)
+    assert len(panel._rows.children) == 1
+
+    panel.every.value = True
+    both = panel.image(player.frame)
+    assert len(panel._rows.children) == 2
+    assert both.height == 2 * one.height + 12  # the gap
+    below = panel._canvases[1]
+    below.touched("move", 120.0, 90.0)
+    assert "handle 1, pixel" in panel.readout.value
+    x, y = panel.place(player.frame, 120.0, 90.0)
+    assert abs(x - 40) < 5 and abs(y - 40) < 5
+    panel.every.value = False
+    assert len(panel._rows.children) == 1
+    assert np.array_equal(np.asarray(panel.image(player.frame)), np.asarray(one))
+    assert player.last_error is None
+
+
+def test_one_handle_has_no_button_for_all(player):
+    session = player.session
+    session.restart(edit=dk.Edit([(64, 85)], [(74, 80)]))
+    player = dk.Player(session)
+    player.view.score_maps.large.value = True
+    assert player.view.score_panel.every.layout.display == "none"

@@ -33,5 +33,6 @@ from .gan import draggan as draggan
 from .knobs import table as table
 from .other_leaves import draglora as draglora
 from .other_leaves import dragnoise as dragnoise
+from .run_code import run_as_code as run_as_code
 from .stable import anchored as anchored
 from .stable import stabledrag as stabledrag

@@ -27,10 +27,10 @@ def as_code(method: Mapping[str, Any]) -> str:
 
     Pieces of your own are written as they print.
     """
-    name = min(presets(), key=lambda name: len(_differing(method, presets()[name])))
-    differing = _differing(method, presets()[name])
+    name = min(presets(), key=lambda name: len(differing(method, presets()[name])))
+    pieces = differing(method, presets()[name])
     imports = {f"from dragkit.methods import {word}" for word in _words(name)}
-    values = {piece: _code(method[piece], imports) for piece in differing}
+    values = {piece: written(method[piece], imports) for piece in pieces}
 
     change = ", ".join(f'"{piece}": {text}' for piece, text in values.items())
     line = f"method = {name}"
@@ -41,7 +41,7 @@ def as_code(method: Mapping[str, Any]) -> str:
 
 def same_method(method: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
     """Whether two methods have the same pieces."""
-    return method.keys() == other.keys() and not _differing(method, other)
+    return method.keys() == other.keys() and not differing(method, other)
 
 
 def _calls() -> Iterator[tuple[str, Method]]:
@@ -74,9 +74,9 @@ def _words(call: str) -> list[str]:
     return [name for name in names if call.startswith(f"{name}(") or f"base={name})" in call]
 
 
-def _differing(method: Mapping[str, Any], preset: Mapping[str, Any]) -> list[str]:
-    """The names of the pieces of `method` that are not the preset's."""
-    return [name for name, piece in method.items() if not _same(piece, preset.get(name))]
+def differing(method: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
+    """The names of the pieces of `method` that are not those of the other one."""
+    return [name for name, piece in method.items() if not _same(piece, other.get(name))]
 
 
 def _same(piece: Any, other: Any) -> bool:
@@ -86,10 +86,10 @@ def _same(piece: Any, other: Any) -> bool:
     return same_piece(piece, other)
 
 
-def _code(value: Any, imports: set[str]) -> str:
+def written(value: Any, imports: set[str]) -> str:
     """A value as Python; what has to be imported for it goes into `imports`."""
     if isinstance(value, tuple | list):
-        inside = ", ".join(_code(part, imports) for part in value)
+        inside = ", ".join(written(part, imports) for part in value)
         return f"[{inside}]"
     if is_dataclass(value) and not isinstance(value, type):
         return _piece(value, imports)
@@ -107,7 +107,7 @@ def _piece(piece: Any, imports: set[str]) -> str:
         for field in fields(piece)
         if field.init and (field.default is MISSING or getattr(piece, field.name) != field.default)
     }
-    inside = ", ".join(f"{name}={_code(value, imports)}" for name, value in changed.items())
+    inside = ", ".join(f"{name}={written(value, imports)}" for name, value in changed.items())
     return f"{type(piece).__name__}({inside})"
 
 

@@ -94,6 +94,34 @@ class Restorable(Protocol):
 
 
 @runtime_checkable
+class BlockReader(Protocol):
+    """A network that can read another of its blocks."""
+
+    @property
+    def name(self) -> str:
+        """What it is called."""
+        ...
+
+    @property
+    def feature_block(self) -> Any:
+        """The block that is read."""
+        ...
+
+    @property
+    def blocks(self) -> tuple[int, ...]:
+        """The blocks that there are."""
+        ...
+
+    def with_block(self, block: Any, /) -> Model:
+        """The same network with another block to be read.
+
+        Raises:
+            ValueError: there is no such block.
+        """
+        ...
+
+
+@runtime_checkable
 class Invertible(Protocol):
     """A model that can find the latent of an image."""
 

@@ -13,14 +13,15 @@ from torch import Tensor
 from tqdm.auto import tqdm
 
 from ..arguments import MOST_STEPS, named_arguments, shown, step_count
+from ..interventions import Continuation, Intervention, continued
 from ..latents import checked_latent
 from ..leaving import unless_leaving
 from ..loop import drag
 from ..models.protocols import Model
-from ..numeric import is_real, is_whole
-from ..pieces import Method, printed
+from ..pieces import Method
 from ..records import Edit, Frame, Step
 from ..validation import check_model_and_edit
+from .notes import session_notes
 from .same_model import model_of_run
 from .trace import Trace, position_in
 
@@ -46,7 +47,8 @@ class Session:
     RuntimeError.
 
     ``Session(model, latent, edit, **draggan())``. The current run is ``session.trace``; runs that
-    a rewind left behind are in ``session.past``.
+    a rewind left behind are in ``session.past``. What was done to the current run on its way, with
+    the index of the step, is in ``session.interventions`` and ``session.methods``.
 
     Raises:
         ValueError: at once, if the edit does not fit the model's image.
@@ -67,18 +69,31 @@ class Session:
         self.steps = step_count(method.get("steps", STEPS))
         self.trace = Trace()
         self.past: list[Trace] = []
+        self.interventions: list[tuple[int, Intervention]] = []
+        self.methods: list[tuple[int, dict[str, Any]]] = [(0, method)]
         self.features: Tensor | None = None  # of the last step, if its image is made later
         self._swapped = False  # other pieces, which have not made a step yet
         self._working = threading.RLock()
         self._run: Iterator[Step] | None = self._drag(method)
 
-    def _drag(self, method: dict[str, Any]) -> Iterator[Step]:
-        resume = self.trace[-1] if len(self.trace) else None
+    def _drag(
+        self, method: dict[str, Any], interventions: list[tuple[int, Intervention]] | None = None
+    ) -> Iterator[Step]:
         endless = method | {"steps": MOST_STEPS}  # a session decides itself when to stop
-        run = drag(self.model, self.latent, self.edit, **endless, resume=resume)
-        if resume:
-            next(run)  # that step is in the trace already
+        if not len(self.trace):
+            return drag(self.model, self.latent, self.edit, **endless)
+        done = self.interventions if interventions is None else interventions
+        on = continued(self._at(self.trace[-1], method), done)
+        resume = on.step if done else self.trace[-1]
+        rest = endless | {"frozen": on.frozen}
+        run = drag(on.model, self.latent, self.edit, **rest, resume=resume)
+        next(run)  # that step is in the trace already
         return run
+
+    def _at(self, frame: Frame, method: dict[str, Any]) -> Continuation:
+        """What the run would go on with from a step, had nothing been done to it."""
+        frozen = tuple(method.get("frozen", ()))
+        return Continuation(self.model, self.latent, self.edit, method, frame.step, frozen)
 
     @contextmanager
     def alone(self) -> Iterator[None]:
@@ -160,10 +175,16 @@ class Session:
 
     @_alone
     def rewind(self, index: int) -> Session:
-        """Go back to position `index` of the trace; the next step continues from there."""
+        """Go back to position `index` of the trace; the next step continues from there.
+
+        Interventions from that step on are undone; swapped pieces stay.
+        """
         index = position_in(self.trace, index)
         self.past.append(self.trace)
         self.trace = self.trace.until(index)
+        now = self.trace[-1].index
+        self.interventions = [one for one in self.interventions if one[0] < now]
+        self._note(self.method)
         self.features = None
         self._run = None
         return self
@@ -187,11 +208,44 @@ class Session:
         self._swapped = True
         self.method = method
         self.steps = steps
+        self._note(method)
         return self
+
+    def _note(self, method: dict[str, Any]) -> None:
+        """Remember which method counts from this step on."""
+        now = self.trace[-1].index if len(self.trace) else 0
+        self.methods = [one for one in self.methods if one[0] < now] + [(now, method)]
+
+    @_alone
+    def intervene(self, intervention: Intervention) -> Session:
+        """Change something else than a piece from this step on, see :mod:`dragkit.interventions`.
+
+        ``session.intervene(FreezeRows([0, 1]))``; ``session.rewind(-1)`` undoes it while no step
+        has followed.
+
+        Raises:
+            ValueError: this cannot be done to this run; nothing has changed then.
+        """
+        if not len(self.trace):
+            self.step()
+        done = [*self.interventions, (self.trace[-1].index, intervention)]
+        self._run = self._drag(self.method, done)
+        self._swapped = True
+        self.interventions = done
+        return self
+
+    def model_at(self, index: int) -> Model:
+        """The model that made the step at position `index`: it may have read another block."""
+        frame = self.trace[index]
+        before = [one for one in self.interventions if one[0] < frame.index]
+        return continued(self._at(frame, self.method), before).model
 
     @_alone
     def restart(self, latent: Tensor | None = None, edit: Edit | None = None) -> Session:
-        """Start again, from another latent or with another edit; the run goes to ``past``."""
+        """Start again, from another latent or with another edit; the run goes to ``past``.
+
+        Interventions belong to a run, so the next one has none.
+        """
         latent = self.latent if latent is None else latent
         edit = self.edit if edit is None else edit
         fresh = Session(self.model, latent, edit, **self.method)
@@ -201,6 +255,7 @@ class Session:
         self.latent = fresh.latent
         self.edit = fresh.edit
         self.trace = fresh.trace
+        self.interventions, self.methods = fresh.interventions, fresh.methods
         self.features = None
         self._run = fresh._run
         self._swapped = False
@@ -212,20 +267,21 @@ class Session:
         copied.trace = Trace(self.trace.frames)
         copied.trace.metadata = dict(self.trace.metadata)
         copied.past = list(self.past)
+        copied.interventions, copied.methods = list(self.interventions), list(self.methods)
         if len(copied.trace):
             copied._run = None
         return copied
 
     def save(self, path: str | Path) -> Path:
         """Write the session as readable JSON and its arrays (.npz) beside it; returns the path."""
-        method = {name: _as_json(piece) for name, piece in self.method.items()}
-        return self.trace.save(path, model=self.model.name, method=method)
+        notes = session_notes(self.model.name, self.method, self.interventions)
+        return self.trace.save(path, **notes)
 
     @classmethod
     def load(cls, path: str | Path, model: Model, **method: Any) -> Session:
         """Open a saved session on `model`, to continue from its last step with `method`.
 
-        Runs in ``past`` are not saved.
+        Runs in ``past`` are not saved, and interventions by name only: make them again.
 
         Raises:
             ValueError: the files hold no run, or one of another model.
@@ -239,14 +295,6 @@ class Session:
         model = model_of_run(model, trace)
         session = cls(model, trace[0].latent.to(model.device), trace[0].edit, **method)
         session.trace = trace
+        session.methods = [(trace[-1].index, method)]
         session._run = None
         return session
-
-
-def _as_json(piece: Any) -> Any:
-    """A piece as JSON: numbers as they are, the rest in its printed form."""
-    if isinstance(piece, tuple | list):
-        return [_as_json(part) for part in piece]
-    if is_whole(piece):
-        return int(piece)
-    return float(piece) if is_real(piece) else printed(piece)

@@ -47,6 +47,7 @@ from ..scores import minmax_normalize
 from .candidates import Candidates, check_candidates
 from .quadratic import QuadraticError
 from .search_window import best, between_pixels, read_window, restricted, similarity
+from .template import with_patch
 
 SOLVERS = ("adam", "ridge")
 
@@ -188,6 +189,17 @@ class Discriminative:
             losses=error.of_filters(history),
             targets=edit.targets,
         )
+
+    def patched(self, view: View, memory: Filters, handle: int, place: Tensor) -> Filters:
+        """Take one handle's feature at `place` (2) of this view, and learn its filter there."""
+        known: Filters = with_patch(view, memory, handle, place)
+        own = self.start(view, Edit(place[None], place[None]))
+        weights, history, losses = (
+            part.clone() for part in (memory.weights, memory.history, memory.losses)
+        )
+        weights[handle] = own.weights[0]
+        history[:, handle], losses[:, handle] = own.history[:, 0], own.losses[:, 0]
+        return replace(known, weights=weights, history=history, losses=losses)
 
     def find(self, view: View, memory: Filters, search_centre: Tensor) -> TrackResult:
         """Search for the handles in the windows around `search_centre` (n 2).

@@ -17,6 +17,7 @@ from ..arguments import shown, whole
 from ..numeric import is_real
 from ..pieces import LossTerm, SizeChecking, Tracker
 from ..records import Edit, Size, TrackResult, View
+from .template import patched_by
 
 MOST_UPDATES = 10_000
 
@@ -93,6 +94,11 @@ class TrackEvery:
         """What the tracker remembers of step 0, and the view for the loss."""
         bare = View(view.features, view.size, _no_image, latent=view.latent)
         return Pause(self.tracker.start(view, edit), bare, edit)
+
+    def patched(self, view: View, memory: Pause, handle: int, place: Tensor) -> Pause:
+        """The tracker's memory with another template; the next view is tracked at once."""
+        own = patched_by(self.tracker, view, memory.memory, handle, place)
+        return replace(memory, memory=own, answer=None)
 
     def find(self, view: View, memory: Pause, search_centre: Tensor) -> TrackResult:
         """The tracker's answer, or its last one again."""

@@ -14,6 +14,7 @@ from ..geometry import REFERENCE, check_window, hop, sample
 from ..records import Edit, Size, TrackResult, View
 from .nearest import Template
 from .search_window import read_window
+from .template import with_patch
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,11 @@ class Hops:
         """Remember the features (n c) at the handles of step 0, and the targets."""
         patch = sample(view.features.detach(), edit.handles[:, None], view.size)
         return Template(patch, torch.zeros_like(edit.handles[:1]), edit.targets)
+
+    def patched(self, view: View, memory: Template, handle: int, place: Tensor) -> Template:
+        """Remember the feature at `place` (2) of this view for one handle."""
+        patched: Template = with_patch(view, memory, handle, place)
+        return patched
 
     def find(self, view: View, memory: Template, search_centre: Tensor) -> TrackResult:
         """The points (n 2) after `search_centre` (n 2): where they were, or a hop ahead."""

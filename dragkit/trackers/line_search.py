@@ -38,7 +38,8 @@ from ..geometry import (
 )
 from ..numeric import is_whole
 from ..records import Edit, Goals, Size, TrackResult, View
-from .template import template_loss
+from .cases import cases_of, is_case
+from .template import template_loss, with_patch
 
 UPDATES = 5  # of a sub-motion
 PLACES = 10  # on the line that are compared
@@ -171,6 +172,13 @@ class LineSearch:
             goals=Goals(handles[:, None], ("start",) * len(handles), zero.bool(), zero),
         )
 
+    def patched(
+        self, view: View, memory: LineSearchState, handle: int, place: Tensor
+    ) -> LineSearchState:
+        """Take one handle's template from around `place` (2) of this view."""
+        patched: LineSearchState = with_patch(view, memory, handle, place)
+        return patched
+
     def find(self, view: View, memory: LineSearchState, search_centre: Tensor) -> TrackResult:
         """The goals after one more step, from the goals `search_centre` (n 2)."""
         now = template_loss(view, search_centre[:, None], memory.patch, memory.offsets)[:, 0]
@@ -238,9 +246,10 @@ class LineSearch:
         self, view: View, memory: LineSearchState, goals: Tensor
     ) -> tuple[Tensor, Goals]:
         """The next goals (n 2) by the three cases; handles that have arrived stay."""
-        cases = _cases(memory)
-        back = _is_case(cases, ("back",), goals)
-        moves = _is_case(cases, ("hop", "back"), goals)
+        settled = memory.goals.settled
+        cases = cases_of(settled, memory.begin, memory.end, memory.expected)
+        back = is_case(cases, ("back",), goals)
+        moves = is_case(cases, ("hop", "back"), goals)
 
         candidates = self._candidates(view, memory, goals, back)
         wanted = torch.where(back, 0, memory.expected[:, None])
@@ -276,25 +285,3 @@ class LineSearch:
         loss = template_loss(view, pixels.flatten(1, 2), memory.patch, memory.offsets)
         scores = -loss.view(pixels.shape[:3])
         return scores.masked_fill(~inside(pixels, view.size), torch.nan)
-
-
-def _cases(memory: LineSearchState) -> tuple[str, ...]:
-    """The case of each handle: "done" if it has arrived, else one of the three."""
-    easy = memory.end < memory.expected / 2
-    smaller = memory.end < memory.begin
-    return tuple(_case(*flags) for flags in zip(memory.goals.settled, easy, smaller, strict=True))
-
-
-def _case(settled: Tensor, easy: Tensor, smaller: Tensor) -> str:
-    if settled:
-        return "done"
-    if easy:
-        return "hop"
-    if smaller:
-        return "stay"
-    return "back"
-
-
-def _is_case(cases: tuple[str, ...], wanted: tuple[str, ...], like: Tensor) -> Tensor:
-    """(n 1) bool."""
-    return torch.tensor([case in wanted for case in cases], device=like.device)[:, None]

@@ -13,6 +13,7 @@ from ..geometry import check_window, sample, whole_radius, window_size
 from ..records import Edit, Size, TrackResult, View
 from .candidates import Candidates, check_candidates
 from .search_window import best, between_pixels, read_window, restricted, similarity
+from .template import with_patch
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,6 +100,11 @@ class NearestNeighbor:
         """Remember the features (n c) at the handles of step 0."""
         patch = sample(view.features.detach(), edit.handles[:, None], view.size)
         return Template(patch, torch.zeros_like(edit.handles[:1]), edit.targets)
+
+    def patched(self, view: View, memory: Template, handle: int, place: Tensor) -> Template:
+        """Remember the feature at `place` (2) of this view for one handle."""
+        patched: Template = with_patch(view, memory, handle, place)
+        return patched
 
     def find(self, view: View, memory: Template, search_centre: Tensor) -> TrackResult:
         """Search for the remembered features in the windows around `search_centre` (n 2)."""

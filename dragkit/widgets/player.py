@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Literal
+from typing import Literal, get_args
 
 import ipywidgets as W
 import numpy as np
@@ -25,6 +25,9 @@ from .run_files import FileControls
 from .session_runner import SessionRunner
 from .sizes import checked_height, player_sizes
 from .status import StatusLine, shows_errors
+
+Event = Literal["start", "rest", "open", "branch"]
+EVENTS: tuple[str, ...] = get_args(Event)
 
 
 @named_arguments
@@ -69,11 +72,7 @@ class Player(NotebookWidget):
         self.state = PlayerState(source, blank)
         stop_all()
         self.state.begin()
-        self._callbacks: dict[str, list[Callable[[], None]]] = {
-            "start": [],
-            "rest": [],
-            "open": [],
-        }
+        self._callbacks: dict[str, list[Callable[[], None]]] = {name: [] for name in EVENTS}
 
         self.status = StatusLine()
         self.view = PlayerView(
@@ -165,6 +164,7 @@ class Player(NotebookWidget):
         self.stop()
         self.state.branch(position)
         self.view.draw()
+        self._call("branch")
 
     def stop(self) -> None:
         """End the run in the background after its present step, and wait for that."""
@@ -175,11 +175,12 @@ class Player(NotebookWidget):
         self.stop()
         super().close()
 
-    def on(self, event: Literal["start", "rest", "open"], callback: Callable[[], None]) -> None:
+    def on(self, event: Event, callback: Callable[[], None]) -> None:
         """Call `callback()` at an event.
 
         Args:
-            event: "start", before a run; "rest", after it; "open", after a file was opened.
+            event: "start", before a run; "rest", after it; "open", after a file was opened;
+                "branch", after the run went back to a step.
             callback: what is called.
         """
         if not isinstance(event, str) or event not in self._callbacks:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -45,7 +45,8 @@ class PlayerState:
         self.blank = np.full((128, 128, 3), 240, np.uint8) if blank is None else _checked(blank)
         self.waiting: bool | None
         self.task: Literal["run", "file"] | None = None
-        self._sketch: tuple[Frame, Sketch] | None = None  # and the start that it was fitted on
+        # the start and the block that it was fitted on, and it
+        self._sketch: tuple[Frame, Any, Sketch] | None = None
         self._path: tuple[tuple[Trace, int], np.ndarray] | None = None  # and what it was made of
         self.show(source)
 
@@ -171,14 +172,16 @@ class PlayerState:
         return replace(frame, shown=self._sketch_of(session).draw(session.features))
 
     def _sketch_of(self, session: Session) -> Sketch:
-        """Fitted on the start of the run, where the image is known."""
+        """Fitted on the start of the run, where the image is known, for the block that is read."""
         start = self.trace[0]
-        if self._sketch is None or self._sketch[0] is not start:
+        model = session.model_at(-1)
+        block = getattr(model, "feature_block", None)
+        if self._sketch is None or self._sketch[0] is not start or self._sketch[1] != block:
             with torch.no_grad():
-                features = session.model.view(session.latent).features
+                features = model.view(session.latent).features
             image = torch.from_numpy(start.image).to(features).movedim(-1, 0) / 255
-            self._sketch = start, Sketch.fit(features, image)
-        return self._sketch[1]
+            self._sketch = start, block, Sketch.fit(features, image)
+        return self._sketch[2]
 
     def branch(self, position: int) -> None:
         """Go back to the step at a position; the run so far is kept in the session's past."""

@@ -12,12 +12,14 @@ from torch import Tensor
 
 from ..arguments import named_arguments, nearest
 from ..compose import hstack, vstack
+from ..interventions import Intervention
 from ..loop import drag
 from ..models.protocols import Model
 from ..pieces import Method
 from ..records import Edit
 from ..runs.session import Session
 from ..runs.trace import Trace
+from .intervene_form import InterveneForm
 from .layout import card, column, side_by_side
 from .method_form import MethodForm
 from .notebook_widget import NotebookWidget
@@ -49,6 +51,9 @@ class Studio(NotebookWidget):
         player: the right half, and the curves below both.
         form: the method's menus and sliders. A change counts from the next update on; what to
             type for the method stands below them.
+        interventions: buttons that do something to the run at the step that is shown
+            (:mod:`dragkit.interventions`): read another block, freeze a row of the latent, patch a
+            template. What to type for the whole run, as it was clicked, stands below them.
 
     Raises:
         TypeError: there is no method, one with a piece that there is not, or without one that it
@@ -81,12 +86,15 @@ class Studio(NotebookWidget):
         self.player.controls.files.name.value = f"runs/{model.name}"
 
         self.form = MethodForm(method, self._use_method, self.status)
+        self.interventions = InterveneForm(self._intervene, self.status)
         self.picker.on_change(self._edit_changed)
         self.player.on("start", self._start_run)
         self.player.on("rest", self.refresh_still)
         self.player.on("open", self._load_opened)
+        self.player.on("branch", self._show_interventions)
         if edit is None:
             self._edit_changed()
+        self._show_interventions()
         self.box = self._layout()
 
     @property
@@ -164,6 +172,7 @@ class Studio(NotebookWidget):
             side_by_side(start, run, gap=GAP),
             side_by_side(pick, watch, curves, gap=GAP),
             self.form.box,
+            self.interventions.box,
             view.score_panel.box,
         )
 
@@ -175,21 +184,56 @@ class Studio(NotebookWidget):
 
         A run in the background is ended first, and begun again.
         """
-        if self.player.state.task == "file":
-            raise ValueError(
-                "a file is being written; change the method when that is done, or press Stop first"
-            )
+        self._check_no_file("change the method")
         _check_method(self.model, self.picker.latent, method)
         running = self.player.running
         self.player.stop()
         if self.session is not None:
             self.session.swap(**method)
         self.method = method
+        self._show_interventions()
         if running:
             self.player.runner.start()
         elif self.session is not None and self.player.state.waiting is None:
             step = self.trace[-1].index
             self.player.say(f"Run goes on from step {step} with the changed method.")
+
+    def _intervene(self, intervention: Intervention) -> None:
+        """Do something to the run at the step that is shown, and let it branch there.
+
+        A run in the background is ended first, and begun again.
+        """
+        self._check_no_file("intervene")
+        session = self.session
+        if session is None or self.player.state.waiting is not None:
+            raise ValueError("Run starts again with the changed edit; press it, then intervene")
+        running = self.player.running
+        self.player.stop()
+        at, branches = self.player.at, self.player.state.can_branch
+        try:
+            if branches:
+                session.copy().rewind(at).intervene(intervention)  # what it raises changes nothing
+                self.player.branch(at)
+            session.intervene(intervention)
+        finally:
+            if running:
+                self.player.runner.start()
+
+        self._show_interventions()
+        if not running:
+            grey = " The run before is grey in the curves." if branches else ""
+            step = self.trace[-1].index
+            self.player.say(f"{intervention}: Run goes on with it from step {step}.{grey}")
+
+    def _check_no_file(self, deed: str) -> None:
+        """Raise ValueError while a file is being written."""
+        if self.player.state.task == "file":
+            raise ValueError(
+                f"a file is being written; {deed} when that is done, or press Stop first"
+            )
+
+    def _show_interventions(self) -> None:
+        self.interventions.fill(self.session)
 
     def _pale_image(self) -> np.ndarray:
         return self.picker.view.image // 2 + np.uint8(127)
@@ -210,12 +254,14 @@ class Studio(NotebookWidget):
         else:
             self.player.show(self._new_session())
         self.player.state.waiting = None
+        self._show_interventions()
 
     def _load_opened(self) -> None:
         """After a file was opened: show its start and edit in the picker."""
         start = self.trace[0]
         self.picker.load(start.latent.to(self.model.device), start.edit)
         self.player.state.waiting = None
+        self._show_interventions()
 
 
 def _check_names(method: Mapping[str, Any]) -> None:

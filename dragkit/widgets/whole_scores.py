@@ -70,7 +70,8 @@ class WholeScores:
     def _maps_of(self, frame: Frame) -> dict[str, Tensor]:
         if self._maps is None or self._maps[0] is not frame:
             session = self.state.require_session()
-            self._maps = frame, scores(session.model, session.trace, self.state.at)
+            model = session.model_at(self.state.at)
+            self._maps = frame, scores(model, session.trace, self.state.at)
         return self._maps[1]
 
 

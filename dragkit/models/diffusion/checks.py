@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from torch import Tensor
+
 from ...numeric import is_real, is_whole
 from ...placement import near_sizes
 from ...reading import check_name
@@ -66,6 +68,15 @@ def _check_strength(model: Diffusion) -> None:
         raise ValueError(
             f"strength {model.strength:g} of {steps} steps is less than a step; take at least"
             f" {1 / steps:.2g}"
+        )
+
+
+def check_image(model: Diffusion, image: Tensor) -> None:
+    """Raise ValueError unless `image` has the size of the model's images."""
+    if tuple(image.shape) != (3, *model.size):
+        height, width = model.size
+        raise ValueError(
+            f"the image has shape {tuple(image.shape)}; {model.name} inverts (3 {height} {width})"
         )
 
 

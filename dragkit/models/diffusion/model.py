@@ -23,7 +23,7 @@ from ...records import Size, View
 from ..fingerprint import fingerprint
 from ..inversion import Inversion
 from .added import Added
-from .checks import check_diffusion, check_same_settings
+from .checks import check_diffusion, check_image, check_same_settings
 from .ddim import Schedule
 from .denoiser import Denoiser, LazyPrediction
 from .injected import Injected
@@ -33,13 +33,8 @@ from .prompting import prompted
 from .unet import self_attentions, shared_attention
 
 SETTINGS = (
-    "strength",
-    "refine",
-    "feature_block",
-    "guidance",
-    "start_step",
-    "start_layer",
-    "fresh_noise",
+    *("strength", "refine", "feature_block", "guidance"),
+    *("start_step", "start_layer", "fresh_noise"),
 )
 MAX_SEED = 2**32 - 1  # of NumPy's RandomState
 START_LAYER = 10 / 16  # of the self-attention layers: DragDiffusion's tenth of sixteen
@@ -136,6 +131,15 @@ class Diffusion:
         height, width = self.size
         return self.unet.config.in_channels, height // self.cell, width // self.cell
 
+    @property
+    def blocks(self) -> tuple[int, ...]:
+        """The stages of the UNet that can be read."""
+        return tuple(range(len(self.unet.up_blocks) + 1))
+
+    def with_block(self, block: int) -> Diffusion:
+        """This model with another stage to be read."""
+        return replace(self, feature_block=block)
+
     @cached_property
     def workload(self) -> Hashable:
         """Equal for models whose views take equally long (:mod:`dragkit.threads`)."""
@@ -217,7 +221,7 @@ class Diffusion:
 
     def iter_inversion(self, target: Tensor, **settings: Any) -> Iterator[Inversion]:
         """DDIM inversion in a single pass: :func:`dragkit.models.diffusion.inversion.invert`."""
-        self._check_image(target)
+        check_image(self, target)
         return map(partial(invert, self, **settings), [target])
 
     def invert(self, image: Tensor) -> Tensor:
@@ -226,7 +230,7 @@ class Diffusion:
         Raises:
             ValueError: an image of another size.
         """
-        self._check_image(image)
+        check_image(self, image)
         *_, (_, latent) = self.iter_latents(image)
         return latent
 
@@ -285,14 +289,6 @@ class Diffusion:
         if self.start_layer is not None:
             return self.start_layer
         return round(START_LAYER * len(self_attentions(self.unet)))
-
-    def _check_image(self, image: Tensor) -> None:
-        if tuple(image.shape) != (3, *self.size):
-            height, width = self.size
-            raise ValueError(
-                f"the image has shape {tuple(image.shape)}; {self.name} inverts (3 {height}"
-                f" {width})"
-            )
 
     def _decoded(self, clean: Tensor) -> Tensor:
         """The image (3 H W) of a clean latent (1 c h w)."""

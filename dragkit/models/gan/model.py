@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Hashable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from typing import Any, Literal
 
@@ -127,6 +127,15 @@ class StyleGAN2:
     def average_latent(self) -> Tensor:
         """w̄ as a latent (num_ws w_dim), from which some encoders count."""
         return self.generator.mapping.w_avg.expand(self.latent_shape)
+
+    @property
+    def blocks(self) -> tuple[int, ...]:
+        """The blocks that can be read, by their resolutions."""
+        return tuple(self.generator.synthesis.resolutions)
+
+    def with_block(self, block: int | tuple[int, ...]) -> StyleGAN2:
+        """This generator with another block, or several, to be read."""
+        return replace(self, feature_block=block)
 
     @cached_property
     def workload(self) -> Hashable:
