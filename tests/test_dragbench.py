@@ -155,8 +155,9 @@ def test_a_dask_cluster_of_one_process_finds_the_same(finished, data, pipeline, 
         distributed.LocalCluster(
             n_workers=1, threads_per_worker=1, host="127.0.0.1", dashboard_address=None
         ) as cluster,
-        command.executor_of(Namespace(dask=cluster.scheduler_address, workers=1)) as executor,
+        command.executor_of(Namespace(dask=cluster.scheduler_address, workers=7)) as executor,
     ):
+        assert command.workers_of(Namespace(dask=cluster.scheduler_address, workers=7)) == 1
         again = run_plan(replace(plan, tasks=plan.tasks[:1]), tmp_path, executor)
     first = rows[rows["task"] == plan.tasks[0].name].reset_index(drop=True)
     kept = ["task", "method", "budget", "arrived", "error"]

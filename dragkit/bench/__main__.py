@@ -8,7 +8,7 @@ already, so it is set here for the worker processes, which do all the measuring.
 from __future__ import annotations
 
 import os
-from argparse import ArgumentParser
+from argparse import Action, ArgumentDefaultsHelpFormatter, ArgumentParser
 from collections.abc import Sequence
 
 from .studies import (
@@ -54,13 +54,23 @@ COMMANDS: dict[str, Command] = {
 }
 
 
+class KnownDefaults(ArgumentDefaultsHelpFormatter):
+    """Help that tells each default that is a value: None and False say what the help says."""
+
+    def _get_help_string(self, action: Action) -> str | None:
+        if action.default is None or action.default is False:
+            return action.help
+        return super()._get_help_string(action)
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command that `arguments` name (those of this process by default)."""
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     parser = ArgumentParser(prog="python -m dragkit.bench", description="Measure dragkit.")
     names = parser.add_subparsers(dest="name", metavar="NAME")
     for name, command in COMMANDS.items():
-        added = names.add_parser(name, help=command.title, description=command.title)
+        texts = {"help": command.title, "description": command.title}
+        added = names.add_parser(name, **texts, formatter_class=KnownDefaults)
         command.add_arguments(added, name)
 
     options = parser.parse_args(arguments)

@@ -90,7 +90,7 @@ def add_options(parser: ArgumentParser) -> None:
     add("--model", required=True, help="a folder of Stable Diffusion, or lion-diffusion")
     add("--out", type=option_path, default=Path("runs/dragbench"), help="where results go")
     add("--budgets", type=int, nargs="+", default=BUDGETS, help="steps to look at")
-    names = ", ".join(methods(small=True))
+    names = "; ".join(methods(small=True))
     add("--methods", nargs="+", default=THREE, help=f"which of them: {names}")
     add("--lora", type=int, default=LORA, help="steps of each image's LoRA; 0 for none")
     add("--matcher", help="whose features find points again (papers: SD 2.1); --model by default")
@@ -109,7 +109,7 @@ def run(options: Namespace) -> None:
     tasks = spread(with_images(options.data), options.limit)
     plan = plan_of(options, tasks)
     out = options.out
-    workers = whole("workers", options.workers, 1)
+    workers = workers_of(options)
     with processes(1) as pool:
         pool.submit(check_scores, plan.matcher, plan.lpips).result()
         cost = pool.submit(estimate, plan).result()
@@ -173,6 +173,16 @@ def plan_of(options: Namespace, tasks: list[Task]) -> Plan:
         matcher if side is None else Dift(matcher, (side, side)),
         options.lpips,
     )
+
+
+def workers_of(options: Namespace) -> int:
+    """How many work at once: dask's workers, or processes."""
+    if not options.dask:
+        return whole("workers", options.workers, 1)
+    from distributed import Client
+
+    with Client(options.dask) as client:
+        return max(1, len(client.nthreads()))  # it may still wait for its workers
 
 
 @contextmanager
