@@ -17,8 +17,8 @@ from .contents import page_contents
 from .recording import Recording
 
 SCRIPTS = (  # in one module or function, where `root` is known; each uses those before it
-    *("dom.js", "run.js", "marks.js", "stage.js", "panels.js", "legend.js", "chart.js"),
-    *("maps.js", "settings.js", "transport.js", "page.js"),
+    *("dom.js", "run.js", "marks.js", "zoom.js", "stage.js", "panels.js", "legend.js"),
+    *("chart.js", "maps.js", "settings.js", "transport.js", "page.js"),
 )
 STYLES = ("drawings.css", "page.css")  # what depends on the width comes last
 MARK = b'<meta name="generator" content="dragkit">'  # near the beginning of every page

@@ -13,7 +13,8 @@ class Page {
     this.runs = runs;
     this.scale = decoded(scale);
     this.steps = allSteps(runs);
-    this.state = { at: this.steps.length - 1, handle: 0, layers: new Set(), probe: null };
+    const at = this.steps.length - 1;
+    this.state = { at, handle: 0, layers: new Set(), probe: null, part: WHOLE };
     this.kernel = kernel;
     part("title").textContent = title;
     part("subtitle").textContent = subtitle(runs);
@@ -27,6 +28,7 @@ class Page {
     this.views = [...this.stages, new ScoreMaps(runs, this.scale, probed), this.transport];
     this.offerLayers();
     this.offerHandles();
+    this.offerZoom();
     this.drawCharts();
     this.draw();
   }
@@ -95,7 +97,8 @@ class Page {
     const many = this.runs.length > 1;
     return this.runs.map((run, number) => {
       const look = (place) => this.look(number, place);
-      const stage = new Stage(run, number, this.scale, look, this.kernel);
+      const show = (shown) => this.change({ part: shown });
+      const stage = new Stage(run, number, this.scale, look, show, this.kernel);
       part("stages").append((many ? stage.named() : stage).figure);
       return stage;
     });
@@ -145,6 +148,21 @@ class Page {
       this.state.handle = Number(part("handle").value);
       this.drawCharts();
     });
+  }
+
+  offerZoom() {
+    part("larger").addEventListener("click", () => this.zoom(STEP));
+    part("smaller").addEventListener("click", () => this.zoom(1 / STEP));
+    part("whole").addEventListener("click", () => this.zoom(0));
+    this.transport.onKey(ZOOM_KEYS, (factor) => this.zoom(factor));
+  }
+
+  /** Zoom at the handle; a factor of 0 shows the whole image. */
+  zoom(factor) {
+    const [run] = this.runs;
+    const [x, y] = run.frames[this.state.positions[0]].points[this.state.handle];
+    const share = [(x + 0.5) / run.size[1], (y + 0.5) / run.size[0]];
+    this.change({ part: factor ? zoomed(this.state.part, factor, share) : WHOLE });
   }
 
   /** Link a cell of a score map with its place in the image. */

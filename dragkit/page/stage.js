@@ -4,10 +4,10 @@ const LARGE = 300; // CSS pixels from which on marks have their full size
 
 class Stage {
   /**
-   * `probed(place)` is called with the place (x, y) under the pointer, or null; `kernel` is asked
-   * for images that the frames lack.
+   * `probed(place)` is called with the place (x, y) under the pointer, or null, and `show(part)`
+   * with the part of the image to be shown; `kernel` is asked for images that the frames lack.
    */
-  constructor(run, number, scale, probed, kernel) {
+  constructor(run, number, scale, probed, show, kernel) {
     this.run = run;
     this.number = number;
     this.scale = scale;
@@ -19,7 +19,9 @@ class Stage {
       "aria-hidden": "true",
     });
     this.heat = element("canvas", { class: "heat", "aria-hidden": "true" });
-    this.box = element("div", { class: "stage" }, this.canvas, this.mask, this.heat, this.overlay);
+    const layers = [this.canvas, this.mask, this.heat, this.overlay];
+    this.pane = element("div", { class: "pane" }, ...layers);
+    this.box = element("div", { class: "stage" }, this.pane);
     this.box.style.setProperty("--ratio", width / height);
     this.line = element("p", { class: "line" });
     this.figure = element("figure", {}, this.box, this.line);
@@ -27,8 +29,14 @@ class Stage {
     this.kernel = kernel;
     this.wanted = null;
     this.painted = false;
-    this.unit = 1;
+    this.width = LARGE; // CSS pixels, until the browser tells
+    this.part = WHOLE;
     this.listen(probed);
+    listenForZoom(
+      this.box,
+      (factor, event) => show(zoomed(this.part, factor, this.shareUnder(event))),
+      (dx, dy) => show(pulled(this.part, dx, dy))
+    );
   }
 
   /** Put the run's name above the image. */
@@ -45,18 +53,21 @@ class Stage {
       if (event.pointerType === "mouse") probed(null);
     });
     onWidth(this.box, (width) => {
-      this.unit = (this.run.size[1] / width) * Math.min(1, 0.5 + width / LARGE / 2);
+      this.width = width;
       if (this.state) this.draw(this.state);
     });
   }
 
+  /** Where the pointer is, in shares of the image's width and height. */
+  shareUnder(event) {
+    const pane = this.pane.getBoundingClientRect();
+    return [(event.clientX - pane.left) / pane.width, (event.clientY - pane.top) / pane.height];
+  }
+
   placeUnder(event) {
-    const box = this.box.getBoundingClientRect();
     const [height, width] = this.run.size;
-    return [
-      ((event.clientX - box.left) / box.width) * width - 0.5,
-      ((event.clientY - box.top) / box.height) * height - 0.5,
-    ];
+    const [across, down] = this.shareUnder(event);
+    return [across * width - 0.5, down * height - 0.5];
   }
 
   draw(state) {
@@ -64,6 +75,7 @@ class Stage {
     const position = state.positions[this.number];
     const frame = this.run.frames[position];
     const { layers } = state;
+    this.zoom(state.part);
     this.drawImage(frame, position);
     this.drawMask(frame, layers.has("mask"));
 
@@ -77,6 +89,15 @@ class Stage {
       ...this.cross(state.probe)
     );
     this.say(frame, state);
+  }
+
+  /** Show a part of the image; marks keep their size. */
+  zoom(part) {
+    this.part = part;
+    this.pane.style.transform = transformOf(part);
+    this.box.classList.toggle("zoomed", part.scale > 1);
+    const whole = (this.run.size[1] / this.width) * Math.min(1, 0.5 + this.width / LARGE / 2);
+    this.unit = whole / part.scale;
   }
 
   say(frame, state) {

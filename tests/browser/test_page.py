@@ -54,7 +54,7 @@ def at(page):
 
 
 def pixels(page, number=0):
-    return page.locator(".stage > canvas:first-child").nth(number).evaluate("c => c.toDataURL()")
+    return page.locator(".pane > canvas:first-child").nth(number).evaluate("c => c.toDataURL()")
 
 
 def pull(page, place, *shares):
@@ -66,6 +66,50 @@ def pull(page, place, *shares):
     for spot in spots[1:]:
         page.mouse.move(*spot, steps=3)
     page.mouse.up()
+
+
+def place_under_the_mouse(page):
+    """(x, y) of the cross that marks it, in pixels of the image."""
+    path = page.locator(".stage .mark-cross path").first.get_attribute("d")
+    numbers = [float(number) for number in re.findall(r"-?[\d.]+", path)]
+    return np.reshape(numbers, (-1, 2)).mean(0)
+
+
+def test_zoom_keeps_what_is_under_the_mouse_and_a_pull_moves_it(trace, page, tmp_path):
+    opened(page, trace.to_html(tmp_path / "run.html", method=METHOD), at_start=False)
+    stage, pane = page.locator(".stage"), page.locator(".pane")
+    box = stage.bounding_box()
+    x, y = trace[-1].points[0].tolist()  # over its score window, so that a cross marks the place
+    spot = (box["x"] + (x + 0.5) / 128 * box["width"], box["y"] + (y + 0.5) / 128 * box["height"])
+    page.mouse.move(*spot)
+    expect(page.locator(".stage .mark-cross")).to_have_count(1)
+    before = place_under_the_mouse(page)
+
+    page.keyboard.down("Control")
+    page.mouse.wheel(0, -400)
+    page.keyboard.up("Control")
+    expect(stage).to_have_class("stage zoomed")
+    page.mouse.move(spot[0] + 1, spot[1])
+    grown = pane.bounding_box()["width"] / box["width"]
+    assert grown == pytest.approx(np.exp(400 / 300), rel=0.01)
+    assert np.abs(place_under_the_mouse(page) - before).max() <= 1
+    radius = page.locator(".mark-handle .rim").first.bounding_box()["width"]
+    page.screenshot(path=RUNS / "page_zoomed.png")
+
+    left = pane.bounding_box()["x"]
+    page.mouse.down()
+    page.mouse.move(spot[0] + 31, spot[1], steps=3)
+    page.mouse.up()
+    assert pane.bounding_box()["x"] - left == pytest.approx(30, abs=2)
+
+    page.keyboard.press("0")
+    expect(stage).to_have_class("stage")
+    assert pane.bounding_box() == box
+    whole = page.locator(".mark-handle .rim").first.bounding_box()["width"]
+    assert radius == pytest.approx(whole, rel=0.02)  # marks do not grow
+    for _ in range(20):
+        page.get_by_role("button", name="Zoom in").click()
+    assert pane.bounding_box()["width"] == pytest.approx(16 * box["width"], rel=0.01)
 
 
 def test_keys_scrub_and_play(trace, page, tmp_path):
@@ -122,7 +166,7 @@ def test_layers_are_shown_one_by_one(trace, page, tmp_path):
     opened(page, trace.to_html(tmp_path / "run.html"), at_start=False)
     for value, marks in (
         *(("points", ".mark-handle"), ("trail", ".mark-trail"), ("window", ".mark-window")),
-        *(("mask", ".stage > .mask"), ("heat", ".stage > .heat")),
+        *(("mask", ".pane > .mask"), ("heat", ".pane > .heat")),
     ):
         box = page.locator(f"#layers input[value={value}]")
         seen = page.locator(f".stage {marks}" if marks.startswith(".mark") else marks)
