@@ -99,7 +99,9 @@ class ComparedRun:
         if self._mouse is None:
             return ""
         handle = self.score_maps.chosen
-        return reading_on_image(self.frame, handle, *self._mouse, 2 * self.sizes.image)
+        x, y = self._mouse
+        size = 2 * self.sizes.image
+        return reading_on_image(self.frame, handle, x, y, size, self.canvas.viewport)
 
     def _remark(self) -> str:
         if self.trace[-1].index < self.step:

@@ -8,7 +8,7 @@ import ipywidgets as W
 
 from ..compose import LAYERS
 from ..records import Frame
-from .layout import on_change, row
+from .layout import on_change
 from .run_images import CLEAR
 
 TIPS = {
@@ -28,7 +28,6 @@ class LayerButtons:
 
     Attributes:
         buttons: by the layer's name.
-        row: all of them.
     """
 
     def __init__(self, changed: Callable[[], None]) -> None:
@@ -43,8 +42,6 @@ class LayerButtons:
         }
         for part in self.buttons.values():
             on_change(part, changed)
-        self.row = row(*self.buttons.values())
-        self.row.add_class("dk-layers")
 
     @property
     def shown(self) -> tuple[str, ...]:

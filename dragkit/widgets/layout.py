@@ -40,8 +40,8 @@ CSS = """
 .dk .dk-form .widget-readout {min-width: 56px}
 .dk-code pre {white-space: pre-wrap; line-height: 1.4; padding: 6px 8px}
 .dk .dk-old {opacity: 0.35}
-.dk .dk-layers .widget-toggle-button {height: 24px; line-height: 24px; padding: 0 6px;
-  font-size: 12px}
+.dk .dk-small :is(.widget-button, .widget-toggle-button) {height: 24px; line-height: 24px;
+  padding: 0 6px; font-size: 12px}
 .dk .dk-modes .widget-toggle-button {flex: 1 1 auto; width: auto; min-width: 64px}
 .dk-rows :is(select, pre) {font-family: monospace; font-size: 13px}
 .dk-rows pre {margin: 0 0 -4px; padding-left: 5px}
@@ -94,6 +94,13 @@ def row(*parts: W.Widget) -> W.HBox:
         flex_flow="row wrap",
     )
     return W.HBox(parts, layout=layout)
+
+
+def small_row(*parts: W.Widget) -> W.HBox:
+    """A row of small buttons."""
+    box = row(*parts)
+    box.add_class("dk-small")
+    return box
 
 
 def side_by_side(*parts: W.Widget, gap: int = 12, wrapped: bool = True) -> W.HBox:
