@@ -95,7 +95,7 @@ class Picker(NotebookWidget):
         self.leftovers = LeftoverQuestion(self._clear)
         self.start_row = row(self.seed_box, self.random, self.upload.box)
         self.tools_box = column(
-            small_row(*self.view.zoom.buttons),
+            small_row(self.view.zoom.row),
             self.leftovers.row,
             self.status.line,
             self.tools.mode_row,

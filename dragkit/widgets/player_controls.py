@@ -77,7 +77,7 @@ class PlayerControls:
         if sizes.slides:
             self.rows.append(playback.one_row(slides=True))
         else:
-            drawn = small_row(*view.layers.buttons.values(), *view.zoom.buttons)
+            drawn = small_row(*view.layers.buttons.values(), view.zoom.row)
             chosen = self.score_maps
             maps = row(chosen.handle, chosen.map, chosen.large, self.whole.button)
             self.rows += [*playback.two_rows(), drawn, maps, files.row]

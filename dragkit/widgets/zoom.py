@@ -32,6 +32,7 @@ class Zoom:
     Attributes:
         viewport: the part that is shown.
         buttons: in, out, and the whole image; the last one says how much it is magnified.
+        row: the buttons side by side.
     """
 
     def __init__(
@@ -55,6 +56,7 @@ class Zoom:
         for part, width in zip(self.buttons, (30, 30, 64)):
             part.layout.flex = None
             part.layout.width = f"{width}px"
+        self.row = W.HBox(self.buttons)
         self._fill()
 
     def begin(self, image: Size) -> None:
