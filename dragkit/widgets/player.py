@@ -94,7 +94,7 @@ class Player(NotebookWidget):
             RunButtons(self._run, self.runner.ask_to_stop, run_one, self._branch),
             PlaybackControls(self._seek_soon, self._position, sizes.times),
             self.view,
-            FileControls(self.state, self.status, self._opened, self.runner.write, self.still),
+            FileControls(self.state, self.status, self._opened, self.runner, self.still),
         )
         self.box = self._layout(slides)
         self.view.draw()
