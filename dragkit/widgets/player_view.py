@@ -152,7 +152,8 @@ class PlayerView:
     def draw(self) -> None:
         """Draw everything."""
         self.score_maps.fill(self.state.frame)
-        self.layers.fill(self.state.frame)
+        frame = self.state.frame
+        self.layers.fill([] if frame is None else [frame])
         self.zoom.begin(self.state.image_size)
         self.canvas.show(self.image)
         self._draw_rest()
