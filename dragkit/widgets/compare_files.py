@@ -76,6 +76,7 @@ class ComparisonFiles:
         self.name = name.box
         self.menu = ExportMenu(KINDS, self._ending, self._task, name, self.writer, status)
         self.row = row(self.name, self.menu.what, self.menu.button)
+        self.row.layout.max_width = "640px"
 
     def _fill(self) -> None:
         self.menu.fill(possible=True, writing=self.writer.writing)

@@ -33,7 +33,7 @@ class FileName:
         self.box = W.Text(
             default,
             tooltip="Name of the file, without its ending",
-            layout=W.Layout(width="auto", flex="1 1 100%"),
+            layout=W.Layout(width="auto", flex="1 1 96px", min_width="96px"),
         )
 
     def path(self, ending: str) -> Path:
