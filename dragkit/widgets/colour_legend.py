@@ -15,7 +15,7 @@ class ColourLegend:
     """
 
     def __init__(self) -> None:
-        self.line = text_box("dk-legend", width="100%")
+        self.line = text_box("dk-legend", width="100%", margin="2px 0 0")
 
     def explain_window(self) -> None:
         """From worst to best, and the marks of the two best scores."""

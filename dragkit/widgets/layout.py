@@ -61,7 +61,7 @@ CSS = """
 .dk-slides {--jp-widgets-font-size: 2.2vh; --jp-widgets-inline-height: 4.1vh;
   --jp-widgets-slider-handle-size: 2.6vh; --jp-widgets-slider-track-thickness: 0.7vh}
 .dk-slides .widget-label {font-size: 2.4vh; height: auto; line-height: 3.1vh}
-.dk-slides.dk .dk-legend .widget-html-content {font-size: 1.9vh; line-height: 3vh}
+.dk-slides.dk .dk-legend .widget-html-content {font-size: 1.9vh; line-height: 4.4vh}
 .dk-slides.dk .dk-line .widget-html-content {font-size: 2.4vh; line-height: 3.1vh}
 .dk-slides.dk .dk-line [role=status] {max-height: 9.3vh}
 .dk-slides :is(button, canvas, [role=slider]):focus-visible
