@@ -158,7 +158,7 @@ def test_what_lies_under_the_mouse_is_what_was_painted_there():
     scores[1, 5] = 1
     targets = np.array([[20.0, 12]])
     window = c.ScoreWindow(scores, np.array([12.0, 20]))
-    under = lambda x, y: c.window_cell_at(x, y, window, (64, 64), targets)
+    under = lambda x, y: c.window_cell_at(x, y, window, c.Viewport((64, 64)), targets)
     assert under(12, 20) == (3, 3)
     assert under(14, 18) == (1, 5)
     assert under(50, 5) is None
@@ -190,7 +190,7 @@ def test_every_cell_of_a_wide_window_is_read_where_it_was_painted_at_any_size(si
     shades, wrong, seen = c.score_colours(scores)[..., :3].astype(int), 0, 0
     # in the inset
     for x, y in [(x, y) for x in np.arange(4, 14, 0.7) for y in np.arange(4, 14, 0.7)]:
-        cell = c.window_cell_at(x, y, window, (64, 64), targets, size)
+        cell = c.window_cell_at(x, y, window, c.Viewport((64, 64)), targets, size)
         if cell:
             seen += 1
             wrong += np.abs(np.subtract(at(image, x, y), shades[cell])).max() > 24
@@ -296,9 +296,9 @@ def test_a_window_with_a_stride_is_read_where_it_was_painted():
     scores[1, 5] = 1
     targets = np.array([[60.0, 60]])
     window = c.ScoreWindow(scores, np.array([32.0, 30]), stride=2)
-    assert c.window_cell_at(36, 26, window, (64, 64), targets) == (1, 5)
-    assert c.window_cell_at(25.2, 30, window, (64, 64), targets) == (3, 0)
-    assert c.window_cell_at(24.8, 30, window, (64, 64), targets) is None
+    assert c.window_cell_at(36, 26, window, c.Viewport((64, 64)), targets) == (1, 5)
+    assert c.window_cell_at(25.2, 30, window, c.Viewport((64, 64)), targets) == (3, 0)
+    assert c.window_cell_at(24.8, 30, window, c.Viewport((64, 64)), targets) is None
     image = compose(GREY, targets=targets, window=window, size=768)
     dark, bright = (
         tuple(shade[:3])

@@ -10,7 +10,8 @@ from dragkit.methods import as_code, draggan, freedrag, gooddrag, presets, stabl
 from dragkit.methods.code import differing
 from dragkit.records.frame import loss_names
 from dragkit.widgets.method_form import MethodForm
-from dragkit.widgets.piece_fields import control_for, help_of
+from dragkit.widgets.piece_fields import help_of
+from dragkit.widgets.setting_control import control_for
 
 FAST = draggan("paper") | {"lr": 0.5, "steps": 60}
 PAIR = dk.Edit([(64, 85)], [(74, 80)])
@@ -52,8 +53,8 @@ def test_a_preset_fills_all_controls(studio):
     form.preset.value = "stabledrag()"
     assert studio.last_error is None
     assert (form.tracker.value, form.gate.value) == ("Discriminative", "above a ratio")
-    assert form.pieces["gate"].controls["ratio"].value == 0.6
-    assert form.numbers["lr"].value == 1e-3
+    assert form.pieces["gate"].controls["ratio"].widget.value == 0.6
+    assert form.numbers["lr"].widget.value == 1e-3
     assert "method = stabledrag()" in form.code.value
     form.preset.value = "as given"
     assert studio.method == FAST
@@ -62,7 +63,7 @@ def test_a_preset_fills_all_controls(studio):
 def test_a_change_in_the_middle_of_a_run_continues_it(studio):
     studio.run(3)
     studio.form.tracker.value = "Discriminative"
-    studio.form.pieces["tracker"].controls["fusion"].value = 0.2
+    studio.form.pieces["tracker"].controls["fusion"].widget.value = 0.2
     assert "goes on from step 3" in studio.status.line.value
     studio.run(2)
     assert len(studio.trace) == 6
@@ -84,7 +85,7 @@ def test_losses_before_a_swap_stay_on_the_curves_and_the_page(studio, tmp_path):
 
 def test_a_change_counts_for_the_next_start_too(studio):
     studio.run(2)
-    studio.form.numbers["lr"].value = 0.1
+    studio.form.numbers["lr"].widget.value = 0.1
     studio.picker.edit = dk.Edit([(64, 85)], [(70, 80)])
     studio.run(1)
     assert len(studio.trace) == 2
@@ -95,7 +96,7 @@ def test_a_run_in_the_background_goes_on_with_the_change(studio):
     studio.player.runner.start(1)
     studio.player.runner._background.stop()
     studio.player.runner.start()
-    studio.form.pieces["motion"].controls["reduction"].value = "mean"
+    studio.form.pieces["motion"].controls["reduction"].widget.value = "mean"
     assert studio.last_error is None
     studio.player.stop()
     assert studio.session.method["losses"][0].reduction == "mean"
@@ -111,10 +112,10 @@ def test_a_run_in_the_background_goes_on_with_the_change(studio):
 )
 def test_what_cannot_work_is_said_and_goes_back(studio, piece, field, value, words):
     fields = studio.form.pieces[piece]
-    before = fields.controls[field].value
-    fields.controls[field].value = value
+    before = fields.controls[field].widget.value
+    fields.controls[field].widget.value = value
     assert words in str(studio.last_error)
-    assert fields.controls[field].value == before
+    assert fields.controls[field].widget.value == before
     assert studio.method == FAST
 
 
@@ -126,8 +127,8 @@ def test_pieces_inside_pieces_and_gates_of_ones_own_have_their_place():
     form = studio.form
     assert (form.tracker.value, form.gate.value) == ("TrackEvery", "own")
     tracker = form.pieces["tracker"]
-    tracker.controls["updates"].value = 4
-    tracker.inside["tracker"].controls["radius"].value = 12
+    tracker.controls["updates"].widget.value = 4
+    tracker.inside["tracker"].controls["radius"].widget.value = 12
     assert studio.last_error is None
     assert studio.method["tracker"].updates == 4
     assert studio.method["tracker"].tracker.radius == 12
@@ -140,14 +141,14 @@ def test_every_setting_of_a_simple_type_has_a_control_with_help():
         form = MethodForm(method, lambda method: None, dk.Player(None).status)
         for part in form.pieces.values():
             for name, control in part.controls.items():
-                assert control.description == name
+                assert control.widget.description == name
         assert form.code.value
     assert help_of(dk.NearestNeighbor, "norm") == "1 as in the paper, 2 as in the official code."
     assert help_of(dk.NearestNeighbor, "none such") == ""
 
 
 def test_a_choice_that_is_none_has_a_name_and_can_be_chosen_again(studio):
-    candidates = studio.form.pieces["tracker"].controls["candidates"]
+    candidates = studio.form.pieces["tracker"].controls["candidates"].widget
     assert candidates.value == "all"
     candidates.value = "nearer the target"
     assert studio.method["tracker"].candidates == dk.Nearer()
@@ -169,7 +170,7 @@ def test_the_menu_of_presets_says_whether_it_is_still_one(studio):
 def test_while_a_file_is_written_the_method_stays(studio):
     studio.run(2)
     studio.player.state.task = "file"
-    studio.form.numbers["lr"].value = 0.1
+    studio.form.numbers["lr"].widget.value = 0.1
     assert "a file is being written" in str(studio.last_error)
     studio.player.state.task = None
     assert studio.method["lr"] == 0.5 and len(studio.trace) == 3
@@ -177,7 +178,7 @@ def test_while_a_file_is_written_the_method_stays(studio):
 
 @pytest.mark.parametrize(("name", "value"), [("radius", 0.5), ("ratio", 0.01), ("lr", 5e-6)])
 def test_a_slider_reaches_the_value_that_counts(name, value):
-    assert control_for(name, float, value).value == pytest.approx(value)
+    assert control_for(name, float, value).widget.value == pytest.approx(value)
 
 
 def test_old_controls_are_closed():

@@ -51,8 +51,8 @@ def rest() -> None:
 
 
 def export(files, what):
-    files.what.value = what
-    files.export.click()
+    files.menu.what.value = what
+    files.menu.button.click()
 
 
 def shown(row) -> bool:
@@ -94,7 +94,7 @@ def test_results_of_another_run_are_left_alone(model, tmp_path):
 def test_a_folders_name_is_refused_by_every_button(model, tmp_path, name):
     player = dk.Player(dk.Session(model, model.sample(0), PAIR, **FAST).run(1))
     files = player.controls.files
-    for button in (files.save, files.export, files.open):
+    for button in (files.save, files.menu.button, files.open):
         files.name.value = name
         button.click()
         assert "which is a folder" in player.status.line.value
@@ -138,7 +138,7 @@ def test_everything_can_be_exported_and_stopped(model, tmp_path, what):
 
 def test_before_a_run_there_is_nothing_to_write(model):
     files = dk.Studio(model, **FAST).player.controls.files
-    assert files.export.disabled
+    assert files.menu.button.disabled
 
 
 @pytest.mark.parametrize("answer", ["keep", "clear"])

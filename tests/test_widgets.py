@@ -384,7 +384,7 @@ def test_save_open_and_gif(model, tmp_path, monkeypatch):
     player.controls.files.open.click()
     assert len(player.trace) == 4
     player.run(1)
-    player.controls.files.export.click()  # a GIF, unless another choice is made
+    player.controls.files.menu.button.click()  # a GIF, unless another choice is made
     wait(lambda: not player.running)
     player.stop()
     assert (tmp_path / "runs/mine.gif").read_bytes().startswith(b"GIF")
@@ -408,7 +408,7 @@ def test_a_gif_that_is_stopped_is_not_written(model, tmp_path, monkeypatch):
         return Image.new("RGB", (64, 64))
 
     monkeypatch.setattr("dragkit.runs.trace.draw_frame", draw)
-    player.controls.files.export.click()  # a GIF, unless another choice is made
+    player.controls.files.menu.button.click()  # a GIF, unless another choice is made
     wait(lambda: stop.disabled)
     assert player.last_error is None and not list(tmp_path.rglob("*.gif"))
 

@@ -48,3 +48,4 @@ from .score_panels import score_range as score_range
 from .stacking import hstack as hstack
 from .stacking import in_rows as in_rows
 from .stacking import vstack as vstack
+from .viewport import Viewport as Viewport

@@ -16,6 +16,7 @@ from PIL import Image, ImageDraw
 from ..geometry import sample
 from .marks import BLACK, WHITE
 from .score_colours import score_colours
+from .viewport import Viewport
 
 Measure = Literal["cosine", "distance"]
 MEASURES = ("cosine", "distance")
@@ -116,15 +117,15 @@ def map_image(
         cells = score_colours(cells)[..., :3]
     width = round(size * shape[1] / shape[0])
     image = Image.fromarray(cells).resize((width, size), Image.Resampling.NEAREST)
-    return image if point is None else with_cross(image, point, shape)
+    return image if point is None else with_cross(image, point, Viewport(shape))
 
 
 def with_cross(
-    image: Image.Image, point: np.ndarray | tuple[float, float], shape: tuple[int, int]
+    image: Image.Image, point: np.ndarray | tuple[float, float], viewport: Viewport
 ) -> Image.Image:
-    """A copy of `image` with a cross at a point (x, y), in pixels of an image of `shape`."""
+    """A copy of `image`, which shows a part of another, with a cross at a point (x, y) of that."""
     marked = image.copy()
-    centre = (np.asarray(point, float) + 0.5) * image.height / shape[0]
+    centre = viewport.to_canvas(point, image.height)
     _draw_cross(ImageDraw.Draw(marked), centre, image.height / 384)
     return marked
 

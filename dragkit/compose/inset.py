@@ -11,6 +11,7 @@ from PIL import Image, ImageDraw
 from . import marks
 from .marks import BLACK, UNIT, WHITE
 from .score_colours import Cell, draw_peaks, fill_no_score, paste_scores, score_colours
+from .viewport import Viewport
 
 SHARP = 500  # smaller images are drawn at twice their size, then shrunk: smooth lines
 
@@ -101,23 +102,24 @@ def oversampling(size: int) -> int:
     return 2 if size < SHARP else 1
 
 
-def place_of(window: ScoreWindow, scale: float) -> np.ndarray:
+def place_of(window: ScoreWindow, viewport: Viewport, height: int) -> np.ndarray:
     """The box (left, top, right, bottom) on a canvas where the window was read.
 
     Args:
         window: what was read.
-        scale: pixels of the canvas for each pixel of the image.
+        viewport: the part of the image that the canvas shows.
+        height: of the canvas in pixels.
     """
     width = window.stride * len(window.scores)
-    side = max(round(width * scale), 1)
-    centre = np.asarray(window.centre, float) + 0.5
-    corner = np.round((centre - width / 2) * scale).astype(int)
+    side = max(round(width * viewport.scale(height)), 1)
+    corner = viewport.to_canvas(np.asarray(window.centre, float) - width / 2, height)
+    corner = np.round(corner).astype(int)
     return np.array([*corner, *(corner + side)])
 
 
-def paint_in_place(canvas: Image.Image, window: ScoreWindow, scale: float) -> None:
-    """Paint the window's colours where it was read, `scale` pixels for each of the image."""
-    left, top, right, _ = place_of(window, scale).tolist()
+def paint_in_place(canvas: Image.Image, window: ScoreWindow, viewport: Viewport) -> None:
+    """Paint the window's colours where it was read."""
+    left, top, right, _ = place_of(window, viewport, canvas.height).tolist()
     paste_scores(canvas, window.cells, (left, top), right - left)
 
 
@@ -151,7 +153,7 @@ def window_cell_at(
     x: float,
     y: float,
     window: ScoreWindow,
-    shape: tuple[int, int],
+    viewport: Viewport,
     targets: np.ndarray,
     size: int = 2 * UNIT,
 ) -> Cell | None:
@@ -163,18 +165,17 @@ def window_cell_at(
         x: in pixels of the image, before it was enlarged.
         y: in the same.
         window: what was drawn.
-        shape: the image's (height, width).
+        viewport: the part of the image that was shown.
         targets: (n 2) what the inset keeps away from, in pixels of the image.
         size: the height that `draw_overlay` was asked for; the inset has whole pixels of that.
     """
     count = len(window.scores)
     height = size * oversampling(size)
-    scale = height / shape[0]
-    away = (np.asarray(targets, float) + 0.5) * scale
-    inset = Inset.on((round(shape[1] * scale), height), count, away)
+    width = round(viewport.size[1] * height / viewport.size[0])
+    inset = Inset.on((width, height), count, viewport.to_canvas(targets, height))
 
-    row = ((y + 0.5) * scale - inset.top) / inset.cell
-    column = ((x + 0.5) * scale - inset.left) / inset.cell
+    on_canvas = viewport.to_canvas((x, y), height)
+    column, row = (on_canvas - inset.corner) / inset.cell
     cell = window.cell_at(row, column)
     if cell is not None:
         return cell

@@ -8,14 +8,15 @@ import numpy as np
 from PIL import Image, ImageFilter
 
 from .marks import INK, UNIT, WHITE
+from .viewport import Viewport
 
 OPACITY = 150  # of the white over what must stay, and of the line; of 255
 
 
-def overlay_mask(canvas: Image.Image, mask: np.ndarray) -> Image.Image:
+def overlay_mask(canvas: Image.Image, mask: np.ndarray, viewport: Viewport) -> Image.Image:
     """Whiten what must stay and draw the border of what may move (H W, 1 = may move)."""
     free = np.asarray(mask).astype(bool)
-    cover, opacity = _cover(free.tobytes(), free.shape, canvas.size)
+    cover, opacity = _cover(free.tobytes(), viewport, canvas.size)
     return Image.composite(cover, canvas, opacity)
 
 
@@ -28,7 +29,8 @@ def mask_cover(mask: np.ndarray, most: int) -> Image.Image:
     """
     free = np.asarray(mask).astype(bool)
     height, width = (round(side * most / max(free.shape)) for side in free.shape)
-    cover, opacity = _cover(free.tobytes(), free.shape, (max(width, 1), max(height, 1)))
+    size = (max(width, 1), max(height, 1))
+    cover, opacity = _cover(free.tobytes(), Viewport(free.shape), size)
     layer = cover.copy()
     layer.putalpha(opacity)
     return layer
@@ -36,15 +38,16 @@ def mask_cover(mask: np.ndarray, most: int) -> Image.Image:
 
 @lru_cache(maxsize=4)
 def _cover(
-    mask: bytes, shape: tuple[int, int], size: tuple[int, int]
+    mask: bytes, viewport: Viewport, size: tuple[int, int]
 ) -> tuple[Image.Image, Image.Image]:
     """What is laid over an image, and its opacity at every pixel.
 
     They are cached, because they are the same for every frame of a run.
     """
-    pixels = np.frombuffer(mask, np.uint8).reshape(shape) * 255
-    enlarged = Image.fromarray(pixels).resize(size, Image.Resampling.BICUBIC)
-    smooth = enlarged.filter(ImageFilter.BoxBlur(size[1] / shape[0]))  # no staircase of pixels
+    pixels = np.frombuffer(mask, np.uint8).reshape(viewport.size) * 255
+    enlarged = Image.fromarray(pixels).resize(size, Image.Resampling.BICUBIC, box=viewport.box)
+    blur = ImageFilter.BoxBlur(viewport.scale(size[1]))  # no staircase of pixels
+    smooth = enlarged.filter(blur)
     free = np.asarray(smooth) > 127
 
     thickness = 2 * max(round(size[1] / UNIT / 2), 1) + 1

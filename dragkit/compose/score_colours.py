@@ -75,9 +75,18 @@ def peaks(scores: np.ndarray) -> tuple[Cell | None, Cell | None]:
 def paste_scores(
     canvas: Image.Image, cells: Image.Image, corner: tuple[int, int], side: int
 ) -> None:
-    """Paint a window's cells into the square of `side` pixels whose upper left is `corner`."""
-    cells = cells.resize((side, side), Image.Resampling.NEAREST)
-    canvas.paste(cells, corner, cells)
+    """Paint a window's cells into the square of `side` pixels whose upper left is `corner`.
+
+    What is outside of the canvas is not made: a window that is magnified may be very large.
+    """
+    low = np.clip(corner, 0, canvas.size)
+    high = np.clip(np.add(corner, side), 0, canvas.size)
+    if (low >= high).any():
+        return
+    left, top, right, bottom = (np.subtract([low, high], corner) * cells.width / side).ravel()
+    width, height = (high - low).tolist()
+    part = cells.resize((width, height), Image.Resampling.NEAREST, (left, top, right, bottom))
+    canvas.paste(part, (int(low[0]), int(low[1])), part)
 
 
 def fill_no_score(canvas: Image.Image, corner: tuple[int, int], side: int) -> None:

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 from PIL import Image
 
 from ..arguments import finite_array, instance, named_arguments, positive, shown, whole
-from ..compose import LAYERS, ScoreWindow, draw_overlay
+from ..compose import LAYERS, ScoreWindow, Viewport, draw_overlay
 from ..records import Frame
 
 LEAST_SIDE, MOST_SIDE = 16, 4096  # of an image, in pixels
@@ -26,6 +26,7 @@ def draw_frame(
     size: int = 384,
     bold: float = 1,
     layers: Collection[str] = LAYERS,
+    viewport: Viewport | None = None,
 ) -> Image.Image:
     """The frame's image with handles, targets and mask drawn in.
 
@@ -36,6 +37,7 @@ def draw_frame(
         size: the image's height in pixels.
         bold: how much larger points and lines are than usual, for images that are shown small.
         layers: which of "points", "trail", "mask", "window" and "heat" are drawn.
+        viewport: the part of the image that is shown; None: all of it.
 
     Raises:
         TypeError: the frame is something else.
@@ -45,6 +47,8 @@ def draw_frame(
     size = whole("size", size, LEAST_SIDE, MOST_SIDE)
     bold = positive("bold", bold, 1.5, MOST_BOLD)
     _check_layers(layers)
+    if viewport is not None:
+        instance("viewport", viewport, Viewport, "such as dk.compose.Viewport(frame.size)")
     if window is not None:
         instance("window", window, ScoreWindow, "what score_window(frame, handle) returns")
     if handle is not None:
@@ -59,6 +63,7 @@ def draw_frame(
         size=size,
         bold=bold,
         layers=layers,
+        viewport=viewport,
     )
 
 

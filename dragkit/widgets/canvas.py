@@ -14,10 +14,11 @@ import ipycanvas
 import ipywidgets as W
 from PIL import Image
 
-from ..compose import Columns, encode
+from ..compose import Columns, Viewport, encode
 from ..records import Size
 from .lifetime import weakly
 from .throttle import PAUSE
+from .zoom import Zoom
 
 # "out": the mouse has left the canvas.
 Touch = Literal["press", "move", "release", "out"]
@@ -67,6 +68,7 @@ class ImageCanvas:
         key: called with the name of a key that was pressed while the canvas has the focus, such
             as "ArrowLeft" or "Ctrl+z".
         style: of the mouse pointer: "dk-pick", "dk-look" or "dk-seek".
+        zoom: which part of the image is shown; None: always all of it.
 
     Attributes:
         canvas: the ipywidget.
@@ -80,12 +82,15 @@ class ImageCanvas:
         touched: Touched,
         key: Callable[[str], None] | None = None,
         style: str = "dk-look",
+        zoom: Zoom | None = None,
     ) -> None:
-        self.image = image
         self.size = size
+        self.zoom = zoom
         self.touched = touched
         self.key = key
         self.finger = False
+        self._whole = Viewport(image)
+        self._mouse: tuple[float, float] | None = None  # in pixels of the canvas
         self._times: deque[float] = deque(maxlen=60)  # when images were shown
         self._parts: dict[Columns, bytes] = {}  # the last image, and what was drawn over it
         self._height = 1  # of the last image
@@ -131,6 +136,16 @@ class ImageCanvas:
         self._times.append(self._last)
 
     @property
+    def viewport(self) -> Viewport:
+        """The part of the image that is shown."""
+        return self._whole if self.zoom is None else self.zoom.viewport
+
+    @property
+    def image(self) -> Size:
+        """(height, width) of the model's images, in pixels."""
+        return self.viewport.size
+
+    @property
     def rate(self) -> float:
         """Images per second in the last two seconds; 0 if there are too few to say."""
         times = [t for t in self._times if t > self._last - 2]
@@ -163,6 +178,7 @@ class ImageCanvas:
         canvas.on_mouse_up(partial(report, "release", False))
         # nobody reports a button that is released outside
         canvas.on_mouse_out(partial(report, "out", False))
+        canvas.on_mouse_wheel(weakly(self._report_wheel))
         canvas.on_touch_start(partial(fingers, "press"))
         canvas.on_touch_move(partial(fingers, "move"))
         canvas.on_touch_end(partial(fingers, "release"))
@@ -170,8 +186,31 @@ class ImageCanvas:
 
     def _report(self, kind: Touch, finger: bool, x: float, y: float) -> None:
         self.finger = finger
-        scale = self.image[0] / (2 * self.size)
-        self.touched(kind, x * scale - 0.5, y * scale - 0.5)
+        self._mouse = None if kind == "out" else (x, y)
+        if self.zoom is not None:
+            self._pull(self.zoom, kind, *self._place(x, y))
+        self.touched(kind, *self._place(x, y))
+
+    def _place(self, x: float, y: float) -> tuple[float, float]:
+        """The place (x, y) of the image that is shown at (x, y) of the canvas."""
+        return self.viewport.to_image(x, y, 2 * self.size)
+
+    def _place_of_mouse(self) -> tuple[float, float] | None:
+        """The same for the mouse, or for where a finger was; None while it is elsewhere."""
+        return None if self._mouse is None else self._place(*self._mouse)
+
+    def _pull(self, zoom: Zoom, kind: Touch, x: float, y: float) -> None:
+        if kind == "press":
+            zoom.hold((x, y))
+        elif kind == "move":
+            zoom.pull((x, y))
+        else:
+            zoom.let_go()
+
+    def _report_wheel(self, _: float, down: float) -> None:
+        # ipycanvas keeps the wheel from the page whether anybody asks for it or not
+        if self.zoom is not None:
+            self.zoom.turn(down, self._place_of_mouse())
 
     def _report_fingers(self, kind: Touch, fingers: list[tuple[float, float]]) -> None:
         if fingers:  # the end of a touch has no place
@@ -184,5 +223,14 @@ class ImageCanvas:
         if name == "Tab":
             # A canvas swallows every key, so the focus would never leave. The next Tab moves on.
             self.canvas.blur()
-        elif self.key:
+        elif not self._zooms(name, shift) and self.key:
             self.key(name)
+
+    def _zooms(self, name: str, shift: bool) -> bool:
+        """Let a key zoom or move what is shown; says whether it did."""
+        if self.zoom is None:
+            return False
+        if shift and name in ARROWS:
+            self.zoom.push(*ARROWS[name])
+            return True
+        return self.zoom.press_key(name, self._place_of_mouse())

@@ -10,18 +10,20 @@ import ipywidgets as W
 from PIL import Image
 from PIL.ImageOps import contain
 
-from ..arguments import instance, named_arguments, shown, whole
+from ..arguments import named_arguments, shown, whole
 from ..compose import hstack, in_rows, marks_in_words, vstack
 from ..models.protocols import Model, check_model
 from ..pieces import Tracker
-from ..reading import check_text
 from ..records import Frame
 from ..runs.html import to_html
 from ..runs.retrack import retrack
 from ..runs.trace import Trace
-from ..validation import check_tracker
-from .compared_run import ComparedRun, titled_images
-from .layout import card, column, row, side_by_side
+from ..runs.video import Film
+from .compare_checks import check_runs, check_trackers
+from .compare_files import ComparisonFiles
+from .compared_images import ComparedImages
+from .compared_run import ComparedRun
+from .layout import card, column, row, side_by_side, small_row
 from .notebook_widget import NotebookWidget
 from .playback import PlaybackControls
 from .run_images import panels_of_runs
@@ -40,7 +42,8 @@ class Compare(NotebookWidget):
 
     One slider moves all of them; a run that is shorter stays at its last step. The curves show
     each run's distance and confidence; a click on them shows that step. :meth:`trackers` compares
-    trackers on the *same* images.
+    trackers on the *same* images. Images of one size are magnified and pulled together, as a
+    player's; a page, an image, the curves or a film can be exported.
 
     Args:
         traces: the runs.
@@ -50,11 +53,12 @@ class Compare(NotebookWidget):
             press.
 
     Attributes:
-        runs: the parts that show a run each, by name.
+        images: of all runs, with their layers and what part of them is shown.
         steps: the numbers of the steps that some run has.
         chart: the curves.
         playback: which step is shown.
         score_maps: which score window is shown.
+        files: what can be exported.
 
     Raises:
         TypeError: a run is none, or the names are no list of texts.
@@ -69,7 +73,7 @@ class Compare(NotebookWidget):
         size: int | None = None,
         slides: bool = False,
     ) -> None:
-        names = _check_runs(traces, names)
+        names = check_runs(traces, names)
         self.traces = dict(zip(names, traces))
         self.steps = sorted({frame.index for trace in traces for frame in trace})
         self._at = 0
@@ -85,18 +89,15 @@ class Compare(NotebookWidget):
         self.score_maps.fill(_frame_with_most_maps(traces))
         self.chart = StepChart(self.sizes, self.status, self._choose_step, self._press_key)
         self.playback = PlaybackControls(self._seek_soon, self._position, times)
-        self.runs = {
-            name: ComparedRun(
-                name,
-                trace,
-                self.sizes,
-                len(traces),
-                self.score_maps,
-                self._leave_images,
-                self._press_key,
-            )
-            for name, trace in self.traces.items()
-        }
+        self.images = ComparedImages(
+            self.traces,
+            self.sizes,
+            self.score_maps,
+            self._choose_map,
+            self._draw_soon,
+            self._press_key,
+        )
+        self.files = ComparisonFiles(self, self.status)
         self.box = self._layout()
         self._update_curves()
         self.seek(-1)
@@ -124,7 +125,7 @@ class Compare(NotebookWidget):
             ValueError: there are fewer than two, or as :func:`dragkit.runs.retrack`.
         """
         check_model(model)
-        _check_trackers(trackers)
+        check_trackers(trackers)
         image_size(size, slides, *SIZES)
         runs = [retrack(model, trace, tracker, **settings) for tracker in trackers.values()]
         return cls(*runs, names=list(trackers), size=size, slides=slides)
@@ -133,6 +134,22 @@ class Compare(NotebookWidget):
     def at(self) -> int:
         """The position of the step that is shown, among ``steps``."""
         return self._at
+
+    @property
+    def step(self) -> int:
+        """The number of the step that is shown."""
+        return self.steps[self._at]
+
+    @property
+    def handle(self) -> int:
+        """The number of the handle whose curves are shown: the chosen one, if all runs have it."""
+        last = min(len(trace[0].points) - 1 for trace in self.traces.values())
+        return min(self.score_maps.chosen or 0, last)
+
+    @property
+    def runs(self) -> dict[str, ComparedRun]:
+        """The parts that show a run each, by name."""
+        return self.images.runs
 
     @property
     def frames(self) -> dict[str, Frame]:
@@ -161,7 +178,16 @@ class Compare(NotebookWidget):
 
     def chart_image(self) -> Image.Image:
         """The curves, twice as large as on the page, or as large as on a slide."""
-        return self.chart.image(self.steps[self._at])
+        return self.chart.image(self.step)
+
+    def close(self) -> None:
+        """Take it off the page, for good; what is being written is ended first."""
+        self.files.writer.stop()
+        super().close()
+
+    def film(self) -> Film:
+        """All images beside each other, step by step."""
+        return self.images.film(self.steps)
 
     def to_html(self, path: str | Path, **options: Any) -> Path:
         """Write all runs as one page that needs no kernel: :func:`dragkit.to_html`."""
@@ -171,11 +197,11 @@ class Compare(NotebookWidget):
         """The images side by side with their names, over the curves or beside them."""
         times = self.sizes.times
         curves = self.chart_image().reduce(2 // times)
-        images = titled_images(self.runs.values(), self.sizes.image)
+        images = self.images.image(self.sizes.image)
         if not self.sizes.slides:
             curves = in_rows(curves, len(self.chart.panels), len(self.runs))
             size = self.sizes.image * curves.width // images.width
-            images = titled_images(self.runs.values(), max(size, self.sizes.image))
+            images = self.images.image(max(size, self.sizes.image))
         if self.score_maps.chosen is not None:
             legend = contain(self.score_maps.legend_image, (2 * LEGEND_WIDTH, 22 * times))
             images = vstack(images, legend)
@@ -196,10 +222,10 @@ class Compare(NotebookWidget):
 
     def _layout(self) -> W.Widget:
         slides = bool(self.sizes.slides)
-        images = side_by_side(*(run.box for run in self.runs.values()), wrapped=not slides)
+        images = self.images.box
         legend = self.score_maps.legend
         playback = self.playback.one_row(slides)
-        self.status.line.layout.min_height = "0"  # it only has errors
+        self.status.line.layout.min_height = "0"  # empty, most of the time
         if slides:  # the curves beside the images: a projector is wide and not high
             left = column(
                 images, legend, playback, flex="0 1 auto", max_width="68%", min_width="0"
@@ -208,30 +234,25 @@ class Compare(NotebookWidget):
             return card(
                 side_by_side(left, right, gap=24, wrapped=False), self.status.line, slides=True
             )
-        maps = row(self.score_maps.handle, self.score_maps.map)
-        return card(images, legend, playback, maps, self.chart.box, self.status.line)
+        rows = (
+            playback,
+            small_row(*self.images.buttons),
+            row(self.score_maps.handle, self.score_maps.map),
+            self.files.row,
+        )
+        return card(images, legend, *rows, self.status.line, self.chart.box)
 
     def _update_curves(self) -> None:
-        """Draw the curves of the chosen handle, or of the last one that all runs have."""
-        last = min(len(trace[0].points) - 1 for trace in self.traces.values())
-        handle = min(self.score_maps.chosen or 0, last)
-        self.chart.update(panels_of_runs(self.traces, handle))
+        self.chart.update(panels_of_runs(self.traces, self.handle))
 
     @shows_errors
     def _draw(self) -> None:
-        step = self.steps[self._at]
-        for run in self.runs.values():
-            run.show(step)
-        self.chart.show(step)
-        self.playback.fill(len(self.steps), self._at, step)
+        self.images.show(self.step)
+        self.chart.show(self.step)
+        self.playback.fill(len(self.steps), self._at, self.step)
 
     def _position(self) -> int:
         return self._at
-
-    def _leave_images(self) -> None:
-        """The mouse is on one image at most: report the step under all of them."""
-        for run in self.runs.values():
-            run.leave()
 
     @shows_errors
     def _choose_map(self) -> None:
@@ -246,46 +267,12 @@ class Compare(NotebookWidget):
     @shows_errors
     def _seek_soon(self, position: int) -> None:
         self._at = position
-        self._leave_images()
+        self.images.leave()
         self._draw_soon()
 
     @shows_errors
     def _press_key(self, name: str) -> None:
         self.playback.press_key(name)
-
-
-def _check_runs(traces: Sequence[Trace], names: Sequence[str] | None) -> list[str]:
-    """The runs' names, if they fit."""
-    for i, trace in enumerate(traces):
-        instance(f"run {i}", trace, Trace, "one Trace after the other: Compare(a, b)")
-    if len(traces) < 2 or not all(len(trace) for trace in traces):
-        raise ValueError(
-            f"Compare needs two runs or more with at least one step each; got {len(traces)}"
-            f" with {[len(trace) for trace in traces]} steps"
-        )
-    if names is None:
-        return [f"run {i}" for i in range(len(traces))]
-    instance("names", names, (list, tuple), 'a list of texts, such as ("DragGAN", "mine")')
-    for name in names:
-        instance("a name", name, str, "a text")
-        check_text(name, "a name")
-    if not len(names) == len(set(names)) == len(traces):
-        raise ValueError(
-            f"{len(traces)} runs but the names {list(names)}; give each a name of its own"
-        )
-    return list(names)
-
-
-def _check_trackers(trackers: Mapping[str, Tracker]) -> None:
-    """Raise TypeError or ValueError unless they are two or more trackers by name."""
-    way_out = 'two or more by name, such as {"small": NearestNeighbor(12), "mine": Mine()}'
-    instance("trackers", trackers, Mapping, way_out)
-    if len(trackers) < 2:
-        raise ValueError(f"there are {len(trackers)} trackers; give {way_out}")
-    for name, tracker in trackers.items():
-        instance("a tracker's name", name, str, "a text")
-        check_text(name, "a tracker's name")
-        check_tracker(tracker)
 
 
 def _frame_with_most_maps(traces: Sequence[Trace]) -> Frame:

@@ -2,20 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import ipywidgets as W
 from PIL import Image, ImageDraw
 
-from ..compose import font, hstack, vstack
+from ..compose import font, vstack
+from ..records import Frame
 from ..runs.trace import Trace
 from .canvas import ImageCanvas, Touch
+from .layers import LayerButtons
 from .layout import column
 from .run_images import step_image, step_text
 from .score_maps import ScoreMapControls
 from .score_readings import reading_on_image
 from .sizes import Sizes
 from .status import StatusLine, shows_errors
+from .zoom import Zoom
+
+
+@dataclass(frozen=True)
+class Looks:
+    """How the runs of a comparison are drawn, which is the same for all.
+
+    Attributes:
+        sizes: of the images and their titles.
+        beside: how many of them stand beside each other.
+        score_maps: which score window is drawn.
+        layers: what else is drawn.
+        zoom: which part of the images is shown; None: always all, for images of several sizes.
+    """
+
+    sizes: Sizes
+    beside: int
+    score_maps: ScoreMapControls
+    layers: LayerButtons
+    zoom: Zoom | None
 
 
 class ComparedRun:
@@ -24,9 +47,7 @@ class ComparedRun:
     Args:
         name: of the run.
         trace: the run.
-        sizes: of the image and its title.
-        beside: how many runs stand beside each other.
-        score_maps: which score window is drawn.
+        looks: how it is drawn.
         touched: called when the mouse or a finger is on the image, before its values are read.
         key: called with the name of a key that was pressed on the image.
 
@@ -41,16 +62,13 @@ class ComparedRun:
         self,
         name: str,
         trace: Trace,
-        sizes: Sizes,
-        beside: int,
-        score_maps: ScoreMapControls,
+        looks: Looks,
         touched: Callable[[], None],
         key: Callable[[str], None],
     ) -> None:
         self.name = name
         self.trace = trace
-        self.sizes = sizes
-        self.score_maps = score_maps
+        self.looks = looks
         self.touched = touched
         self.frame = trace[0]
         self.step = 0  # of all runs
@@ -58,30 +76,36 @@ class ComparedRun:
 
         height, width = trace[0].image.shape[:2]
         label = W.Label(name, layout=W.Layout(width="100%"), style={"font_weight": "bold"})
-        self.canvas = ImageCanvas((height, width), sizes.image, self._touch, key)
+        size = looks.sizes.image
+        self.canvas = ImageCanvas((height, width), size, self._touch, key, zoom=looks.zoom)
         self.status = StatusLine()
-        layout = sizes.image_layout(width / height, beside)
+        layout = looks.sizes.image_layout(width / height, looks.beside)
         self.box = column(label, self.canvas.canvas, self.status.line, **layout)
 
     def show(self, step: int) -> None:
         """Draw the step with that number, or the last one before; else the first."""
         self.step = step
-        until = [frame for frame in self.trace if frame.index <= step]
-        self.frame = [self.trace[0], *until][-1]
+        self.frame = self.frame_at(step)
         self.canvas.show(self.image)
         self.say()
 
-    def image(self, size: int = 384) -> Image.Image:
-        """The step, `size` pixels high."""
-        position = self.trace.frames.index(self.frame)
-        handle = self.score_maps.handle_in(self.frame)
-        path = self.trace.path(position)
-        return step_image(self.frame, path, handle, self.score_maps.map.value, size)
+    def frame_at(self, step: int) -> Frame:
+        """The step with that number, or the last one before; else the first."""
+        until = [frame for frame in self.trace if frame.index <= step]
+        return [self.trace[0], *until][-1]
 
-    def titled_image(self, size: int) -> Image.Image:
-        """The step, `size` pixels high, below the run's name."""
-        image = self.image(size)
-        times = self.sizes.times
+    def image(self, size: int = 384, step: int | None = None) -> Image.Image:
+        """The step with a number, or else the one that is shown, `size` pixels high."""
+        frame = self.frame if step is None else self.frame_at(step)
+        path = self.trace.path(self.trace.frames.index(frame))
+        handle, name = self.looks.score_maps.handle_in(frame), self.looks.score_maps.map.value
+        layers = self.looks.layers.shown
+        return step_image(frame, path, handle, name, size, layers, viewport=self.canvas.viewport)
+
+    def titled_image(self, size: int, step: int | None = None) -> Image.Image:
+        """The same below the run's name."""
+        image = self.image(size, step)
+        times = self.looks.sizes.times
         title = Image.new("RGB", (image.width, 24 * times), "white")
         ImageDraw.Draw(title).text((2, 3), self.name, (32, 33, 36), font(15 * times))
         return vstack(title, image, gap=0)
@@ -98,8 +122,11 @@ class ComparedRun:
     def _reading(self) -> str:
         if self._mouse is None:
             return ""
-        handle = self.score_maps.chosen
-        return reading_on_image(self.frame, handle, *self._mouse, 2 * self.sizes.image)
+        looks = self.looks
+        handle = looks.score_maps.chosen if "window" in looks.layers.shown else None
+        x, y = self._mouse
+        size = 2 * looks.sizes.image
+        return reading_on_image(self.frame, handle, x, y, size, self.canvas.viewport)
 
     def _remark(self) -> str:
         if self.trace[-1].index < self.step:
@@ -114,8 +141,3 @@ class ComparedRun:
         if kind != "out":
             self._mouse = (x, y)
             self.say()
-
-
-def titled_images(runs: Iterable[ComparedRun], size: int) -> Image.Image:
-    """The steps of several runs beside each other, each `size` pixels high."""
-    return hstack(*(run.titled_image(size) for run in runs))

@@ -9,10 +9,11 @@ import numpy as np
 from PIL import Image
 
 from ..arguments import named_arguments
-from ..compose import MEASURES, encode, hstack, scale_bar, vstack
+from ..compose import MEASURES, hstack, scale_bar, vstack
 from ..models.protocols import Model
 from ..runs.trace import Trace
 from .canvas import ARROWS, ImageCanvas, Touch
+from .colour_legend import ColourLegend
 from .feature_state import FeatureState
 from .layout import card, column, on_change, row, side_by_side
 from .notebook_widget import NotebookWidget
@@ -80,7 +81,7 @@ class Features(NotebookWidget):
         self.layer, self.query, self.measure = self._choices()
         self.playback = PlaybackControls(self._seek_soon, self._position)
         self.colours_title = self._title("features as colours")
-        self.scale = W.Image(format="jpeg", layout=W.Layout(width="384px", height="22px"))
+        self.scale = ColourLegend()
         self.box = self._layout()
         self._name_colours()
         self._draw()
@@ -106,7 +107,8 @@ class Features(NotebookWidget):
 
     def still(self) -> Image.Image:
         """The three images, and the scale of the third."""
-        return vstack(hstack(*self.images(self.size)), self._scale().reduce(2))
+        scale = scale_bar(self.similarity, NAMES[self.state.measure])
+        return vstack(hstack(*self.images(self.size)), scale.reduce(2))
 
     def __repr__(self) -> str:
         return f"Features({self.state.trace!r})"
@@ -151,7 +153,7 @@ class Features(NotebookWidget):
             choices.insert(0, self.layer)
         return card(
             side_by_side(*columns),
-            self.scale,
+            self.scale.line,
             self.status.line,
             self.playback.one_row(),
             row(*choices),
@@ -166,15 +168,12 @@ class Features(NotebookWidget):
         text = f"features, first 3 principal components: {percent:.0f} % of the variance"
         self.colours_title.tooltip = text
 
-    def _scale(self) -> Image.Image:
-        return scale_bar(self.similarity, NAMES[self.state.measure])
-
     @shows_errors
     def _draw(self) -> None:
         images = self.images(2 * self.size)
         for canvas, image in zip(self.canvases, images):
             canvas.show_image(image)
-        self.scale.value = encode(self._scale())
+        self.scale.explain_map(self.similarity, NAMES[self.state.measure])
         state = self.state
         self.playback.fill(len(state.trace), state.at, state.trace[state.at].index)
         self.status.say(self._summary())

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 import ipywidgets as W
 
 from ..compose import LAYERS
 from ..records import Frame
-from .layout import on_change, row
+from .layout import on_change
 from .run_images import CLEAR
 
 TIPS = {
@@ -28,7 +28,6 @@ class LayerButtons:
 
     Attributes:
         buttons: by the layer's name.
-        row: all of them.
     """
 
     def __init__(self, changed: Callable[[], None]) -> None:
@@ -43,21 +42,16 @@ class LayerButtons:
         }
         for part in self.buttons.values():
             on_change(part, changed)
-        self.row = row(*self.buttons.values())
-        self.row.add_class("dk-layers")
 
     @property
     def shown(self) -> tuple[str, ...]:
         """The layers that are shown."""
         return tuple(name for name, part in self.buttons.items() if part.value)
 
-    def fill(self, frame: Frame | None) -> None:
-        """Enable those that a step has; without a step there is none."""
-        scored = frame is not None and bool(frame.scores.isfinite().any())
+    def fill(self, frames: Collection[Frame]) -> None:
+        """Enable those that a step has that is shown; without a step there is none."""
+        masked = any(frame.edit.mask is not None for frame in frames)
+        scored = any(bool(frame.scores.isfinite().any()) for frame in frames)
+        there = {"mask": masked, "window": scored, "heat": scored}
         for name, part in self.buttons.items():
-            there = frame is not None
-            if name == "mask":
-                there = frame is not None and frame.edit.mask is not None
-            elif name in ("window", "heat"):
-                there = scored
-            part.disabled = not there
+            part.disabled = not there.get(name, bool(frames))

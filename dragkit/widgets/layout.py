@@ -36,18 +36,32 @@ CSS = """
 .dk .dk-line [role=status] {max-height: 54px; overflow: auto}
 .dk .dk-line .bad {color: #c5221f; font-weight: 600}
 .dk .dk-line pre {max-height: 160px; overflow: auto; font-size: 11px; line-height: 1.3}
+.dk .dk-legend .widget-html-content {display: flex; flex-wrap: wrap; gap: 0 0.5em;
+  align-items: center; font-size: 12px; line-height: 22px}
+.dk-scale {width: 4em; height: 0.8em; border-radius: 2px; background: linear-gradient(90deg,
+  #440154, #414487, #2a788e, #22a884, #7ad151, #fde725)}
+.dk-mark {position: relative; padding-left: 1.8em; white-space: nowrap}
+.dk-mark::before, .dk-mark::after {content: ""; position: absolute; left: 0.75em; top: 50%;
+  box-sizing: border-box; translate: -50% -50%}
+.dk-mark::before {width: 1.5em; height: 1.5em; border-radius: 50%; background: #5ec962}
+.dk-mark::after {width: 0.8em; height: 0.8em}
+.dk-best::after {border: 2px solid black; border-radius: 50%; outline: 1px solid white}
+.dk-runner-up::after {border: 1.5px solid white; rotate: 45deg; scale: 0.9;
+  outline: 1px solid black}
 .dk .widget-readout {min-width: 32px}
 .dk .dk-form .widget-readout {min-width: 56px}
 .dk-code pre {white-space: pre-wrap; line-height: 1.4; padding: 6px 8px}
 .dk .dk-old {opacity: 0.35}
-.dk .dk-layers .widget-toggle-button {height: 24px; line-height: 24px; padding: 0 6px;
-  font-size: 12px}
+.dk .dk-small {max-width: 640px}
+.dk .dk-small :is(.widget-button, .widget-toggle-button) {height: 24px; line-height: 24px;
+  padding: 0 6px; font-size: 12px}
 .dk .dk-modes .widget-toggle-button {flex: 1 1 auto; width: auto; min-width: 64px}
 .dk-rows :is(select, pre) {font-family: monospace; font-size: 13px}
 .dk-rows pre {margin: 0 0 -4px; padding-left: 5px}
 .dk-slides {--jp-widgets-font-size: 2.2vh; --jp-widgets-inline-height: 4.1vh;
   --jp-widgets-slider-handle-size: 2.6vh; --jp-widgets-slider-track-thickness: 0.7vh}
 .dk-slides .widget-label {font-size: 2.4vh; height: auto; line-height: 3.1vh}
+.dk-slides.dk .dk-legend .widget-html-content {font-size: 1.9vh; line-height: 4.4vh}
 .dk-slides.dk .dk-line .widget-html-content {font-size: 2.4vh; line-height: 3.1vh}
 .dk-slides.dk .dk-line [role=status] {max-height: 9.3vh}
 .dk-slides :is(button, canvas, [role=slider]):focus-visible
@@ -94,6 +108,13 @@ def row(*parts: W.Widget) -> W.HBox:
         flex_flow="row wrap",
     )
     return W.HBox(parts, layout=layout)
+
+
+def small_row(*parts: W.Widget) -> W.HBox:
+    """A row of small buttons."""
+    box = row(*parts)
+    box.add_class("dk-small")
+    return box
 
 
 def side_by_side(*parts: W.Widget, gap: int = 12, wrapped: bool = True) -> W.HBox:

@@ -15,7 +15,8 @@ from ..trackers import Discriminative, LineSearch, NearestNeighbor
 from .layout import on_change
 from .lifetime import close_parts
 from .markup import element, show, text_box
-from .piece_fields import LABEL, PieceFields, control_for, setting_of, show_setting
+from .piece_fields import PieceFields
+from .setting_control import LABEL, Control, control_for
 from .status import StatusLine, shows_errors
 
 OWN, CHANGED = "as given", "changed"
@@ -63,6 +64,7 @@ class MethodForm:
         ):
             on_change(part, choose)
         self.numbers = {name: self._number(name, kind) for name, kind in NUMBERS.items()}
+        self._number_widgets = [control.widget for control in self.numbers.values()]
         self.pieces: dict[str, PieceFields] = {}
         self.code = text_box("dk-code", width="100%")
         self.columns = W.HBox(layout=W.Layout(flex_flow="row wrap", grid_gap="24px"))
@@ -77,7 +79,7 @@ class MethodForm:
         try:
             self._fill_menus()
             for name, control in self.numbers.items():
-                show_setting(control, self.method.get(name, control.value))
+                control.show(self.method.get(name, control.setting))
         finally:
             self._filling = False
         self._close_fields()
@@ -89,7 +91,7 @@ class MethodForm:
         """Close what was made for the method before; menus and numbers stay."""
         columns = self.columns.children
         self.columns.children = ()
-        stay = {self.preset, self.tracker, self.gate, *self.numbers.values()}
+        stay = {self.preset, self.tracker, self.gate, *self._number_widgets}
         for column in columns:
             column.children = [part for part in column.children if part not in stay]
             close_parts(column)
@@ -115,7 +117,7 @@ class MethodForm:
         }
 
     def _columns(self) -> list[W.Widget]:
-        first = [self.preset, *self.numbers.values(), self.gate, *self.pieces["gate"].rows]
+        first = [self.preset, *self._number_widgets, self.gate, *self.pieces["gate"].rows]
         columns = [first, [self.tracker, *self.pieces["tracker"].rows]]
         for name, part in self.pieces.items():
             if name not in ("tracker", "gate"):
@@ -123,10 +125,10 @@ class MethodForm:
                 columns.append([title, *part.rows])
         return [W.VBox(column) for column in columns]
 
-    def _number(self, name: str, kind: type) -> W.ValueWidget:
+    def _number(self, name: str, kind: type) -> Control:
         control = control_for(name, kind, kind(1))
         assert control is not None  # a number has one
-        on_change(control, partial(self._choose_number, name))
+        on_change(control.widget, partial(self._choose_number, name))
         return control
 
     @shows_errors
@@ -151,7 +153,7 @@ class MethodForm:
     @shows_errors
     def _choose_number(self, name: str) -> None:
         if not self._filling:
-            self._change({name: setting_of(self.numbers[name])})
+            self._change({name: self.numbers[name].setting})
 
     def _change(self, pieces: Mapping[str, Any]) -> None:
         """Use other pieces and show the method anew; what cannot work leaves all as it was."""

@@ -37,13 +37,10 @@ class PairEditor:
         self.handle_y = self._coordinate("handle y", height_of_image)
         self.target_x = self._coordinate("target x", width_of_image)
         self.target_y = self._coordinate("target y", height_of_image)
+        # where there is no room for all, no point is torn apart
         self.row = row(
-            self.number,
-            self.handle_x,
-            self.handle_y,
-            W.Label("→"),
-            self.target_x,
-            self.target_y,
+            W.HBox([self.number, self.handle_x, self.handle_y]),
+            W.HBox([W.Label("→"), self.target_x, self.target_y]),
         )
 
     def fill(self, draft: EditDraft) -> None:

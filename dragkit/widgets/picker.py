@@ -18,7 +18,7 @@ from ..records import Edit
 from .canvas import ARROWS, Touch
 from .edit_draft import EditDraft, Point
 from .image_upload import ImageUpload
-from .layout import button, card, column, on_change, row, side_by_side
+from .layout import button, card, column, on_change, row, side_by_side, small_row
 from .leftovers import LeftoverQuestion
 from .notebook_widget import NotebookWidget
 from .pair_editor import PairEditor
@@ -38,6 +38,8 @@ class Picker(NotebookWidget):
     pair at once (a finger taps twice instead); Delete removes the selected pair. What may move can
     be painted; Undo or Ctrl+Z takes the last change back. The points can be set by numbers, too;
     and while the image has the focus, the arrows move a cross, and Enter clicks or paints there.
+    The wheel, + and - magnify the image for a point that must be exact, Shift and the arrows move
+    what is shown, and 0 shows all of it.
 
     Args:
         model: offers ``sample(seed)``, ``finish(latent)`` and ``size``, as :func:`dragkit.load`
@@ -78,7 +80,9 @@ class Picker(NotebookWidget):
         self.draft = EditDraft(model.size, reach=10 * model.size[0] / sizes.image)
         self.draft.load(edit)
         self.status = StatusLine()
-        self.view = PickerView(model, self.draft, sizes.image, self._touch, self._press_key)
+        self.view = PickerView(
+            model, self.draft, sizes.image, self._touch, self._press_key, self._draw_image
+        )
         self._listeners: list[Callable[[], None]] = []
 
         self.seed_box = _seed_box(seed)
@@ -91,6 +95,7 @@ class Picker(NotebookWidget):
         self.leftovers = LeftoverQuestion(self._clear)
         self.start_row = row(self.seed_box, self.random, self.upload.box)
         self.tools_box = column(
+            small_row(self.view.zoom.row),
             self.leftovers.row,
             self.status.line,
             self.tools.mode_row,
@@ -190,6 +195,10 @@ class Picker(NotebookWidget):
         self._show_latent(best.latent)
         self._image_changed()
 
+    @shows_errors
+    def _draw_image(self) -> None:
+        self.view.canvas.show(self.still)
+
     def _draw(self) -> None:
         """Draw, and fill the boxes from the draft."""
         self.view.canvas.show(self.still)
@@ -213,8 +222,7 @@ class Picker(NotebookWidget):
 
     @shows_errors
     def _touch(self, kind: Touch, x: float, y: float) -> None:
-        self.view.cross = None
-        self.draft.finger = self.view.canvas.finger
+        self.view.leave_keyboard()
         self._act(kind, x, y)
 
     def _act(self, kind: Touch, x: float, y: float) -> None:

@@ -13,6 +13,8 @@ from ..models.protocols import Model
 from ..pixels import to_uint8
 from .canvas import ARROWS, ImageCanvas, Touched
 from .edit_draft import EditDraft, Point
+from .throttle import Throttle
+from .zoom import Zoom
 
 
 class PickerView:
@@ -24,11 +26,13 @@ class PickerView:
         size: height of the image on the page in CSS pixels.
         touched: called when the mouse or a finger is on the image.
         key: called with the name of a key that was pressed there.
+        zoomed: called when another part of the image is to be shown.
 
     Attributes:
         latent: what the image is made of.
         image: uint8 (H W 3).
         cross: (x, y) where the keyboard's cross is; None while the mouse is used.
+        zoom: which part of the image is shown.
         canvas: where all that is drawn.
     """
 
@@ -42,11 +46,14 @@ class PickerView:
         size: int,
         touched: Touched,
         key: Callable[[str], None],
+        zoomed: Callable[[], None],
     ) -> None:
         self.model = model
         self.draft = draft
         self.cross: Point | None = None
-        self.canvas = ImageCanvas(model.size, size, touched, key, style="dk-pick")
+        self._reach = draft.reach  # while the whole image is shown
+        self.zoom = Zoom(model.size, Throttle(zoomed), self._chosen_place)
+        self.canvas = ImageCanvas(model.size, size, touched, key, style="dk-pick", zoom=self.zoom)
 
     def load(self, latent: Tensor) -> None:
         """Show another latent from the next drawing on."""
@@ -54,11 +61,19 @@ class PickerView:
         self.image = to_uint8(self.model.finish(latent))
 
     def move_cross(self, arrow: str) -> None:
-        """Move the cross by an arrow key, first out of the middle."""
-        height, width = self.model.size
-        x, y = self.cross or (width / 2, height / 2)
+        """Move the cross by an arrow key, first out of the middle of what is shown."""
+        x, y = self.cross or self.zoom.viewport.centre
+        width, height = self.zoom.viewport.extent
         dx, dy = ARROWS[arrow]
-        self.cross = self.draft.inside(x + dx * width / 64, y + dy * height / 64)
+        step_x, step_y = max(width / 64, 1), max(height / 64, 1)
+        self.cross = self.draft.inside(x + dx * step_x, y + dy * step_y)
+        self.zoom.show(self.cross)
+
+    def leave_keyboard(self) -> None:
+        """The mouse or a finger is used; on the page, its reach is always the same."""
+        self.cross = None
+        self.draft.finger = self.canvas.finger
+        self.draft.reach = self._reach / self.zoom.viewport.zoom
 
     def still(self, size: int, radius: float = 0) -> Image.Image:
         """The image with what has been picked.
@@ -79,4 +94,11 @@ class PickerView:
             selected=draft.selected if len(handles) > 1 else None,
             cursor=(*self.cross, radius) if self.cross else None,
             size=size,
+            viewport=self.zoom.viewport,
         )
+
+    def _chosen_place(self) -> Point | None:
+        """The cross, or else the selected handle."""
+        if self.cross is not None or self.draft.selected is None:
+            return self.cross
+        return self.draft.handles[self.draft.selected]

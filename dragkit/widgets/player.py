@@ -37,8 +37,9 @@ class Player(NotebookWidget):
     The image shows handles (dots), targets (rings), paths and one handle's score window, best
     pixel ringed, runner-up in a diamond; the line below reports the values under the mouse. The
     curves show distance, losses and confidence with the gate's threshold; a click on them shows
-    that step. Run works in the background, so that other cells can be run meanwhile; the kernel's
-    interrupt does not reach it, Stop does. :meth:`run` waits, and is ended by an interrupt.
+    that step. The wheel, + and - magnify the image, which can then be pulled; 0 shows all of it.
+    Run works in the background, so that other cells can be run meanwhile; the kernel's interrupt
+    does not reach it, Stop does. :meth:`run` waits, and is ended by an interrupt.
 
     Args:
         source: a `Trace` or a `Session`; a session makes its first step at once.
@@ -91,10 +92,8 @@ class Player(NotebookWidget):
             sizes,
             RunButtons(self._run, self.runner.ask_to_stop, run_one, self._branch),
             PlaybackControls(self._seek_soon, self._position, sizes.times),
-            self.view.score_maps,
-            self.view.whole,
-            self.view.layers,
-            FileControls(self.state, self.status, self._opened, self.runner.write, self.still),
+            self.view,
+            FileControls(self.state, self.status, self._opened, self.runner, self.still),
         )
         self.box = self._layout(slides)
         self.view.draw()

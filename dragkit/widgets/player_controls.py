@@ -6,14 +6,12 @@ from collections.abc import Callable
 
 import ipywidgets as W
 
-from .layers import LayerButtons
-from .layout import button, row, set_visible
+from .layout import button, row, set_visible, small_row
 from .playback import PlaybackControls
 from .player_state import PlayerState
+from .player_view import PlayerView
 from .run_files import FileControls
-from .score_maps import ScoreMapControls
 from .sizes import Sizes
-from .whole_scores import WholeScores
 
 
 class RunButtons:
@@ -66,23 +64,23 @@ class PlayerControls:
         sizes: Sizes,
         run: RunButtons,
         playback: PlaybackControls,
-        score_maps: ScoreMapControls,
-        whole: WholeScores,
-        layers: LayerButtons,
+        view: PlayerView,
         files: FileControls,
     ) -> None:
         self.run = run
         self.playback = playback
-        self.score_maps = score_maps
-        self.whole = whole
+        self.score_maps = view.score_maps
+        self.whole = view.whole
         self.files = files
 
         self.rows: list[W.Widget] = []
         if sizes.slides:
             self.rows.append(playback.one_row(slides=True))
         else:
-            maps = row(score_maps.handle, score_maps.map, score_maps.large, whole.button)
-            self.rows += [*playback.two_rows(), layers.row, maps, files.row]
+            drawn = small_row(*view.layers.buttons.values(), view.zoom.row)
+            chosen = self.score_maps
+            maps = row(chosen.handle, chosen.map, chosen.large, self.whole.button)
+            self.rows += [*playback.two_rows(), drawn, maps, files.row]
 
     def fill(self, state: PlayerState) -> None:
         """Show the position, and enable what makes sense."""

@@ -24,6 +24,7 @@ from .status import StatusLine, shows_errors
 from .step_chart import StepChart
 from .throttle import Throttle
 from .whole_scores import WholeScores
+from .zoom import Zoom
 
 WATCHED = 1 / 22  # s from one image of a run to the next, on average; the rest is for the run
 SLOWLY = 0.4  # s between updates of curves, slider and text while a run continues
@@ -56,6 +57,7 @@ class PlayerView:
         chart: the curves.
         score_maps: which score window is drawn.
         layers: what is drawn over the image.
+        zoom: which part of the image is shown.
         whole: whether that is the score map of the whole image.
         score_panel: the large score maps.
         draw_soon: call it to draw a step among many in a row, which need not all be drawn.
@@ -77,7 +79,10 @@ class PlayerView:
         self.drawn = drawn
         self.draw_soon = Throttle(self._draw_quickly)
         self._draw_finely = Throttle(self._redraw, SLOWLY)
-        self.canvas = ImageCanvas(state.image_size, sizes.image, self._touch_image, key)
+        self.zoom = Zoom(state.image_size, self.draw_soon, self._chosen_place, pulls=True)
+        self.canvas = ImageCanvas(
+            state.image_size, sizes.image, self._touch_image, key, zoom=self.zoom
+        )
         self.chart = StepChart(sizes, status, chosen, key)
         self.score_maps = ScoreMapControls(sizes.image, self._redraw, bool(sizes.slides))
         self.layers = LayerButtons(self._redraw)
@@ -125,14 +130,13 @@ class PlayerView:
         return self._image_of(self.state.sketched(), round(ROUGHLY * size))
 
     def _image_of(self, frame: Frame | None, size: int) -> Image.Image:
-        state = self.state
+        state, viewport = self.state, self.zoom.viewport
         if frame is None or (state.old and len(state.trace) == 1):
-            return draw_overlay(state.blank, size=size)
+            return draw_overlay(state.blank, size=size, viewport=viewport)
         handle, name = self.score_maps.chosen, self.score_maps.map.value
         frame = self.whole.of(frame, handle, name)
-        image = step_image(
-            frame, state.path(), handle, name, size, self.layers.shown, self._linked()
-        )
+        layers, linked = self.layers.shown, self._linked()
+        image = step_image(frame, state.path(), handle, name, size, layers, linked, viewport)
         return faded(image, OLD) if state.old else image
 
     def marks(self) -> str:
@@ -148,7 +152,9 @@ class PlayerView:
     def draw(self) -> None:
         """Draw everything."""
         self.score_maps.fill(self.state.frame)
-        self.layers.fill(self.state.frame)
+        frame = self.state.frame
+        self.layers.fill([] if frame is None else [frame])
+        self.zoom.begin(self.state.image_size)
         self.canvas.show(self.image)
         self._draw_rest()
 
@@ -217,7 +223,15 @@ class PlayerView:
         if on == "maps":
             return self.score_panel.reading(frame, x, y)
         handle = self.score_maps.chosen if "window" in self.layers.shown else None
-        return reading_on_image(frame, handle, x, y, 2 * self.sizes.image)
+        return reading_on_image(frame, handle, x, y, 2 * self.sizes.image, self.zoom.viewport)
+
+    def _chosen_place(self) -> tuple[float, float] | None:
+        """Where the handle is whose score window is chosen, or the first one."""
+        if self.state.frame is None:
+            return None
+        handle = self.score_maps.handle_in(self.state.frame) or 0
+        x, y = self.state.frame.points[handle].tolist()
+        return x, y
 
     def _touch_image(self, kind: Touch, x: float, y: float) -> None:
         self._touch(kind, Mouse("image", x, y))

@@ -7,7 +7,7 @@ from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 from threading import Event
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image
@@ -18,6 +18,10 @@ from ..models.protocols import Model
 from ..pixels import to_uint8
 from ..records import Frame
 from ..runs.trace import Trace
+from ..runs.video import Film
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 TOLD = 10  # frames of a film from one report of its progress to the next
 
@@ -53,20 +57,31 @@ def write_latent(frame: Frame, path: Path, stop: Event) -> str:
     return f"{path}, an array {tuple(frame.latent.shape)}"
 
 
-def write_curves(trace: Trace, path: Path, stop: Event) -> str:
-    """Write distance and losses as a drawing of lines (.svg); says what was written."""
+def curves_of_run(trace: Trace) -> Figure:
+    """Distance and losses."""
     from ..plot import losses  # Matplotlib takes half a second: only when curves are written
 
+    return losses(trace)
+
+
+def curves_of_runs(runs: Mapping[str, Trace], handle: int) -> Figure:
+    """Distance and confidence of a handle in several runs, by name."""
+    from ..plot import compare
+
+    return compare(list(runs.values()), list(runs), handle)
+
+
+def write_curves(draw: Callable[[], Figure], path: Path, stop: Event) -> str:
+    """Write curves as a drawing of lines (.svg); says what was written."""
     out = BytesIO()
-    losses(trace).savefig(out, format="svg")
+    draw().savefig(out, format="svg")
     _unless(stop)
     write_file(path, out.getvalue())
-    return f"{path}, the curves of {len(trace)} steps"
+    return f"{path}, the curves as lines"
 
 
-def write_film(trace: Trace, path: Path, say: Callable[[str], None], stop: Event) -> str:
-    """Write the run as a GIF or an MP4, and say how far that is; says what was written."""
-    film = trace.film()
+def write_film(film: Film, path: Path, say: Callable[[str], None], stop: Event) -> str:
+    """Write a film as a GIF or an MP4, and say how far that is; says what was written."""
 
     def draw(number: int) -> Image.Image:
         _unless(stop)
@@ -80,10 +95,10 @@ def write_film(trace: Trace, path: Path, say: Callable[[str], None], stop: Event
     return f"{watched.write_mp4(path)}, {film.count} frames"
 
 
-def write_page(trace: Trace, method: Mapping[str, Any] | None, path: Path, stop: Event) -> str:
-    """Write the run as a page without a kernel (.html); says what was written."""
+def write_page(write: Callable[[Path], Path], path: Path, stop: Event) -> str:
+    """Let runs be written as a page without a kernel (.html); says what was written."""
     _unless(stop)
-    return f"{trace.to_html(path, method=method)}, which any browser opens"
+    return f"{write(path)}, which any browser opens"
 
 
 def _unless(stop: Event) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from ..compose import Panel, RunCurves, comparison, run_panels, with_cross
+from ..compose import Panel, RunCurves, Viewport, comparison, run_panels, with_cross
 from ..records import Frame
 from ..records.frame import loss_names
 from ..runs.drawing import draw_frame, score_window
@@ -28,6 +28,7 @@ def step_image(
     size: int = 384,
     layers: Collection[str] = CLEAR,
     cross: tuple[float, float] | None = None,
+    viewport: Viewport | None = None,
 ) -> Image.Image:
     """A step with handles, targets, paths and mask.
 
@@ -39,6 +40,7 @@ def step_image(
         size: height in pixels.
         layers: which of its layers are drawn.
         cross: (x, y) of a place in the image that is marked.
+        viewport: the part of the image that is shown; None: all of it.
     """
     window = None
     if handle is not None:
@@ -46,8 +48,10 @@ def step_image(
         maps = frame.score_maps(handle)
         if map_name in maps:
             window = replace(window, scores=maps[map_name])
-    image = draw_frame(frame, path, window=window, size=size, layers=layers)
-    return image if cross is None else with_cross(image, cross, frame.size)
+    image = draw_frame(frame, path, window=window, size=size, layers=layers, viewport=viewport)
+    if cross is None:
+        return image
+    return with_cross(image, cross, viewport or Viewport(frame.size))
 
 
 def step_text(frame: Frame) -> str:

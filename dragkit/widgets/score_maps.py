@@ -7,8 +7,9 @@ from collections.abc import Callable
 import ipywidgets as W
 import numpy as np
 
-from ..compose import png, scale_bar, score_legend
+from ..compose import score_legend
 from ..records import Frame
+from .colour_legend import ColourLegend
 from .layout import on_change, set_visible
 
 OFF = -1  # the value of "off": a menu shows nothing for None
@@ -19,7 +20,7 @@ class ScoreMapControls:
     """Chooses a handle and one of its score maps.
 
     Args:
-        width: of the legend in CSS pixels.
+        width: of the legend's image in CSS pixels.
         changed: called when another choice was made.
         slides: whether the legend is as large as the width allows.
 
@@ -28,7 +29,7 @@ class ScoreMapControls:
         map: the name of the chosen map.
         large: whether all maps are shown, large, beside the image.
         legend: the legend as an ipywidget.
-        legend_image: the legend as an image.
+        legend_image: the same for a still.
     """
 
     def __init__(self, width: int, changed: Callable[[], None], slides: bool = False) -> None:
@@ -59,9 +60,9 @@ class ScoreMapControls:
         if not slides:
             legend_width = max(legend_width, width)
         self.legend_image = score_legend(legend_width)
-        layout = W.Layout(width=f"{width}px", max_width="100%", height="auto")
-        self._usual = png(self.legend_image)
-        self.legend = W.Image(value=self._usual, format="png", layout=layout)
+        self._colours = ColourLegend()
+        self._colours.explain_window()
+        self.legend = self._colours.line
 
     @property
     def chosen(self) -> int | None:
@@ -76,10 +77,9 @@ class ScoreMapControls:
     def explain(self, whole: np.ndarray | None) -> None:
         """Show the windows' legend, or the scale of scores of the `whole` image (h w)."""
         if whole is None:
-            self.legend.value = self._usual
-            return
-        name = f"{self.map.value}, whole image, worst to best"
-        self.legend.value = png(scale_bar(whole, name, self.legend_image.width // 2))
+            self._colours.explain_window()
+        else:
+            self._colours.explain_map(whole, f"{self.map.value}, whole image, worst to best")
 
     def fill(self, frame: Frame | None) -> None:
         """Offer the handles and maps that `frame` has."""

@@ -4,20 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..compose import window_cell_at
+from ..compose import Viewport, window_cell_at
 from ..records import Frame
 from ..runs.drawing import score_window
 
 Cell = tuple[int, int]  # row and column
 
 
-def cell_on_image(frame: Frame, handle: int, x: float, y: float, size: int) -> Cell | None:
-    """The cell of the score window under (x, y), in image pixels, of an image `size` high."""
-    window = score_window(frame, handle)
-    return window_cell_at(x, y, window, frame.size, frame.edit.targets.numpy(), size)
-
-
-def reading_on_image(frame: Frame, handle: int | None, x: float, y: float, size: int) -> str:
+def reading_on_image(
+    frame: Frame, handle: int | None, x: float, y: float, size: int, viewport: Viewport
+) -> str:
     """The values under (x, y), in image pixels, of an image `size` high; or that there are none.
 
     Args:
@@ -26,9 +22,11 @@ def reading_on_image(frame: Frame, handle: int | None, x: float, y: float, size:
         x: in pixels of the model's image.
         y: in the same.
         size: height of the image that was drawn.
+        viewport: the part of the model's image that it shows.
     """
     if handle is not None and handle < len(frame.points):
-        cell = cell_on_image(frame, handle, x, y, size)
+        window = score_window(frame, handle)
+        cell = window_cell_at(x, y, window, viewport, frame.edit.targets.numpy(), size)
         if cell is not None:
             return reading(frame, handle, cell)
     return f"pixel ({x:.0f}, {y:.0f}): no score here"

@@ -134,6 +134,9 @@ def scrub_hover_click_compare(lab):
     assert lab.probe()["compare"] == step
     compare.mouse(compare.canvas(0), (x + 0.5) / 128, (y + 0.5) / 128)
     compare.screenshot("compare")
+    compare.root.locator("button", has_text="Export").click()  # a page, unless another is chosen
+    shows(lambda: compare.root.locator("[role=status]").last.inner_text(), "Wrote runs/comp")
+    assert (lab.file.parent / "runs/comparison.html").is_file()
     before = features.canvas(2).screenshot()
     features.mouse(features.canvas(0), 0.3, 0.3)
     shows(features.status, r"pixel \(38, 38\)")
