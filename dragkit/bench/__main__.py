@@ -69,8 +69,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = ArgumentParser(prog="python -m dragkit.bench", description="Measure dragkit.")
     names = parser.add_subparsers(dest="name", metavar="NAME")
     for name, command in COMMANDS.items():
-        texts = {"help": command.title, "description": command.title}
-        added = names.add_parser(name, **texts, formatter_class=KnownDefaults)
+        added = names.add_parser(
+            name,
+            help=command.title,
+            description=command.title,
+            formatter_class=KnownDefaults,
+        )
         command.add_arguments(added, name)
 
     options = parser.parse_args(arguments)
