@@ -267,6 +267,7 @@ STUDIES = {
     "chins": ["chins.png"],
     "gate": ["gate.png"],
     "metrics": ["metrics.png"],
+    "metrics_cars": ["metrics_cars.png"],
     "warp": [],
 }
 SCRIPTS = {"methods", "dragbench", "lionbench", "carbench", "speed", "recorded", "figures"}

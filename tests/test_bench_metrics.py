@@ -74,7 +74,9 @@ def test_a_paste_moves_the_patch_and_nothing_else():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("study", [metrics, warp], ids=["metrics", "warp"])
+@pytest.mark.parametrize(
+    "study", [metrics.STUDY, metrics.CAR_STUDY, warp.STUDY], ids=["metrics", "cars", "warp"]
+)
 def test_the_study_runs_and_is_resumed(study, tmp_path, monkeypatch):
     monkeypatch.setattr(metrics, "STEPS", 1)
     monkeypatch.setattr(metrics, "methods", lambda small: {"DragDiffusion": dragdiffusion()})
@@ -85,4 +87,4 @@ def test_the_study_runs_and_is_resumed(study, tmp_path, monkeypatch):
         monkeypatch.setattr("dragkit.bench.jobs.Job.run", pytest.fail)
         again = study.measure(Namespace(count=2), out, pool)
     pd.testing.assert_frame_equal(rows, again)
-    assert list(rows) == list(pd.read_csv(study.RESULTS)) and rows["error"].isna().all()
+    assert list(rows) == list(pd.read_csv(study.results)) and rows["error"].isna().all()

@@ -46,6 +46,7 @@ COMMANDS: dict[str, Command] = {
     "speed": speed.SCRIPT,
     "warp": warp.STUDY,
     "metrics": metrics.STUDY,
+    "metrics_cars": metrics.CAR_STUDY,
     "dragbench": dragbench.SCRIPT,
     "lionbench": world_benchmarks.script("lion"),
     "carbench": world_benchmarks.script("car"),

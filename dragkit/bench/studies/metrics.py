@@ -1,6 +1,8 @@
 r"""What the scores of drag editing are worth: ``python -m dragkit.bench metrics``.
 
 LionBench's samples are renders, so the truth is known (:mod:`dragkit.tasks.world_benchmarks`).
+``python -m dragkit.bench metrics_cars`` asks the same of CarBench's, which the bundled diffusion
+model has never seen: it learned from lions.
 
 *Known images.* A perfect editor that stops after 0, 1/4, 1/2, 3/4 or all of a change: the render
 there, whose landmarks the world knows exactly. A score that prefers an image farther from the
@@ -9,7 +11,8 @@ with the patch at each handle pasted on its target.
 
 *Drags.* The three methods' results, scored by every variant of the mean distance with the bundled
 diffusion model's features, and by the landmark network, whose own error on the known images is in
-the first table. m-MD is left out: these masks hold the whole lion, and no match was outside.
+the first table. m-MD is left out: these masks hold the whole lion or car, and hardly a match was
+outside.
 """
 
 from __future__ import annotations
@@ -17,6 +20,7 @@ from __future__ import annotations
 from argparse import ArgumentParser, Namespace
 from collections.abc import Mapping
 from concurrent.futures import Executor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +66,7 @@ MODEL = Opening("lion-diffusion", {"device": "cpu", "dtype": "float32"})
 STOPS = (0.0, 0.25, 0.5, 0.75, 1.0)  # fractions of a change
 PATCH = 4  # px around a handle that are pasted
 RESULTS = published_file("metrics")
+CARS = published_file("metrics_cars")
 KEPT = [
     "part", "task", "method", "budget", "stop", "truth", "seen_error", *LOWER, *HIGHER, "error",
 ]  # fmt: skip
@@ -69,19 +74,19 @@ KEPT = [
 
 def add_options(parser: ArgumentParser) -> None:
     """How many samples."""
-    parser.add_argument("--count", type=int, default=COUNT, help="samples of LionBench")
+    parser.add_argument("--count", type=int, default=COUNT, help="samples of the benchmark")
 
 
-def measure(options: Namespace, out: Path, executor: Executor) -> pd.DataFrame:
-    """The scores of the known images, and of the drags."""
-    folder = write_benchmark(out.parent / "lionbench", "lion", SIZE, options.count)
+def measure(world: str, options: Namespace, out: Path, executor: Executor) -> pd.DataFrame:
+    """The scores of a world's known images, and of the drags."""
+    folder = write_benchmark(out.parent / f"{world}bench", world, SIZE, options.count)
     tasks = {task.name: task for task in read(folder)}
 
     jobs = []
-    for category, seed, sample in samples("lion", options.count):
-        task = tasks[f"{category}/lion_{seed}"]
+    for category, seed, sample in samples(world, options.count):
+        task = tasks[f"{category}/{world}_{seed}"]
         jobs.append(Job({"task": task.name}, {"size": str(SIZE)}, known_images, (task, sample)))
-    known = run_jobs(jobs, out, executor, unit="lion")
+    known = run_jobs(jobs, out, executor, unit=world)
 
     three = {name: method for name, method in methods(small=True).items() if name in THREE}
     plan = Plan(list(tasks.values()), three, MODEL, (STEPS,), 0, MODEL)
@@ -181,8 +186,16 @@ def draw_on(figure: Figure, results: pd.DataFrame) -> Figure:
 STUDY = Study(
     "what the scores of drag editing are worth, where the truth is known",
     add_options,
-    measure,
+    partial(measure, "lion"),
     report,
     RESULTS,
     figures={"metrics": draw},
+)
+CAR_STUDY = Study(
+    "the same on cars, which the dragged model has never seen",
+    add_options,
+    partial(measure, "car"),
+    report,
+    CARS,
+    figures={"metrics_cars": draw},
 )
