@@ -1,8 +1,7 @@
 r"""Interventions: what one may do to a run in its middle, to see what follows from it.
 
 A run reads one block of its network, moves rows of its latent, and searches for a template. Change
-one of the three at a step and leave all else as it is: what differs from then on is what that part
-was there for.
+one of the three at a step and nothing else; what differs afterwards shows what that part did.
 
 .. code-block:: python
 
@@ -87,7 +86,7 @@ class SwapBlock:
     features at step 0 and at the handles, :math:`f_i = F_0(p_i^0)`: still what the user pointed
     at. The search goes on around the points where they stand, the gate begins anew with the
     confidence of this step, the losses compare with the new block at step 0, and the latent and
-    Adam's moments stay. A tracker that was patched before forgets it.
+    Adam's moments stay. An earlier patch is lost.
 
     Args:
         block: as the model's ``feature_block``: the resolution in a StyleGAN2, such as 64, or
@@ -150,7 +149,7 @@ class FreezeRows:
                 f" {moving - 1}, such as [0, 1]"
             )
         frozen = tuple(sorted({*run.frozen, *self.rows}))
-        if len(frozen) == moving:
+        if set(range(moving)) <= set(frozen):
             raise ValueError(
                 f"rows {list(frozen)} are all that move, so nothing would; leave at least one"
             )

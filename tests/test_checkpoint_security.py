@@ -21,6 +21,7 @@ import dragkit as dk
 from dragkit.models import zoo
 from dragkit.models.gan import checkpoint
 from dragkit.models.gan.checkpoint import CheckpointError
+from dragkit.models.gan.state_dict import blank
 from tests.checkpoint_files import (
     EasyDict,
     Network,
@@ -372,6 +373,12 @@ def test_w_cannot_be_made_wide_without_the_numbers_for_it(tmp_path):
         theirs |= {"style.1.weight": torch.zeros(shape), "style.1.bias": torch.zeros(shape[0])}
         torch.save({"g_ema": theirs}, tmp_path / f"{k}.pt")
         refused(tmp_path / f"{k}.pt", message)
+
+
+def test_a_network_is_compared_before_a_number_of_it_is_made():
+    """A file of a few bytes may name a network of many gigabytes."""
+    found = blank(network(8).state_dict())
+    assert all(value.is_meta for value in found.state_dict().values())
 
 
 TEXT = lambda text: b"X" + struct.pack("<I", len(text)) + text

@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 import dragkit as dk
+from dragkit.page import contents
 
 
 @pytest.fixture
@@ -41,8 +42,8 @@ def test_a_run_is_told_once_each_step_as_a_page_without_a_kernel_has_it(session,
 
     frames = first["contents"]["runs"][0]["frames"]
     for message in later:
-        assert message["begin"] == len(frames)
-        frames += message["run"]["frames"]
+        assert message["begin"] <= len(frames)
+        frames = frames[: message["begin"]] + message["run"]["frames"]
     written = dk.Trace.to_html(player.trace, tmp_path / "run.html").read_text()
     for frame, step in zip(frames, player.trace, strict=True):
         assert frame["step"] == step.index and "image" not in frame
@@ -71,8 +72,39 @@ def test_the_page_says_which_step_a_branch_begins_at(session):
     assert player.at == 2 and not player.buttons.branch.disabled
     said.clear()
     player.buttons.branch.click()
-    assert len(player.trace) == 3 and [m["kind"] for m in said] == ["all"]
-    assert len(said[0]["contents"]["runs"][0]["frames"]) == 3
+    assert len(player.trace) == 3
+    assert [(m["kind"], m["begin"], m["run"]["frames"]) for m in said] == [("more", 3, [])]
+
+
+@pytest.mark.parametrize(("change", "kept"), [("rewind", 3), ("restart", 0)])
+def test_a_session_that_is_taken_back_in_a_cell_is_told_from_there(session, change, kept):
+    """The page must not go on with steps of the run that was left."""
+    player, said = watched(session)
+    player.run(5)
+    said.clear()
+    session.rewind(2) if change == "rewind" else session.restart()
+    session.swap(lr=0.25)
+    player.run(2)
+    assert said[0]["begin"] == kept
+    frames = [{}] * kept + said[0]["run"]["frames"]
+    for message in said[1:]:
+        frames = frames[: message["begin"]] + message["run"]["frames"]
+    for frame, step in zip(frames[kept:], list(player.trace)[kept:], strict=True):
+        np.testing.assert_allclose(frame["points"], step.points, rtol=1e-5)
+    rows = dict(rows for rows in said[-1]["run"]["settings"][1][1])
+    assert rows["lr"] == "0.25"
+
+
+def test_the_masks_of_a_long_run_are_painted_once(session, monkeypatch):
+    painted = []
+    real = contents.mask_cover
+    monkeypatch.setattr(contents, "mask_cover", lambda *a: painted.append(1) or real(*a))
+    edit = dk.Edit([(64, 85)], [(84, 80)], np.tri(128))
+    method = session.method
+    player, said = watched(dk.Session(session.model, session.latent, edit, **method))
+    player.run()
+    assert len(said) > 1 and len(painted) == 1
+    assert said[-1]["run"]["losses"] == ["motion", "mask"]
 
 
 def test_a_recorded_run_has_no_buttons_and_a_wrong_source_is_named(session):
@@ -81,8 +113,6 @@ def test_a_recorded_run_has_no_buttons_and_a_wrong_source_is_named(session):
     assert player.buttons.row.layout.display == "none" and not player.buttons.branch.click()
     with pytest.raises(TypeError, match="not a dict"):
         dk.PagePlayer({})
-    with pytest.raises(ValueError, match="title"):
-        dk.PagePlayer(session, title="two\nlines")
 
 
 def test_its_still_is_what_the_notebook_keeps(session):

@@ -60,6 +60,11 @@ def latent() -> torch.Tensor:
     return torch.randn(4, 8, 8, generator=torch.Generator().manual_seed(1))
 
 
+def same(one, other) -> bool:
+    """Equal to rounding: some processors add in another order where weights lie elsewhere."""
+    return torch.allclose(one, other, rtol=0, atol=1e-5)
+
+
 def refused(path, message, **settings) -> None:
     with pytest.raises(ValueError, match=message):
         opened(path, **settings)
@@ -72,12 +77,12 @@ def test_a_single_file_is_the_model_of_its_folder(folder, single, config):
     file = opened(single, config=config, prompt="a lion")
     whole = opened(folder, prompt="a lion")
     assert torch.equal(file.text, whole.text) and file.name == "v1-5"
-    assert torch.equal(file.view(latent()).features, whole.view(latent()).features)
-    assert torch.equal(file.view(latent()).anchor, whole.view(latent()).anchor)
-    assert torch.equal(file.view(latent()).image, whole.view(latent()).image)
+    assert same(file.view(latent()).features, whole.view(latent()).features)
+    assert same(file.view(latent()).anchor, whole.view(latent()).anchor)
+    assert same(file.view(latent()).image, whole.view(latent()).image)
     image = torch.rand(1, 3, SIDE, SIDE)
     with torch.no_grad():
-        assert torch.equal(file.encode(image), whole.encode(image))
+        assert same(file.encode(image), whole.encode(image))
     assert not file.unet.training and not any(p.requires_grad for p in file.unet.parameters())
 
 
@@ -102,7 +107,7 @@ def test_of_an_average_and_the_weights_the_weights_are_taken(sd, single, config,
     save_file(weights | average, tmp_path / "both.safetensors")
     both = opened(tmp_path / "both.safetensors", config=config)
     alone = opened(single, config=config)
-    assert torch.equal(both.view(latent()).image, alone.view(latent()).image)
+    assert same(both.view(latent()).image, alone.view(latent()).image)
     assert "extract_ema" not in capfd.readouterr().err
 
 
@@ -136,7 +141,7 @@ def test_weights_of_others_beside_it_are_ignored(folder, single, config, tmp_pat
     file = tmp_path / "ema.safetensors"
     save_file(weights | averages | {"global_step": torch.tensor(7)}, file)
     found = opened(file, config=config).view(latent()).features
-    assert torch.equal(found, opened(folder).view(latent()).features)
+    assert same(found, opened(folder).view(latent()).features)
 
 
 def test_a_style_lora_is_merged_into_it(folder, single, config, tmp_path):
@@ -145,7 +150,7 @@ def test_a_style_lora_is_merged_into_it(folder, single, config, tmp_path):
     save_file(kohya(unet, "lora_unet_", ".attn"), style)
     file = opened(single, config=config, lora=style, lora_weight=0.5)
     whole = opened(folder, lora=style, lora_weight=0.5)
-    assert torch.equal(file.view(latent()).features, whole.view(latent()).features)
+    assert same(file.view(latent()).features, whole.view(latent()).features)
 
 
 # Without a folder beside it
@@ -165,7 +170,7 @@ def known(kind, folder, monkeypatch):
 def test_what_was_published_needs_no_folder_for_the_empty_prompt(kind, folder, single, known):
     file, whole = opened(single), opened(folder)
     assert torch.equal(file.text, whole.text)
-    assert torch.equal(file.view(latent()).features, whole.view(latent()).features)
+    assert same(file.view(latent()).features, whole.view(latent()).features)
 
 
 def test_a_prompt_needs_a_tokenizer(kind, folder, single, known, tmp_path):

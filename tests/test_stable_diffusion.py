@@ -990,7 +990,7 @@ def folder_in_shards(folder, tmp_path_factory):
     return path
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.filterwarnings("ignore")  # the libraries', of odd settings
 @many
 @given(data=st.data())

@@ -515,7 +515,7 @@ def good_lora(folder, tmp_path_factory):
     return path.read_bytes()
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @given(data=st.data())
 @many
 def test_fuzz_loras(base, good_lora, tmp_path_factory, data):

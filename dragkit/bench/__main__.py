@@ -56,7 +56,7 @@ COMMANDS: dict[str, Command] = {
 
 
 class KnownDefaults(ArgumentDefaultsHelpFormatter):
-    """Help that tells each default that is a value: None and False say what the help says."""
+    """Help that prints every default except None and False, which the help text explains."""
 
     def _get_help_string(self, action: Action) -> str | None:
         if action.default is None or action.default is False:

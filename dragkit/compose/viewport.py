@@ -14,8 +14,8 @@ class Viewport:
     """The part of an image that a canvas shows: 1 / zoom of its width and of its height.
 
     On a canvas h pixels high, a pixel of the image is s = zoom h / H pixels wide, and the place
-    (x, y) of the image is at ((x + ½ - left) s, (y + ½ - top) s). All methods return another one,
-    which never reaches beyond the image.
+    (x, y) of the image is at ((x + ½ - left) s, (y + ½ - top) s). A viewport never reaches beyond
+    the image.
 
     Attributes:
         size: (height, width) of the image in pixels.

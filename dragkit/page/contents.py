@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from base64 import b64encode
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,6 @@ from tqdm.auto import tqdm
 
 from ..compose import mask_cover, png, viridis, webp
 from ..records import Edit, Frame
-from ..records.frame import loss_names
 from .numbers import plain
 from .recording import Recording, tracker_of
 from .score_contents import score_contents
@@ -20,6 +20,7 @@ from .settings import meaning, settings
 
 MOST_SIDE = 640  # px of the longer side; larger images are shrunk, and points keep their pixels
 QUALITY = 85  # of the WebP images
+KEPT = 16  # edits whose masks are ready, as a page in a notebook is told them again and again
 
 
 def page_contents(title: str, recordings: Sequence[Recording]) -> dict[str, Any]:
@@ -52,7 +53,7 @@ def run_contents(
         begin: the position of the first frame that is told.
     """
     frames = recording.frames
-    losses = loss_names(frames)
+    losses = list(dict.fromkeys(name for frame in frames for name in frame.losses))
     edits = {_key(frame.edit): frame.edit for frame in frames}
     trackers = list(recording.trackers())
 
@@ -66,7 +67,7 @@ def run_contents(
         "settings": settings(recording),
         "meaning": meaning(recording),
         "size": list(frames[0].size),
-        "shown": list(_shown(frames[0]).shape[:2]),
+        "shown": _shown_size(*frames[0].size),
         "trackers": trackers,
         "losses": losses,
         "edits": [_edit(recording, edit) for edit in edits.values()],
@@ -95,20 +96,33 @@ def _frame(frame: Frame, losses: Sequence[str]) -> dict[str, Any]:
 
 
 def _edit(recording: Recording, edit: Edit) -> dict[str, Any]:
-    mask = None
-    if edit.mask is not None:
-        mask = _uri("png", png(mask_cover(edit.mask.numpy(), MOST_SIDE)))
     return {
         "targets": plain(edit.targets),
         "arrive": recording.arrive(edit),
-        "mask": mask,
+        "mask": _mask(edit),
     }
 
 
+@lru_cache(maxsize=KEPT)
+def _mask(edit: Edit) -> str | None:
+    if edit.mask is None:
+        return None
+    return _uri("png", png(mask_cover(edit.mask.numpy(), MOST_SIDE)))
+
+
+@lru_cache(maxsize=KEPT)
 def _key(edit: Edit) -> bytes:
     """The same for edits that are drawn alike."""
     mask = b"" if edit.mask is None else edit.mask.numpy().tobytes()
     return b"%r %b %b" % (edit.arrive, edit.targets.numpy().tobytes(), mask)
+
+
+@lru_cache(maxsize=KEPT)
+def _shown_size(height: int, width: int) -> tuple[int, int]:
+    """(height, width) of the images that a page shows of a run with such images."""
+    image = Image.new("L", (width, height))
+    image.thumbnail((MOST_SIDE, MOST_SIDE))
+    return image.height, image.width
 
 
 def _shown(frame: Frame) -> np.ndarray:

@@ -1,6 +1,6 @@
 // The page in a notebook: steps come from the kernel, and images when somebody looks at them.
 //
-// `model` carries the messages, and `show()` builds the page's elements anew.
+// `model` carries the messages, and `build()` makes the page's elements.
 
 const view = String(Math.random()); // a second view of the same widget has its own answers
 const asked = new Set(); // the positions whose images are on their way
@@ -9,6 +9,8 @@ let busy = false; // while a run continues, sketches are shown, and nobody asks 
 let told = null;
 
 const kernel = {
+  busy: () => busy,
+
   image(position) {
     if (busy || asked.has(position)) return;
     asked.add(position);
@@ -23,20 +25,22 @@ const kernel = {
 };
 
 const answers = {
-  all({ contents }) {
-    asked.clear();
-    told = null;
-    show();
-    page = new Page(contents, kernel);
+  all({ at, contents }) {
+    told = at;
+    page?.end();
+    build();
+    page = new Page(contents, kernel, at);
   },
 
   more({ begin, run }) {
+    asked.clear();
+    told = null; // a run leaves the kernel at its end
     page?.grow(begin, run);
   },
 
-  image({ position, image }) {
+  image({ position, step, image }) {
     asked.delete(position);
-    page?.take(position, image);
+    page?.take(position, step, image);
   },
 };
 

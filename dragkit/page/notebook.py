@@ -27,14 +27,15 @@ function placeIn(el) {
   followTheme();
   const themes = new MutationObserver(followTheme);
   themes.observe(document.body, { attributeFilter: ["data-jp-theme-light"] });
-  return { root, themes, show: () => (holder.innerHTML = BODY) };
+  return { root, themes, build: () => (holder.innerHTML = BODY) }; // ours alone, no run's text
 }
 
 function render({ model, el }) {
-  const { root, themes, show } = placeIn(el);
+  const { root, themes, build } = placeIn(el);
 
 $script
   return () => {
+    page?.end();
     themes.disconnect();
     model.off("msg:custom", hear);
   };

@@ -6,15 +6,16 @@ const AHEAD = 3; // images that are asked for before they are wanted
 
 class Page {
   /**
-   * `kernel` is asked for an image that the contents lack, and told which step is shown:
-   * {image(position), showing(position)}.
+   * `kernel` is asked for images that the contents lack, and told which step is shown:
+   * {image(position), showing(position), busy()}. `at` is the position to begin at, if that is not
+   * the end.
    */
-  constructor({ title, scale, runs }, kernel = null) {
+  constructor({ title, scale, runs }, kernel = null, at = null) {
     this.runs = runs;
     this.scale = decoded(scale);
     this.steps = allSteps(runs);
-    const at = this.steps.length - 1;
-    this.state = { at, handle: 0, layers: new Set(), probe: null, part: WHOLE };
+    const begin = at ?? this.steps.length - 1;
+    this.state = { at: begin, handle: 0, layers: new Set(), probe: null, viewport: WHOLE };
     this.kernel = kernel;
     part("title").textContent = title;
     part("subtitle").textContent = subtitle(runs);
@@ -48,7 +49,7 @@ class Page {
     state.step = this.steps[state.at];
     state.positions = this.runs.map((run) => positionAt(run, state.step));
     for (const view of [...this.views, ...this.charts]) view.draw(state);
-    if (this.kernel) this.tell(state.at);
+    if (this.kernel) this.tell(state.positions[0]);
   }
 
   /** Tell the kernel which step is shown, and ask for the next images early while it plays. */
@@ -62,15 +63,17 @@ class Page {
   }
 
   /**
-   * Continue the only run with frames from the position `begin` on, some of which may be there
-   * already; who looks at its last step goes on looking there.
+   * Go on with other frames of the only run from the position `begin` on, those before stay; who
+   * looks at its last step goes on looking there.
    */
   grow(begin, { frames, ...rest }) {
     const [run] = this.runs;
-    const fresh = frames.slice(run.frames.length - begin);
     const follows = this.state.at === this.steps.length - 1;
-    Object.assign(run, rest, { frames: [...run.frames, ...fresh] });
+    const before = run.frames.slice(0, begin);
+    for (const frame of before) delete frame.sketch;
+    Object.assign(run, rest, { frames: [...before, ...frames] });
     this.steps = allSteps(this.runs);
+    const last = this.steps.length - 1;
     this.transport.grow(this.steps);
     part("subtitle").textContent = subtitle(this.runs);
     this.nameLayers();
@@ -79,13 +82,23 @@ class Page {
       fillSettings(this.runs);
       this.drawCharts();
     }, PAUSE);
-    this.change(follows ? { at: this.steps.length - 1, probe: null } : {});
+    this.change({ at: follows ? last : Math.min(this.state.at, last), probe: null });
   }
 
   /** Take an image that the kernel was asked for. */
-  take(position, image) {
-    this.runs[0].frames[position].image = image;
+  take(position, step, image) {
+    const frame = this.runs[0].frames[position];
+    if (frame?.step !== step) return; // it was of a branch that has been left
+    frame.image = image;
+    delete frame.sketch;
     this.change({});
+  }
+
+  /** Do nothing any more: its elements are taken away. */
+  end() {
+    this.transport.pause();
+    clearTimeout(this.growing);
+    cancelAnimationFrame(this.waiting);
   }
 
   /** Whether what is wanted has been painted, so that no step is left out while it plays. */
@@ -97,8 +110,8 @@ class Page {
     const many = this.runs.length > 1;
     return this.runs.map((run, number) => {
       const look = (place) => this.look(number, place);
-      const show = (shown) => this.change({ part: shown });
-      const stage = new Stage(run, number, this.scale, look, show, this.kernel);
+      const see = (viewport) => this.change({ viewport });
+      const stage = new Stage(run, number, this.scale, look, see, this.kernel);
       part("stages").append((many ? stage.named() : stage).figure);
       return stage;
     });
@@ -161,8 +174,9 @@ class Page {
   zoom(factor) {
     const [run] = this.runs;
     const [x, y] = run.frames[this.state.positions[0]].points[this.state.handle];
-    const share = [(x + 0.5) / run.size[1], (y + 0.5) / run.size[0]];
-    this.change({ part: factor ? zoomed(this.state.part, factor, share) : WHOLE });
+    const handle = [(x + 0.5) / run.size[1], (y + 0.5) / run.size[0]];
+    const seen = withPlace(this.state.viewport, handle);
+    this.change({ viewport: factor ? zoomed(seen, factor, handle) : WHOLE });
   }
 
   /** Link a cell of a score map with its place in the image. */

@@ -8,6 +8,11 @@ function line(name, colour, number, run, valueOf) {
   return { name, colour, run: number, points };
 }
 
+/** Whether a loss is ever more than 0: without a mask, that of the mask is not. */
+function isNeeded({ points }) {
+  return points.some(([, value]) => value);
+}
+
 /** [step, value] of a line at the cursor; null for a step that it does not reach yet. */
 function valueAt({ points, run }, { positions, step }) {
   return points[positions[run]] ?? [step, null];
@@ -31,9 +36,10 @@ function panelsOfRun(run, handle) {
   const swaps = swapsOf(run);
   const distances = handleLines(run, (frame, i) => distance(run, frame, i));
   const band = editOf(run, run.frames.at(-1)).arrive;
-  const losses = run.losses.map((name, i) =>
+  const terms = run.losses.map((name, i) =>
     line(name, i + 1, 0, run, (frame) => frame.losses[i])
   );
+  const losses = terms.filter(isNeeded);
   return [
     { title: "distance to the target (px)", lines: distances, band, swaps },
     { title: "loss", lines: losses, swaps, without: "This run reports no losses." },
@@ -68,12 +74,12 @@ function panelsOfRuns(runs, handle) {
   const names = [...new Set(runs.flatMap((run) => run.losses))];
   const losses = names.map((name) => ({
     title: `loss: ${name}`,
-    lines: lines((run, frame) => frame.losses[run.losses.indexOf(name)]).filter(isKnown),
+    lines: lines((run, frame) => frame.losses[run.losses.indexOf(name)]).filter(isNeeded),
   }));
   const distances = lines((run, frame) => distance(run, frame, handle));
   return [
     { title: "distance to the target (px)", lines: distances, band: sharedBand(runs) },
-    ...losses,
+    ...losses.filter((panel) => panel.lines.length),
     ...confidencesOfRuns(runs, handle),
   ];
 }

@@ -4,10 +4,10 @@ const LARGE = 300; // CSS pixels from which on marks have their full size
 
 class Stage {
   /**
-   * `probed(place)` is called with the place (x, y) under the pointer, or null, and `show(part)`
-   * with the part of the image to be shown; `kernel` is asked for images that the frames lack.
+   * `probed(place)` is called with the place (x, y) under the pointer, or null, and
+   * `look(viewport)` with what is to be seen; `kernel` is asked for images that the frames lack.
    */
-  constructor(run, number, scale, probed, show, kernel) {
+  constructor(run, number, scale, probed, look, kernel) {
     this.run = run;
     this.number = number;
     this.scale = scale;
@@ -30,12 +30,12 @@ class Stage {
     this.wanted = null;
     this.painted = false;
     this.width = LARGE; // CSS pixels, until the browser tells
-    this.part = WHOLE;
+    this.viewport = WHOLE;
     this.listen(probed);
     listenForZoom(
       this.box,
-      (factor, event) => show(zoomed(this.part, factor, this.shareUnder(event))),
-      (dx, dy) => show(pulled(this.part, dx, dy))
+      (factor, event) => look(zoomed(this.viewport, factor, this.shareUnder(event))),
+      (dx, dy) => look(moved(this.viewport, dx, dy))
     );
   }
 
@@ -75,7 +75,7 @@ class Stage {
     const position = state.positions[this.number];
     const frame = this.run.frames[position];
     const { layers } = state;
-    this.zoom(state.part);
+    this.zoom(state.viewport);
     this.drawImage(frame, position);
     this.drawMask(frame, layers.has("mask"));
 
@@ -91,17 +91,18 @@ class Stage {
     this.say(frame, state);
   }
 
-  /** Show a part of the image; marks keep their size. */
-  zoom(part) {
-    this.part = part;
-    this.pane.style.transform = transformOf(part);
-    this.box.classList.toggle("zoomed", part.scale > 1);
+  /** Show what is in the viewport; marks keep their size. */
+  zoom(viewport) {
+    this.viewport = viewport;
+    this.pane.style.transform = transformOf(viewport);
+    this.box.classList.toggle("zoomed", viewport.scale > 1);
     const whole = (this.run.size[1] / this.width) * Math.min(1, 0.5 + this.width / LARGE / 2);
-    this.unit = whole / part.scale;
+    this.unit = whole / viewport.scale;
   }
 
   say(frame, state) {
-    const extra = remark(this.run, state.step);
+    const known = frame.image || frame.sketch || !this.kernel?.busy();
+    const extra = known ? remark(this.run, state.step) : "its image comes when the run rests";
     const words = sentence(this.run, frame);
     this.line.textContent = extra ? `${words} (${extra})` : words;
     this.canvas.setAttribute("aria-label", `${this.run.name}: ${this.line.textContent}`);
@@ -113,15 +114,18 @@ class Stage {
     const source = frame.image ?? frame.sketch;
     if (source !== this.wanted) this.painted = false;
     this.wanted = source;
-    if (!source) return;
-    let image = this.images.get(source);
-    if (!image) {
-      image = new Image();
-      image.src = source;
-      this.images.set(source, image);
-    }
+    if (!source) return this.paintNothing();
+    const image = this.images.get(source) ?? new Image();
+    if (!image.src) image.src = source;
+    if (frame.image) this.images.set(source, image); // a sketch is shown once
     if (image.complete) this.paint(image);
     else image.addEventListener("load", () => this.wanted === source && this.paint(image));
+  }
+
+  /** There is no image yet: of a step that was passed quickly, while a run continues. */
+  paintNothing() {
+    this.canvas.getContext("2d").clearRect(0, 0, this.canvas.width, this.canvas.height);
+    this.painted = this.kernel.busy(); // nobody asks for it then
   }
 
   paint(image) {

@@ -22,7 +22,7 @@ class Transport {
       part(id).addEventListener("click", () => this.seek(place()));
     }
     part("play").addEventListener("click", () => this.toggle());
-    this.others = {};
+    this.extraKeys = {};
     const heard = root.body ?? part("page"); // on a page of its own, wherever the focus is
     heard.addEventListener("keydown", (event) => this.press(event));
   }
@@ -35,7 +35,7 @@ class Transport {
 
   /** Call `act(value)` for the keys of an object, with their values. */
   onKey(keys, act) {
-    for (const [key, value] of Object.entries(keys)) this.others[key] = () => act(value);
+    for (const [key, value] of Object.entries(keys)) this.extraKeys[key] = () => act(value);
   }
 
   /** Show another step; whoever does so by hand ends the playing. */
@@ -56,7 +56,7 @@ class Transport {
     const places = { Home: 0, End: this.steps.length - 1 };
     if (key === " " && !target.closest(OWN_SPACE)) this.toggle();
     else if (target.closest(OWN_KEYS)) return;
-    else if (key in this.others) this.others[key]();
+    else if (key in this.extraKeys) this.extraKeys[key]();
     else if (key in places) this.seek(places[key]);
     else if (key in KEYS) this.seek(this.at + KEYS[key] * (event.shiftKey ? 10 : 1));
     else return;

@@ -49,6 +49,11 @@ def draw_frame(
     _check_layers(layers)
     if viewport is not None:
         instance("viewport", viewport, Viewport, "such as dk.compose.Viewport(frame.size)")
+        if viewport.size != frame.size:
+            raise ValueError(
+                f"viewport is one of images of {viewport.size}, and the frame's is {frame.size};"
+                " give Viewport(frame.size)"
+            )
     if window is not None:
         instance("window", window, ScoreWindow, "what score_window(frame, handle) returns")
     if handle is not None:

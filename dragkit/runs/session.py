@@ -268,8 +268,8 @@ class Session:
         copied.trace.metadata = dict(self.trace.metadata)
         copied.past = list(self.past)
         copied.interventions, copied.methods = list(self.interventions), list(self.methods)
-        if len(copied.trace):
-            copied._run = None
+        copied._swapped = self._swapped
+        copied._run = None
         return copied
 
     def save(self, path: str | Path) -> Path:

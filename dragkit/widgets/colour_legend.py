@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
-from .markup import Markup, element, show, text_box
+from .markup import element, show, text_box
 
 
 class ColourLegend:
@@ -19,19 +21,16 @@ class ColourLegend:
 
     def explain_window(self) -> None:
         """From worst to best, and the marks of the two best scores."""
-        show(
-            self.line,
-            *_scale("worst", "best in the window"),
-            element("span", "best", class_="dk-mark dk-best"),
-            element("span", "runner-up", class_="dk-mark dk-runner-up"),
-        )
+        marks = {"best": "dk-mark dk-best", "runner-up": "dk-mark dk-runner-up"}
+        self._explain("worst", "best in the window", marks)
 
     def explain_map(self, scores: np.ndarray, name: str) -> None:
         """From the lowest value of a map (h w) to the highest."""
         low, high = np.nanmin(scores), np.nanmax(scores)
-        show(self.line, *_scale(f"{name}: {low:.3g}", f"{high:.3g}"))
+        self._explain(f"{name}: {low:.3g}", f"{high:.3g}", {})
 
-
-def _scale(low: str, high: str) -> list[Markup]:
-    bar = element("span", "", class_="dk-scale")
-    return [element("span", low), bar, element("span", high)]
+    def _explain(self, low: str, high: str, marks: Mapping[str, str]) -> None:
+        """Show the scale with its two ends, and marks, whose CSS classes are given by word."""
+        bar = element("span", "", class_="dk-scale")
+        words = [element("span", word, class_=css) for word, css in marks.items()]
+        show(self.line, element("span", low), bar, element("span", high), *words)

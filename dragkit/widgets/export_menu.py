@@ -39,8 +39,8 @@ class ExportMenu:
         ending: of the file's name, as ``ending(kind)``.
         task: what writes it, as ``task(kind, path)``.
         name: of the file.
-        writer: does that in the background.
-        status: where it is said, and what is wrong.
+        writer: writes it in the background.
+        status: shows the result or the error.
 
     Attributes:
         what: the menu.

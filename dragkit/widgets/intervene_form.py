@@ -128,6 +128,7 @@ def _rows(session: Session) -> list[int]:
     """The rows that still move, if one of them may be frozen."""
     done = [intervention for _, intervention in session.interventions]
     frozen = {row for one in done if isinstance(one, FreezeRows) for row in one.rows}
+    frozen |= set(session.method.get("frozen", ()))
     moving = rows_that_move(session.model, session.latent)
     rows = [row for row in range(moving) if row not in frozen]
     return rows if len(rows) > 1 else []

@@ -8,7 +8,6 @@ from PIL import Image
 
 from ..arguments import named_arguments, step_count
 from ..compose import chart, hstack, marks_in_words
-from ..runs.recording import checked_title
 from ..runs.session import Session
 from ..runs.trace import Trace
 from .background import stop_all
@@ -37,7 +36,6 @@ class PagePlayer(NotebookWidget):
 
     Args:
         source: a `Trace` or a `Session`; a session makes its first step at once.
-        title: of the page.
 
     Attributes:
         state: which run is shown, and which of its steps.
@@ -46,17 +44,16 @@ class PagePlayer(NotebookWidget):
 
     Raises:
         TypeError: the source is neither.
-        ValueError: the trace is empty, or the title is no line of text.
+        ValueError: the trace is empty.
     """
 
-    def __init__(self, source: Trace | Session, title: str = "A drag run") -> None:
+    def __init__(self, source: Trace | Session) -> None:
         self.state = PlayerState(source)
         stop_all()
         self.state.begin()
 
-        method = source.method if isinstance(source, Session) else {}
         self.status = StatusLine()
-        self.view = PageView(self.state, checked_title(title), method, self.status, self._fill)
+        self.view = PageView(self.state, self.status, self._fill)
         self.runner = SessionRunner(
             self.state, self._prepare, self._fill, self.view.follow, self._ended
         )
@@ -104,7 +101,7 @@ class PagePlayer(NotebookWidget):
         """Go back to the step at `position`; the next run continues from there."""
         self.stop()
         self.state.branch(position)
-        self.view.show()
+        self.view.send_newest()
         self._fill()
 
     def stop(self) -> None:
@@ -148,7 +145,11 @@ class PagePlayer(NotebookWidget):
 
     @shows_errors
     def _ended(self, error: BaseException | None, message: str | None) -> None:
-        self.view.rest()
+        try:
+            self.view.send_newest()
+        except Exception:
+            if error is None:
+                raise  # else the run's own error is what people must see
         self._fill()
         if error:
             self.status.fail(error)

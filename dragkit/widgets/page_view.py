@@ -5,7 +5,8 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Mapping
-from functools import lru_cache
+from functools import cache
+from itertools import takewhile
 from typing import Any
 
 import anywidget
@@ -19,6 +20,7 @@ from .player_state import PlayerState
 from .status import StatusLine, shows_errors
 
 WATCHED = 1 / 25  # s at least between two messages of a run; the browser draws each
+TITLE = "A drag run"
 RUN = "the run"
 
 
@@ -27,14 +29,13 @@ class PageView:
 
     A message is a dict with its `kind`. From the page: "open" asks for everything, "image" for
     the image at a position, "showing" says which step is looked at. To the page: "all" is what a
-    page without a kernel has as JSON, but for the images; "more" continues its run; "image" is one
-    that was asked for. Each says whether the run is still going on, since then nobody asks for
-    images: the newest step comes with a sketch of its image.
+    page without a kernel has as JSON, but for the images; "more" has the frames from a position
+    on, as the run went on or was begun anew from there; "image" is one that was asked for. Each
+    says whether the run is still going on, since then nobody asks for images: the newest step
+    comes with a sketch of its image.
 
     Args:
         state: what is shown.
-        title: of the page.
-        method: what the run is made with, by name.
         status: where errors are shown.
         showing: called when another step is looked at.
 
@@ -45,59 +46,59 @@ class PageView:
     def __init__(
         self,
         state: PlayerState,
-        title: str,
-        method: Mapping[str, Any],
         status: StatusLine,
         showing: Callable[[], None],
     ) -> None:
         self.state = state
-        self.title = title
-        self.method = method
         self.status = status
         self.showing = showing
         self.widget = anywidget.AnyWidget(_esm=_module())
         self.widget.on_msg(weakly(self._hear))
         self._lock = threading.Lock()  # a run sends from its own thread
-        self._sent = 0  # frames that every page has
+        self._sent: list[Frame] = []  # that every page has
         self._due = 0.0
-
-    def show(self, view: str | None = None) -> None:
-        """Send everything, to one view or to all."""
-        with self._lock:
-            self._sent = len(self.state.trace)
-            self._send("all", view=view, contents=page_of(self.title, [self._run(0)]))
 
     def follow(self) -> None:
         """Send the newest steps while a run continues, if the last ones are not too fresh."""
         now = time.monotonic()
         if now >= self._due:
             self._due = max(self._due + WATCHED, now)
-            self._send_newest()
+            self.send_newest()
 
-    def rest(self) -> None:
-        """Send what is new, now that nothing runs any longer."""
-        self._send_newest()
-
-    def _send_newest(self) -> None:
+    def send_newest(self) -> None:
+        """Send what the pages do not have yet."""
         with self._lock:
-            begin, self._sent = self._sent, len(self.state.trace)
+            frames = list(self.state.trace)
+            same = (a is b for a, b in zip(self._sent, frames, strict=False))
+            begin = sum(takewhile(bool, same))
+            self._sent = frames
             self._send("more", begin=begin, run=self._run(begin))
+
+    def _send_all(self, view: str) -> None:
+        with self._lock:
+            contents = page_of(TITLE, [self._run(0)])
+            self._send("all", view=view, at=self.state.at, contents=contents)
 
     def _run(self, begin: int) -> dict[str, Any]:
         """The run from a position on, with a sketch of its newest step while it continues."""
+        session = self.state.session
         newest = self.state.sketched() if self.state.running else None
 
         def image(frame: Frame) -> dict[str, str]:
-            is_newest = newest is not None and frame.index == newest.index
-            return {"sketch": image_uri(newest)} if newest is not None and is_newest else {}
+            if newest is None or frame.index != newest.index:
+                return {}
+            return {"sketch": image_uri(newest)}
 
-        return run_contents(recording_of(RUN, self.state.trace, self.method), image, begin)
+        method = {} if session is None else session.method
+        return run_contents(recording_of(RUN, self.state.trace, method), image, begin)
 
     @shows_errors
     def _hear(self, _: Any, message: Mapping[str, Any], __: Any) -> None:
         kind, view = message["kind"], message["view"]
         if kind == "open":
-            self.show(view)
+            self._send_all(view)
+        elif message["position"] >= len(self.state.trace):
+            return  # the run has been taken back while the message was under way
         elif kind == "image":
             self._send_image(view, message["position"])
         else:
@@ -105,14 +106,14 @@ class PageView:
             self.showing()
 
     def _send_image(self, view: str, position: int) -> None:
-        trace = self.state.trace
-        if position < len(trace):  # a branch may have left it behind
-            self._send("image", view=view, position=position, image=image_uri(trace[position]))
+        frame = self.state.trace[position]
+        place = {"position": position, "step": frame.index}
+        self._send("image", view=view, **place, image=image_uri(frame))
 
     def _send(self, kind: str, **content: Any) -> None:
         self.widget.send({"kind": kind, "busy": self.state.running} | content)
 
 
-@lru_cache
+@cache
 def _module() -> str:
     return notebook_module()

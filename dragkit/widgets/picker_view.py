@@ -52,7 +52,8 @@ class PickerView:
         self.draft = draft
         self.cross: Point | None = None
         self._reach = draft.reach  # while the whole image is shown
-        self.zoom = Zoom(model.size, Throttle(zoomed), self._chosen_place)
+        self._draw_soon = Throttle(zoomed)
+        self.zoom = Zoom(model.size, self._zoomed, self._chosen_place)
         self.canvas = ImageCanvas(model.size, size, touched, key, style="dk-pick", zoom=self.zoom)
 
     def load(self, latent: Tensor) -> None:
@@ -70,10 +71,14 @@ class PickerView:
         self.zoom.show(self.cross)
 
     def leave_keyboard(self) -> None:
-        """The mouse or a finger is used; on the page, its reach is always the same."""
+        """The mouse or a finger is used."""
         self.cross = None
         self.draft.finger = self.canvas.finger
+
+    def _zoomed(self) -> None:
+        """On the page, a press always reaches equally far."""
         self.draft.reach = self._reach / self.zoom.viewport.zoom
+        self._draw_soon()
 
     def still(self, size: int, radius: float = 0) -> Image.Image:
         """The image with what has been picked.

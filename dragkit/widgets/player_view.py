@@ -58,7 +58,7 @@ class PlayerView:
         score_maps: which score window is drawn.
         layers: what is drawn over the image.
         zoom: which part of the image is shown.
-        whole: whether that is the score map of the whole image.
+        whole: whether the score map is that of the whole image.
         score_panel: the large score maps.
         draw_soon: call it to draw a step among many in a row, which need not all be drawn.
     """
@@ -181,6 +181,9 @@ class PlayerView:
     @shows_errors
     def _draw_quickly(self) -> None:
         """Draw the image less finely; everything follows less often, and at rest."""
+        if self.state.running:  # a finer one would be rendered beside the run
+            self.canvas.show_image(self.sketch(self.canvas.size))
+            return
         self.canvas.show(self.image, last=False)
         self._draw_finely()
 

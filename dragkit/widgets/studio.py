@@ -204,11 +204,11 @@ class Studio(NotebookWidget):
         A run in the background is ended first, and begun again.
         """
         self._check_no_file("intervene")
-        session = self.session
-        if session is None or self.player.state.waiting is not None:
-            raise ValueError("Run starts again with the changed edit; press it, then intervene")
+        if self.session is None or self.player.state.waiting is not None:
+            raise ValueError(f"{self.player.state.what_next()} Intervene when it has run")
         running = self.player.running
         self.player.stop()
+        session = self.player.state.require_session()  # a copy, if the run had to be given up
         at, branches = self.player.at, self.player.state.can_branch
         try:
             if branches:

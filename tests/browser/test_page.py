@@ -264,6 +264,7 @@ def test_extreme_numbers_are_drawn(trace, page, tmp_path):
         ]
         opened(page, dk.Trace(frames).to_html(tmp_path / "run.html"))
         drawn = page.locator(".chart svg path")
+        expect(page.locator(".chart .base")).to_have_count(3)
         paths = drawn.evaluate_all("paths => paths.map(path => path.getAttribute('d'))")
         assert len(paths) > 20
         assert not [path for path in paths if "NaN" in path or "Infinity" in path]

@@ -29,8 +29,12 @@ def _for_each_channel(kernel: Tensor, x: Tensor) -> Tensor:
 
 
 def normal(*shape: int, deviation: float = 1.0) -> Tensor:
-    """Random numbers, from which learning begins; ``torch.randn`` imports sympy on "meta"."""
-    return torch.normal(0.0, deviation, shape)
+    """Random numbers, from which learning begins; on "meta" there are none.
+
+    ``torch.normal`` would make them on the CPU all the same, and ``torch.randn`` import sympy.
+    """
+    numbers = torch.empty(shape)
+    return numbers if numbers.is_meta else numbers.normal_(0.0, deviation)
 
 
 def clamped(x: Tensor, clamp: float | None) -> Tensor:
