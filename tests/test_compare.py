@@ -121,21 +121,26 @@ def test_a_film_shows_every_step_of_all_runs_with_their_names(runs, tmp_path):
         assert film.width == 2 * 384 + 12 and film.height == 384 + 24
     assert compare.at == len(runs[0]) - 1, "what is shown stays"
     assert compare.film().draw(3).tobytes() != compare.film().draw(2).tobytes()
+    film = compare.film()
+    before = film.draw(3).tobytes()
+    compare.images.layers.buttons["trail"].value ^= True
+    assert film.draw(3).tobytes() == before != compare.film().draw(3).tobytes()
 
 
 def test_export_is_stop_while_it_writes(runs, tmp_path, monkeypatch):
     compare = dk.Compare(*runs)
     button = compare.files.menu.button
     drawn = threading.Event()
-    draw = compare.images.image
+    first = next(iter(compare.runs.values()))
+    titled = first.titled
 
-    def slowly(*arguments):
+    def slowly(image):
         drawn.set()
         assert stopped.wait(20)
-        return draw(*arguments)
+        return titled(image)
 
     stopped = threading.Event()
-    monkeypatch.setattr(compare.images, "image", slowly)
+    monkeypatch.setattr(first, "titled", slowly)
     compare.files.menu.what.value = GIF
     button.click()
     assert drawn.wait(20) and button.description == "Stop"

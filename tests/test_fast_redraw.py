@@ -46,6 +46,10 @@ def test_a_path_in_pieces_is_the_path_to_the_bit(seed, count, stride, unit, whol
     draw_path(canvas, places, unit)
     assert (np.asarray(canvas) == drawn_at_once(canvas.size, places, unit)).all()
 
+    anew = Image.new("RGB", canvas.size, (90, 120, 150))
+    draw_path(anew, places, unit, again=False)
+    assert (np.asarray(anew) == np.asarray(canvas)).all()
+
 
 @pytest.fixture(scope="module")
 def trace():

@@ -110,7 +110,7 @@ def _draw_paths(
     if path is None:
         return
     for places in np.moveaxis(viewport.to_canvas(path, canvas.height), 1, 0):
-        draw_path(canvas, places, unit)
+        draw_path(canvas, places, unit, again=viewport.zoom == 1)
 
 
 def _draw_pairs(

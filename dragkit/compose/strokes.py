@@ -20,16 +20,18 @@ BEND = 2  # places of the piece before, which the bend between the two depends o
 Stencil = tuple[Image.Image, tuple[int, int]]  # and its upper left corner on the canvas
 
 
-def draw_path(canvas: Image.Image, places: np.ndarray, unit: float) -> None:
+def draw_path(canvas: Image.Image, places: np.ndarray, unit: float, again: bool = True) -> None:
     """A handle's path (steps 2), with a small ring where it began.
 
     Args:
         canvas: is drawn on.
         places: in its pixels.
         unit: the width of a thin line, see :mod:`dragkit.compose.marks`.
+        again: whether the same places will be drawn again, as they are not in a part that moves.
     """
-    _draw_stroke(canvas, places, BLACK, round(4.5 * unit))
-    _draw_stroke(canvas, places, PATH, round(2.5 * unit))
+    stroke = _draw_stroke if again else _draw_anew
+    stroke(canvas, places, BLACK, round(4.5 * unit))
+    stroke(canvas, places, PATH, round(2.5 * unit))
 
     draw = ImageDraw.Draw(canvas)
     disc(draw, places[0], 4 * unit, BLACK)
@@ -46,6 +48,11 @@ def _draw_stroke(canvas: Image.Image, places: np.ndarray, colour: Colour, width:
         canvas.paste(colour, corner, stencil)
         begin = end
     _draw_line(ImageDraw.Draw(canvas), places[max(begin - BEND, 0) :], colour, width)
+
+
+def _draw_anew(canvas: Image.Image, places: np.ndarray, colour: Colour, width: int) -> None:
+    """The same line without stencils."""
+    _draw_line(ImageDraw.Draw(canvas), places, colour, width)
 
 
 @lru_cache(maxsize=1024)

@@ -79,13 +79,20 @@ class ComparedImages:
         for run in self.runs.values():
             run.leave()
 
-    def image(self, size: int, step: int | None = None) -> Image.Image:
-        """The images with their names, `size` pixels high, of a step or else of what is shown."""
-        return hstack(*(run.titled_image(size, step) for run in self.runs.values()))
+    def image(self, size: int) -> Image.Image:
+        """The images with their names, `size` pixels high, of the step that is shown."""
+        return hstack(*(run.titled(run.image(size)) for run in self.runs.values()))
 
     def film(self, steps: Sequence[int]) -> Film:
-        """The images of those steps, which are drawn when the film is written."""
-        return Film(lambda number: self.image(FRAME, steps[number]), len(steps), RATE)
+        """The images of those steps with what is chosen now; they are drawn when it is written."""
+        drawings = [(run, run.drawing()) for run in self.runs.values()]
+
+        def draw(number: int) -> Image.Image:
+            step = steps[number]
+            images = [run.titled(drawn(run.frame_at(step), FRAME)) for run, drawn in drawings]
+            return hstack(*images)
+
+        return Film(draw, len(steps), RATE)
 
     def _chosen_place(self) -> Place | None:
         """Where the chosen handle is in the first run that has it."""

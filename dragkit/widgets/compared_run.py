@@ -94,17 +94,25 @@ class ComparedRun:
         until = [frame for frame in self.trace if frame.index <= step]
         return [self.trace[0], *until][-1]
 
-    def image(self, size: int = 384, step: int | None = None) -> Image.Image:
-        """The step with a number, or else the one that is shown, `size` pixels high."""
-        frame = self.frame if step is None else self.frame_at(step)
-        path = self.trace.path(self.trace.frames.index(frame))
-        handle, name = self.looks.score_maps.handle_in(frame), self.looks.score_maps.map.value
-        layers = self.looks.layers.shown
-        return step_image(frame, path, handle, name, size, layers, viewport=self.canvas.viewport)
+    def image(self, size: int = 384) -> Image.Image:
+        """The step that is shown, `size` pixels high."""
+        return self.drawing()(self.frame, size)
 
-    def titled_image(self, size: int, step: int | None = None) -> Image.Image:
-        """The same below the run's name."""
-        image = self.image(size, step)
+    def drawing(self) -> Callable[[Frame, int], Image.Image]:
+        """Draws a step, so many pixels high, with what is chosen now, whatever is chosen later."""
+        chosen, name = self.looks.score_maps.chosen, self.looks.score_maps.map.value
+        layers, viewport = set(self.looks.layers.shown), self.canvas.viewport
+
+        def draw(frame: Frame, size: int) -> Image.Image:
+            path = self.trace.path(self.trace.frames.index(frame))
+            has_it = chosen is not None and chosen < len(frame.points)
+            handle = chosen if has_it else None
+            return step_image(frame, path, handle, name, size, layers, viewport=viewport)
+
+        return draw
+
+    def titled(self, image: Image.Image) -> Image.Image:
+        """An image of this run below its name."""
         times = self.looks.sizes.times
         title = Image.new("RGB", (image.width, 24 * times), "white")
         ImageDraw.Draw(title).text((2, 3), self.name, (32, 33, 36), font(15 * times))
