@@ -31,9 +31,9 @@ from .answers import checked_track, checked_view
 from .arguments import finite_array, shown
 from .asking import asked
 from .geometry import inside
-from .latents import RowSpace
+from .latents import checked_rows
 from .models.protocols import BlockReader, Model
-from .numeric import is_whole
+from .numeric import is_whole, plain
 from .pieces import Tracker, Viewer
 from .records import Edit, Step, View
 from .trackers.template import patched_by
@@ -95,6 +95,9 @@ class SwapBlock:
 
     block: int | tuple[int, ...]
 
+    def __post_init__(self) -> None:
+        _keep_plain(self, "block")
+
     def __call__(self, run: Continuation, here: bool, /) -> Continuation:
         """The run with the other block.
 
@@ -107,8 +110,7 @@ class SwapBlock:
                 f"{name} has no feature blocks to choose from; take a model that has, such as"
                 ' dragkit.load("lion")'
             )
-        block = tuple(self.block) if isinstance(self.block, list) else self.block
-        run = replace(run, model=run.model.with_block(block))
+        run = replace(run, model=run.model.with_block(self.block))
         if here:  # nobody's memory, so that the tracker takes none over
             run = replace(run, step=replace(run.step, tracker=None, memory=None))
         return run
@@ -130,30 +132,19 @@ class FreezeRows:
 
     rows: Sequence[int]
 
+    def __post_init__(self) -> None:
+        _keep_plain(self, "rows")
+
     def __call__(self, run: Continuation, here: bool, /) -> Continuation:
         """The run with these rows held.
 
         Raises:
             ValueError: the latent has no such rows, they move as one, or none would move.
         """
-        moving = rows_that_move(run.model, run.start)
-        if not moving:
-            raise ValueError(
-                f"a latent of shape {tuple(run.start.shape)} has no rows that move one by one;"
-                " take a generator with w+, such as dragkit.load(\"lion\"), without space='w'"
-            )
-        given = isinstance(self.rows, Sequence) and len(self.rows) > 0
-        if not given or not all(is_whole(row, 0, moving - 1) for row in self.rows):
-            raise ValueError(
-                f"rows is {shown(self.rows)}; give numbers of rows that move, from 0 to"
-                f" {moving - 1}, such as [0, 1]"
-            )
-        frozen = tuple(sorted({*run.frozen, *self.rows}))
-        if set(range(moving)) <= set(frozen):
-            raise ValueError(
-                f"rows {list(frozen)} are all that move, so nothing would; leave at least one"
-            )
-        return replace(run, frozen=frozen)
+        if not checked_rows("rows", self.rows, run.model, run.start):
+            raise ValueError("rows is empty; give numbers of rows that move, such as [0, 1]")
+        together = (*run.frozen, *self.rows)
+        return replace(run, frozen=tuple(checked_rows("rows", together, run.model, run.start)))
 
 
 @dataclass(frozen=True)
@@ -176,6 +167,9 @@ class PatchTemplate:
 
     handle: int
     place: tuple[float, float] | None = None
+
+    def __post_init__(self) -> None:
+        _keep_plain(self, "handle", "place")
 
     def __call__(self, run: Continuation, here: bool, /) -> Continuation:
         """The run with another template.
@@ -213,19 +207,40 @@ def continued(
     """A run after the interventions, each of which has the index of its step.
 
     Templates are patched last: they are read in the block that counts.
+
+    Raises:
+        TypeError: one is no intervention, or does not return a run.
+        ValueError: one cannot be done to this run, or changes what stays.
     """
     for index, intervention in sorted(interventions, key=_is_patch):
-        run = intervention(run, index == run.step.index)
+        if isinstance(intervention, type) or not callable(intervention):
+            raise TypeError(
+                f"{shown(intervention)} is no intervention; give one such as FreezeRows([0, 1])"
+            )
+        run = _checked(intervention(run, index == run.step.index), run)
     return run
 
 
-def rows_that_move(model: Any, latent: Tensor) -> int:
-    """How many rows of a latent move one by one, from the first on; 0 if it has no such rows."""
-    if latent.ndim != 2:
-        return 0
-    if not isinstance(model, RowSpace):
-        return len(latent)
-    return 0 if model.space == "w" else model.rows
+def _checked(changed: Any, run: Continuation) -> Continuation:
+    """What an intervention made of a run."""
+    if not isinstance(changed, Continuation):
+        raise TypeError(
+            f"an intervention returned {shown(changed)}; return the run as it goes on:"
+            " dataclasses.replace(run, …)"
+        )
+    same = (getattr(changed, name) is getattr(run, name) for name in ("start", "edit", "method"))
+    if not all(same) or getattr(changed.step, "index", None) != run.step.index:
+        raise ValueError(
+            "an intervention may change the model, the frozen rows and what is remembered of the"
+            " step, and nothing else; session.swap changes pieces, session.restart latent and edit"
+        )
+    return changed
+
+
+def _keep_plain(intervention: Any, *names: str) -> None:
+    """Make settings plain numbers and tuples: nobody can change them, and they can be typed."""
+    for name in names:
+        object.__setattr__(intervention, name, plain(getattr(intervention, name)))
 
 
 def _is_patch(done: tuple[int, Intervention]) -> bool:

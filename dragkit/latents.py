@@ -8,7 +8,8 @@ from typing import Any, Protocol, runtime_checkable
 import torch
 from torch import Tensor
 
-from .arguments import check_plain, instance
+from .arguments import check_plain, instance, shown
+from .numeric import is_whole, plain
 
 WAY_OUT = "a tensor, such as model.sample(7), or the .latent of what dragkit.invert found"
 
@@ -95,6 +96,45 @@ class RowSpace(Protocol):
     def rows(self) -> int:
         """How many rows move, from the first on."""
         ...
+
+
+def rows_that_move(model: Any, latent: Tensor) -> int:
+    """How many rows of a latent move one by one, from the first on; 0 if it has no such rows."""
+    if latent.ndim != 2:
+        return 0
+    if not isinstance(model, RowSpace):
+        return len(latent)
+    return 0 if model.space == "w" else model.rows
+
+
+def checked_rows(name: str, rows: Any, model: Any, latent: Tensor) -> list[int]:
+    """The numbers of the rows of `latent` that stay, in order and each once.
+
+    Raises:
+        ValueError: the latent has no rows that move one by one, one of the numbers is none of
+            those that do, or none would be left to move.
+    """
+    given = plain(rows)
+    if given == ():
+        return []
+    moving = rows_that_move(model, latent)
+    if not moving:
+        raise ValueError(
+            f"{name} is {shown(rows)}, and a latent of shape {tuple(latent.shape)} has no rows"
+            " here that move one by one; take a generator with w+, such as"
+            " dragkit.load(\"lion\"), without space='w'"
+        )
+    if not isinstance(given, tuple) or not all(is_whole(row, 0, moving - 1) for row in given):
+        raise ValueError(
+            f"{name} is {shown(rows)}; give numbers of rows that move, from 0 to {moving - 1},"
+            " such as [0, 1]"
+        )
+    held = sorted(set(given))
+    if len(held) == moving:
+        raise ValueError(
+            f"{name} is {shown(rows)}, all rows that move; leave at least one of them to move"
+        )
+    return held
 
 
 def warn_of_unseen_rows(model: Any, latent: Tensor) -> None:

@@ -9,7 +9,7 @@ from torch import Tensor
 from . import validation
 from .arguments import named_arguments
 from .gradients import gradients
-from .latents import checked_latent, warn_of_unseen_rows
+from .latents import checked_latent, checked_rows, warn_of_unseen_rows
 from .pieces import Gate, LossTerm, Method, Tracker, Viewer
 from .progress import Progress
 from .records import Edit, Frame, Step
@@ -63,7 +63,7 @@ def drag(
     arrive = edit.arrive or arrive
     given = Method(tracker=tracker, losses=losses, lr=lr, steps=steps, arrive=arrive, trust=trust)
     method = validation.checked_method(given, edit, model.size)
-    rows = validation.checked_rows(frozen, latent)
+    rows = checked_rows("frozen", frozen, model, latent)
     step = validation.step_to_resume(resume, model, latent, edit)
     return _iterate(model, latent, edit, method, rows, step)
 

@@ -52,3 +52,12 @@ def size_in_words(count: float) -> str:
             amount = count / unit
             return f"{amount:.0f} {name}" if amount >= 99.95 else f"{amount:.3g} {name}"
     return f"{count:.0f} bytes"
+
+
+def plain(value: Any) -> Any:
+    """Numbers of NumPy and torch as Python's, and lists and arrays of them as tuples, copied."""
+    if hasattr(value, "tolist"):
+        value = value.tolist()
+    if isinstance(value, list | tuple | range):
+        return tuple(plain(part) for part in value)
+    return value

@@ -13,7 +13,7 @@ from torch import Tensor
 from .arguments import finite, function, instance, positive, shown, step_count
 from .asking import check_takes
 from .contract import check_names, metadata_of
-from .numeric import is_positive, is_whole
+from .numeric import is_positive
 from .pieces import Gate, LossTerm, Method, SizeChecking, Skipping, Tracker, Viewer, printed
 from .pixels import to_uint8
 from .records import Edit, Frame, Size, Step
@@ -149,25 +149,6 @@ def check_losses(losses: Sequence[LossTerm], arrive: float) -> None:
                 f" within {loss.skip:g} px are not pulled and would never arrive; use"
                 f" arrive={loss.skip:g} or a smaller skip"
             )
-
-
-def checked_rows(frozen: Sequence[int], latent: Tensor) -> list[int]:
-    """The numbers of the rows of `latent` that stay, in order and each once.
-
-    Raises:
-        ValueError: one is none of its rows, or none would be left to move.
-    """
-    count = len(latent) if latent.ndim else 0
-    is_list = isinstance(frozen, Sequence) and not isinstance(frozen, str)
-    if not is_list or not all(is_whole(row, 0, count - 1) for row in frozen):
-        raise ValueError(
-            f"frozen is {shown(frozen)}; give numbers of rows of the latent, whose shape is"
-            f" {tuple(latent.shape)}: from 0 to {count - 1}, such as (0, 3)"
-        )
-    rows = sorted({int(row) for row in frozen})
-    if rows and len(rows) == count:
-        raise ValueError(f"frozen is {rows}, all rows of the latent; leave at least one to move")
-    return rows
 
 
 def check_sizes(pieces: Sequence[Any], size: Size) -> None:

@@ -4,6 +4,7 @@ import html
 import time
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 
@@ -88,11 +89,34 @@ def test_a_drag_may_begin_with_frozen_rows(lion):
     assert not torch.equal(steps[0].latent[1], steps[-1].latent[1])
 
 
-@pytest.mark.parametrize("frozen", ["0", [-1], [3], [0.5], [0, 1, 2], 1])
+@pytest.mark.parametrize("frozen", ["0", [-1], [3], [0.5], [0, 1, 2], range(3), 1])
 def test_rows_that_there_are_not_cannot_be_frozen(frozen):
     toy = dk.load("toy")
     with pytest.raises(ValueError, match="frozen is"):
         dk.drag(toy, toy.sample(0), PAIR, **FAST, frozen=frozen)
+
+
+def test_only_rows_that_move_can_be_frozen(lion):
+    """In w all rows move as one, and in w+ the first six: others would change nothing."""
+    edit = dk.Edit([(64, 85)], [(74, 80)])
+    for model, frozen, message in (
+        (lion, (9,), "from 0 to 5"),
+        (lion, range(6), "leave at least one"),
+        (dk.load("lion", device="cpu", space="w"), (0,), "no rows here"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            dk.drag(model, model.sample(3), edit, **LION, frozen=frozen)
+
+
+def test_an_intervention_is_what_was_given_and_can_be_typed():
+    rows = [0]
+    frozen = FreezeRows(rows)
+    rows.append(1)
+    assert frozen == FreezeRows((0,)) == FreezeRows(np.array([0])) == FreezeRows(torch.tensor([0]))
+    assert repr(PatchTemplate(np.int64(0), torch.tensor([50.0, 40.0]))) == repr(
+        PatchTemplate(0, (50.0, 40.0))
+    )
+    assert repr(SwapBlock(np.int64(32))) == "SwapBlock(block=32)"
 
 
 # --- another block
@@ -154,7 +178,7 @@ def test_another_stage_of_a_unet_is_read():
     features = model.with_block(block).view(latent).features
     expected = sample(features, session.edit.handles, model.size)
     assert torch.equal(session.trace[2].step.memory.patch[:, 0], expected)
-    with pytest.raises(ValueError, match="has no rows that move one by one"):
+    with pytest.raises(ValueError, match="no rows here that move one by one"):
         session.intervene(FreezeRows([0]))
 
 
@@ -243,6 +267,8 @@ def test_a_template_is_patched_in_the_block_that_counts(lion):
         (FreezeRows([]), "rows is"),
         (FreezeRows([3]), "rows is"),
         (FreezeRows([0, 1, 2]), "leave at least one"),
+        (lambda run, here: replace(run, method={}), "may change"),
+        (lambda run, here: replace(run, step=replace(run.step, index=0)), "may change"),
     ],
 )
 def test_what_cannot_be_done_changes_nothing(intervention, message):
@@ -253,6 +279,22 @@ def test_what_cannot_be_done_changes_nothing(intervention, message):
     session.run(2)
     other.run(4)
     assert same_points(session, other)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ("freeze", "no intervention"),
+        (FreezeRows, "no intervention"),
+        (lambda run, here: None, "returned None"),
+    ],
+)
+def test_what_is_no_intervention_is_told(given, message):
+    session = toy_run()
+    session.run(2)
+    with pytest.raises(TypeError, match=message):
+        session.intervene(given)
+    assert session.interventions == []
 
 
 def test_a_tracker_without_a_template_says_so():
@@ -307,7 +349,7 @@ def test_a_saved_run_names_what_was_done(tmp_path, lion):
     session.run(1)
     session.intervene(FreezeRows([0])).run(1)
     path = session.save(tmp_path / "run.json")
-    assert "FreezeRows(rows=[0])" in path.read_text()
+    assert "FreezeRows(rows=(0,))" in path.read_text()
     again = dk.Session.load(path, lion, **LION)
     assert again.interventions == [] and again.methods[0][0] == 2
 
@@ -339,7 +381,7 @@ def test_what_was_clicked_can_be_pasted_and_gives_the_same_points(studio):
     buttons.freeze.click()
     assert studio.last_error is None
     assert (len(studio.trace), studio.session.past) == (3, [before])
-    assert "FreezeRows(rows=[1]): Run goes on with it from step 2" in studio.status.line.value
+    assert "FreezeRows(rows=(1,)): Run goes on with it from step 2" in studio.status.line.value
 
     studio.run(2)
     buttons.block.value = 32

@@ -107,11 +107,28 @@ def test_the_masks_of_a_long_run_are_painted_once(session, monkeypatch):
     assert said[-1]["run"]["losses"] == ["motion", "mask"]
 
 
+def test_a_page_catches_up_with_what_was_done_in_a_cell(session):
+    player, said = watched(session)
+    heard(player, kind="open")
+    player.run(3)
+    session.intervene(dk.interventions.FreezeRows([0]))
+    session.rewind(1)
+    said.clear()
+    heard(player, kind="image", position=1)
+    assert [m["kind"] for m in said] == ["more", "image"] and said[0]["begin"] == 2
+    session.restart()
+    assert np.asarray(player.still()).std() > 20 and len(player.trace) == 1
+    heard(player, kind="showing", position=0)
+    assert said[-1]["kind"] == "more" and not player.buttons.run.disabled
+    with pytest.raises(TypeError, match="None"):
+        dk.PagePlayer(None)
+
+
 def test_a_recorded_run_has_no_buttons_and_a_wrong_source_is_named(session):
     session.step()
     player, _ = watched(session.trace)
     assert player.buttons.row.layout.display == "none" and not player.buttons.branch.click()
-    with pytest.raises(TypeError, match="not a dict"):
+    with pytest.raises(TypeError, match="source is {}"):
         dk.PagePlayer({})
 
 

@@ -29,7 +29,7 @@ class Viewport:
 
     @property
     def most(self) -> float:
-        """The strongest zoom: 8 rows of the image are left."""
+        """The strongest zoom, which leaves 8 rows of the image."""
         return max(self.size[0] / LEAST, 1)
 
     @property

@@ -33,9 +33,9 @@ def retrack(
     """What `tracker` would have said about a recorded run: the same images, its own points.
 
     It learns on the first frame and follows its points from the handles on, through every
-    recorded latent; the run's own tracker gives the run's own points. Latents and losses stay
-    those of the recorded run, which this tracker did not steer. A progress bar appears after two
-    seconds.
+    recorded latent; the run's own tracker gives the run's own points, if nobody intervened in it.
+    Latents and losses stay those of the recorded run, which this tracker did not steer. A progress
+    bar appears after two seconds.
 
     Args:
         model: the one that made the run.

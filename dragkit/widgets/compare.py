@@ -142,7 +142,7 @@ class Compare(NotebookWidget):
 
     @property
     def handle(self) -> int:
-        """The number of the handle whose curves are shown: the chosen one, if all runs have it."""
+        """Whose curves are shown, by its number, which is the chosen one if all runs have it."""
         last = min(len(trace[0].points) - 1 for trace in self.traces.values())
         return min(self.score_maps.chosen or 0, last)
 

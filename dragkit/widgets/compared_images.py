@@ -64,7 +64,7 @@ class ComparedImages:
 
     @property
     def buttons(self) -> list[W.Widget]:
-        """What can be pressed: the layers, and how much is magnified."""
+        """What can be pressed for the layers and for how much is magnified."""
         zoom = [] if self.zoom is None else [self.zoom.row]
         return [*self.layers.buttons.values(), *zoom]
 

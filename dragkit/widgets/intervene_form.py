@@ -7,7 +7,8 @@ from typing import Any
 
 import ipywidgets as W
 
-from ..interventions import FreezeRows, Intervention, PatchTemplate, SwapBlock, rows_that_move
+from ..interventions import FreezeRows, Intervention, PatchTemplate, SwapBlock
+from ..latents import rows_that_move
 from ..methods import run_as_code
 from ..models.protocols import BlockReader
 from ..runs.session import Session
@@ -42,7 +43,9 @@ class InterveneForm:
         row: the menu of the rows that still move.
         handle: the menu of the handles.
         place: where the handle's template is read; empty: where the handle stands.
-        swap, freeze, patch: the buttons.
+        swap: the button of the block.
+        freeze: that of the row.
+        patch: that of the template.
         code: what to type for the run.
         box: all of it, folded away until it is opened.
     """

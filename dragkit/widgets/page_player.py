@@ -6,7 +6,7 @@ from functools import partial
 
 from PIL import Image
 
-from ..arguments import named_arguments, step_count
+from ..arguments import instance, named_arguments, step_count
 from ..compose import chart, hstack, marks_in_words
 from ..runs.session import Session
 from ..runs.trace import Trace
@@ -31,8 +31,8 @@ class PagePlayer(NotebookWidget):
     It shows what that page shows, drawn by the same code: the image with layers that can be
     switched off, score maps that tell their values, curves, settings; by mouse, finger and keys.
     The browser draws it, so the kernel only sends numbers and, for the steps that are looked at,
-    images. Run works in the background, as in a :class:`Player`, whose image is drawn by the
-    kernel through ipycanvas.
+    images. Run works in the background, as in `dk.Player`, whose image is drawn by the kernel
+    through ipycanvas.
 
     Args:
         source: a `Trace` or a `Session`; a session makes its first step at once.
@@ -48,6 +48,7 @@ class PagePlayer(NotebookWidget):
     """
 
     def __init__(self, source: Trace | Session) -> None:
+        instance("source", source, (Trace, Session), "a Trace or a Session")
         self.state = PlayerState(source)
         stop_all()
         self.state.begin()
@@ -115,6 +116,7 @@ class PagePlayer(NotebookWidget):
 
     def still(self) -> Image.Image:
         """The image of the step that is shown, beside the curves."""
+        self.state.begin()  # a session may have been restarted in a cell
         frame = self.trace[self.at]
         image = step_image(frame, self.state.path(), handle=0, size=STILL)
         return hstack(image, chart(self.state.panels(0), frame.index, CHARTS).reduce(2))

@@ -76,6 +76,7 @@ class PageView:
 
     def _send_all(self, view: str) -> None:
         with self._lock:
+            self._sent = self._sent or list(self.state.trace)
             contents = page_of(TITLE, [self._run(0)])
             self._send("all", view=view, at=self.state.at, contents=contents)
 
@@ -95,6 +96,8 @@ class PageView:
     @shows_errors
     def _hear(self, _: Any, message: Mapping[str, Any], __: Any) -> None:
         kind, view = message["kind"], message["view"]
+        if not self.state.running:
+            self._catch_up()
         if kind == "open":
             self._send_all(view)
         elif message["position"] >= len(self.state.trace):
@@ -104,6 +107,14 @@ class PageView:
         else:
             self.state.seek(message["position"])
             self.showing()
+
+    def _catch_up(self) -> None:
+        """Tell the pages what was done to the session in a cell."""
+        self.state.begin()
+        trace = self.state.trace
+        if self._sent and (len(trace) != len(self._sent) or trace[-1] is not self._sent[-1]):
+            self.send_newest()
+        self.showing()
 
     def _send_image(self, view: str, position: int) -> None:
         frame = self.state.trace[position]

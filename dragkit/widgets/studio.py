@@ -90,6 +90,7 @@ class Studio(NotebookWidget):
         self.picker.on_change(self._edit_changed)
         self.player.on("start", self._start_run)
         self.player.on("rest", self.refresh_still)
+        self.player.on("rest", self._show_interventions)
         self.player.on("open", self._load_opened)
         self.player.on("branch", self._show_interventions)
         if edit is None:

@@ -34,7 +34,7 @@ def test_a_row_is_frozen_by_a_click_and_the_code_makes_the_same_run(lab, page):
         page.get_by_title("One step back").click()
     wait(lambda: person.probe()["shown"] == 3)
     person.button("Freeze the row").click()
-    wait(lambda: person.probe()["done"] == [[3, "FreezeRows(rows=[0])"]])
+    wait(lambda: person.probe()["done"] == [[3, "FreezeRows(rows=(0,))"]])
     assert person.probe()["past"] == 1
 
     person.button("Run").click()
