@@ -80,7 +80,7 @@ def test_losses_before_a_swap_stay_on_the_curves_and_the_page(studio, tmp_path):
     titles = [panel.title for panel in studio.player.state.panels(0)]
     assert any("confidence" in title for title in titles)
     page = studio.trace.to_html(tmp_path / "run.html").read_text(encoding="utf-8")
-    assert '"losses":["motion","template"]' in page
+    assert '"losses":["motion","mask","template"]' in page  # the page leaves out what is 0
 
 
 def test_a_change_counts_for_the_next_start_too(studio):
