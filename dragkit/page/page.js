@@ -1,7 +1,6 @@
 // The page: one state, and the parts that draw it.
 
 const PAUSE = 300; // ms at least between drawings of curves and settings while a run grows
-
 const AHEAD = 3; // images that are asked for before they are wanted
 
 class Page {

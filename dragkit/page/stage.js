@@ -112,9 +112,13 @@ class Stage {
   drawImage(frame, position) {
     if (!frame.image) this.kernel?.image(position);
     const source = frame.image ?? frame.sketch;
-    if (source !== this.wanted) this.painted = false;
+    if (source === this.wanted && this.painted) return;
     this.wanted = source;
-    if (!source) return this.paintNothing();
+    this.painted = false;
+    if (!source) {
+      if (this.kernel.busy()) this.paintNothing(); // else it is on its way
+      return;
+    }
     const image = this.images.get(source) ?? new Image();
     if (!image.src) image.src = source;
     if (frame.image) this.images.set(source, image); // a sketch is shown once
@@ -122,10 +126,10 @@ class Stage {
     else image.addEventListener("load", () => this.wanted === source && this.paint(image));
   }
 
-  /** There is no image yet: of a step that was passed quickly, while a run continues. */
+  /** There is no image of a step that a run passed quickly, and none is asked for meanwhile. */
   paintNothing() {
     this.canvas.getContext("2d").clearRect(0, 0, this.canvas.width, this.canvas.height);
-    this.painted = this.kernel.busy(); // nobody asks for it then
+    this.painted = true;
   }
 
   paint(image) {
