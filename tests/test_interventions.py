@@ -344,16 +344,6 @@ def test_a_copy_and_a_restart_of_a_run(lion):
     assert session.interventions == [] and len(session.methods) == 1
 
 
-def test_a_saved_run_names_what_was_done(tmp_path, lion):
-    session = lion_run(lion)
-    session.run(1)
-    session.intervene(FreezeRows([0])).run(1)
-    path = session.save(tmp_path / "run.json")
-    assert "FreezeRows(rows=(0,))" in path.read_text()
-    again = dk.Session.load(path, lion, **LION)
-    assert again.interventions == [] and again.methods[0][0] == 2
-
-
 # --- buttons
 
 

@@ -22,9 +22,10 @@ def run_as_code(
     Args:
         methods: as ``session.methods``; if the first counts from a later step than 0 on, the run
             before it is that of a file.
-        interventions: as ``session.interventions``.
+        interventions: as ``session.interventions``; a file makes its own again.
     """
     begun, first = methods[0]
+    interventions = [one for one in interventions if one[0] >= begun]
     *imports, making = as_code(first).splitlines()
     needed = {"from dragkit import Session", *imports}
 

@@ -27,6 +27,7 @@ from ..records import Edit, Frame
 from .checks import check_frames
 from .flat import Values, flatten, frame_of, plain, stack, unstack
 from .format2 import convert_format2
+from .notes import Done, interventions_of_json
 
 FORMAT = 3
 MOST_BYTES = 32 << 20  # of the JSON; a run of 1000 steps takes about one megabyte
@@ -74,8 +75,8 @@ def write_run(frames: Sequence[Frame], path: str | Path, extra: Mapping[str, Any
     return path
 
 
-def read_run(path: str | Path) -> tuple[list[Frame], dict[str, Any]]:
-    """What :func:`write_run` wrote: the frames, and the model's metadata.
+def read_run(path: str | Path) -> tuple[list[Frame], dict[str, Any], list[Done]]:
+    """What :func:`write_run` wrote: the frames, the model's metadata, and the interventions.
 
     Raises:
         ValueError: the files are missing, damaged, or hold something else; or they do not belong
@@ -90,7 +91,9 @@ def read_run(path: str | Path) -> tuple[list[Frame], dict[str, Any]]:
             text, arrays = _as_format3(text, arrays)
         frames = _frames(text, arrays)
         check_frames(frames)
-        return frames, checked_metadata("of its metadata", text.get("metadata", {}))
+        metadata = checked_metadata("of its metadata", text.get("metadata", {}))
+        notes = text.get("interventions", [])
+        return frames, metadata, interventions_of_json(notes, frames[-1].index)
     except FileNotFoundError as error:
         raise ValueError(
             f"{error.filename} is missing; a saved run is a .json and a .npz of the same name, and"

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from functools import wraps
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,25 +18,17 @@ from ..latents import checked_latent
 from ..leaving import unless_leaving
 from ..loop import drag
 from ..models.protocols import Model
+from ..numeric import plain
 from ..pieces import Method
 from ..records import Edit, Frame, Step
 from ..validation import check_model_and_edit
-from .notes import session_notes
+from .made_again import make_again
+from .notes import known, session_notes
+from .one_thread import one_thread
 from .same_model import model_of_run
 from .trace import Trace, position_in
 
 STEPS = 200  # of a method that does not say
-
-
-def _alone(method: Callable[..., Any]) -> Callable[..., Any]:
-    """For what changes a session: one thread at a time, see :meth:`Session.alone`."""
-
-    @wraps(method)
-    def guarded(self: Session, *arguments: Any, **keywords: Any) -> Any:
-        with self.alone():
-            return method(self, *arguments, **keywords)
-
-    return guarded
 
 
 @named_arguments
@@ -61,6 +53,8 @@ class Session:
                 f"resume is {shown(method['resume'])}, and a session only continues its own run:"
                 " Session.load(path, model, …) opens a saved one, session.rewind(10) goes back"
             )
+        if "frozen" in method:
+            method["frozen"] = plain(method["frozen"])  # whoever changes a list changes no run
         check_model_and_edit(model, edit)
         self.model = model
         self.latent = checked_latent(model, latent).detach()
@@ -69,20 +63,17 @@ class Session:
         self.steps = step_count(method.get("steps", STEPS))
         self.trace = Trace()
         self.past: list[Trace] = []
-        self.interventions: list[tuple[int, Intervention]] = []
         self.methods: list[tuple[int, dict[str, Any]]] = [(0, method)]
         self.features: Tensor | None = None  # of the last step, if its image is made later
         self._swapped = False  # other pieces, which have not made a step yet
         self._working = threading.RLock()
         self._run: Iterator[Step] | None = self._drag(method)
 
-    def _drag(
-        self, method: dict[str, Any], interventions: list[tuple[int, Intervention]] | None = None
-    ) -> Iterator[Step]:
+    def _drag(self, method: dict[str, Any], *now: tuple[int, Intervention]) -> Iterator[Step]:
         endless = method | {"steps": MOST_STEPS}  # a session decides itself when to stop
         if not len(self.trace):
             return drag(self.model, self.latent, self.edit, **endless)
-        done = self.interventions if interventions is None else interventions
+        done = [*self.interventions, *now]
         on = continued(self._at(self.trace[-1], method), done)
         resume = on.step if done else self.trace[-1]
         rest = endless | {"frozen": on.frozen}
@@ -114,13 +105,18 @@ class Session:
             self._working.release()
 
     @property
+    def interventions(self) -> list[tuple[int, Intervention]]:
+        """What was done to the current run on its way, with the index of the step."""
+        return known(self.trace.interventions)
+
+    @property
     def done(self) -> bool:
         """Whether every handle has arrived; after a swap, the new pieces have yet to say so."""
         if self._swapped or not len(self.trace):
             return False
         return bool(self.trace[-1].arrived.all())
 
-    @_alone
+    @one_thread
     def step(self) -> Frame:
         """Make one step and return its frame; the first one looks at the start.
 
@@ -146,7 +142,7 @@ class Session:
         self.features = view.features.detach()
         return Frame.kept(step)
 
-    @_alone
+    @one_thread
     def run(self, steps: int | None = None) -> Trace:
         """Make up to `steps` updates with a progress bar, until all handles have arrived.
 
@@ -173,7 +169,7 @@ class Session:
         if self.done:
             bar.total = bar.n  # a bar that ends early would look like a failure
 
-    @_alone
+    @one_thread
     def rewind(self, index: int) -> Session:
         """Go back to position `index` of the trace; the next step continues from there.
 
@@ -182,20 +178,22 @@ class Session:
         index = position_in(self.trace, index)
         self.past.append(self.trace)
         self.trace = self.trace.until(index)
-        now = self.trace[-1].index
-        self.interventions = [one for one in self.interventions if one[0] < now]
         self._note(self.method)
         self.features = None
         self._run = None
         return self
 
-    @_alone
+    @one_thread
     def swap(self, **pieces: Any) -> Session:
         """Continue with other pieces, such as ``tracker=…`` or ``lr=…``; the past stays as it is.
 
         Raises:
             ValueError: there is no such piece, or it does not fit; nothing has changed then.
         """
+        if "frozen" in pieces:
+            raise ValueError(
+                "frozen is no piece; session.intervene(FreezeRows([0, 1])) holds rows from now on"
+            )
         unknown = pieces.keys() - Method.__annotations__.keys()
         if unknown:
             raise ValueError(
@@ -216,7 +214,7 @@ class Session:
         now = self.trace[-1].index if len(self.trace) else 0
         self.methods = [one for one in self.methods if one[0] < now] + [(now, method)]
 
-    @_alone
+    @one_thread
     def intervene(self, intervention: Intervention) -> Session:
         """Change something else than a piece from this step on, see :mod:`dragkit.interventions`.
 
@@ -228,10 +226,10 @@ class Session:
         """
         if not len(self.trace):
             self.step()
-        done = [*self.interventions, (self.trace[-1].index, intervention)]
+        done = (self.trace[-1].index, intervention)
         self._run = self._drag(self.method, done)
         self._swapped = True
-        self.interventions = done
+        self.trace.interventions.append(done)
         return self
 
     def model_at(self, index: int) -> Model:
@@ -240,7 +238,7 @@ class Session:
         before = [one for one in self.interventions if one[0] < frame.index]
         return continued(self._at(frame, self.method), before).model
 
-    @_alone
+    @one_thread
     def restart(self, latent: Tensor | None = None, edit: Edit | None = None) -> Session:
         """Start again, from another latent or with another edit; the run goes to ``past``.
 
@@ -255,7 +253,7 @@ class Session:
         self.latent = fresh.latent
         self.edit = fresh.edit
         self.trace = fresh.trace
-        self.interventions, self.methods = fresh.interventions, fresh.methods
+        self.methods = fresh.methods
         self.features = None
         self._run = fresh._run
         self._swapped = False
@@ -264,24 +262,23 @@ class Session:
     def copy(self) -> Session:
         """A session that continues from the same step, on its own."""
         copied = Session(self.model, self.latent, self.edit, **self.method)
-        copied.trace = Trace(self.trace.frames)
-        copied.trace.metadata = dict(self.trace.metadata)
+        copied.trace = Trace(self.trace)
         copied.past = list(self.past)
-        copied.interventions, copied.methods = list(self.interventions), list(self.methods)
+        copied.methods = list(self.methods)
         copied._swapped = self._swapped
         copied._run = None
         return copied
 
     def save(self, path: str | Path) -> Path:
         """Write the session as readable JSON and its arrays (.npz) beside it; returns the path."""
-        notes = session_notes(self.model.name, self.method, self.interventions)
-        return self.trace.save(path, **notes)
+        return self.trace.save(path, **session_notes(self.model.name, self.method))
 
     @classmethod
     def load(cls, path: str | Path, model: Model, **method: Any) -> Session:
         """Open a saved session on `model`, to continue from its last step with `method`.
 
-        Runs in ``past`` are not saved, and interventions by name only: make them again.
+        Runs in ``past`` are not saved. Interventions are made again; of somebody's own a file has
+        the printed form only, so there is a warning instead.
 
         Raises:
             ValueError: the files hold no run, or one of another model.
@@ -296,5 +293,6 @@ class Session:
         session = cls(model, trace[0].latent.to(model.device), trace[0].edit, **method)
         session.trace = trace
         session.methods = [(trace[-1].index, method)]
+        make_again(trace, partial(session._at, method=method))
         session._run = None
         return session

@@ -26,6 +26,7 @@ from ..validation import check_model_and_edit
 from .checks import check_follows, check_frames
 from .drawing import draw_frame
 from .files import read_run, write_run
+from .notes import Done, interventions_as_json
 from .outcome import why
 from .own_loop import step_of_pair
 from .recording import checked_title, recording_of
@@ -36,7 +37,8 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
 
-RESERVED = {"dragkit", "id", "edit", "steps", "metadata", "why"}  # names in the JSON
+# names in the JSON
+RESERVED = {"dragkit", "id", "edit", "steps", "metadata", "why", "interventions"}
 
 _writers: WeakKeyDictionary[Trace, int] = WeakKeyDictionary()  # threads that add steps to traces
 
@@ -73,12 +75,18 @@ class Trace:
     Attributes:
         frames: the steps so far.
         metadata: what the model said about itself, such as a diffusion model's strength.
+        interventions: what was done to the run on its way, each with the index of its step
+            (:mod:`dragkit.interventions`); of somebody's own, a file knows the printed form.
     """
 
     def __init__(self, steps: Iterable[Step | Frame] = ()) -> None:
         instance("steps", steps, Iterable, "the steps of a run, such as dragkit.drag(…)")
         self.frames: list[Frame] = []
         self.metadata: dict[str, Any] = {}
+        self.interventions: list[Done] = []
+        if isinstance(steps, Trace):
+            self.metadata |= steps.metadata
+            self.interventions += steps.interventions
         try:
             for step in steps:
                 self.append(step)
@@ -158,9 +166,14 @@ class Trace:
                 _writers[self] = before
 
     def until(self, index: int) -> Trace:
-        """The beginning of the run, up to and including the frame at position `index`."""
-        beginning = Trace(self.frames[: position_in(self, index) + 1])
-        beginning.metadata = dict(self.metadata)
+        """The beginning of the run, up to and including the frame at position `index`.
+
+        What was done at that step is not in it, because only later steps show it.
+        """
+        beginning = Trace(self)
+        del beginning.frames[position_in(self, index) + 1 :]
+        now = beginning[-1].index
+        beginning.interventions = [done for done in self.interventions if done[0] < now]
         return beginning
 
     def __len__(self) -> int:
@@ -265,6 +278,8 @@ class Trace:
         if self.metadata:
             notes = checked_metadata("of the trace's metadata", self.metadata)
             metadata = {"metadata": notes} | metadata
+        if self.interventions:
+            metadata |= {"interventions": interventions_as_json(self.interventions)}
         return write_run(frames, path, metadata | {"why": self.why()})
 
     @classmethod
@@ -274,9 +289,10 @@ class Trace:
         Raises:
             ValueError: the files are missing, damaged, or hold something else.
         """
-        frames, metadata = read_run(path)
+        frames, metadata, interventions = read_run(path)
         trace = cls(frames)
         trace.metadata = metadata
+        trace.interventions = interventions
         return trace
 
     def _check_not_empty(self) -> None:

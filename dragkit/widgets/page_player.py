@@ -6,17 +6,17 @@ from functools import partial
 
 from PIL import Image
 
-from ..arguments import instance, named_arguments, step_count
+from ..arguments import instance, named_arguments
 from ..compose import chart, hstack, marks_in_words
 from ..runs.session import Session
 from ..runs.trace import Trace
 from .background import stop_all
 from .layout import card
-from .notebook_widget import NotebookWidget
 from .page_view import PageView
 from .player_controls import RunButtons
 from .player_state import PlayerState
 from .run_images import step_image
+from .run_widget import RunWidget
 from .session_runner import SessionRunner
 from .status import StatusLine, shows_errors
 
@@ -25,7 +25,7 @@ CHARTS = (2 * STILL, STILL)
 
 
 @named_arguments
-class PagePlayer(NotebookWidget):
+class PagePlayer(RunWidget):
     """Watch a run on the page of :meth:`dragkit.Trace.to_html`, live: ``PagePlayer(session)``.
 
     It shows what that page shows, drawn by the same code: the image with layers that can be
@@ -63,56 +63,12 @@ class PagePlayer(NotebookWidget):
         self.box = card(self.buttons.row, self.status.line, self.view.widget)
         self._fill()
 
-    @property
-    def session(self) -> Session | None:
-        """The session that is shown; None for a trace."""
-        return self.state.session
-
-    @property
-    def trace(self) -> Trace:
-        """The run that is shown."""
-        return self.state.trace
-
-    @property
-    def at(self) -> int:
-        """The position of the step that is shown."""
-        return self.state.at
-
-    @property
-    def running(self) -> bool:
-        """Whether a run is going on in the background."""
-        return self.state.running
-
-    def run(self, steps: int | None = None) -> Trace:
-        """Run up to `steps` updates and wait for them; an interrupt ends it early.
-
-        Args:
-            steps: as many as the method has if None.
-
-        Raises:
-            ValueError: there is nothing to run, or `steps` is not a whole number.
-            Exception: what the run raised; the steps made so far are kept.
-        """
-        if steps is not None:
-            steps = step_count(steps)
-        self.runner.run(steps)
-        return self.trace
-
     def branch(self, position: int) -> None:
         """Go back to the step at `position`; the next run continues from there."""
         self.stop()
         self.state.branch(position)
         self.view.send_newest()
         self._fill()
-
-    def stop(self) -> None:
-        """End the run in the background after its present step, and wait for that."""
-        self.runner.stop()
-
-    def close(self) -> None:
-        """Take it off the page, for good. A run that goes on is ended first."""
-        self.stop()
-        super().close()
 
     def still(self) -> Image.Image:
         """The image of the step that is shown, beside the curves."""
@@ -129,12 +85,11 @@ class PagePlayer(NotebookWidget):
     def __repr__(self) -> str:
         return f"PagePlayer({self.trace!r})"
 
+    def _draw(self) -> None:
+        self.view.send_newest()
+
     def _fill(self) -> None:
         self.buttons.fill(self.state)
-
-    @shows_errors
-    def _run(self, steps: int | None = None) -> None:
-        self.runner.start(steps)
 
     @shows_errors
     def _branch(self) -> None:
@@ -147,14 +102,5 @@ class PagePlayer(NotebookWidget):
 
     @shows_errors
     def _ended(self, error: BaseException | None, message: str | None) -> None:
-        try:
-            self.view.send_newest()
-        except Exception:
-            if error is None:
-                raise  # else the run's own error is what people must see
-        self._fill()
-        if error:
-            self.status.fail(error)
-        else:
-            self.status.say(message or self.state.summary())
+        self._show_end(error, message or self.state.summary())
         self.refresh_still()

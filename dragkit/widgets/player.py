@@ -10,18 +10,18 @@ import ipywidgets as W
 import numpy as np
 from PIL import Image
 
-from ..arguments import function, named_arguments, shown, step_count
+from ..arguments import function, named_arguments, shown
 from ..records import Frame
 from ..runs.session import Session
 from ..runs.trace import Trace
 from .background import stop_all
 from .layout import card, column, side_by_side
-from .notebook_widget import NotebookWidget
 from .playback import PlaybackControls
 from .player_controls import PlayerControls, RunButtons
 from .player_state import PlayerState
 from .player_view import PlayerView
 from .run_files import FileControls
+from .run_widget import RunWidget
 from .session_runner import SessionRunner
 from .sizes import checked_height, player_sizes
 from .status import StatusLine, shows_errors
@@ -31,7 +31,7 @@ EVENTS: tuple[str, ...] = get_args(Event)
 
 
 @named_arguments
-class Player(NotebookWidget):
+class Player(RunWidget):
     """Watch a run: ``Player(trace)`` plays it; ``Player(session)`` can also run and branch it.
 
     The image shows handles (dots), targets (rings), paths and one handle's score window, best
@@ -80,12 +80,12 @@ class Player(NotebookWidget):
             self.state,
             sizes,
             self.status,
-            drawn=self._fill_controls,
+            drawn=self._fill,
             chosen=self._choose_step,
             key=self._press_key,
         )
         self.runner = SessionRunner(
-            self.state, self._prepare, self._fill_controls, self.view.follow, self._ended
+            self.state, self._prepare, self._fill, self.view.follow, self._ended
         )
         run_one = partial(self._run, 1)
         self.controls = PlayerControls(
@@ -99,29 +99,9 @@ class Player(NotebookWidget):
         self.view.draw()
 
     @property
-    def session(self) -> Session | None:
-        """The session that is shown; None for a trace."""
-        return self.state.session
-
-    @property
-    def trace(self) -> Trace:
-        """The run that is shown."""
-        return self.state.trace
-
-    @property
     def frame(self) -> Frame | None:
         """The step that is shown."""
         return self.state.frame
-
-    @property
-    def at(self) -> int:
-        """The position of that step in the trace."""
-        return self.state.at
-
-    @property
-    def running(self) -> bool:
-        """Whether a run is going on in the background."""
-        return self.state.running
 
     def show(self, source: Trace | Session | None) -> None:
         """Show another run, from its last step.
@@ -139,22 +119,6 @@ class Player(NotebookWidget):
         self.state.seek(position)
         self.view.draw()
 
-    def run(self, steps: int | None = None) -> Trace:
-        """Run up to `steps` updates and wait for them; an interrupt ends it early.
-
-        Args:
-            steps: as many as the method has if None.
-
-        Raises:
-            ValueError: there is nothing to run, or `steps` is not a whole number.
-            Exception: what the run raised; it is shown in the widget too, and the steps made so
-                far are kept.
-        """
-        if steps is not None:
-            steps = step_count(steps)
-        self.runner.run(steps)
-        return self.trace
-
     def branch(self, position: int) -> None:
         """Go back to the step at `position`; the next run continues from there.
 
@@ -164,15 +128,6 @@ class Player(NotebookWidget):
         self.state.branch(position)
         self.view.draw()
         self._call("branch")
-
-    def stop(self) -> None:
-        """End the run in the background after its present step, and wait for that."""
-        self.runner.stop()
-
-    def close(self) -> None:
-        """Take it off the page, for good. A run that goes on is ended first."""
-        self.stop()
-        super().close()
 
     def on(self, event: Event, callback: Callable[[], None]) -> None:
         """Call `callback()` at an event.
@@ -193,13 +148,13 @@ class Player(NotebookWidget):
         self.state.waiting = ready
         if len(self.trace) < 2 or self.state.old != was_old:
             self.view.draw()
-        self._fill_controls()
+        self._fill()
         if not self.running:
             self.status.say(self.state.what_next())
 
     def say(self, text: str) -> None:
         """Say something below the image, and enable what makes sense now."""
-        self._fill_controls()
+        self._fill()
         self.status.say(text)
 
     def still(self) -> Image.Image:
@@ -234,7 +189,10 @@ class Player(NotebookWidget):
         right = column(view.score_panel.box, view.chart.box, **view.sizes.chart_layout())
         return card(side_by_side(left, right, gap=24, wrapped=not slides), slides=slides)
 
-    def _fill_controls(self) -> None:
+    def _draw(self) -> None:
+        self.view.draw()
+
+    def _fill(self) -> None:
         self.controls.fill(self.state)
 
     def _position(self) -> int:
@@ -258,10 +216,6 @@ class Player(NotebookWidget):
         self.controls.playback.press_key(name)
 
     @shows_errors
-    def _run(self, steps: int | None = None) -> None:
-        self.runner.start(steps)
-
-    @shows_errors
     def _branch(self) -> None:
         self.branch(self.at)
         index = self.trace[self.at].index
@@ -275,24 +229,14 @@ class Player(NotebookWidget):
 
     @shows_errors
     def _ended(self, error: BaseException | None, message: str | None) -> None:
-        """Show where the run stands, and why."""
-        try:
-            self.view.draw()
-        except Exception:
-            if error is None:
-                raise  # else the run's own error is what people must see
-        self._fill_controls()
-        if error:
-            self.status.fail(error)
-        elif message:
-            self.status.say(message)
+        self._show_end(error, message)
         self._call("rest")
         self.refresh_still()
 
     def _opened(self, source: Session | Trace) -> None:
         self.show(source)
         self._call("open")
-        self._fill_controls()
+        self._fill()
 
     def _call(self, event: str) -> None:
         for callback in self._callbacks[event]:

@@ -1,0 +1,21 @@
+"""One thread at a time works on a session."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .session import Session
+
+
+def one_thread(method: Callable[..., Any]) -> Callable[..., Any]:
+    """For a method that changes a session: in one thread at a time, see :meth:`Session.alone`."""
+
+    @wraps(method)
+    def guarded(self: Session, *arguments: Any, **keywords: Any) -> Any:
+        with self.alone():
+            return method(self, *arguments, **keywords)
+
+    return guarded
