@@ -12,6 +12,7 @@ import dragkit as dk
 from dragkit import compose as c
 from dragkit.compose.axes import lay_out
 from dragkit.compose.chart_legend import _rows, draw_legend
+from dragkit.compose.marks import INK
 from dragkit.compose.panels import PAST, SHADE, STOP, stop_distances
 from dragkit.runs import retrack
 from dragkit.widgets.run_images import panels_of_run, panels_of_runs
@@ -85,6 +86,15 @@ def test_a_swapped_tracker_is_marked_and_has_axes_of_its_own():
 
     same = c.run_panels(STEPS, ONES, {}, confidence=confidence, trackers=trackers[:1] * 20)
     assert [panel.title for panel in same][-1] == "confidence" and not same[0].swapped
+
+
+def test_an_intervention_is_a_diamond_on_the_axis():
+    (panel, *_) = c.run_panels(STEPS, ONES, {}, intervened=[12])
+    (axes,) = lay_out([panel], SIZE)
+    image = np.asarray(c.chart([panel], None, SIZE))
+    x, y = round(axes.x(12)), axes.bottom
+    assert (image[y - 4 : y + 5, x - 3 : x + 4] == INK).all()
+    assert not (image[y - 4 : y + 5, round(axes.x(11)) + 4] == INK).all(-1).any()
 
 
 @pytest.mark.parametrize(("values", "ends"), [((0.6, 0.95), (0, 1)), ((-3.0, -1.0), (-3, -1))])

@@ -12,7 +12,7 @@ from PIL import Image, ImageDraw
 from .axes import Axes, lay_out
 from .chart_legend import draw_legend
 from .chart_marks import ChartMarks
-from .lines import dashes, dashes_down, polyline
+from .lines import dashes, dashes_down, diamond, polyline
 from .marks import GREY, INK, WHITE, font
 from .panels import GREEN, PALE, PAST, SHADE, Panel, stop_distances
 
@@ -41,6 +41,8 @@ def _draw_panel(draw: ImageDraw.ImageDraw, panel: Panel, axes: Axes) -> None:
     for step in panel.swapped:
         x = axes.x(step)
         dashes_down(draw, x, axes.top, axes.bottom, INK)
+    for step in panel.intervened:
+        diamond(draw, axes.x(step), axes.bottom)
     for step in panel.switched:
         x = axes.x(step)
         draw.polygon([(x - 8, axes.top - 6), (x + 8, axes.top - 6), (x, axes.top + 8)], INK)

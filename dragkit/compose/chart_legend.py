@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from PIL import ImageDraw
 
-from .lines import dashes, dashes_down
+from .lines import dashes, dashes_down, diamond
 from .marks import GREY, INK, Colour, font
 from .panels import GREEN, PAST, SHADE, STOP, Panel
 
@@ -79,6 +79,7 @@ def _entries(panel: Panel) -> list[Entry]:
         ("shade", panel.shaded_name, panel.shaded),
         ("triangle", "trust switched", panel.switched),
         ("upright", "tracker swapped", panel.swapped),
+        ("diamond", "intervention", panel.intervened),
     )
     return entries + [Entry(name, kind, GREY) for kind, name, present in others if present]
 
@@ -118,3 +119,5 @@ def _draw_sample(draw: ImageDraw.ImageDraw, entry: Entry, right: float, y: float
             draw.polygon([(right - 18, y - 7), (right - 2, y - 7), (right - 10, y + 7)], INK)
         case "upright":
             dashes_down(draw, right - 10, y - 12, y + 12, INK)
+        case "diamond":
+            diamond(draw, right - 10, y)

@@ -1,4 +1,4 @@
-"""Lines of a chart: whole or dashed."""
+"""Lines of a chart, whole or dashed, and what marks a step on its axis."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import ImageDraw
 
-from .marks import Colour
+from .marks import INK, WHITE, Colour
 
 Points = Sequence[tuple[float, float]]
 
@@ -37,3 +37,9 @@ def dashes_down(
     """An upright dashed line."""
     for start in np.arange(top, bottom, DASH + GAP):
         draw.line([x, start, x, min(start + DASH, bottom)], colour, 2)
+
+
+def diamond(draw: ImageDraw.ImageDraw, x: float, y: float) -> None:
+    """A diamond around a point."""
+    for reach, colour in ((11, WHITE), (8, INK)):
+        draw.polygon([(x - reach, y), (x, y - reach), (x + reach, y), (x, y + reach)], colour)

@@ -43,6 +43,7 @@ class Panel:
         shaded_name: what the shade means.
         switched: steps that get a small triangle, because trust switched there.
         swapped: steps that get an upright line, because another tracker took over there.
+        intervened: steps that get a diamond on the axis, because something was done to the run.
         span: values that the value axis has at least, so that it does not jump while a run
             grows; others make it longer.
         palette: the lines' colours, from the first again if there are more lines.
@@ -58,6 +59,7 @@ class Panel:
     shaded_name: str = "not trusted"
     switched: Sequence[int] = ()
     swapped: Sequence[int] = ()
+    intervened: Sequence[int] = ()
     span: Sequence[float] = (0,)
     palette: Sequence[Colour] = SERIES
 

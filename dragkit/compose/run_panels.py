@@ -44,6 +44,7 @@ def run_panels(
     handle: int = 0,
     arrive: float | None = None,
     trackers: Sequence[str] = (),
+    intervened: Sequence[int] = (),
     past: Sequence[tuple[Sequence[int], np.ndarray]] = (),
 ) -> list[Panel]:
     """Distance to target, losses, and the template's drift or else the confidence, if given.
@@ -60,6 +61,7 @@ def run_panels(
         arrive: the stop distance in pixels, shown as a line over a band.
         trackers: (s) the tracker of each step; where another one takes over is an upright line,
             and each one's confidence has axes of its own, as their scales differ.
+        intervened: steps at which something was done to the run; each gets a diamond.
         past: steps and distances of earlier runs, drawn in grey.
     """
     swapped = [steps[i] for i in range(1, len(trackers)) if trackers[i] != trackers[i - 1]]
@@ -77,7 +79,7 @@ def run_panels(
             sure = np.where(own, confidence, np.nan)
             least = None if threshold is None else np.where(own, threshold, np.nan)
             panels.append(_confidence_panel(title, steps, sure, least, trusted | ~own, handle))
-    return [replace(panel, swapped=swapped) for panel in panels]
+    return [replace(panel, swapped=swapped, intervened=intervened) for panel in panels]
 
 
 def comparison(runs: Mapping[str, RunCurves], handle: int) -> list[Panel]:

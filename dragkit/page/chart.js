@@ -5,7 +5,7 @@ const HIGH = 172; // and of one that is wider than
 const WIDE = 520; // in a window that is higher than
 const TALL = 800;
 const FAR = 1e300; // beyond it, differences are not finite
-const ROOM = { left: 46, right: 18, top: 8, bottom: 22 }; // around the frame
+const ROOM = { left: 54, right: 18, top: 8, bottom: 22 }; // around the frame
 
 /** About `count` round numbers, from at most `low` to at least `high`. */
 function ticks(low, high, count) {
@@ -15,6 +15,11 @@ function ticks(low, high, count) {
   const first = Math.floor(low / step + 1e-6);
   const last = Math.ceil(high / step - 1e-6);
   return Array.from({ length: last - first + 1 }, (_, i) => (first + i) * step);
+}
+
+/** The outline of a diamond around a point. */
+function diamondAt(x, y) {
+  return `M${x - 5} ${y}L${x} ${y - 5}L${x + 5} ${y}L${x} ${y + 5}Z`;
 }
 
 /** The round numbers of a panel's vertical axis. */
@@ -86,6 +91,7 @@ class Chart {
       ...(this.panel.thresholds ?? []).map((one) => this.path(one, "threshold")),
       ...this.panel.lines.map((one) => this.path(one, "curve")),
       ...(this.panel.swaps ?? []).map((step) => this.upright(step, "swap")),
+      ...(this.panel.interventions ?? []).map((step) => this.diamond(step)),
       this.cursor
     );
     if (this.state) this.draw(this.state);
@@ -141,6 +147,10 @@ class Chart {
       return place + dot;
     });
     return drawn("path", { class: `${style} series-${colour % 6}`, d: parts.join("") });
+  }
+
+  diamond(step) {
+    return drawn("path", { class: "intervention", d: diamondAt(this.x(step), this.base) });
   }
 
   upright(step, style) {

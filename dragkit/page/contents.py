@@ -70,6 +70,7 @@ def run_contents(
         "shown": _shown_size(*frames[0].size),
         "trackers": trackers,
         "losses": losses,
+        "interventions": [index for index, _ in recording.interventions],
         "edits": [_edit(recording, edit) for edit in edits.values()],
         "frames": [told(frame) for frame in frames[begin:]],
     }

@@ -1,10 +1,12 @@
 // The legend of a chart: what each colour and mark means, and each line's value at the cursor.
 
+const SHAPES = { swap: "M11 0V12", intervention: diamondAt(11, 6) };
+
 /** A piece of what is explained, as it looks in the chart. */
 function sample(style, height = 12) {
   const shape = ["band", "doubt"].includes(style)
     ? drawn("rect", { class: `${style} bordered`, x: 0.5, y: 0.5, width: 21, height: height - 1 })
-    : drawn("path", { class: style, d: style === "swap" ? "M11 0V12" : "M1 6H21" });
+    : drawn("path", { class: style, d: SHAPES[style] ?? "M1 6H21" });
   return drawn("svg", { width: 22, height, viewBox: "0 0 22 12", "aria-hidden": "true" }, shape);
 }
 
@@ -48,6 +50,7 @@ function otherMarks(panel) {
     [panel.thresholds?.some(isKnown), "threshold", "the gate's threshold"],
     [panel.doubts?.length, "doubt", panel.doubted],
     [panel.swaps?.length, "swap", "another tracker"],
+    [panel.interventions?.length, "intervention", "intervention"],
   ];
   return marks.filter(([present]) => present).map(([, style, words]) => entry(style, words));
 }

@@ -33,35 +33,47 @@ function handleLines(run, valueOf) {
 
 /** The panels of one run. The gate's doubts are those about `handle`. */
 function panelsOfRun(run, handle) {
-  const swaps = swapsOf(run);
+  const marks = { swaps: swapsOf(run), interventions: run.interventions };
   const distances = handleLines(run, (frame, i) => distance(run, frame, i));
   const band = editOf(run, run.frames.at(-1)).arrive;
   const terms = run.losses.map((name, i) =>
     line(name, i + 1, 0, run, (frame) => frame.losses[i])
   );
   const losses = terms.filter(isNeeded);
-  return [
-    { title: "distance to the target (px)", lines: distances, band, swaps },
-    { title: "loss", lines: losses, swaps, without: "This run reports no losses." },
-    run.frames.every(({ drift }) => drift)
-      ? driftPanel(run, swaps)
-      : confidencePanel(run, handle, swaps),
+  const panels = [
+    { title: "distance to the target (px)", lines: distances, band },
+    { title: "loss", lines: losses, without: "This run reports no losses." },
+    ...(run.frames.every(({ drift }) => drift)
+      ? [driftPanel(run)]
+      : confidencePanels(run, handle)),
   ];
+  return panels.map((panel) => ({ ...panel, ...marks }));
 }
 
-function driftPanel(run, swaps) {
+function driftPanel(run) {
   const lines = handleLines(run, (frame, i) => frame.drift && frame.drift[i]);
-  return { title: "the template's drift (share of the first)", lines, swaps };
+  return { title: "the template's drift (share of the first)", lines };
 }
 
-function confidencePanel(run, handle, swaps) {
+/** Confidences of unlike trackers have unlike scales, so each kind has a panel of its own. */
+function confidencePanels(run, handle) {
+  const kinds = run.trackers.map((tracker) => tracker.split("(")[0]);
+  const isOf = (kind) => (frame) => kinds[frame.tracker] === kind;
+  return [...new Set(kinds)].map((kind, _, { length }) => ({
+    ...confidencePanel(run, handle, isOf(kind)),
+    title: length > 1 ? `confidence: ${kind}` : "confidence of the tracker",
+  }));
+}
+
+/** The confidence in the frames of which `isOwn(frame)`. */
+function confidencePanel(run, handle, isOwn) {
+  const own = (valueOf) =>
+    handleLines(run, (frame, i) => (isOwn(frame) ? valueOf(frame, i) : null));
   return {
-    title: "confidence of the tracker",
-    lines: handleLines(run, (frame, i) => frame.confidence[i]),
-    thresholds: handleLines(run, (frame, i) => frame.threshold && frame.threshold[i]),
-    doubts: doubtsOf(run, handle),
+    lines: own((frame, i) => frame.confidence[i]),
+    thresholds: own((frame, i) => frame.threshold && frame.threshold[i]),
+    doubts: doubtsOf(run.frames.filter(isOwn), handle),
     doubted: run.frames[0].points.length > 1 ? `handle ${handle} not trusted` : "not trusted",
-    swaps,
     free: true,
     without: "This tracker measures no confidence.",
   };
@@ -108,9 +120,9 @@ function sharedBand(runs) {
 }
 
 /** The spans [first, last] of steps in which the gate did not trust a handle. */
-function doubtsOf(run, handle) {
+function doubtsOf(frames, handle) {
   const spans = [];
-  for (const frame of run.frames) {
+  for (const frame of frames) {
     const before = spans.at(-1);
     if (frame.trusted[handle]) continue;
     if (before && before[1] === frame.step - 0.5) before[1] = frame.step + 0.5;

@@ -21,6 +21,7 @@ class Recording:
         why: why it stands where it stands.
         method: the pieces and numbers that `drag` got, if they are known.
         metadata: what the model said about itself.
+        interventions: what was done to the run on its way, each with the index of its step.
     """
 
     name: str
@@ -28,6 +29,7 @@ class Recording:
     why: str
     method: Mapping[str, Any] = field(default_factory=dict)
     metadata: Mapping[str, Any] = field(default_factory=dict)
+    interventions: Sequence[tuple[int, Any]] = ()
 
     def arrive(self, edit: Edit) -> float | None:
         """The stop distance in pixels, if it is known; the edit's takes precedence."""

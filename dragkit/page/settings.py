@@ -24,11 +24,17 @@ def settings(recording: Recording) -> list[tuple[str, list[Setting]]]:
     steps = f"{frames[0].index} to {frames[-1].index}"
     notes = [(name, _text(value)) for name, value in recording.metadata.items()]
     return [
-        ("run", [("outcome", recording.why), ("steps", steps)]),
+        ("run", [("outcome", recording.why), ("steps", steps), *_interventions(recording)]),
         ("method", [("tracker", _trackers(recording)), *_method(recording)]),
         ("edit", _edit(recording)),
         ("model", notes),
     ]
+
+
+def _interventions(recording: Recording) -> list[Setting]:
+    """What was done to the run at which step; nothing if nothing was."""
+    done = [f"at step {index}: {_text(done)}" for index, done in recording.interventions]
+    return [("interventions", "\n".join(done))] if done else []
 
 
 def _trackers(recording: Recording) -> str:

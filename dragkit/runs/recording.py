@@ -32,7 +32,7 @@ def recording_of(name: str, trace: Trace, method: Mapping[str, Any] | None) -> R
     for key in method:
         instance("a setting's name", key, str, METHOD)
     metadata = checked_metadata("of the trace's metadata", trace.metadata)
-    return Recording(name, frames, why(frames), dict(method), metadata)
+    return Recording(name, frames, why(frames), dict(method), metadata, trace.interventions)
 
 
 def checked_title(title: Any) -> str:

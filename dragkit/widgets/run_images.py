@@ -84,6 +84,7 @@ def panels_of_run(
         handle=handle,
         arrive=stop_distance(frames) or arrive,
         trackers=[tracker_name(frame) for frame in frames],
+        intervened=[index for index, _ in trace.interventions],
         past=[(_steps(t), _distance(t)) for t in past if len(t) and t[0] is frames[0]],
     )
 

@@ -343,3 +343,25 @@ def test_a_finger_scrubs_and_looks(trace, page, tmp_path):
     expect(phone.locator(".card .peaks").first).to_contain_text("pixel")
     expect(phone.locator(".stage .mark-cross")).to_have_count(1)
     context.close()
+
+
+def test_what_was_done_to_a_run_is_marked_and_each_tracker_has_its_confidence(page, tmp_path):
+    toy = dk.load("toy")
+    edit = dk.Edit([(64, 85)], [(74, 80)])
+    session = dk.Session(toy, toy.sample(0), edit, **METHOD)
+    session.run(3)
+    session.intervene(dk.interventions.FreezeRows([0])).run(2)
+    session.swap(tracker=dk.NearestNeighbor(), trust=None).run(2)
+    session.swap(tracker=dk.NearestNeighbor(radius=6)).run(1)
+
+    opened(page, session.trace.to_html(tmp_path / "run.html", method=session.method))
+    charts = page.locator(".chart")
+    titles = charts.locator("h3").all_inner_texts()
+    assert titles[2:] == ["confidence: Discriminative", "confidence: NearestNeighbor"]
+    for i in range(4):
+        chart = charts.nth(i)
+        expect(chart.locator("svg[role=img] .intervention")).to_have_count(1)
+        expect(chart.locator("svg[role=img] .swap")).to_have_count(2)
+        expect(chart.locator(".legend")).to_contain_text("intervention")
+    expect(page.locator("#settings")).to_contain_text("at step 3: FreezeRows(rows=(0,))")
+    page.screenshot(path=RUNS / "page_interventions.png", full_page=True)
