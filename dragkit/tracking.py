@@ -53,6 +53,9 @@ class PointTracking:
         of step 0, and its gate from the confidence at this step, because its confidence has
         another scale. Memory is not taken over if the targets have changed, or if the step was
         read from a file.
+
+        Raises:
+            ValueError: the step remembers features of another block.
         """
         self.search_centre = step.search_centre.to(edit.handles)
         if not same_piece(step.tracker, self.tracker):
@@ -61,6 +64,7 @@ class PointTracking:
         self.initial_confidence = step.initial_confidence.to(edit.handles.device)
         same_targets = torch.equal(step.edit.targets.cpu(), edit.targets.cpu())
         if step.memory is not None and same_targets:
+            _check_same_block(step, self.memory)
             self.memory = step.memory
 
     def find(self, view: View, index: int) -> TrackResult:
@@ -89,3 +93,23 @@ class PointTracking:
         """Search around the points that were found, with what the tracker learned."""
         self.memory = track.memory
         self.search_centre = track.points.detach()
+
+
+def _check_same_block(step: Step, memory: Any) -> None:
+    """Raise ValueError if what a step remembers cannot be compared with a new memory."""
+    before, now = _channels(step.memory), _channels(memory)
+    if before != now:
+        raise ValueError(
+            f"step {step.index} remembers features of {before} channels, and this model's have"
+            f" {now}: it was made on another block. Continue on the model that made it, such as"
+            " session.model_at(-1) or model.with_block(32)"
+        )
+
+
+def _channels(memory: Any) -> int | None:
+    """Of the features in a memory of ours; None for one of somebody's own."""
+    for holder in (memory, getattr(memory, "memory", None)):
+        patch = getattr(holder, "patch", None)
+        if isinstance(patch, Tensor):
+            return patch.shape[-1]
+    return None

@@ -11,7 +11,7 @@ import torch
 import dragkit as dk
 from dragkit.geometry import sample
 from dragkit.interventions import FreezeRows, PatchTemplate, SwapBlock
-from dragkit.methods import draggan, freedrag, run_as_code, stabledrag
+from dragkit.methods import draggan, freedrag, gooddrag, run_as_code, stabledrag
 
 FAST = draggan("paper") | {"lr": 0.5, "steps": 60}
 PAIR = dk.Edit([(64, 85)], [(74, 80)])
@@ -154,6 +154,19 @@ def test_the_branch_is_that_of_a_drag_on_the_other_block(lion):
     for frame, own in zip(session.trace.frames[4:], list(again)[1:], strict=True):
         assert torch.equal(frame.latent, own.latent)
         assert torch.equal(frame.points, own.points)
+
+
+@pytest.mark.parametrize("method", [draggan(), stabledrag(), freedrag(), gooddrag()])
+def test_a_step_of_another_block_is_not_continued_on_this_one(lion, method):
+    session = lion_run(lion, method)
+    session.run(2)
+    session.intervene(SwapBlock(32)).run(1)
+    step = session.trace[-1]
+    given = session.latent, session.edit
+    with pytest.raises(ValueError, match="step 3 remembers features of 64 channels.*have 32"):
+        next(dk.drag(lion, *given, **method, resume=step))
+    again = dk.drag(session.model_at(-1), *given, **method, resume=step)
+    assert torch.equal(next(again).points, step.points)
 
 
 def test_blocks_that_there_are_not(lion):

@@ -105,8 +105,11 @@ def load(
 def _find(name_or_path: str | Path) -> tuple[Path, str]:
     """The file that is meant, and the model's name."""
     name = str(name_or_path)
-    if len(name) > MOST_NAME or "\0" in name:
-        raise ValueError(f"name_or_path is {shown(name)}; no file has such a name")
+    if not name.strip() or len(name) > MOST_NAME or "\0" in name:
+        raise ValueError(
+            f"name_or_path is {shown(name)}, which no file is called; give the name of a bundled"
+            f" model ({_generators()}) or the path of a file"
+        )
     arguments.no_address("name_or_path", name_or_path)
     path = arguments.at_home("name_or_path", Path(name_or_path))
     known = zoo.index()

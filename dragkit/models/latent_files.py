@@ -64,7 +64,9 @@ def arrays_in_file(path: Path) -> Arrays:
         raise
     # strange bytes can break any step, each in its own way; to the user they are all one
     except Exception as error:
-        raise ValueError(f"{path} is damaged, or no file of latents: {error!s:.200}") from error
+        raise ValueError(
+            f"{path} is damaged, or no file of latents: its parts do not fit together"
+        ) from error
 
 
 def _arrays_in(path: Path) -> Arrays:

@@ -102,9 +102,8 @@ def guarded(path: Path, task: Callable[[], Any]) -> Any:
         raise CheckpointError(f"{path}: {printable(str(error))}{_cut(path)}") from error
     # strange bytes can break any step, each in its own way; to the user they are all one
     except Exception as error:
-        text = printable(str(error) or type(error).__name__)
         raise CheckpointError(
-            f"{path} is damaged, or not a checkpoint: {text}{_cut(path)}"
+            f"{path} is damaged, or not a checkpoint: its parts do not fit together{_cut(path)}"
         ) from error
 
 
