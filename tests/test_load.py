@@ -218,7 +218,7 @@ def test_a_card_with_an_absurd_value_is_told(tmp_path, card, message):
 
 
 def test_what_can_be_no_path_is_an_unknown_model():
-    with pytest.raises(ValueError, match="which no file is called"):
+    with pytest.raises(ValueError, match="no file has such a name"):
         dk.load("a" * 5000)
 
 

@@ -105,11 +105,8 @@ def load(
 def _find(name_or_path: str | Path) -> tuple[Path, str]:
     """The file that is meant, and the model's name."""
     name = str(name_or_path)
-    if not name.strip() or len(name) > MOST_NAME or "\0" in name:
-        raise ValueError(
-            f"name_or_path is {shown(name)}, which no file is called; give the name of a bundled"
-            f" model ({_generators()}) or the path of a file"
-        )
+    if len(name) > MOST_NAME or "\0" in name:
+        raise ValueError(f"name_or_path is {shown(name)}; no file has such a name")
     arguments.no_address("name_or_path", name_or_path)
     path = arguments.at_home("name_or_path", Path(name_or_path))
     known = zoo.index()
@@ -123,8 +120,9 @@ def _find(name_or_path: str | Path) -> tuple[Path, str]:
         return path, path.resolve().name
     if entry := zoo.listed(path.name):
         return zoo.find(entry), entry["name"]
+    place = f" {path.absolute()!s:.300}" if name.strip() else " of that name"
     raise ValueError(
-        f"unknown model {name!r:.200}: there is no file or folder {path.absolute()!s:.300}, and"
+        f"unknown model {name!r:.200}: there is no file or folder{place}, and"
         f" the bundled models are: {_generators()}; dragkit.models.zoo.public() lists public ones,"
         f" whose files you bring. Nothing is downloaded{_in_hubs_cache(name)}"
     )
