@@ -32,7 +32,8 @@ class PagePlayer(RunWidget):
     switched off, score maps that tell their values, curves, settings; by mouse, finger and keys.
     The browser draws it, so the kernel only sends numbers and, for the steps that are looked at,
     images. Run works in the background, as in `dk.Player`, whose image is drawn by the kernel
-    through ipycanvas.
+    through ipycanvas. In marimo, ``mo.ui.anywidget(player.view.widget)`` shows the page, and
+    ``player.run()`` runs the session.
 
     Args:
         source: a `Trace` or a `Session`; a session makes its first step at once.

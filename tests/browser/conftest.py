@@ -4,17 +4,16 @@ import json
 import os
 import secrets
 import shutil
-import socket
 import subprocess
 import sys
-import time
-import urllib.request
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parents[2]
-sys.path.insert(0, str(Path(__file__).parent))  # the tests share person.py
+sys.path.insert(0, str(Path(__file__).parent))  # the tests share person.py and servers.py
+from servers import free_port, wait_for  # noqa: E402
+
 FLAGS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -55,9 +54,8 @@ def lab(tmp_path, request):
     environment = os.environ | {name: str(home / folder) for name, folder in FOLDERS.items()}
     environment |= {"OMP_WAIT_POLICY": "PASSIVE", "PYTHONPATH": str(ROOT)}
     environment["JUPYTER_CONFIG_PATH"] = str(ROOT / ".ci/jupyter")  # as run.py starts it
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        address, token = f"http://127.0.0.1:{s.getsockname()[1]}", secrets.token_hex(8)
+    port, token = free_port(), secrets.token_hex(8)
+    address = f"http://127.0.0.1:{port}"
     command = [
         sys.executable,
         "-m",
@@ -68,7 +66,7 @@ def lab(tmp_path, request):
         "--expose-app-in-browser",
         "--LabApp.extension_manager=readonly",
         "--ServerApp.ip=127.0.0.1",
-        f"--ServerApp.port={address.rpartition(':')[2]}",
+        f"--ServerApp.port={port}",
         "--ServerApp.port_retries=0",
         f"--IdentityProvider.token={token}",
         f"--ServerApp.root_dir={work}",
@@ -77,22 +75,11 @@ def lab(tmp_path, request):
     with (tmp_path / "lab.log").open("w") as log:
         server = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
     try:
-        _wait_for(f"{address}/api/status?token={token}", server)
+        wait_for(f"{address}/api/status?token={token}", server)
         yield work, lambda name: f"{address}/lab/tree/{name}?token={token}&reset"
     finally:
         server.terminate()
         server.wait(30)
-
-
-def _wait_for(url: str, server: subprocess.Popen) -> None:
-    for _ in range(600):
-        assert server.poll() is None, "JupyterLab ended at once; see lab.log"
-        try:
-            urllib.request.urlopen(url).close()
-            return
-        except OSError:
-            time.sleep(0.1)
-    raise TimeoutError("JupyterLab did not start")
 
 
 @pytest.fixture
