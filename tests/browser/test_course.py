@@ -17,8 +17,16 @@ from dragkit.lessons import exercises
 
 pytestmark = pytest.mark.slow
 ROOT = FOLDER.parent
-LESSONS = [path for path in paths() if list(exercises(nbformat.read(path, as_version=4)))]
+OFTEN = {"03_nearest_neighbour", "08_learning_a_tracker", "12b_the_number_itself"}
 WITHOUT_WIDGET = {"12b_the_number_itself"}  # tables and figures alone
+
+
+def lessons():
+    """Those with exercises; most in the longer round, as every notebook is executed anyway."""
+    for path in paths():
+        if list(exercises(nbformat.read(path, as_version=4))):
+            marks = () if path.stem in OFTEN else pytest.mark.long
+            yield pytest.param(path, marks=marks, id=path.stem)
 
 
 class Lesson(Lab):
@@ -78,7 +86,7 @@ def lesson(lab, page, request):
     return Lesson(page, url(name), folder / name)
 
 
-@pytest.mark.parametrize("lesson", LESSONS, ids=lambda p: p.stem, indirect=True)
+@pytest.mark.parametrize("lesson", list(lessons()), indirect=True)
 def test_a_student_answers_wrong_then_right_and_looks_inside(lesson):
     assert not [o for outputs in lesson.outputs() for o in outputs if o["output_type"] == "error"]
     stub, solution = next(exercises(lesson.notebook))
