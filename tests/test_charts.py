@@ -150,6 +150,15 @@ def test_two_trackers_have_two_axes_and_a_run_one_colour(model, trace):
         assert all(panels[0].colours[name] == colour for name, colour in panel.colours.items())
 
 
+def test_a_tracker_that_measures_no_confidence_says_so_on_its_axes(model, trace):
+    flow = retrack(model, trace, dk.OpticalFlow())
+    panels = panels_of_runs({"a": trace, "b": flow}, 0)
+    assert [panel.title for panel in panels[1:]] == [
+        "confidence: NearestNeighbor",
+        "confidence: OpticalFlow: not measured",
+    ]
+
+
 def test_what_a_file_says_as_stop_distance_is_checked(model, trace):
     from dragkit.runs.checks import check_frames
 

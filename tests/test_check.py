@@ -613,14 +613,14 @@ def test_a_right_answer_in_another_style_passes(name, answer):
         ("It shuts at step 1", lambda first: torch.full_like(first, 0.3)),
         ("it asks for inf", dk.never),
         (
-            "It should make at most half as many mistakes as these two. It trusts 0 of",
+            "at most half as many mistakes as above(0.8) and as no gate at all. It trusts 0 of",
             dk.above(0.8),
         ),
         (
-            "It should make at most half as many mistakes as these two. It trusts 0 of",
+            "at most half as many mistakes as above(0.8) and as no gate at all. It trusts 0 of",
             lambda first: first,
         ),
-        ("It should make at most half as many mistakes as these two. It trusts 5 of 5", dk.always),
+        ("as above(0.8) and as no gate at all. It trusts 5 of 5", dk.always),
         ("For a negative confidence", lambda first: 0 * first),
     ],
 )

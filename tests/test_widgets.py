@@ -1176,6 +1176,17 @@ def test_results_open_with_the_worst_if_asked():
     assert opened == [3.0, 2.0, 1.0]
 
 
+def test_a_still_says_in_words_what_it_shows(stable):
+    results = dk.Results(pd.DataFrame({"px": [1.0]}), lambda row: stable, size=128)
+    assert results.caption() == results.player.caption() != ""
+
+    features = dk.Features(TOY, stable, size=128)
+    assert features.caption().endswith("to the feature f, the one under the cross.")
+    features.query.index = 2
+    assert features.caption().endswith("to the feature f, handle 0's template (step 0).")
+    assert features.last_error is None
+
+
 def test_what_is_not_a_run_is_reported(stable):
     toy = dk.load("toy")
     run = dk.drag(toy, toy.sample(0), dk.Edit([[44, 60]], [[48, 60]]), **dk.methods.draggan())

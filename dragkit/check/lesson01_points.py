@@ -218,8 +218,8 @@ cell = Exercise(
         {
             "The halves are missing: pixel 0's centre lies half a pixel inside the image, cell 0's"
             " half a cell.": (FROM_CELL_0, "return x * cells / width"),
-            "The pixel's half is missing: from the image's left edge to the centre of pixel x it"
-            " is x + 1/2.": (FROM_THE_EDGE, "from_the_edge = x"),
+            "The pixel's half is missing: the distance from the image's left edge to the"
+            " centre of pixel x is x + 1/2.": (FROM_THE_EDGE, "from_the_edge = x"),
             "The half cell is not taken off again: cell 0's centre is at 0, not at 1/2.": (
                 FROM_CELL_0,
                 "return in_cells",

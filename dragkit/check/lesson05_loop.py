@@ -195,10 +195,10 @@ drag = Exercise(
             LISTED: _listed,
             AT_ONCE: _at_once,
             LEAFLESS: (START, "w = latent.clone()"),
-            "The latent never moves: Adam has another tensor than the one whose features are"
-            " extracted, or step() is missing, or zero_grad() comes between backward() and"
+            "The latent never moves: Adam has a different tensor from the one whose features"
+            " are extracted, or step() is missing, or zero_grad() comes between backward() and"
             " step().": ("adam.step()", ""),
-            "It hardly moves: `lr` is not passed on to Adam, whose own is 0.001.": (
+            "It hardly moves: `lr` is not passed on to Adam, whose default is 0.001.": (
                 ADAM,
                 "adam = torch.optim.Adam([w])",
             ),
@@ -230,7 +230,7 @@ drag = Exercise(
                 (LOOP, "for step in range(10**6):"),
                 (STOP, "if arrived:"),
             ),
-            "The target is reversed: it is (x, y), as every point.": (
+            "The target is reversed: it is (x, y), like every point.": (
                 START,
                 f"target = target[::-1]\n{START}",
             ),

@@ -231,8 +231,8 @@ fool = Exercise(
                 'settings = {"blobs": 5}',
             ),
             "It was not lost: a twin that is not quite alike is never as near as the blob"
-            " itself, while that stays as it was. Something must make the blob less like its"
-            " template.": (SCENE, 'settings = {"lookalike": 0.95}'),
+            " itself, as long as that one stays as it was. Something must make the blob less like"
+            " its template.": (SCENE, 'settings = {"lookalike": 0.95}'),
             "It is lost from left to right, and followed to the end from right to left: light"
             " has a direction, and a blob that pales is lost sooner.": (LIGHT, "light = -0.5"),
             "It is lost from right to left, and followed to the end from left to right: light"

@@ -88,8 +88,8 @@ class GateCheck:
         )
         if yours.total <= min(ours.total, without.total) / 2:
             return right(self.name, f". {words}", _timeline(threshold))
-        words = f"It should make at most half as many mistakes as these two. {words}"
-        return not_yet(self.name, words, _timeline(threshold))
+        asked = f"It should make at most half as many mistakes as {OURS} and as no gate at all."
+        return not_yet(self.name, f"{asked} {words}", _timeline(threshold))
 
     def or_ours(self, gate: Gate) -> Gate:
         """Your gate if it is right, else ``above(0.8)``, with a line that says so."""
@@ -184,7 +184,7 @@ def _timeline(threshold: Tensor) -> Plot:
         panels, _sequences().items(), threshold.tolist(), strict=True
     ):
         axes.plot(followed.confidence, color=BLUE, label="confidence")
-        axes.axhline(smallest, color=ORANGE, ls="--", label="yours")
+        axes.axhline(smallest, color=ORANGE, ls="--", label="your threshold")
         axes.fill_between(
             range(len(followed.wrong)),
             0,
@@ -197,5 +197,6 @@ def _timeline(threshold: Tensor) -> Plot:
         )
         axes.set(xlabel="image", title=name, ylim=(0, 1.05 * highest))
 
+    panels[0].set_ylabel("confidence")
     panels[-1].legend(frameon=False, loc="upper left", bbox_to_anchor=(1, 1))
     return figure

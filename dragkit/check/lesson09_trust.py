@@ -50,7 +50,7 @@ ABOVE = (
 threshold = Exercise(
     "threshold",
     "threshold(first, ratio): from the confidence (n) of step 1, the smallest confidence (n) that"
-    " is trusted: the fraction `ratio` of it, and never more than it, also where it is negative:"
+    " is trusted: the fraction `ratio` of it, and never more than it, even where it is negative:"
     " s - (1 - ratio) |s|.",
     _threshold,
     Cases(
@@ -71,7 +71,8 @@ threshold = Exercise(
                 DIFFERENCE,
                 "return ratio * size",
             ),
-            "Cut off at 0 it lies above every negative confidence: then the gate shuts at once.": (
+            "Cut off at 0, it lies above every negative confidence: then the gate shuts at"
+            " once.": (
                 DIFFERENCE,
                 "return (ratio * first).clamp_min(0)",
             ),

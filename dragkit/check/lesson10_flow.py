@@ -96,10 +96,13 @@ follow = Exercise(
             " of lesson 1).": (PLACE, "column, row = round(x), round(y)"),
             "int() cuts the point off to the pixel on its upper left; between pixels the flow"
             " is blended from four.": (PLACE, "column, row = int(x), int(y)"),
-            "The flow is read at one pixel, and that at [x, y]: the row, y, comes first, and"
-            " between pixels four are blended.": (PLACE, "column, row = int(y), int(x)"),
-            "The flow is read at the nearest pixel, and that at [x, y]: the row, y, comes"
+            "The flow is read at one pixel, and even that one is at [x, y]: the row, y, comes"
             " first, and between pixels four are blended.": (
+                PLACE,
+                "column, row = int(y), int(x)",
+            ),
+            "The flow is read at the nearest pixel, and even that one is at [x, y]: the row, y,"
+            " comes first, and between pixels four are blended.": (
                 PLACE,
                 "column, row = round(y), round(x)",
             ),

@@ -100,7 +100,7 @@ case = Exercise(
                 HOP,
                 "hop = end <= expected / 2",
             ),
-            "There is no way back in it: a loss that has grown is the third case.": (
+            'It never answers "back": a loss that has grown is the third case.': (
                 QUESTIONS,
                 'questions = {"hop": hop, "stay": True}',
             ),

@@ -87,7 +87,7 @@ predicted = Exercise(
                 "rest = (1 - alpha) ** 0.5",
                 "rest = 1 - alpha**0.5",
             ),
-            "That mixes noise in once more, as when z was made; solve that line for x0.": (
+            "That mixes noise in once more, as when z was made; solve that equation for x0.": (
                 CLEAN,
                 "return signal * z + rest * noise",
             ),

@@ -126,7 +126,7 @@ match = Exercise(
                 "best = int(likeness.argmax())",
                 "best = int(likeness.argmin())",
             ),
-            "The size of the cosine is not enough: the opposite direction is as unlike as can"
+            "The sign of the cosine counts as well: the opposite direction is as unlike as can"
             " be.": ("best = int(likeness.argmax())", "best = int(likeness.abs().argmax())"),
         },
     ),

@@ -17,8 +17,8 @@ APART = (
     " interval. Take the same tasks for both."
 )
 GIVEN = (
-    "It does not go by the resamplings that are given: with those of other positions the interval"
-    " must be another."
+    "It does not go by the resamplings that are given: with other positions the interval must"
+    " be different."
 )
 
 
@@ -101,8 +101,8 @@ interval = Exercise(
             ),
             "That is the mean and twice the values' spread; the interval of the mean is"
             " narrower.": (ENDS, "low, high = _both_sides(values.mean(), values.std())"),
-            "The standard error takes both sides to be alike; distances are skewed, so read the"
-            " resamplings.": (
+            "The standard error assumes that both sides are alike; distances are skewed, so use"
+            " the resamplings.": (
                 ENDS,
                 "low, high = _both_sides(values.mean(), values.std(ddof=1) / len(values) ** 0.5)",
             ),
@@ -129,7 +129,7 @@ interval = Exercise(
                 ENDS,
                 "low, high = _both_sides(means.mean(), means.std())",
             ),
-            "The question is not about the resamplings' medians, but their means.": (
+            "The question is not about the resamplings' medians, but about their means.": (
                 MEANS,
                 "means = np.median(drawn, axis=1)",
             ),

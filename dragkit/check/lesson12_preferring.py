@@ -103,7 +103,10 @@ misled = Exercise(
                 CLEAR,
                 "if abs(farther) > 1:",
             ),
-            "Truths differ whichever of the two is larger: abs.": (CLEAR, "if farther >= 1:"),
+            "Two truths differ whichever of them is larger: take abs.": (
+                CLEAR,
+                "if farther >= 1:",
+            ),
             "Of two equal scores, neither is lower; such a pair misleads nobody, whichever image"
             " comes first.": (
                 WRONG,

@@ -94,12 +94,14 @@ def comparison(runs: Mapping[str, RunCurves], handle: int) -> list[Panel]:
         own = {name: run for name, run in runs.items() if run.tracker == tracker}
         thresholds = {name: (run.steps, run.threshold[:, handle]) for name, run in own.items()}
         confidences = {name: (run.steps, run.confidence[:, handle]) for name, run in own.items()}
+        values = [confidence for _, confidence in confidences.values()]
+        title = f"confidence: {tracker}" if len(names) > 1 else "confidence"
         panels.append(
             Panel(
-                f"confidence: {tracker}" if len(names) > 1 else "confidence",
+                _title_of(title, *values),
                 confidences,
                 {name: line for name, line in thresholds.items() if np.isfinite(line[1]).any()},
-                span=_confidence_span(*(values for _, values in confidences.values())),
+                span=_confidence_span(*values),
                 palette=[colours[name] for name in own],
             )
         )
@@ -173,9 +175,8 @@ def _confidence_panel(
         thresholds = _handle_lines(steps, threshold)
 
     shaded, switched = trust_spans(steps, trusted[:, handle])
-    measured = np.isfinite(confidence).any() or not len(steps)
     return Panel(
-        title if measured else f"{title}: not measured",
+        _title_of(title, confidence) if len(steps) else title,
         lines,
         thresholds,
         shaded=shaded,
@@ -183,6 +184,12 @@ def _confidence_panel(
         switched=switched,
         span=_confidence_span(confidence),
     )
+
+
+def _title_of(title: str, *confidences: np.ndarray) -> str:
+    """The title of a confidence, which says so if there is none."""
+    measured = any(np.isfinite(confidence).any() for confidence in confidences)
+    return title if measured else f"{title}: not measured"
 
 
 def _confidence_span(*confidences: np.ndarray) -> Sequence[float]:

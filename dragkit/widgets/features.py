@@ -110,6 +110,15 @@ class Features(NotebookWidget):
         scale = scale_bar(self.similarity, NAMES[self.state.measure])
         return vstack(hstack(*self.images(self.size)), scale.reduce(2))
 
+    def caption(self) -> str:
+        """What the three images show."""
+        query = self.query.label
+        feature = "the one under the cross" if self.state.handle is None else query
+        return (
+            "Left: the generated image. Middle: its features as colours. Right: how similar every"
+            f" cell is to the feature f, {feature}."
+        )
+
     def __repr__(self) -> str:
         return f"Features({self.state.trace!r})"
 

@@ -102,6 +102,10 @@ class Results(NotebookWidget):
         """What the player shows."""
         return self.player.still()
 
+    def caption(self) -> str:
+        """What the player's image and curves show."""
+        return self.player.caption()
+
     def __repr__(self) -> str:
         return f"Results({len(self.table)} drags by {', '.join(map(str, self.table))})"
 
