@@ -1,6 +1,7 @@
 """What the kernel tells a page in a notebook: each step once, and an image when it is wanted."""
 
 import base64
+import time
 from io import BytesIO
 
 import numpy as np
@@ -19,11 +20,23 @@ def session():
 
 
 def watched(source):
-    """A player whose messages are written down."""
+    """A player whose messages about steps are written down."""
     player = dk.PagePlayer(source)
     said = []
-    player.view.widget.send = said.append
+    player.view.widget.send = lambda m: m["kind"] == "controls" or said.append(m)
     return player, said
+
+
+def controls(player):
+    """What the page says and lets people press, as a page that is opened now is told."""
+    told = []
+    player.view.widget.send = told.append
+    player.view._hear(None, {"view": "a", "kind": "open"}, [])
+    return told[-1]["controls"]
+
+
+def press(player, button):
+    heard(player, kind="press", button=button)
 
 
 def heard(player, **message):
@@ -67,11 +80,12 @@ def test_a_step_that_is_looked_at_gets_its_image(session):
 def test_the_page_says_which_step_a_branch_begins_at(session):
     player, said = watched(session)
     player.run(4)
-    assert player.buttons.branch.disabled
+    press(player, "branch")  # at the last step there is nothing to go back to
+    assert len(player.trace) == 5 and not player.state.can["branch"]
     heard(player, kind="showing", position=2)
-    assert player.at == 2 and not player.buttons.branch.disabled
+    assert player.at == 2 and player.state.can["branch"]
     said.clear()
-    player.buttons.branch.click()
+    press(player, "branch")
     assert len(player.trace) == 3
     assert [(m["kind"], m["begin"], m["run"]["frames"]) for m in said] == [("more", 3, [])]
 
@@ -119,7 +133,7 @@ def test_a_page_catches_up_with_what_was_done_in_a_cell(session):
     session.restart()
     assert np.asarray(player.still()).std() > 20 and len(player.trace) == 1
     heard(player, kind="showing", position=0)
-    assert said[-1]["kind"] == "more" and not player.buttons.run.disabled
+    assert said[-1]["kind"] == "more" and player.state.can["run"]
     with pytest.raises(TypeError, match="None"):
         dk.PagePlayer(None)
 
@@ -127,9 +141,52 @@ def test_a_page_catches_up_with_what_was_done_in_a_cell(session):
 def test_a_recorded_run_has_no_buttons_and_a_wrong_source_is_named(session):
     session.step()
     player, _ = watched(session.trace)
-    assert player.buttons.row.layout.display == "none" and not player.buttons.branch.click()
+    press(player, "run")
+    assert controls(player)["can"] is None and len(player.trace) == 1
     with pytest.raises(TypeError, match="source is {}"):
         dk.PagePlayer({})
+
+
+def test_the_buttons_run_step_and_branch(session):
+    player, _ = watched(session)
+    assert controls(player) == {
+        "can": {"run": True, "stop": False, "step": True, "branch": False},
+        "words": "",
+        "trail": "",
+    }
+    press(player, "step")
+    wait(lambda: not player.running)
+    assert len(player.trace) == 2
+    press(player, "run")
+    wait(lambda: not player.running)
+    assert len(player.trace) == 8 and player.state.can["run"]
+    heard(player, kind="showing", position=3)
+    press(player, "branch")
+    assert controls(player)["words"] == "Back at step 3: Run continues from here."
+    press(player, "step")
+    wait(lambda: not player.running)
+    assert len(player.trace) == 5 and not controls(player)["words"]
+
+
+def test_an_error_of_a_run_is_told_on_the_page(session, monkeypatch):
+    player, _ = watched(session)
+
+    def fail():
+        raise ValueError("the <b>tracker</b> gave up")
+
+    monkeypatch.setattr(session, "step", fail)
+    press(player, "run")
+    wait(lambda: not player.running)
+    told = controls(player)
+    assert told["words"] == "ValueError: the <b>tracker</b> gave up"
+    assert "in fail" in told["trail"] and isinstance(player.last_error, ValueError)
+
+
+def wait(condition):
+    end = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.02)
 
 
 def test_its_still_is_what_the_notebook_keeps(session):

@@ -24,12 +24,20 @@ const kernel = {
   },
 };
 
+const bar = new SessionBar((button) => model.send({ kind: "press", view, button }));
+
 const answers = {
-  all({ at, contents }) {
+  all({ at, contents, controls }) {
     told = at;
     page?.end();
     build();
+    part("page").prepend(bar.box);
+    bar.draw(controls);
     page = new Page(contents, kernel, at);
+  },
+
+  controls({ controls }) {
+    bar.draw(controls);
   },
 
   more({ begin, run }) {

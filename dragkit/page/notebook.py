@@ -50,5 +50,5 @@ def notebook_module() -> str:
     return MODULE.substitute(
         style=json.dumps("\n".join(map(read, STYLES))),
         body=json.dumps(f'<div class="page" id="page">\n{read("body.html")}</div>'),
-        script="\n".join(map(read, (*SCRIPTS, "live.js"))),
+        script="\n".join(map(read, (*SCRIPTS, "session.js", "live.js"))),
     )

@@ -66,6 +66,8 @@ class Compare(NotebookWidget):
             cannot be shown.
     """
 
+    status: StatusLine
+
     def __init__(
         self,
         *traces: Trace,

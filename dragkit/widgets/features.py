@@ -63,6 +63,8 @@ class Features(NotebookWidget):
             model's, or the size cannot be shown.
     """
 
+    status: StatusLine
+
     def __init__(
         self, model: Model | Mapping[str, Model], trace: Trace, size: int | None = None
     ) -> None:

@@ -13,7 +13,7 @@ from PIL import Image
 
 from ..compose import captioned, encode, png
 from .lifetime import close_with, now_shown
-from .status import StatusLine
+from .status import Status
 
 if TYPE_CHECKING:
     from IPython.display import DisplayHandle
@@ -34,7 +34,7 @@ class NotebookWidget(ABC):
         status: where messages and errors are shown.
     """
 
-    status: StatusLine
+    status: Status
     _box: W.Widget
     _still_output: DisplayHandle | None = None
     _empty: W.Widget | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 
 from PIL import Image
@@ -13,12 +14,11 @@ from ..runs.trace import Trace
 from .background import stop_all
 from .layout import card
 from .page_view import PageView
-from .player_controls import RunButtons
 from .player_state import PlayerState
 from .run_images import step_image
 from .run_widget import RunWidget
 from .session_runner import SessionRunner
-from .status import StatusLine, shows_errors
+from .status import shows_errors
 
 STILL = 384  # height of the image in a still
 CHARTS = (2 * STILL, STILL)
@@ -32,8 +32,7 @@ class PagePlayer(RunWidget):
     switched off, score maps that tell their values, curves, settings; by mouse, finger and keys.
     The browser draws it, so the kernel only sends numbers and, for the steps that are looked at,
     images. Run works in the background, as in `dk.Player`, whose image is drawn by the kernel
-    through ipycanvas. In marimo, ``mo.ui.anywidget(player.view.widget)`` shows the page, and
-    ``player.run()`` runs the session.
+    through ipycanvas. In marimo, ``mo.ui.anywidget(player.view.widget)`` shows it.
 
     Args:
         source: a `Trace` or a `Session`; a session makes its first step at once.
@@ -54,15 +53,12 @@ class PagePlayer(RunWidget):
         stop_all()
         self.state.begin()
 
-        self.status = StatusLine()
-        self.view = PageView(self.state, self.status, self._fill)
+        self.view = PageView(self.state, self._fill, self._press)
+        self.status = self.view.status
         self.runner = SessionRunner(
             self.state, self._prepare, self._fill, self.view.follow, self._ended
         )
-        run_one = partial(self._run, 1)
-        self.buttons = RunButtons(self._run, self.runner.ask_to_stop, run_one, self._branch)
-        self.box = card(self.buttons.row, self.status.line, self.view.widget)
-        self._fill()
+        self.box = card(self.view.widget)
 
     def branch(self, position: int) -> None:
         """Go back to the step at `position`; the next run continues from there."""
@@ -90,7 +86,16 @@ class PagePlayer(RunWidget):
         self.view.send_newest()
 
     def _fill(self) -> None:
-        self.buttons.fill(self.state)
+        self.view.send_controls()
+
+    def _press(self, button: str) -> None:
+        presses: dict[str, Callable[[], None]] = {
+            "run": self._run,
+            "stop": self.runner.ask_to_stop,
+            "step": partial(self._run, 1),
+            "branch": self._branch,
+        }
+        presses[button]()
 
     @shows_errors
     def _branch(self) -> None:
@@ -100,8 +105,9 @@ class PagePlayer(RunWidget):
 
     def _prepare(self) -> None:
         self.status.last_error = None
+        self.status.say("")  # the page itself says how the run goes
 
     @shows_errors
     def _ended(self, error: BaseException | None, message: str | None) -> None:
-        self._show_end(error, message or self.state.summary())
+        self._show_end(error, message)
         self.refresh_still()

@@ -16,8 +16,9 @@ from ..page.notebook import notebook_module
 from ..records import Frame
 from ..runs.recording import recording_of
 from .lifetime import weakly
+from .page_status import PageStatus
 from .player_state import PlayerState
-from .status import StatusLine, shows_errors
+from .status import shows_errors
 
 WATCHED = 1 / 25  # s at least between two messages of a run; the browser draws each
 TITLE = "A drag run"
@@ -28,30 +29,33 @@ class PageView:
     """Shows a `PlayerState` as a page: sends its steps, and an image when somebody looks at it.
 
     A message is a dict with its `kind`. From the page: "open" asks for everything, "image" for
-    the image at a position, "showing" says which step is looked at. To the page: "all" is what a
-    page without a kernel has as JSON, but for the images; "more" has the frames from a position
-    on, as the run went on or was begun anew from there; "image" is one that was asked for. Each
-    says whether the run is still going on, since then nobody asks for images: the newest step
-    comes with a sketch of its image.
+    the image at a position, "showing" says which step is looked at, "press" which button was
+    pressed. To the page: "all" is what a page without a kernel has as JSON, but for the images;
+    "more" has the frames from a position on, as the run went on or was begun anew from there;
+    "image" is one that was asked for; "controls" says which buttons can be pressed, and something
+    to read. Each says whether the run is still going on, since then nobody asks for images: the
+    newest step comes with a sketch of its image.
 
     Args:
         state: what is shown.
-        status: where errors are shown.
         showing: called when another step is looked at.
+        pressed: called with the name of a button, as in ``state.can``.
 
     Attributes:
+        status: what the page says.
         widget: the ipywidget.
     """
 
     def __init__(
         self,
         state: PlayerState,
-        status: StatusLine,
         showing: Callable[[], None],
+        pressed: Callable[[str], None],
     ) -> None:
         self.state = state
-        self.status = status
         self.showing = showing
+        self.pressed = pressed
+        self.status = PageStatus(self.send_controls)
         self.widget = anywidget.AnyWidget(_esm=_module())
         self.widget.on_msg(weakly(self._hear))
         self._lock = threading.Lock()  # a run sends from its own thread
@@ -74,11 +78,20 @@ class PageView:
             self._sent = frames
             self._send("more", begin=begin, run=self._run(begin))
 
+    def send_controls(self) -> None:
+        """Send which buttons can be pressed now, and what the page says."""
+        self._send("controls", controls=self._controls())
+
+    def _controls(self) -> dict[str, Any]:
+        can = None if self.state.recorded else self.state.can
+        return {"can": can, "words": self.status.words, "trail": self.status.trail}
+
     def _send_all(self, view: str) -> None:
         with self._lock:
             self._sent = self._sent or list(self.state.trace)
             contents = page_of(TITLE, [self._run(0)])
-            self._send("all", view=view, at=self.state.at, contents=contents)
+            given = {"contents": contents, "controls": self._controls()}
+            self._send("all", view=view, at=self.state.at, **given)
 
     def _run(self, begin: int) -> dict[str, Any]:
         """The run from a position on, with a sketch of its newest step while it continues."""
@@ -100,6 +113,8 @@ class PageView:
             self._catch_up()
         if kind == "open":
             self._send_all(view)
+        elif kind == "press":
+            self._press(message["button"])
         elif message["position"] >= len(self.state.trace):
             return  # the run has been taken back while the message was under way
         elif kind == "image":
@@ -107,6 +122,10 @@ class PageView:
         else:
             self.state.seek(message["position"])
             self.showing()
+
+    def _press(self, button: str) -> None:
+        if self.state.can.get(button):  # it may be a press of a moment ago
+            self.pressed(button)
 
     def _catch_up(self) -> None:
         """Tell the pages what was done to the session in a cell."""

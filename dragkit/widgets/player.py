@@ -60,6 +60,8 @@ class Player(RunWidget):
         ValueError: the trace is empty, or a size cannot be shown.
     """
 
+    status: StatusLine
+
     def __init__(
         self,
         source: Trace | Session | None,

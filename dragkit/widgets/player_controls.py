@@ -42,9 +42,8 @@ class RunButtons:
     def fill(self, state: PlayerState) -> None:
         """Enable what makes sense; a trace has no such buttons."""
         set_visible(self.row, not state.recorded, "flex")
-        self.run.disabled = self.step.disabled = not state.can_run
-        self.stop.disabled = state.task is None
-        self.branch.disabled = not state.can_branch
+        for name, can in state.can.items():
+            getattr(self, name).disabled = not can
 
 
 class PlayerControls:

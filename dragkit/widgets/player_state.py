@@ -114,6 +114,16 @@ class PlayerState:
         return self.session is not None and not self.session.done
 
     @property
+    def can(self) -> dict[str, bool]:
+        """What can be done now with the run of a session, by the names of its buttons."""
+        return {
+            "run": self.can_run,
+            "stop": self.task is not None,
+            "step": self.can_run,
+            "branch": self.can_branch,
+        }
+
+    @property
     def old(self) -> bool:
         """Whether the run that is shown is not that of the edit that waits."""
         return self.waiting is not None and not self.running and len(self.trace) > 0

@@ -32,20 +32,39 @@ class StatusLine:
     def fail(self, error: BaseException) -> None:
         """Show an error: its message, and its traceback to fold out."""
         self.last_error = error
-        message = type(error).__name__
-        if str(error):
-            message += f": {error}"
-        trail = element("pre", "".join(traceback.format_exception(error)))
+        message, trail = in_words(error)
         self.shows_error = True
         headline = element("div", message, role="alert", class_="bad")
-        show(self.line, headline, folded("where it happened", trail))
+        show(self.line, headline, folded("where it happened", element("pre", trail)))
+
+
+def in_words(error: BaseException) -> tuple[str, str]:
+    """An error's kind and message, and its traceback."""
+    message = type(error).__name__
+    if str(error):
+        message += f": {error}"
+    return message, "".join(traceback.format_exception(error))
+
+
+class Status(Protocol):
+    """Where a widget's messages and errors are shown."""
+
+    last_error: BaseException | None
+
+    def say(self, text: str) -> None:
+        """Show a text."""
+        ...
+
+    def fail(self, error: BaseException) -> None:
+        """Show an error, and remember it."""
+        ...
 
 
 class HasStatus(Protocol):
-    """An object with a status line."""
+    """An object with such a place."""
 
     @property
-    def status(self) -> StatusLine:
+    def status(self) -> Status:
         """Where its messages and errors are shown."""
         ...
 

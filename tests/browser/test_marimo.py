@@ -25,7 +25,7 @@ def _():
 
     toy = dk.load("toy")
     edit = dk.Edit([(64, 85)], [(74, 80)])
-    session = dk.Session(toy, toy.sample(0), edit, **dk.methods.draggan())
+    session = dk.Session(toy, toy.sample(0), edit, **dk.methods.draggan() | {"steps": 5})
     player = dk.PagePlayer(session)
     return mo, dk, session, player
 
@@ -33,20 +33,6 @@ def _():
 @app.cell
 def _(mo, player):
     mo.ui.anywidget(player.view.widget)
-    return
-
-
-@app.cell
-def _(mo):
-    button = mo.ui.run_button(label="Five steps")
-    button
-    return (button,)
-
-
-@app.cell
-def _(button, player):
-    if button.value:
-        player.run(5)
     return
 
 
@@ -83,7 +69,7 @@ def test_a_run_is_watched_and_scrubbed(marimo, page):
     expect(step).to_have_text("step 0 of 0", timeout=START)
     expect(page.get_by_role("img").first).to_be_visible()
 
-    page.get_by_role("button", name="Five steps").click()
+    page.get_by_role("button", name="Run", exact=True).click()
     expect(step).to_have_text("step 5 of 5")
     page.locator("#slider").press("ArrowLeft")
     expect(step).to_have_text("step 4 of 5")
