@@ -16,6 +16,7 @@ from pathlib import Path
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import FixedLocator, NullLocator
 
 from ...gates import above, always
 from ...losses import MaskLoss, ShiftedPatchLoss
@@ -67,6 +68,9 @@ PARTS: dict[str, Pieces] = {
 GOALS = ("FreeDrag",)  # whose points are no sightings
 RESULTS = published_file("methods")
 COUNTS = ("1", "5", "all")
+# Of the methods after DragGAN: the colour-blind-safe ones of Okabe and Ito, ours in black.
+COLOURS = ("#e69f00", "#009e73", "#0072b2", "#cc79a7", "#56b4e9", "#d55e00", "black")
+MARKERS = ("s", "^", "D", "v", "P", "X", "o")
 
 
 def add_options(parser: ArgumentParser) -> None:
@@ -173,20 +177,23 @@ def figure(results: pd.DataFrame) -> Figure:
     distance = compare(rows, "DragGAN", by=("count",))
     change = compare(rows, "DragGAN", by=("count",), value="change_outside")
 
-    drawn = Figure(figsize=(11, 4), layout="constrained")
-    panels = drawn.subplots(1, len(COUNTS), sharey=True)
+    drawn = Figure(figsize=(11, 4.2), layout="constrained")
+    panels = drawn.subplots(1, len(COUNTS), sharex=True, sharey=True)
     for panel, count in zip(panels, COUNTS):
         _draw_methods(panel, change, distance, count)
         panel.set(title=f"{count} landmarks" if count != "1" else "1 landmark")
     panels[0].set(ylabel="distance to the target, over DragGAN's")
     panels[1].set(xlabel="change outside the mask, over DragGAN's")
+    panels[0].text(0.03, 0.03, "↙ better", transform=panels[0].transAxes)
     handles, names = panels[0].get_legend_handles_labels()
     drawn.legend(handles, names, loc="outside right upper", frameon=False)
     return drawn
 
 
 def _draw_methods(axes: Axes, change: pd.DataFrame, distance: pd.DataFrame, count: str) -> None:
-    for colour, name in enumerate(METHODS):
+    """The methods after DragGAN, which is the cross at (1, 1)."""
+    axes.set(xscale="log", yscale="log")
+    for name, colour, marker in zip(list(METHODS)[1:], COLOURS, MARKERS):
         if (name, count) not in distance.index:
             continue
         x, y = change.loc[(name, count)], distance.loc[(name, count)]
@@ -195,14 +202,18 @@ def _draw_methods(axes: Axes, change: pd.DataFrame, distance: pd.DataFrame, coun
             y["ratio"],
             xerr=[[x["ratio"] - x["low"]], [x["high"] - x["ratio"]]],
             yerr=[[y["ratio"] - y["low"]], [y["high"] - y["ratio"]]],
-            color=f"C{colour}",
-            marker="o",
-            ms=5,
+            color=colour,
+            marker=marker,
+            ms=6,
             capsize=2,
             label=name,
         )
     axes.axhline(1, color="0.6", lw=1, zorder=0)
     axes.axvline(1, color="0.6", lw=1, zorder=0)
+    for axis, ticks in ((axes.xaxis, (0.6, 0.8, 1, 1.5, 2)), (axes.yaxis, (0.5, 0.7, 1, 2, 4))):
+        axis.set_major_locator(FixedLocator(ticks))
+        axis.set_major_formatter("{x:g}")
+        axis.set_minor_locator(NullLocator())
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(alpha=0.3)
 
