@@ -1,7 +1,13 @@
 """Answers as students write them: what is nearly right gets a hint that leads to the mistake."""
 
+import math
+
+import numpy as np
+import pytest
+import torch
 from torch.nn import functional as F
 
+import dragkit as dk
 from dragkit import check
 
 
@@ -10,6 +16,33 @@ def words(exercise, answer):
     verdict = exercise(answer)
     assert not verdict.passed, verdict.words
     return verdict.words
+
+
+def pulled(features, patch, d, read):
+    return F.l1_loss(read(features, patch + d), read(features, patch).detach())
+
+
+def held(features, first, mask):
+    return ((features - first.detach()) * (1 - mask)).abs().mean()
+
+
+@pytest.mark.parametrize(("exercise", "loss"), [(check.pull, pulled), (check.hold, held)])
+@pytest.mark.parametrize("retain", [False, True])
+def test_a_loss_that_goes_backward_by_itself_is_told(exercise, loss, retain):
+    def eager(*case):
+        value = loss(*case)
+        value.backward(retain_graph=retain)
+        return value
+
+    assert "calls backward itself" in words(exercise, eager)
+
+
+def test_a_guard_that_reaches_far_is_seen():
+    def guarded(least):
+        return lambda p, t: (t - p) / (t - p).norm().clamp_min(least)
+
+    assert "shorter than 1" in words(check.direction, guarded(0.1))
+    assert check.direction(guarded(1e-5)).passed
 
 
 def test_a_few_numbers_are_told_beside_the_right_ones():
@@ -21,6 +54,17 @@ def test_a_few_numbers_are_told_beside_the_right_ones():
     said = words(check.direction, from_the_origin)
     assert "({:.4g}, {:.4g}), but".format(*from_the_origin(point, target)) in said
     assert "be ({:.4g}, {:.4g}).".format(*right) in said
+
+
+def test_the_case_in_which_it_raises_is_told():
+    def divided(point, target):
+        (x, y), (u, v) = point.tolist(), target.tolist()
+        length = math.hypot(u - x, v - y)
+        return torch.tensor([(u - x) / length, (v - y) / length])
+
+    said = words(check.direction, divided)
+    same = next(f"({x:.2f}, {y:.2f})" for (x, y), t in check.direction.cases() if (x, y) == (*t,))
+    assert "ZeroDivisionError" in said and f"(for point {same}, target {same})" in said
 
 
 def test_an_if_of_several_answers_is_told_what_to_ask():
@@ -58,3 +102,22 @@ def test_a_mistake_made_in_place_earns_its_half():
     verdict = check.direction(divided)
     assert verdict.mistake is not None and "0/0" in verdict.mistake
     assert not check.direction(lambda point, target: point).mistake
+
+
+def test_read_says_what_it_takes():
+    def swapped(features, patch, d, read):
+        return (read(patch + d, features) - read(patch, features)).abs().mean()
+
+    assert "features (c h w) first, then the points" in words(check.pull, swapped)
+
+
+def test_a_direction_in_doubles_is_right_and_can_be_read_with():
+    def from_numpy(point, target):
+        displacement = np.asarray(target, dtype=float) - np.asarray(point, dtype=float)
+        return torch.from_numpy(displacement / max(np.linalg.norm(displacement), 1e-8))
+
+    assert check.direction(from_numpy).passed
+    features, points = torch.rand(2, 8, 8), torch.tensor([[3.25, 4.5]])
+    moved = points + from_numpy(torch.zeros(2), torch.tensor([3.0, 4.0]))
+    read = dk.geometry.sample(features, moved, (8, 8))
+    torch.testing.assert_close(read, dk.geometry.sample(features, moved.float(), (8, 8)))
