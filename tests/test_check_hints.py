@@ -111,6 +111,52 @@ def test_read_says_what_it_takes():
     assert "features (c h w) first, then the points" in words(check.pull, swapped)
 
 
+def test_patches_in_another_order_are_told():
+    def sorted_by_trust(now, first, confidence, threshold):
+        trusted = confidence >= threshold
+        return torch.cat([now[trusted], first[~trusted]])
+
+    assert "in another order" in words(check.reference, sorted_by_trust)
+
+
+def test_a_gate_that_is_shut_at_zero_is_told_for_which_confidence():
+    def positive(now, first, confidence, threshold):
+        return torch.where((confidence > 0)[:, None, None], now, first)
+
+    assert "For confidence (" in words(check.reference, positive)
+
+
+def test_patches_that_no_loss_can_take_are_told():
+    def chosen(now, first, confidence, threshold):
+        return np.where((confidence >= threshold)[:, None, None], now, first)
+
+    assert "array of NumPy" in words(check.reference, chosen)
+
+
+@pytest.mark.parametrize(
+    ("said", "gate"),
+    [
+        ("It does not go by each handle's own", lambda first: first - 0.3 * first.mean()),
+        ("It does not go by each handle's own", lambda first: first - first.std(correction=0)),
+        ("It does not go by each handle's own", lambda s: s - 0.1 if len(s) == 3 else None),
+        ("nan is no number", lambda first: first - (-first).sqrt()),
+        ("in line 1 of the function", lambda first: first - 0.1 * unknown),  # noqa: F821
+    ],
+)
+def test_what_else_a_gate_breaks_is_named(said, gate):
+    assert said in words(check.gate, gate)
+
+
+def test_a_gate_may_return_what_a_drag_takes():
+    for gate in (
+        lambda first: first.numpy() - 0.1,
+        lambda first: [s - 0.1 for s in first.tolist()],
+        lambda first: [s - 0.1 for s in first],
+        lambda first: first.double() - 0.1,
+    ):
+        assert check.gate(gate).passed, check.gate(gate).words
+
+
 def test_a_direction_in_doubles_is_right_and_can_be_read_with():
     def from_numpy(point, target):
         displacement = np.asarray(target, dtype=float) - np.asarray(point, dtype=float)
