@@ -1,6 +1,7 @@
 """Answers as students write them: what is nearly right gets a hint that leads to the mistake."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -155,6 +156,40 @@ def test_a_gate_may_return_what_a_drag_takes():
         lambda first: first.double() - 0.1,
     ):
         assert check.gate(gate).passed, check.gate(gate).words
+
+
+def changed(method, **more):
+    motion, mask = method["losses"]
+    changes = {
+        "losses": (replace(motion, first_patch=1), mask),
+        "tracker": dk.TrackEvery(method["tracker"], updates=3),
+        "lr": 0.02,
+    }
+    return changes | more
+
+
+def in_place(method):
+    method.update(changed(method))
+    return method
+
+
+@pytest.mark.parametrize(
+    ("said", "answer"),
+    [
+        ("It changes `method`, which was passed in", in_place),
+        ("a copy: method.copy().", in_place),
+        ("It has no steps, arrive, trust", changed),
+        ("does not know 'updates'", lambda m: m | changed(m, updates=3)),
+        ("does not know 'learning_rate'", lambda m: m | changed(m, learning_rate=0.02)),
+        ("`losses` is one loss", lambda m: m | changed(m, losses=changed(m)["losses"][0])),
+        ("The mask term comes first", lambda m: m | changed(m, losses=changed(m)["losses"][::-1])),
+        ("refuse it: lr is '0.02'", lambda m: m | changed(m, lr="0.02")),
+        ("refuse it: tracker is the class", lambda m: m | changed(m, tracker=dk.TrackEvery)),
+        ("It returns a tuple; a method is a dict", lambda m: (m, changed(m))),
+    ],
+)
+def test_what_is_no_method_is_told(said, answer):
+    assert said in words(check.gooddrag, answer)
 
 
 def test_a_direction_in_doubles_is_right_and_can_be_read_with():
