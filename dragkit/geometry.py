@@ -29,6 +29,7 @@ def sample(features: Tensor, points: Tensor, size: tuple[int, int]) -> Tensor:
     """
     height, width = size
     grid = (2 * points.reshape(1, -1, 1, 2) + 1) / points.new_tensor([width, height]) - 1
+    grid = grid.to(features.dtype)  # points may be doubles, as those from NumPy are
     values = F.grid_sample(features[None], grid, padding_mode="border", align_corners=False)
     return values[0, :, :, 0].T.reshape(*points.shape[:-1], len(features))
 

@@ -66,7 +66,7 @@ MAY_IMPORT = {  # from the bottom up; a part may also import its own files
     "plot": "maps records runs models compose pixels scores",
     "widgets": "records pieces gates trackers methods interventions maps plot scores validation"
     " loop runs models inversion placement compose page pixels",
-    "check": "records geometry gates pieces trackers loop methods models tasks plot",
+    "check": "records geometry gates pieces validation trackers loop methods models tasks plot",
     "bench": "records geometry gates pieces losses trackers validation loop methods models images"
     " carrying placement inversion warping compose page runs tasks worlds pixels widgets",
     "lessons": "",

@@ -19,6 +19,9 @@ from torch import Tensor
 
 from .mistakes import Answer
 
+# what PyTorch and NumPy say of an `if` that is given several answers
+MANY_ANSWERS = ("Boolean value of Tensor with more than one", "The truth value of an array")
+
 
 class Unanswered(Exception):
     """A function that is still open: it returned nothing."""
@@ -41,7 +44,11 @@ class Effort:
             self._first = now
             self._echoed = set(range(len(passed)))
         self._constant = self._constant and _equal(now, self._first)
-        self._echoed = {i for i in self._echoed if value is passed[i] or _equal(now, before[i])}
+        self._echoed = {
+            i
+            for i in self._echoed
+            if _equal(now, before[i]) or (value is passed[i] and alike(before[i], copied(value)))
+        }
         self._calls += 1
 
     @property
@@ -59,8 +66,8 @@ def _equal(a: Any, b: Any) -> bool:
 def noting(function: Answer, changed: list[str], effort: Effort) -> Answer:
     """The same function, which reports the arguments that it changes in place.
 
-    Their names are appended to `changed`; `effort` takes in what it returns. It raises Unanswered
-    if it returns nothing.
+    A sentence on each is appended to `changed`; `effort` takes in what it returns. It raises
+    Unanswered if it returns nothing.
     """
 
     def noted(*passed: Any) -> Any:
@@ -70,9 +77,13 @@ def noting(function: Answer, changed: list[str], effort: Effort) -> Answer:
             raise Unanswered
         effort.note(value, passed, before)
         names = _names(function, len(passed))
-        for name, old, now in zip(names, before, copied(passed), strict=True):
+        for name, given, old, now in zip(names, passed, before, copied(passed), strict=True):
             if not alike(old, now):
-                changed.append(name)
+                copying = "clone" if isinstance(given, Tensor) else "copy"
+                changed.append(
+                    f"It changes `{name}`, which was passed in; make a new one, or change a copy:"
+                    f" {name}.{copying}()."
+                )
         return value
 
     return noted
@@ -128,7 +139,10 @@ def raised(error: Exception, function: Answer) -> str:
         lines = [line for frame, line in frames if frame.f_code is code]
         if lines:
             where = f" in line {lines[-1] - code.co_firstlineno + 1} of the function"
-    return f"It raises {type(error).__name__}{where}: {error}"
+    words = f"It raises {type(error).__name__}{where}: {error}"
+    if any(phrase in words for phrase in MANY_ANSWERS):
+        words += ". An `if` needs one answer: ask for all() or any(), or use torch.where."
+    return words
 
 
 @contextmanager

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -12,6 +13,10 @@ from ..arguments import shown
 
 Values = dict[str, Any]  # what an answer returned, by name: tensors, or words that must be equal
 NEAR = 1e-3  # of the right answer's largest number
+FEW = 6  # numbers in a row that are told one by one
+BACKWARD = (
+    "It calls backward itself; return the loss alone, and whoever asked for it goes backward."
+)
 
 
 class Difference(NamedTuple):
@@ -26,15 +31,24 @@ class Difference(NamedTuple):
 def value_and_gradients(value: Any, **features: Tensor) -> Values:
     """A loss, and its gradient with respect to each of the `features`, by name.
 
-    The gradients are 0 if the value is not a number that can be differentiated.
+    The gradients are 0 if the value is not a number that can be differentiated. Who goes backward
+    is told in words: it is not for the loss to do, and it can be done only once.
     """
+    if any(leaf.grad is not None for leaf in features.values()):
+        left = [leaf.grad for leaf in features.values()]
+        return {"value": value, **_filled(features, left), "backward": BACKWARD}
     if not isinstance(value, Tensor) or not value.requires_grad or value.numel() != 1:
-        none = {name: torch.zeros_like(leaf) for name, leaf in features.items()}
-        return {"value": value, **none}
-    gradients = torch.autograd.grad(
-        value, list(features.values()), allow_unused=True, materialize_grads=True
-    )
-    return {"value": value.detach(), **dict(zip(features, gradients, strict=True))}
+        return {"value": value, **_filled(features, [None] * len(features)), "backward": "later"}
+    gradients = torch.autograd.grad(value, list(features.values()), allow_unused=True)
+    return {"value": value.detach(), **_filled(features, gradients), "backward": "later"}
+
+
+def _filled(features: Mapping[str, Tensor], gradients: Sequence[Tensor | None]) -> Values:
+    """The gradients by the names of their leaves; 0 where there is none."""
+    return {
+        name: torch.zeros_like(leaf) if gradient is None else gradient
+        for (name, leaf), gradient in zip(features.items(), gradients, strict=True)
+    }
 
 
 def first_difference(right: Iterable[Values], found: Sequence[Values]) -> Difference | None:
@@ -63,6 +77,10 @@ def describe_difference(name: str, right: Any, found: Any) -> str:
     except (TypeError, ValueError, RuntimeError):
         kind = type(found).__name__
         return f"{subject} is {kind}; it should be numbers of shape {tuple(expected.shape)}."
+    if str(getattr(found, "dtype", "")).endswith("bool"):
+        return (
+            f"{subject} is True or False; it should be numbers of shape {tuple(expected.shape)}."
+        )
     return _describe_numbers(subject, name, expected, values)
 
 
@@ -76,8 +94,8 @@ def _describe_numbers(subject: str, name: str, right: Tensor, found: Tensor) -> 
     if unknown.any():
         percent = 100 * unknown.double().mean().item()
         return f"{subject} is not a number (NaN) in {percent:.0f} % of its places."
-    if right.numel() == 1:
-        return f"{subject} is {found.item():.4g}, but it should be {right.item():.4g}."
+    if right.numel() == 1 or (right.ndim == 1 and right.numel() <= FEW):
+        return f"{subject} is {_in_digits(found)}, but it should be {_in_digits(right)}."
 
     error = (found - right).abs()
     percent = 100 * (error > NEAR * right.abs().max()).float().mean().item()
@@ -85,6 +103,12 @@ def _describe_numbers(subject: str, name: str, right: Tensor, found: Tensor) -> 
         f"{subject} differs in {max(percent, 1):.0f} % of its numbers,"
         f" by up to {error.max().item():.3g}."
     )
+
+
+def _in_digits(numbers: Tensor) -> str:
+    """A number, or a few in a row, to four digits."""
+    texts = [f"{number:.4g}" for number in numbers.flatten().tolist()]
+    return texts[0] if len(texts) == 1 else f"({', '.join(texts)})"
 
 
 def unlike_ours(right: Iterable[Values], found: Sequence[Values]) -> str | None:
@@ -105,10 +129,10 @@ def unlike_ours(right: Iterable[Values], found: Sequence[Values]) -> str | None:
 
 
 def is_numbers(value: Any) -> bool:
-    """Whether a value is a tensor or a number, or a list of such."""
+    """Whether a value is a tensor, an array or a number, or a list of such."""
     if isinstance(value, list | tuple):
         return all(map(is_numbers, value))
-    return isinstance(value, Tensor | int | float)
+    return isinstance(value, Tensor | np.ndarray | int | float)
 
 
 def drawable(value: Any) -> Any:

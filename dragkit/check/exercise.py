@@ -6,6 +6,7 @@ The verdict never raises: a notebook whose exercises are open still runs to its 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from copy import deepcopy
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -98,9 +99,12 @@ class Exercise:
                 with watched(self._codes(), called):
                     found.append(self._values(noting(function, changed, effort), case))
             except Unanswered:
-                return not_yet(self.name, self._unanswered(number, case))
+                return not_yet(self.name, self._unanswered(number, function))
             except Exception as error:
-                return not_yet(self.name, raised(error, function))
+                words = raised(error, function)
+                if number > 0:  # the first cases went well, so it is this one's numbers
+                    words += f" ({self._where(number)})"
+                return not_yet(self.name, words)
         return self._judge(found, called, changed, effort)
 
     @cached_property
@@ -126,11 +130,25 @@ class Exercise:
             getattr(f, "__code__", f): f.__qualname__.removesuffix(".__call__") for f in functions
         }
 
-    def _unanswered(self, number: int, case: Case) -> str:
-        if number == 0:
+    def _unanswered(self, number: int, function: Answer) -> str:
+        if number == 0 and not self._answers_any(function):
             return "It returns nothing so far."
-        where = f"in case {number + 1}" if self.describe is None else f"for {self.describe(case)}"
-        return f"It returns nothing {where}; is there a branch without a return?"
+        return f"It returns nothing {self._where(number)}; is there a branch without a return?"
+
+    def _answers_any(self, function: Answer) -> bool:
+        """Whether a function that returned nothing for the first case does so for another."""
+        noted = noting(function, [], Effort())
+        for case in self._drawn[1:]:
+            with suppress(Exception):
+                self._values(noted, case)
+                return True
+        return False
+
+    def _where(self, number: int) -> str:
+        """In which case: in words, if it can be told."""
+        if self.describe is None:
+            return f"in case {number + 1}"
+        return f"for {self.describe(self._drawn[number])}"
 
     def _judge(
         self, found: list[Values], called: set[str], changed: list[str], effort: Effort
@@ -153,11 +171,7 @@ class Exercise:
         if listed is not None:
             return not_yet(self.name, listed, mistake=listed)
         if changed:
-            words = (
-                f"It changes `{changed[0]}`, which was passed in; make a new one, or change a"
-                f" copy: {changed[0]}.clone()."
-            )
-            return not_yet(self.name, words, mistake=words)
+            return not_yet(self.name, changed[0], mistake=changed[0])
         words = f", in {len(found)} cases of {len(found)}."
         return right(self.name, words, self._image(0, ours, found))
 
@@ -179,8 +193,8 @@ class Exercise:
         words = describe_difference(*difference[1:])
         if self.describe is None:
             return words
-        case = self.describe(self._drawn[difference.number])
-        return f"For {case}: {words[0].lower()}{words[1:]}"
+        where = self._where(difference.number)
+        return f"F{where[1:]}: {words[0].lower()}{words[1:]}"
 
     def _mistake(self, found: list[Values], only: str | None = None) -> str | None:
         """The sentence of the mistake that gives exactly these values.

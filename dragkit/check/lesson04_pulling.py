@@ -12,7 +12,7 @@ from torch import Tensor
 from ..geometry import disc, sample
 from ..plot.figures import ORANGE
 from .cases import Case, Cases, chance, integer, uniform
-from .comparison import Values, value_and_gradients
+from .comparison import BACKWARD, Values, value_and_gradients
 from .drawings import heat
 from .exercise import Exercise
 from .mistakes import Answer, mistakes_of
@@ -27,7 +27,7 @@ def _direction(point: Tensor, target: Tensor) -> Tensor:
 
 
 def _draw_points(random: torch.Generator) -> Case:
-    """A point and its target: far away, closer than a pixel, on one row or column, or the same."""
+    """A point and its target: far away, close, on one row or column, or the same."""
     point = uniform(random, 0, 100, 2)
     displacement = uniform(random, -40, 40, 2)
     if chance(random, 0.3):
@@ -46,7 +46,8 @@ def _properties_of_points(case: Case) -> dict[str, bool]:
         "the target is lower and to the left": x < -1 < 1 < y,
         "they are on one row": y == 0 != x,
         "they are on one column": x == 0 != y,
-        "they are closer than a pixel": 0 < distance < 0.8,
+        "they are closer than a pixel": 0.1 < distance < 0.8,
+        "they are closer than a tenth of a pixel": 0 < distance < 0.08,
         "they are the same": distance == 0,
     }
 
@@ -61,7 +62,7 @@ def _arrow(axes: Axes, case: Case, value: Tensor) -> None:
 
 
 def _in_words(case: Case) -> str:
-    point, target = (f"({x:.1f}, {y:.1f})" for x, y in (place.tolist() for place in case))
+    point, target = (f"({x:.2f}, {y:.2f})" for x, y in (place.tolist() for place in case))
     return f"point {point}, target {target}"
 
 
@@ -115,6 +116,12 @@ direction = Exercise(
             ),
             "Closer than 1 px there is a direction, too: zeros only if point and target are the"
             " same.": (RETURN, "return displacement / length.clamp_min(1e-8) * (length >= 1)"),
+            "Closer than 0.1 px it is shorter than 1: let the guard be tiny, such as 1e-8.": (
+                RETURN,
+                "return displacement / length.clamp_min(0.1)",
+            ),
+            "It is a little shorter than 1: only a length of 0 needs a guard; add nothing to the"
+            " others.": (RETURN, "return displacement / (length + 1)"),
             "At the target there is no direction, and 0/0 is not a number: guard the division.": (
                 RETURN,
                 "return displacement / length",
@@ -138,6 +145,8 @@ def _pull(features: Tensor, patch: Tensor, d: Tensor, read: Read) -> Tensor:
 
 
 def _read(features: Tensor, points: Tensor) -> Tensor:
+    if features.ndim != 3:
+        raise ValueError("read takes the features (c h w) first, then the points (n 2)")
     height, width = features.shape[1:]
     return sample(features, points, (height, width))
 
@@ -197,7 +206,7 @@ pull = Exercise(
                 (HERE, "here = read(features, patch)"),
             ),
             "No gradient reaches the features, so nothing is pulled: both sides are detached, or"
-            " the loss is a plain number (item).": (
+            " the loss is no tensor any more (item, numpy, a list).": (
                 MEAN,
                 "return difference.abs().mean().detach()",
             ),
@@ -217,6 +226,14 @@ pull = Exercise(
                 SHIFTED,
                 "shifted = read(features, patch + d.flip(0))",
             ),
+            "d is rounded; read can read between the cells, so give it q + d as it is.": (
+                SHIFTED,
+                "shifted = read(features, (patch + d).round())",
+            ),
+            BACKWARD: (
+                MEAN,
+                "loss = difference.abs().mean()\nloss.backward()\nreturn loss",
+            ),
             "That is the sum; the official code takes the mean over patch and channels.": (
                 MEAN,
                 "return difference.abs().sum()",
@@ -227,6 +244,12 @@ pull = Exercise(
             ),
             "That is each point's L2 length; the loss is L1, the absolute value of every"
             " channel.": (MEAN, "return difference.norm(dim=1).mean()"),
+            "That is the L2 length of all differences together; the loss is the mean of their"
+            " absolute values.": (MEAN, "return difference.norm()"),
+            "The points are summed; the mean is over patch and channels.": (
+                MEAN,
+                "return difference.abs().sum(0).mean()",
+            ),
             "The channels are summed; the mean is over patch and channels.": (
                 MEAN,
                 "return difference.abs().sum(1).mean()",
@@ -237,6 +260,10 @@ pull = Exercise(
             ),
             "That is one number for each point and channel; a loss is one number, so take their"
             " mean.": (MEAN, "return difference.abs()"),
+            "The absolute value comes too late: differences of both signs have cancelled.": (
+                MEAN,
+                "return difference.mean().abs()",
+            ),
             "The absolute value is missing: differences of both signs cancel.": (
                 MEAN,
                 "return difference.mean()",

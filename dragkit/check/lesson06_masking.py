@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from torch import Tensor
 
 from .cases import Case, Cases, integer, uniform
-from .comparison import Values, value_and_gradients
+from .comparison import BACKWARD, Values, value_and_gradients
 from .drawings import heat
 from .exercise import Exercise
 from .mistakes import Answer, mistakes_of
@@ -223,6 +223,10 @@ hold = Exercise(
             "λ = 20 is in it already; leave it out, it is multiplied later.": (
                 TERM,
                 "return 20 * (change * fixed).abs().mean()",
+            ),
+            BACKWARD: (
+                TERM,
+                "term = (change * fixed).abs().mean()\nterm.backward()\nreturn term",
             ),
             "The channels are added before the absolute value, so they cancel.": (
                 TERM,

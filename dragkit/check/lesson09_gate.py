@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -15,6 +16,7 @@ from ..pieces import Gate
 from ..plot.figures import BLUE, ORANGE, SHADE, Plot
 from ..tasks.sequences import line, toy_sequence
 from ..trackers import Discriminative, follow
+from .calls import raised
 from .verdicts import Verdict, not_yet, right, stand_in
 
 OFF = 2.0  # px; a point that is farther from the truth is wrong
@@ -72,11 +74,11 @@ class GateCheck:
         try:
             broken = _first_broken(gate, first)
         except Exception as error:
-            broken = f"It raises {type(error).__name__}: {error}"
+            broken = raised(error, gate)
         if broken:
             return not_yet(self.name, broken)
 
-        threshold = gate(first.clone())
+        threshold = _asked(gate, first)
         yours = _mistakes(threshold)
         ours = _mistakes(OURS(first))
         without = _mistakes(always(first))
@@ -131,18 +133,20 @@ def _first_broken(gate: Gate, first: Tensor) -> str | None:
         return f"Give the gate itself, check.gate(better); this is {gate!r}."
 
     given = first.clone()
-    threshold = gate(given)
-    if (
-        not isinstance(threshold, Tensor)
-        or threshold.shape != first.shape
-        or threshold.dtype == torch.bool
-    ):
+    returned = gate(given)
+    threshold = _numbers(returned)
+    if threshold is None or threshold.shape != first.shape:
         return (
-            f"It returns {threshold!r}; it should return the smallest confidence that is trusted,"
+            f"It returns {returned!r}; it should return the smallest confidence that is trusted,"
             f" a tensor with a number for each of the {len(first)} handles."
         )
     if not torch.equal(given, first):
         return "It changes `first`, which was passed in; make a new tensor: a = a - b, not a -= b."
+    if threshold.isnan().any():
+        return (
+            f"It asks for {threshold.tolist()}; nan is no number, it comes from 0/0 or the root of"
+            " a negative one."
+        )
     if not (threshold <= first).all():
         worst = int((threshold - first).argmax())
         return (
@@ -150,17 +154,42 @@ def _first_broken(gate: Gate, first: Tensor) -> str | None:
             f" {first[worst]:.2f}, and it asks for {threshold[worst]:.2f}. A number that fits one"
             " image shuts another one out; begin with `first`."
         )
-    if not torch.allclose(gate(first.flip(0)), threshold.flip(0)):
+    if not torch.allclose(_asked(gate, first.flip(0)), threshold.flip(0)):
         return (
             "It does not go by the confidence alone: the same handles in another order get other"
             " thresholds."
         )
-    if not (gate(-first) <= -first).all():
+    alone = [_asked(gate, first[i : i + 1]) for i in range(len(first))]
+    if not torch.allclose(torch.cat(alone), threshold):
+        return (
+            "It does not go by each handle's own confidence: alone, a handle gets another"
+            " threshold than beside others."
+        )
+    if not (_asked(gate, -first) <= -first).all():
         return (
             "For a negative confidence it asks for more than that confidence, and shuts at step 1:"
             " take something off, whatever the sign (exercise 1)."
         )
     return None
+
+
+def _asked(gate: Gate, first: Tensor) -> Tensor:
+    """The thresholds (n) of a gate; NaN if it returns something else than n numbers."""
+    threshold = _numbers(gate(first.clone()))
+    if threshold is None or threshold.shape != first.shape:
+        return torch.full_like(first, torch.nan)
+    return threshold
+
+
+def _numbers(returned: Any) -> Tensor | None:
+    """What a gate returned, as a drag will take it; None if that is no numbers."""
+    try:
+        numbers = torch.as_tensor(returned)
+    except (TypeError, ValueError, RuntimeError):
+        return None
+    if numbers.dtype == torch.bool or numbers.is_complex():
+        return None
+    return numbers.detach().float()
 
 
 def _mistakes(threshold: Tensor) -> Mistakes:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from matplotlib.axes import Axes
 from torch import Tensor
 
 from ..gates import above
 from .cases import Case, Cases, chance, integer, uniform
+from .comparison import Values
 from .drawings import bars_of
 from .exercise import Exercise
-from .mistakes import mistakes_of
+from .mistakes import Answer, mistakes_of
 
 
 def _threshold(first: Tensor, ratio: float) -> Tensor:
@@ -87,6 +89,14 @@ threshold = Exercise(
                 DIFFERENCE,
                 "return first",
             ),
+            "A negative one stays as it is; a fraction of its size goes off there, too.": (
+                DIFFERENCE,
+                "return torch.minimum(ratio * first, first)",
+            ),
+            "The 0.8 is written into it; take the `ratio` that is passed in.": (
+                ALLOWED,
+                "allowed = 0.2 * size",
+            ),
             "The fraction is added; the threshold lies below the confidence.": (
                 DIFFERENCE,
                 "return first + allowed",
@@ -125,8 +135,8 @@ def _draw_patches(random: torch.Generator) -> Case:
     now = torch.randn(handles, places, 2, generator=random)
     first = torch.randn(handles, places, 2, generator=random)
 
-    confidence = torch.rand(handles, generator=random)
-    threshold = torch.rand(handles, generator=random)
+    confidence = uniform(random, -0.4, 1, handles)
+    threshold = uniform(random, -0.4, 1, handles)
     if chance(random, 0.4):
         confidence[0] = threshold[0]
     return now, first, confidence, threshold
@@ -137,6 +147,10 @@ def _properties_of_patches(case: Case) -> dict[str, bool]:
     trusted = (confidence >= threshold).tolist()
     return {
         "some handles are trusted and some are not": any(trusted) and not all(trusted),
+        "one that is not comes before one that is": trusted != sorted(trusted, reverse=True),
+        "one is trusted, but its confidence is negative": bool(
+            ((confidence >= threshold) & (confidence < 0)).any()
+        ),
         "several are trusted": len(trusted) > 1 and all(trusted),
         "several are not": len(trusted) > 1 and not any(trusted),
         "a confidence just reaches its threshold": bool((confidence == threshold).any()),
@@ -149,6 +163,22 @@ def _first_channel(axes: Axes, case: Case, value: Tensor) -> None:
     draw(axes, case, value[:, :, 0])
 
 
+def _gate_in_words(case: Case) -> str:
+    _, _, confidence, threshold = case
+    numbers = (", ".join(f"{s:.2f}" for s in given.tolist()) for given in (confidence, threshold))
+    return "confidence ({}), threshold ({})".format(*numbers)
+
+
+def _patches(function: Answer, case: Case) -> Values:
+    """What it returns, and whether a loss that goes backward can calculate with it."""
+    value = function(*case)
+    return {"": value, "kind": ARRAY if isinstance(value, np.ndarray) else "a tensor"}
+
+
+ARRAY = (
+    "That is an array of NumPy; the loss goes backward, and needs a tensor: torch.where chooses,"
+    " too."
+)
 CHOICE = "return torch.where(choice, now, first)"
 TRUSTED = "trusted = confidence >= threshold"
 
@@ -170,6 +200,10 @@ reference = Exercise(
                 CHOICE,
                 "return torch.where(choice, first, now)",
             ),
+            "It is reversed: a confidence is trusted from its threshold on, >=.": (
+                TRUSTED,
+                "trusted = confidence <= threshold",
+            ),
             "Every handle decides for itself; that is one decision for all.": (
                 TRUSTED,
                 "trusted = (confidence >= threshold).all().expand(len(now))",
@@ -186,9 +220,24 @@ reference = Exercise(
                 TRUSTED,
                 "trusted = confidence > threshold",
             ),
+            "The handles are in another order: each patch stays where its handle is.": (
+                CHOICE,
+                "return torch.cat([now[trusted], first[~trusted]])",
+            ),
+            "A handle that is not trusted has no patch; it gets its first one.": (
+                CHOICE,
+                "return now * choice",
+            ),
+            ARRAY: (CHOICE, "return np.where(choice, now, first)"),
             "That blends the two; the gate chooses one.": (CHOICE, "return (now + first) / 2"),
+            "That blends the two by the confidence; the gate chooses one.": (
+                CHOICE,
+                "return torch.lerp(first, now, confidence[:, None, None])",
+            ),
             "Then the gate never shuts: the first patch is nowhere in it.": (CHOICE, "return now"),
         },
     ),
     draw=_first_channel,
+    run=_patches,
+    describe=_gate_in_words,
 )

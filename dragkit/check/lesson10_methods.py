@@ -9,6 +9,7 @@ from typing import Any
 from ..methods import dragdiffusion, table
 from ..pieces import Method
 from ..trackers import TrackEvery
+from ..validation import check_pieces
 from .cases import Case
 from .comparison import Values
 from .exercise import Exercise
@@ -30,20 +31,34 @@ def _cases() -> list[Case]:
 
 
 def _cells(function: Answer, case: Case) -> Values:
-    """The cells of the row that the answer's method has in the table of methods."""
-    (given,) = case
-    before = dict(given)
-    method = function(given)
-    if not (isinstance(method, Mapping) and Method.__annotations__.keys() <= method.keys()):
-        return {"": method}
-    if dict(given) != before:
-        return {"": "It changes the method it was given; return a new one: method | {…}."}
-    return _texts(method)
-
-
-def _texts(method: Any) -> Values:
+    """Whether it is a method, and the cells of its row in the table of methods."""
+    method = function(*case)
+    broken = _first_broken(method)
+    if broken is not None:
+        return {"answer": broken}
     row = table({"yours": method}).rows["yours"]
-    return {knob: cell.text for knob, cell in row.items() if knob != "leaf"}
+    cells = {knob: cell.text for knob, cell in row.items() if knob != "leaf"}
+    return {"answer": "a method", **cells}
+
+
+def _first_broken(method: Any) -> str | None:
+    """In words, why `drag` would not take it as a method."""
+    is_dict = isinstance(method, Mapping)
+    if not is_dict:
+        return f"It returns a {type(method).__name__}; a method is a dict: method | {{…}}."
+    keys = Method.__annotations__.keys()
+    unknown = [str(key) for key in method if key not in keys]
+    if unknown:
+        return f"`drag` does not know {unknown[0]!r}; a method's keys are {', '.join(keys)}."
+    missing = [key for key in keys if key not in method]
+    if missing:
+        rest = ", ".join(missing)
+        return f"It has no {rest}; give the rest of the method, too: method | {{…}}."
+    try:
+        check_pieces(method)
+    except (TypeError, ValueError) as error:
+        return f"`drag` would refuse it: {error}."
+    return None
 
 
 FIRST = "first = replace(motion, first_patch=1)"
@@ -67,6 +82,14 @@ gooddrag = Exercise(
             "Up to three updates follow one tracking.": (
                 PATIENT,
                 'patient = TrackEvery(method["tracker"], updates=2)',
+            ),
+            "`losses` is one loss; it is a tuple of both, the changed one and `mask`.": (
+                LOSSES,
+                "losses = first",
+            ),
+            "The mask term comes first; motion supervision does, the table reads it there.": (
+                LOSSES,
+                "losses = (mask, first)",
             ),
             "The mask term is gone; keep it beside the loss that you changed.": (
                 LOSSES,
