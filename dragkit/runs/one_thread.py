@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def one_thread(method: Callable[..., Any]) -> Callable[..., Any]:
-    """For a method that changes a session: in one thread at a time, see :meth:`Session.alone`."""
+    """For a method that changes a session: in one thread at a time, see `Session.alone`."""
 
     @wraps(method)
     def guarded(self: Session, *arguments: Any, **keywords: Any) -> Any:

@@ -39,7 +39,7 @@ class Player(RunWidget):
     curves show distance, losses and confidence with the gate's threshold; a click on them shows
     that step. The wheel, + and - magnify the image, which can then be pulled; 0 shows all of it.
     Run works in the background, so that other cells can be run meanwhile; the kernel's interrupt
-    does not reach it, Stop does. :meth:`run` waits, and is ended by an interrupt.
+    does not reach it, Stop does. `run` waits, and is ended by an interrupt.
 
     Args:
         source: a `Trace` or a `Session`; a session makes its first step at once.
