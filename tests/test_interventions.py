@@ -78,7 +78,7 @@ def test_rows_add_up_and_a_rewind_frees_them(lion):
 
     session.rewind(2).run(2)
     without.run(2)
-    assert session.interventions == []
+    assert session.interventions == ()
     assert same_points(session, without)
 
 
@@ -175,7 +175,7 @@ def test_blocks_that_there_are_not(lion):
     session = lion_run(lion)
     with pytest.raises(ValueError, match="no block of 7 px"):
         session.intervene(SwapBlock(7))
-    assert session.interventions == []
+    assert session.interventions == ()
     session.run(1)
     assert len(session.trace) == 2
 
@@ -307,7 +307,7 @@ def test_what_is_no_intervention_is_told(given, message):
     session.run(2)
     with pytest.raises(TypeError, match=message):
         session.intervene(given)
-    assert session.interventions == []
+    assert session.interventions == ()
 
 
 def test_a_tracker_without_a_template_says_so():
@@ -354,7 +354,7 @@ def test_a_copy_and_a_restart_of_a_run(lion):
     copied.run(2)
     assert same_points(session, copied)
     session.restart()
-    assert session.interventions == [] and len(session.methods) == 1
+    assert session.interventions == () and len(session.methods) == 1
 
 
 # --- buttons
@@ -464,7 +464,7 @@ def test_a_changed_edit_has_no_run_to_intervene_in(studio):
     studio.interventions.freeze.click()
     assert "Run starts again with the changed edit" in studio.status.line.value
     studio.run(1)
-    assert studio.session.interventions == []
+    assert studio.session.interventions == ()
 
 
 def test_an_intervention_in_a_run_that_goes_on_continues_it(studio):

@@ -1,6 +1,7 @@
 """What the kernel tells a page in a notebook: each step once, and an image when it is wanted."""
 
 import base64
+import threading
 import time
 from io import BytesIO
 
@@ -180,6 +181,34 @@ def test_an_error_of_a_run_is_told_on_the_page(session, monkeypatch):
     told = controls(player)
     assert told["words"] == "ValueError: the <b>tracker</b> gave up"
     assert "in fail" in told["trail"] and isinstance(player.last_error, ValueError)
+
+
+def test_the_last_word_about_the_buttons_is_the_newest(session):
+    """A message that is being sent while the run ends must not come after that of the end."""
+    player, said = watched(session)
+    sending, go_on = threading.Event(), threading.Event()
+
+    def send(message):
+        if message["busy"]:
+            sending.set()
+            go_on.wait(20)
+        said.append(message)
+
+    player.view.widget.send = send
+    player.state.task = "run"
+    early = threading.Thread(target=player.view.send_controls)
+    early.start()
+    assert sending.wait(20)
+
+    player.state.task = None
+    late = threading.Thread(target=player.view.send_controls)
+    late.start()
+    late.join(0.2)
+    go_on.set()
+    early.join()
+    late.join()
+    assert [message["busy"] for message in said] == [True, False]
+    assert said[-1]["controls"]["can"]["run"]
 
 
 def wait(condition):

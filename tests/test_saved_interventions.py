@@ -63,7 +63,7 @@ def test_it_can_be_rewound_to_where_nothing_had_been_done(lion, tmp_path):
     for position in (3, 2):  # between the two, and before both
         assert go_on_alike(session.rewind(position), opened.rewind(position))
         assert opened.interventions == session.interventions
-    assert opened.interventions == []
+    assert opened.interventions == ()
 
 
 def test_done_at_the_last_step_it_counts_from_there(lion, tmp_path):
@@ -77,6 +77,36 @@ def test_another_tracker_has_no_use_for_the_patch(lion, tmp_path):
     opened = dk.Session.load(session.save(tmp_path / "run"), lion, **METHODS["StableDrag"])
     swapped = session.swap(**{name: METHODS["StableDrag"][name] for name in ("tracker", "trust")})
     assert go_on_alike(swapped, opened)
+
+
+def test_a_tracker_that_took_over_does_not_remember_the_patch(lion, tmp_path):
+    """Neither one that came after it, nor the one of the patch when it comes back."""
+    session = changed_run(lion, [PatchTemplate(0, (50, 60))], METHODS["DragGAN"])
+    other = {"tracker": dk.NearestNeighbor(radius=6)}
+    session.swap(**other).run(1)
+    opened = dk.Session.load(session.save(tmp_path / "other"), lion, **METHODS["DragGAN"] | other)
+    assert go_on_alike(session.copy(), opened)
+
+    session.swap(tracker=METHODS["DragGAN"]["tracker"]).run(1)
+    opened = dk.Session.load(session.save(tmp_path / "back"), lion, **METHODS["DragGAN"])
+    assert go_on_alike(session, opened)
+
+
+def test_a_patched_run_goes_on_with_a_tracker_that_has_no_template(lion, tmp_path):
+    session = changed_run(lion, [PatchTemplate(0, (50, 60))], METHODS["DragGAN"])
+    flow = {"tracker": dk.OpticalFlow(), "trust": None}
+    path = session.save(tmp_path / "run")
+    opened = dk.Session.load(path, lion, **METHODS["DragGAN"] | flow)
+    assert go_on_alike(session.swap(**flow), opened)
+
+
+def test_a_patch_whose_step_was_left_out_is_told(lion, tmp_path):
+    trace = changed_run(lion, [PatchTemplate(0)], METHODS["DragGAN"]).trace
+    del trace.frames[2]
+    path = trace.save(tmp_path / "run")
+    with pytest.raises(ValueError, match="patched at step 2, which the file does not have"):
+        dk.Session.load(path, lion, **METHODS["DragGAN"])
+    assert len(dk.Trace.load(path)) == 4
 
 
 def test_a_trace_keeps_them_when_it_is_copied_saved_and_cut(lion, tmp_path):
@@ -101,7 +131,17 @@ def test_somebodys_own_is_named_and_warned_of(lion, tmp_path):
     with pytest.warns(UserWarning, match=r"at step 2 Mine\(\) was done .* by name only") as told:
         opened = dk.Session.load(path, lion, **METHODS["DragGAN"])
     assert told[0].filename == __file__
-    assert opened.interventions == []
+    assert opened.interventions == ()
+    assert opened.trace.interventions == [(2, "Mine()")]  # the steps so far were made with it
+
+
+def test_a_variant_of_ours_is_somebodys_own(lion, tmp_path):
+    class FirstRows(FreezeRows):
+        pass
+
+    path = changed_run(lion, [FirstRows([0])], METHODS["DragGAN"]).save(tmp_path / "run")
+    ((index, done),) = dk.Trace.load(path).interventions
+    assert index == 2 and "FirstRows(rows=(0,))" in done
 
 
 @pytest.mark.parametrize(

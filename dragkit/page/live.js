@@ -24,7 +24,11 @@ const kernel = {
   },
 };
 
-const bar = new SessionBar((button) => model.send({ kind: "press", view, button }));
+const bar = new SessionBar((button) => {
+  told = null; // another view may have said since what it shows
+  kernel.showing(page.state.at);
+  model.send({ kind: "press", view, button });
+});
 
 const answers = {
   all({ at, contents, controls }) {

@@ -5,11 +5,12 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import takewhile
 from math import inf
 
 from ..interventions import Continuation, PatchTemplate, SwapBlock, continued
-from ..pieces import same_piece
-from ..records import Frame, Step
+from ..pieces import Tracker, same_piece
+from ..records import Frame
 from .notes import known
 from .trace import Trace
 
@@ -18,7 +19,7 @@ def make_again(trace: Trace, at: Callable[[Frame], Continuation]) -> None:
     """Let a trace from a file go on as its run would have, had it not been saved.
 
     A file has no tracker's memory, so the steps after a patch get it back here. Interventions that
-    the file knows by their printed form only are left out, with a warning.
+    the file knows by their printed form only are not made again; there is a warning.
 
     Args:
         trace: from step 0 on; it is changed.
@@ -35,23 +36,41 @@ def make_again(trace: Trace, at: Callable[[Frame], Continuation]) -> None:
                 stacklevel=4,
             )
     interventions = known(trace.interventions)
-    trace.interventions = list(interventions)
+    tracker: Tracker = at(trace[-1]).method["tracker"]
 
     swaps = [index for index, done in interventions if isinstance(done, SwapBlock)]
     patches = {index for index, done in interventions if isinstance(done, PatchTemplate)}
     for index in sorted(patches):
-        patched = next(frame for frame in trace if frame.index == index)
-        run = continued(at(patched), [one for one in interventions if one[0] <= index])
         end = min((swap for swap in swaps if swap > index), default=inf)
-        _remember(trace, run.step, end)
+        after = _made_by(tracker, trace, index, end)
+        if after:
+            so_far = [one for one in interventions if one[0] <= index]
+            patched = continued(at(_frame_of_step(trace, index)), so_far).step
+            for position in after:
+                frame = trace[position]
+                step = replace(frame.step, memory=patched.memory)
+                trace.frames[position] = replace(frame, step=step)
     if interventions:
         continued(at(trace[-1]), interventions)
 
 
-def _remember(trace: Trace, patched: Step, end: float) -> None:
-    """Give the steps after a patch what the tracker remembered, until another block is read."""
-    for position, frame in enumerate(trace):
-        own = same_piece(frame.step.tracker, patched.tracker)
-        if own and patched.index < frame.index <= end:
-            step = replace(frame.step, memory=patched.memory)
-            trace.frames[position] = replace(frame, step=step)
+def _made_by(tracker: Tracker, trace: Trace, index: int, end: float) -> list[int]:
+    """The positions of the steps after `index` that a tracker made, until another one took over.
+
+    A tracker that takes over starts anew, even one that was there before. After the step `end`,
+    another block is read.
+    """
+    after = (position for position, frame in enumerate(trace) if index < frame.index <= end)
+    own = takewhile(lambda position: same_piece(trace[position].step.tracker, tracker), after)
+    return list(own)
+
+
+def _frame_of_step(trace: Trace, index: int) -> Frame:
+    """The frame of a step, whose number need not be its position."""
+    for frame in trace:
+        if frame.index == index:
+            return frame
+    raise ValueError(
+        f"a template was patched at step {index}, which the file does not have, so the steps after"
+        " it cannot be continued; dragkit.Trace.load(path) opens the run to look at it"
+    )

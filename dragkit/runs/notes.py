@@ -43,7 +43,8 @@ def interventions_of_json(notes: Any, last: int) -> list[Done]:
 
 
 def _intervention_as_json(done: Intervention | str) -> Any:
-    if isinstance(done, SwapBlock | FreezeRows | PatchTemplate):
+    ours = type(done) in KNOWN.values()  # and no subclass, which nobody could find again
+    if ours and isinstance(done, SwapBlock | FreezeRows | PatchTemplate):
         return {type(done).__name__: asdict(done)}
     return done if isinstance(done, str) else printed(done)
 

@@ -105,9 +105,9 @@ class Session:
             self._working.release()
 
     @property
-    def interventions(self) -> list[tuple[int, Intervention]]:
+    def interventions(self) -> tuple[tuple[int, Intervention], ...]:
         """What was done to the current run on its way, with the index of the step."""
-        return known(self.trace.interventions)
+        return tuple(known(self.trace.interventions))
 
     @property
     def done(self) -> bool:

@@ -53,7 +53,7 @@ class PagePlayer(RunWidget):
         stop_all()
         self.state.begin()
 
-        self.view = PageView(self.state, self._fill, self._press)
+        self.view = PageView(self.state, self._press)
         self.status = self.view.status
         self.runner = SessionRunner(
             self.state, self._prepare, self._fill, self.view.follow, self._ended

@@ -38,7 +38,6 @@ class PageView:
 
     Args:
         state: what is shown.
-        showing: called when another step is looked at.
         pressed: called with the name of a button, as in ``state.can``.
 
     Attributes:
@@ -46,19 +45,14 @@ class PageView:
         widget: the ipywidget.
     """
 
-    def __init__(
-        self,
-        state: PlayerState,
-        showing: Callable[[], None],
-        pressed: Callable[[str], None],
-    ) -> None:
+    def __init__(self, state: PlayerState, pressed: Callable[[str], None]) -> None:
         self.state = state
-        self.showing = showing
         self.pressed = pressed
         self.status = PageStatus(self.send_controls)
         self.widget = anywidget.AnyWidget(_esm=_module())
         self.widget.on_msg(weakly(self._hear))
-        self._lock = threading.Lock()  # a run sends from its own thread
+        # a run sends from its own thread, and the last message must say where things stand
+        self._lock = threading.RLock()
         self._sent: list[Frame] = []  # that every page has
         self._due = 0.0
 
@@ -80,7 +74,8 @@ class PageView:
 
     def send_controls(self) -> None:
         """Send which buttons can be pressed now, and what the page says."""
-        self._send("controls", controls=self._controls())
+        with self._lock:
+            self._send("controls", controls=self._controls())
 
     def _controls(self) -> dict[str, Any]:
         can = None if self.state.recorded else self.state.can
@@ -121,7 +116,7 @@ class PageView:
             self._send_image(view, message["position"])
         else:
             self.state.seek(message["position"])
-            self.showing()
+            self.send_controls()
 
     def _press(self, button: str) -> None:
         if self.state.can.get(button):  # it may be a press of a moment ago
@@ -133,7 +128,7 @@ class PageView:
         trace = self.state.trace
         if self._sent and (len(trace) != len(self._sent) or trace[-1] is not self._sent[-1]):
             self.send_newest()
-        self.showing()
+        self.send_controls()
 
     def _send_image(self, view: str, position: int) -> None:
         frame = self.state.trace[position]
@@ -141,7 +136,8 @@ class PageView:
         self._send("image", view=view, **place, image=image_uri(frame))
 
     def _send(self, kind: str, **content: Any) -> None:
-        self.widget.send({"kind": kind, "busy": self.state.running} | content)
+        with self._lock:
+            self.widget.send({"kind": kind, "busy": self.state.running} | content)
 
 
 @cache

@@ -67,7 +67,8 @@ def test_a_run_is_watched_and_scrubbed(marimo, page):
     page.goto(marimo)
     step = page.locator("#step")
     expect(step).to_have_text("step 0 of 0", timeout=START)
-    expect(page.get_by_role("img").first).to_be_visible()
+    player = page.get_by_role("tabpanel").locator("img[src^='data:image']")
+    expect(player).to_be_visible()
 
     page.get_by_role("button", name="Run", exact=True).click()
     expect(step).to_have_text("step 5 of 5")

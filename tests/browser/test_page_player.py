@@ -17,6 +17,7 @@ edit = dk.Edit([(64, 85), (30, 30)], [(74, 80), (34, 30)])
 method = dk.methods.stabledrag() | {"lr": 0.5, "steps": 40}
 page = dk.PagePlayer(dk.Session(toy, toy.sample(0), edit, **method))
 page""",
+    "page",
     """import json
 frame = page.trace[page.at]
 print("PROBE", json.dumps({
@@ -90,3 +91,28 @@ def test_a_page_that_is_loaded_again_shows_the_same_run(lab):
     page.locator("#slider").wait_for()
     wait(lambda: page.locator("#step").inner_text() == "step 1 of 1")
     wait(lambda: difference(lab) < 3)
+
+
+def test_a_view_branches_at_the_step_that_it_shows(lab):
+    """Another view of the same page may show another step, and have said so last."""
+    page = lab.page
+    lab.button("Run").click()
+    wait(lambda: not lab.probe()["running"])
+    lab.run_cell(1)
+    views = page.locator(".session + *").locator("..")
+    wait(lambda: views.count() == 2)
+    first, second = views.nth(0), views.nth(1)
+    look_at(lab, first, 1)
+    look_at(lab, second, 3)
+
+    before = lab.probe()["steps"]
+    first.get_by_role("button", name="Branch here").click()
+    wait(lambda: lab.probe()["steps"] < before)
+    assert lab.probe()["steps"] == 2
+
+
+def look_at(lab, view, position):
+    view.locator("#slider").press("Home")
+    for _ in range(position):
+        view.locator("#slider").press("ArrowRight")
+    wait(lambda: lab.probe()["at"] == position)
