@@ -193,7 +193,7 @@ def figure(results: pd.DataFrame) -> Figure:
 def _draw_methods(axes: Axes, change: pd.DataFrame, distance: pd.DataFrame, count: str) -> None:
     """The methods after DragGAN, which is the cross at (1, 1)."""
     axes.set(xscale="log", yscale="log")
-    for name, colour, marker in zip(list(METHODS)[1:], COLOURS, MARKERS):
+    for name, colour, marker in zip(list(METHODS)[1:], COLOURS, MARKERS, strict=True):
         if (name, count) not in distance.index:
             continue
         x, y = change.loc[(name, count)], distance.loc[(name, count)]
