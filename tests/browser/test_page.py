@@ -365,3 +365,14 @@ def test_what_was_done_to_a_run_is_marked_and_each_tracker_has_its_confidence(pa
         expect(chart.locator(".legend")).to_contain_text("intervention")
     expect(page.locator("#settings")).to_contain_text("at step 3: FreezeRows(rows=(0,))")
     page.screenshot(path=RUNS / "page_interventions.png", full_page=True)
+
+
+def test_score_maps_say_what_the_tracker_of_the_step_compares(page, tmp_path):
+    toy = dk.load("toy")
+    session = dk.Session(toy, toy.sample(0), dk.Edit([(64, 85)], [(84, 80)]), **METHOD)
+    session.run(2)
+    session.swap(tracker=dk.NearestNeighbor()).run(2)
+    opened(page, session.trace.to_html(tmp_path / "run.html"))
+    expect(page.locator(".meaning")).to_contain_text("learned:")
+    page.keyboard.press("End")
+    expect(page.locator(".meaning")).to_contain_text("how unlike the features are")
