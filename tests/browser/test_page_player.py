@@ -80,6 +80,20 @@ def test_a_run_is_watched_scrubbed_and_branched_on_the_page(lab):
     wait(lambda: step.inner_text() == "step 2 of 2")
 
 
+def test_a_run_is_worked_by_the_keys_alone(lab):
+    """A button that was pressed keeps the focus while it cannot be pressed."""
+    page = lab.page
+    step = page.locator("#step")
+    lab.button("Step").focus()
+    for index in (1, 2):
+        page.keyboard.press("Enter")
+        wait(lambda: step.inner_text() == f"step {index} of {index}")  # noqa: B023
+        wait(lambda: lab.button("Step").is_enabled())
+    page.keyboard.press("ArrowLeft")
+    wait(lambda: step.inner_text() == "step 1 of 2")
+    assert lab.button("Branch here").is_enabled() and lab.button("Stop").is_disabled()
+
+
 def test_a_page_that_is_loaded_again_shows_the_same_run(lab):
     page = lab.page
     lab.button("Step").click()
