@@ -24,7 +24,15 @@ const kernel = {
   },
 };
 
-const bar = new SessionBar((button) => model.send({ kind: "press", view, button }));
+const bar = new SessionBar((button) => {
+  const position = page?.state.at; // of this view; another one may look at another step
+  model.send({ kind: "press", view, button, position });
+});
+
+/** Let the kernel tell what was done in a cell meanwhile, to whoever comes to the page. */
+function comes() {
+  if (!busy) model.send({ kind: "comes", view });
+}
 
 const answers = {
   all({ at, contents, controls }) {
@@ -32,6 +40,7 @@ const answers = {
     page?.end();
     build();
     part("page").prepend(bar.box);
+    for (const event of ["pointerenter", "focusin"]) part("page").addEventListener(event, comes);
     bar.draw(controls);
     page = new Page(contents, kernel, at);
   },

@@ -17,6 +17,7 @@ edit = dk.Edit([(64, 85), (30, 30)], [(74, 80), (34, 30)])
 method = dk.methods.stabledrag() | {"lr": 0.5, "steps": 40}
 page = dk.PagePlayer(dk.Session(toy, toy.sample(0), edit, **method))
 page""",
+    "page.runner.state.session.run(2)\nNone",
     """import json
 frame = page.trace[page.at]
 print("PROBE", json.dumps({
@@ -92,6 +93,14 @@ def test_a_run_is_worked_by_the_keys_alone(lab):
     page.keyboard.press("ArrowLeft")
     wait(lambda: step.inner_text() == "step 1 of 2")
     assert lab.button("Branch here").is_enabled() and lab.button("Stop").is_disabled()
+
+
+def test_who_comes_to_the_page_sees_what_was_done_in_a_cell(lab):
+    lab.page.mouse.move(5, 5)
+    lab.run_cell(1)
+    assert lab.page.locator("#step").inner_text() == "step 0 of 0"
+    lab.page.locator("#title").hover()
+    wait(lambda: lab.page.locator("#step").inner_text() == "step 2 of 2")
 
 
 def test_a_page_that_is_loaded_again_shows_the_same_run(lab):
