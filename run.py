@@ -50,7 +50,10 @@ COMMANDS = {  # each runs these modules of .venv, one after the other; the last 
             *("sphinx.ext.apidoc", "--force", "--remove-old", "--separate", "--tocfile", "index"),
             *("-o", "build/api", "dragkit"),
         ],
-        ["sphinx", "-j", "auto", "-n", "-W", "--keep-going", "-c", ".ci/docs", "build/api", "build/docs"],
+        [
+            *("sphinx", "-j", "auto", "-n", "-W", "--keep-going", "-c", ".ci/docs"),
+            *("build/api", "build/docs"),
+        ],
     ],
     "setup": [["pip", "check"]],
     "lock": [["locks.renew"]],

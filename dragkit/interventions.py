@@ -228,8 +228,12 @@ def _checked(changed: Any, run: Continuation) -> Continuation:
             f"an intervention returned {shown(changed)}; return the run as it goes on:"
             " dataclasses.replace(run, …)"
         )
-    same = (getattr(changed, name) is getattr(run, name) for name in ("start", "edit", "method"))
-    if not all(same) or getattr(changed.step, "index", None) != run.step.index:
+    same = [getattr(changed, name) is getattr(run, name) for name in ("start", "edit", "method")]
+    shown_already = ("index", "latent")  # by the trace
+    same += [
+        getattr(changed.step, name, None) is getattr(run.step, name) for name in shown_already
+    ]
+    if not all(same):
         raise ValueError(
             "an intervention may change the model, the frozen rows and what is remembered of the"
             " step, and nothing else; session.swap changes pieces, session.restart latent and edit"

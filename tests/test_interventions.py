@@ -282,6 +282,11 @@ def test_a_template_is_patched_in_the_block_that_counts(lion):
         (FreezeRows([0, 1, 2]), "leave at least one"),
         (lambda run, here: replace(run, method={}), "may change"),
         (lambda run, here: replace(run, step=replace(run.step, index=0)), "may change"),
+        (
+            lambda run, here: replace(run, step=replace(run.step, latent=run.start)),
+            "may change",
+        ),
+        (lambda run, here: replace(run, step=None), "may change"),
     ],
 )
 def test_what_cannot_be_done_changes_nothing(intervention, message):

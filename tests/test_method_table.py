@@ -86,6 +86,17 @@ def test_names_cannot_bring_markup():
     assert "<script>" not in html and "&lt;script&gt;" in html
 
 
-def test_what_is_no_method_is_told():
-    with pytest.raises(TypeError, match="method 'mine' is .*; give a dict of all pieces"):
-        methods.table({"mine": {"lr": 1}})
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"mine": {"lr": 1}}, "method 'mine' has no tracker, losses, steps, arrive, trust; begin"),
+        ({"mine": 3}, "method 'mine' is 3; give a dict of all pieces"),
+        ({"mine": methods.draggan}, "method 'mine' is <function draggan"),
+        (methods.draggan(), "method 'tracker' is NearestNeighbor"),
+        ("draggan", "methods is 'draggan'; give rows by name"),
+        ([], r"methods is \[\]; give rows by name"),
+    ],
+)
+def test_what_is_no_method_is_told(given, message):
+    with pytest.raises(TypeError, match=message):
+        methods.table(given)

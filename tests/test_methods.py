@@ -114,6 +114,8 @@ def test_a_base_that_is_called_already_is_told():
         ),
     ):
         stabledrag(base=dragdiffusion())
+    with pytest.raises(TypeError, match="base is 'draggan'; give draggan, dragdiffusion or"):
+        stabledrag(base="draggan")
 
 
 @pytest.mark.parametrize(

@@ -194,6 +194,19 @@ def test_another_edit_and_another_tracker_on_the_way_are_told(trace, tmp_path):
     assert run["trackers"] == [repr(METHOD["tracker"]), "x"]
     (_, method) = run["settings"][1]
     assert method[0][1] == f"from step 0: {METHOD['tracker']!r}\nfrom step 100: x"
+    assert [text[:8] for text in run["meanings"]] == ["learned:", ""]
+
+
+def test_a_tracker_that_comes_back_is_told_again(trace, tmp_path):
+    def made(tracker, index):
+        return replace(trace[0], step=replace(trace[0].step, tracker=tracker, index=index))
+
+    own = trace[0].step.tracker
+    run = dk.Trace([made(own, 0), made("x", 5), made("x", 7), made(own, 9)])
+    (run,) = Page(run.to_html(tmp_path / "a.html")).data["runs"]
+    (_, method) = run["settings"][1]
+    assert method[0][1] == f"from step 0: {own!r}\nfrom step 5: x\nfrom step 9: {own!r}"
+    assert [frame["tracker"] for frame in run["frames"]] == [0, 1, 1, 0]
 
 
 def test_large_images_are_shrunk_and_points_keep_their_pixels(trace, tmp_path):
@@ -242,7 +255,12 @@ def test_what_cannot_be_a_page_is_refused_before_any_work(trace, tmp_path, monke
 
 
 def test_the_scripts_are_short_and_make_no_markup_of_text():
-    assert {path.name for path in FOLDER.glob("*.js")} == {*SCRIPTS, "open.js", "live.js"}
+    assert {path.name for path in FOLDER.glob("*.js")} == {
+        *SCRIPTS,
+        "open.js",
+        "session.js",
+        "live.js",
+    }
     assert {path.name for path in FOLDER.glob("*.css")} == set(STYLES)
     for path in [*FOLDER.glob("*.js"), *FOLDER.glob("*.html"), *FOLDER.glob("*.css")]:
         text = path.read_text(encoding="utf-8")

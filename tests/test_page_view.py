@@ -37,7 +37,7 @@ def controls(player):
 
 
 def press(player, button):
-    heard(player, kind="press", button=button)
+    heard(player, kind="press", button=button, position=player.at)
 
 
 def heard(player, **message):
@@ -91,6 +91,16 @@ def test_the_page_says_which_step_a_branch_begins_at(session):
     assert [(m["kind"], m["begin"], m["run"]["frames"]) for m in said] == [("more", 3, [])]
 
 
+def test_a_branch_begins_where_the_view_stands_in_which_it_was_pressed(session):
+    """The same page in two cells looks at two steps."""
+    player, _ = watched(session)
+    player.run(5)
+    heard(player, kind="showing", position=3)
+    player.view._hear(None, {"view": "b", "kind": "showing", "position": 0}, [])
+    heard(player, kind="press", button="branch", position=3)
+    assert len(player.trace) == 4
+
+
 @pytest.mark.parametrize(("change", "kept"), [("rewind", 3), ("restart", 0)])
 def test_a_session_that_is_taken_back_in_a_cell_is_told_from_there(session, change, kept):
     """The page must not go on with steps of the run that was left."""
@@ -139,6 +149,19 @@ def test_a_page_catches_up_with_what_was_done_in_a_cell(session):
         dk.PagePlayer(None)
 
 
+def test_who_comes_to_a_page_is_told_what_was_done_in_a_cell(session):
+    """A page of one step has no slider to move, so coming there has to be enough."""
+    player, said = watched(session)
+    heard(player, kind="open")
+    session.run(2)
+    said.clear()
+    heard(player, kind="comes")
+    assert [(m["kind"], len(m["run"]["frames"])) for m in said] == [("more", 2)]
+    said.clear()
+    heard(player, kind="comes")
+    assert not said
+
+
 def test_a_recorded_run_has_no_buttons_and_a_wrong_source_is_named(session):
     session.step()
     player, _ = watched(session.trace)
@@ -176,7 +199,8 @@ def test_an_error_of_a_run_is_told_on_the_page(session, monkeypatch):
         raise ValueError("the <b>tracker</b> gave up")
 
     monkeypatch.setattr(session, "step", fail)
-    press(player, "run")
+    message = {"view": "a", "kind": "press", "button": "run", "position": 0}
+    player.view._hear(None, message, [])  # it may have failed before this returns
     wait(lambda: not player.running)
     told = controls(player)
     assert told["words"] == "ValueError: the <b>tracker</b> gave up"

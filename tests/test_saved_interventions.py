@@ -191,3 +191,16 @@ def test_frozen_rows_are_the_sessions_own(lion):
     assert session.method["frozen"] == (0,)
     with pytest.raises(ValueError, match=r"frozen is no piece; session.intervene\(FreezeRows"):
         session.swap(frozen=[1])
+
+
+def test_done_where_the_run_had_arrived_it_goes_on_when_it_is_opened(lion, tmp_path):
+    """An intervention has yet to show what follows from it: the old arrival says nothing."""
+    edit = dk.Edit([(64, 85)], [(64.5, 85)])
+    session = dk.Session(lion, lion.sample(3), edit, **METHODS["DragGAN"])
+    session.run()
+    assert session.done
+    session.intervene(PatchTemplate(0, (50, 60)))
+    opened = dk.Session.load(session.save(tmp_path / "run"), lion, **METHODS["DragGAN"])
+    assert not opened.done and go_on_alike(session, opened) and len(opened.trace) > 1
+    session.rewind(0)
+    assert session.done  # what is undone has nothing to show

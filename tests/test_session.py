@@ -196,6 +196,19 @@ def test_a_smaller_stop_distance_goes_on_after_an_arrival():
     assert len(s.trace) > before
 
 
+def test_back_at_an_arrival_the_pieces_of_now_have_yet_to_say_so():
+    s = session(edit=Edit([(20, 20)], [(26, 26)]), arrive=4)
+    s.run()
+    arrived = len(s.trace) - 1
+    s.swap(arrive=1).run()
+    first = s.trace
+    for again in (s.copy(), s):
+        again.rewind(arrived)
+        assert not again.done
+        assert bits(again.run()) == bits(first)
+        assert again.rewind(-1).done  # these pieces said so themselves
+
+
 def test_swapping_after_an_arrival_that_stands_changes_nothing(whole):
     s = session()
     s.run()

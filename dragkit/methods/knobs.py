@@ -120,15 +120,24 @@ def table(methods: Mapping[str, Method] | None = None) -> MethodTable:
     """
     found = dict(map(_official, PRESETS))
     leaves = {name: LEAVES.get(name.partition("(")[0], "latent") for name in found}
-    for name, method in (methods or {}).items():
-        is_method = isinstance(method, Mapping) and Method.__annotations__.keys() <= method.keys()
-        instance(
-            f"method {name!r}", method if is_method else None, Mapping, "a dict of all pieces"
-        )
+    more = {} if methods is None else methods
+    instance("methods", more, Mapping, 'rows by name, such as {"mine": draggan()}')
+    for name, method in more.items():
+        _check_method(name, method)
         found[str(name)] = method
     return MethodTable(
         {name: {"leaf": _leaf(leaves.get(name)), **_cells(m)} for name, m in found.items()}
     )
+
+
+def _check_method(name: Any, method: Any) -> None:
+    instance(f"method {name!r}", method, Mapping, "a dict of all pieces, such as draggan()")
+    missing = [piece for piece in Method.__annotations__ if piece not in method]
+    if missing:
+        raise TypeError(
+            f"method {name!r} has no {', '.join(missing)}; begin with a preset:"
+            ' draggan() | {"lr": 5e-3}'
+        )
 
 
 def _official(preset: Callable[..., Method]) -> tuple[str, Method]:

@@ -26,6 +26,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
+from ..arguments import function
 from ..gates import above
 from ..losses import MaskLoss, ShiftedPatchLoss
 from ..pieces import Method
@@ -50,13 +51,15 @@ def stabledrag(profile: str | None = None, base: Callable[..., Method] = draggan
         base: the method to change, not called yet.
 
     Raises:
-        ValueError: an unknown profile, or a base that is not a method.
+        TypeError: the base is no function.
+        ValueError: an unknown profile, or a base that returns no method.
     """
-    if not callable(base):
+    if isinstance(base, dict):
         raise ValueError(
             "base is called already; pass the method itself, such as"
             " stabledrag(base=dragdiffusion)"
         )
+    function("base", base, "draggan, dragdiffusion or a preset of your own")
     method = base(profile) if profile else base()
     if not (isinstance(method, dict) and Method.__annotations__.keys() <= method.keys()):
         raise ValueError(

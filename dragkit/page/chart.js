@@ -125,7 +125,8 @@ class Chart {
       drawn("text", { class: "tick end", x: ROOM.left - 6, y: this.y(value) + 4 }, shown(value)),
     ]);
     const count = Math.min(Math.max(this.width / 90, 2), this.last - this.first);
-    const steps = ticks(this.first, this.last, count).filter((step) => step === this.within(step));
+    const isStep = (step) => Number.isInteger(step) && step === this.within(step);
+    const steps = ticks(this.first, this.last, count).filter(isStep);
     const below = steps.map((step) =>
       drawn("text", { class: "tick middle", x: this.x(step), y: this.base + 16 }, String(step))
     );

@@ -55,7 +55,7 @@ def run_contents(
     frames = recording.frames
     losses = list(dict.fromkeys(name for frame in frames for name in frame.losses))
     edits = {_key(frame.edit): frame.edit for frame in frames}
-    trackers = list(recording.trackers())
+    trackers = list(dict.fromkeys(text for _, text in recording.trackers()))
 
     def told(frame: Frame) -> dict[str, Any]:
         edit, tracker = list(edits).index(_key(frame.edit)), trackers.index(tracker_of(frame))
@@ -65,7 +65,7 @@ def run_contents(
         "name": recording.name,
         "why": recording.why,
         "settings": settings(recording),
-        "meaning": meaning(recording),
+        "meanings": [meaning(tracker) for tracker in trackers],
         "size": list(frames[0].size),
         "shown": _shown_size(*frames[0].size),
         "trackers": trackers,

@@ -25,10 +25,14 @@ const kernel = {
 };
 
 const bar = new SessionBar((button) => {
-  told = null; // another view may have said since what it shows
-  kernel.showing(page.state.at);
-  model.send({ kind: "press", view, button });
+  const position = page?.state.at; // of this view; another one may look at another step
+  model.send({ kind: "press", view, button, position });
 });
+
+/** Let the kernel tell what was done in a cell meanwhile, to whoever comes to the page. */
+function comes() {
+  if (!busy) model.send({ kind: "comes", view });
+}
 
 const answers = {
   all({ at, contents, controls }) {
@@ -36,6 +40,7 @@ const answers = {
     page?.end();
     build();
     part("page").prepend(bar.box);
+    for (const event of ["pointerenter", "focusin"]) part("page").addEventListener(event, comes);
     bar.draw(controls);
     page = new Page(contents, kernel, at);
   },
@@ -47,7 +52,8 @@ const answers = {
   more({ begin, run }) {
     asked.clear();
     told = null; // a run leaves the kernel at its end
-    page?.grow(begin, run);
+    if (begin) page?.grow(begin, run);
+    else model.send({ kind: "open", view }); // another run, which may have other handles
   },
 
   image({ position, step, image }) {

@@ -143,10 +143,10 @@ class ScoreMaps {
     this.probed = probed;
     this.rows = runs.map((run) => {
       const name = runs.length > 1 ? [element("h3", { class: "name" }, run.name)] : [];
-      const meaning = element("p", { class: "meaning" }, run.meaning);
+      const meaning = element("p", { class: "meaning" });
       const group = element("div", { class: "cards" });
       part("maps").append(element("div", { class: "row" }, ...name, meaning, group));
-      return { group, cards: [] };
+      return { meaning, group, cards: [] };
     });
   }
 
@@ -167,6 +167,7 @@ class ScoreMaps {
       const frame = run.frames[state.positions[number]];
       const handle = Math.min(state.handle, frame.points.length - 1);
       const cell = state.probe?.run === number ? state.probe.cell : null;
+      this.rows[number].meaning.textContent = run.meanings[frame.tracker];
       this.cards(number, frame.scores?.names.length ?? 0).forEach((card, i) => {
         const map = scoreMap(frame, handle, i);
         seen ||= map !== null;

@@ -98,11 +98,15 @@ function panelsOfRuns(runs, handle) {
 
 /** Confidences of unlike trackers have unlike scales, so each tracker has a panel of its own. */
 function confidencesOfRuns(runs, handle) {
-  const trackers = [...new Set(runs.map((run) => run.trackers.at(-1)))];
+  const trackers = [...new Set(runs.flatMap((run) => run.trackers))];
   return trackers.map((tracker) => {
-    const numbers = runs.map((_, i) => i).filter((i) => runs[i].trackers.at(-1) === tracker);
+    const numbers = runs.map((_, i) => i).filter((i) => runs[i].trackers.includes(tracker));
     const lines = (valueOf) =>
-      numbers.map((i) => line(runs[i].name, i, i, runs[i], valueOf));
+      numbers.map((i) => {
+        const isOwn = (frame) => runs[i].trackers[frame.tracker] === tracker;
+        const own = (frame) => (isOwn(frame) ? valueOf(frame) : null);
+        return line(runs[i].name, i, i, runs[i], own);
+      });
     return {
       title: `confidence: ${tracker.split("(")[0]}`,
       lines: lines((frame) => frame.confidence[handle]),

@@ -37,15 +37,18 @@ class Recording:
         arrive: Any = edit.arrive or self.method.get("arrive") or told[-1]
         return float(arrive) if is_positive(arrive) else None
 
-    def trackers(self) -> dict[str, int]:
-        """The trackers that the run had, in print, each with the step where it was first used."""
-        first: dict[str, int] = {}
+    def trackers(self) -> list[tuple[int, str]]:
+        """The trackers that the run had, in print, each with the step it began at."""
+        used: list[tuple[int, str]] = []
         latest = None
         for frame in self.frames:
-            if frame.step.tracker is not latest:  # printing one takes a while
-                latest = frame.step.tracker
-                first.setdefault(tracker_of(frame), frame.index)
-        return first
+            if frame.step.tracker is latest:  # printing one takes a while
+                continue
+            latest = frame.step.tracker
+            text = tracker_of(frame)
+            if not used or used[-1][1] != text:
+                used.append((frame.index, text))
+        return used
 
 
 def tracker_of(frame: Frame) -> str:

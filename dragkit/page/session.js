@@ -12,7 +12,7 @@ class SessionBar {
   constructor(press) {
     this.buttons = Object.entries(BUTTONS).map(([name, [words, title]]) => {
       const button = element("button", { type: "button", class: name, title }, words);
-      button.addEventListener("click", () => press(name));
+      button.addEventListener("click", () => button.ariaDisabled !== "true" && press(name));
       return button;
     });
     this.row = element("div", { class: "buttons" }, ...this.buttons);
@@ -23,10 +23,15 @@ class SessionBar {
     this.box = element("div", { class: "session" }, this.row, this.words, this.fold);
   }
 
-  /** Enable what makes sense; a recorded run has no buttons. An error has a `trail`. */
+  /**
+   * Enable what makes sense; a recorded run has no buttons. An error has a `trail`.
+   *
+   * A button that is disabled would lose the focus, and whoever uses the keys their place: Run is
+   * disabled by being pressed.
+   */
   draw({ can, words, trail }) {
     this.row.hidden = !can;
-    for (const button of this.buttons) button.disabled = !can?.[button.className];
+    for (const button of this.buttons) button.ariaDisabled = String(!can?.[button.className]);
     this.words.textContent = words;
     this.words.setAttribute("role", trail ? "alert" : "status");
     this.fold.hidden = !trail;

@@ -1,4 +1,4 @@
-"""The settings of a run as names and texts, and what the scores of its tracker are."""
+"""The settings of a run as names and texts, and what the scores of its trackers are."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from typing import Any
 from ..pieces import printed
 from ..records import Edit
 from ..scores import score_meaning
-from .recording import Recording, tracker_of
+from .recording import Recording
 
 Setting = tuple[str, str]  # its name and its value in print
 
 
-def meaning(recording: Recording) -> str:
-    """What the scores of the run's last tracker are; empty for one that is not ours."""
-    name, _, _ = tracker_of(recording.frames[-1]).partition("(")
+def meaning(tracker: str) -> str:
+    """What the scores of a tracker in print are; empty for one that is not ours."""
+    name, _, _ = tracker.partition("(")
     return score_meaning(name)
 
 
@@ -41,8 +41,8 @@ def _trackers(recording: Recording) -> str:
     """The tracker; if it was swapped, each with the step from which on it was used."""
     trackers = recording.trackers()
     if len(trackers) == 1:
-        return next(iter(trackers))
-    return "\n".join(f"from step {step}: {text}" for text, step in trackers.items())
+        return trackers[0][1]
+    return "\n".join(f"from step {step}: {text}" for step, text in trackers)
 
 
 def _method(recording: Recording) -> list[Setting]:

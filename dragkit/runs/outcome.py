@@ -22,16 +22,20 @@ def why(frames: Sequence[Frame]) -> str:
         return "no steps yet"
     last = frames[-1]
     if last.arrived.all():
-        return f"arrived after {last.index} steps"
+        return f"arrived after {_steps(last)}"
 
     lost = _lost_handles(frames)
     if lost:
         return "; ".join(lost)
     missing = int((~last.arrived).sum())
     return (
-        f"not there yet after {last.index} steps:"
+        f"not there yet after {_steps(last)}:"
         f" {missing} of {len(last.arrived)} handles still on the way"
     )
+
+
+def _steps(last: Frame) -> str:
+    return "1 step" if last.index == 1 else f"{last.index} steps"
 
 
 def stop_distance(frames: Sequence[Frame]) -> float | None:

@@ -76,8 +76,8 @@ class Session:
         done = [*self.interventions, *now]
         on = continued(self._at(self.trace[-1], method), done)
         resume = on.step if done else self.trace[-1]
-        rest = endless | {"frozen": on.frozen}
-        run = drag(on.model, self.latent, self.edit, **rest, resume=resume)
+        endless["frozen"] = on.frozen
+        run = drag(on.model, self.latent, self.edit, **endless, resume=resume)
         next(run)  # that step is in the trace already
         return run
 
@@ -203,16 +203,18 @@ class Session:
         method = self.method | pieces
         steps = step_count(method.get("steps", self.steps))
         self._run = self._drag(method)
-        self._swapped = True
         self.method = method
         self.steps = steps
         self._note(method)
+        self._swapped = True
         return self
 
     def _note(self, method: dict[str, Any]) -> None:
-        """Remember which method counts from this step on."""
+        """Remember which method counts from this step on, and whether another one made it."""
         now = self.trace[-1].index if len(self.trace) else 0
-        self.methods = [one for one in self.methods if one[0] < now] + [(now, method)]
+        before = [one for one in self.methods if one[0] < now]
+        self._swapped = any(one is not method for _, one in before[-1:])
+        self.methods = [*before, (now, method)]
 
     @one_thread
     def intervene(self, intervention: Intervention) -> Session:
@@ -262,9 +264,8 @@ class Session:
     def copy(self) -> Session:
         """A session that continues from the same step, on its own."""
         copied = Session(self.model, self.latent, self.edit, **self.method)
-        copied.trace = Trace(self.trace)
-        copied.past = list(self.past)
-        copied.methods = list(self.methods)
+        copied.trace, copied.past = Trace(self.trace), list(self.past)
+        copied.method, copied.methods = self.method, list(self.methods)
         copied._swapped = self._swapped
         copied._run = None
         return copied
@@ -294,5 +295,6 @@ class Session:
         session.trace = trace
         session.methods = [(trace[-1].index, method)]
         make_again(trace, partial(session._at, method=method))
+        session._swapped = trace[-1].index in dict(trace.interventions)
         session._run = None
         return session

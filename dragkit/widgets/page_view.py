@@ -28,13 +28,13 @@ RUN = "the run"
 class PageView:
     """Shows a `PlayerState` as a page: sends its steps, and an image when somebody looks at it.
 
-    A message is a dict with its `kind`. From the page: "open" asks for everything, "image" for
-    the image at a position, "showing" says which step is looked at, "press" which button was
-    pressed. To the page: "all" is what a page without a kernel has as JSON, but for the images;
-    "more" has the frames from a position on, as the run went on or was begun anew from there;
-    "image" is one that was asked for; "controls" says which buttons can be pressed, and something
-    to read. Each says whether the run is still going on, since then nobody asks for images: the
-    newest step comes with a sketch of its image.
+    A message is a dict with its `kind`. From the page: "open" asks for everything, "image" for the
+    image at a position, "showing" says which step is looked at, "press" which button was pressed
+    at which step, "comes" that somebody is there. To the page: "all" is what a page without a
+    kernel has as JSON, but for the images; "more" has the frames from a position on, as the run
+    went on or was begun anew from there; "image" is one that was asked for; "controls" says which
+    buttons can be pressed, and something to read. Each says whether the run is still going on,
+    since then nobody asks for images: the newest step comes with a sketch of its image.
 
     Args:
         state: what is shown.
@@ -109,7 +109,9 @@ class PageView:
         if kind == "open":
             self._send_all(view)
         elif kind == "press":
-            self._press(message["button"])
+            self._press(message["button"], message["position"])
+        elif kind == "comes":
+            return  # it has been told what was done meanwhile
         elif message["position"] >= len(self.state.trace):
             return  # the run has been taken back while the message was under way
         elif kind == "image":
@@ -118,13 +120,18 @@ class PageView:
             self.state.seek(message["position"])
             self.send_controls()
 
-    def _press(self, button: str) -> None:
+    def _press(self, button: str, position: int) -> None:
+        if not self.state.running and position < len(self.state.trace):
+            self.state.seek(position)
         if self.state.can.get(button):  # it may be a press of a moment ago
             self.pressed(button)
 
     def _catch_up(self) -> None:
         """Tell the pages what was done to the session in a cell."""
-        self.state.begin()
+        try:
+            self.state.begin()
+        except RuntimeError:  # a cell has begun it anew, and is running it
+            return
         trace = self.state.trace
         if self._sent and (len(trace) != len(self._sent) or trace[-1] is not self._sent[-1]):
             self.send_newest()

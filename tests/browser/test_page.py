@@ -365,3 +365,34 @@ def test_what_was_done_to_a_run_is_marked_and_each_tracker_has_its_confidence(pa
         expect(chart.locator(".legend")).to_contain_text("intervention")
     expect(page.locator("#settings")).to_contain_text("at step 3: FreezeRows(rows=(0,))")
     page.screenshot(path=RUNS / "page_interventions.png", full_page=True)
+
+
+def test_score_maps_say_what_the_tracker_of_the_step_compares(page, tmp_path):
+    toy = dk.load("toy")
+    session = dk.Session(toy, toy.sample(0), dk.Edit([(64, 85)], [(84, 80)]), **METHOD)
+    session.run(2)
+    session.swap(tracker=dk.NearestNeighbor()).run(2)
+    opened(page, session.trace.to_html(tmp_path / "run.html"))
+    expect(page.locator(".meaning")).to_contain_text("learned:")
+    page.keyboard.press("End")
+    expect(page.locator(".meaning")).to_contain_text("how unlike the features are")
+
+
+def test_a_swapped_run_that_is_compared_has_each_trackers_confidence_apart(page, tmp_path):
+    """Their scales differ; and a tracker that comes back is the same one."""
+    toy = dk.load("toy")
+    session = dk.Session(toy, toy.sample(0), dk.Edit([(64, 85)], [(84, 80)]), **METHOD)
+    session.run(6)
+    session.swap(tracker=dk.NearestNeighbor()).run(6)
+    session.swap(tracker=METHOD["tracker"]).run(6)
+    runs = {"swapped": session.trace, "first": session.trace.until(6)}
+    opened(page, dk.to_html(runs, tmp_path / "compare.html"))
+    charts = page.locator(".chart")
+    titles = charts.locator("h3").all_inner_texts()
+    assert titles[-2:] == ["confidence: Discriminative", "confidence: NearestNeighbor"]
+    paths = charts.nth(-2).locator("svg[role=img] .curve")
+    expect(paths).to_have_count(2)
+    assert paths.first.get_attribute("d").count("M") == 2  # before it was swapped, and after
+    expect(charts.nth(-1).locator("svg[role=img] .curve")).to_have_count(1)
+    ticks = charts.first.locator(".tick.middle").all_text_contents()
+    assert len(ticks) > 2 and all(tick.isdecimal() for tick in ticks)

@@ -18,6 +18,8 @@ method = dk.methods.stabledrag() | {"lr": 0.5, "steps": 40}
 page = dk.PagePlayer(dk.Session(toy, toy.sample(0), edit, **method))
 page""",
     "page",
+    "page.session.run(2)\nNone",
+    "page.session.restart(edit=dk.Edit([(64, 85)], [(74, 80)]))\nNone",
     """import json
 frame = page.trace[page.at]
 print("PROBE", json.dumps({
@@ -79,6 +81,38 @@ def test_a_run_is_watched_scrubbed_and_branched_on_the_page(lab):
     wait(lambda: step.inner_text() == "step 1 of 1")
     lab.button("Step").click()
     wait(lambda: step.inner_text() == "step 2 of 2")
+
+
+def test_a_run_is_worked_by_the_keys_alone(lab):
+    """A button that was pressed keeps the focus while it cannot be pressed."""
+    page = lab.page
+    step = page.locator("#step")
+    lab.button("Step").focus()
+    for index in (1, 2):
+        page.keyboard.press("Enter")
+        wait(lambda: step.inner_text() == f"step {index} of {index}")  # noqa: B023
+        wait(lambda: lab.button("Step").is_enabled())
+    page.keyboard.press("ArrowLeft")
+    wait(lambda: step.inner_text() == "step 1 of 2")
+    assert lab.button("Branch here").is_enabled() and lab.button("Stop").is_disabled()
+
+
+def test_who_comes_to_the_page_sees_what_was_done_in_a_cell(lab):
+    lab.page.mouse.move(5, 5)
+    lab.run_cell(2)
+    assert lab.page.locator("#step").inner_text() == "step 0 of 0"
+    lab.page.locator("#title").hover()
+    wait(lambda: lab.page.locator("#step").inner_text() == "step 2 of 2")
+
+
+def test_a_run_that_is_begun_anew_with_another_edit_has_its_own_handles(lab):
+    page = lab.page
+    lab.button("Step").click()
+    wait(lambda: page.locator("#step").inner_text() == "step 1 of 1")
+    lab.run_cell(3)
+    page.locator(".stage").hover()
+    wait(lambda: page.locator("#step").inner_text() == "step 0 of 0")
+    wait(lambda: page.locator("#handle option").count() == 1)
 
 
 def test_a_page_that_is_loaded_again_shows_the_same_run(lab):
