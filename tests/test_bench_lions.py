@@ -260,6 +260,7 @@ STUDIES = {
     "stabledrag": ["threshold_sweep.png"],
     "cars": [],
     "families": ["families.png"],
+    "methods": ["methods.png"],
     "line_search": [],
     "tracking": [],
     "diffusion": [],
@@ -270,7 +271,7 @@ STUDIES = {
     "metrics_cars": ["metrics_cars.png"],
     "warp": [],
 }
-SCRIPTS = {"methods", "dragbench", "lionbench", "carbench", "speed", "recorded", "figures"}
+SCRIPTS = {"dragbench", "lionbench", "carbench", "speed", "recorded", "figures"}
 
 
 @pytest.mark.parametrize(("name", "figures"), STUDIES.items())
