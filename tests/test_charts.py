@@ -150,6 +150,16 @@ def test_two_trackers_have_two_axes_and_a_run_one_colour(model, trace):
         assert all(panels[0].colours[name] == colour for name, colour in panel.colours.items())
 
 
+def test_a_run_whose_tracker_was_swapped_is_on_the_axes_of_both(model, trace):
+    session = dk.Session(model, trace[0].latent, trace[0].edit, **dk.methods.draggan())
+    session.run(2)
+    session.swap(tracker=dk.Discriminative()).run(2)
+    panels = panels_of_runs({"a": trace, "swapped": session.trace}, 0)
+    assert [list(panel.lines) for panel in panels[1:]] == [["a", "swapped"], ["swapped"]]
+    nearest, learned = (np.isfinite(panel.lines["swapped"][1]).tolist() for panel in panels[1:])
+    assert learned == [not known for known in nearest] and sum(learned) == 2
+
+
 def test_a_tracker_that_measures_no_confidence_says_so_on_its_axes(model, trace):
     flow = retrack(model, trace, dk.OpticalFlow())
     panels = panels_of_runs({"a": trace, "b": flow}, 0)

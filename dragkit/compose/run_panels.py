@@ -20,7 +20,7 @@ class RunCurves(NamedTuple):
         distance: (s n) from each handle to its target, in pixels.
         confidence: (s n) of the tracker.
         threshold: (s n) of the gate; NaN where there is none.
-        tracker: the tracker's name; confidences of different ones have different scales.
+        trackers: (s) the tracker's name; confidences of different ones have different scales.
         arrive: the stop distance in pixels, if it is known.
     """
 
@@ -28,7 +28,7 @@ class RunCurves(NamedTuple):
     distance: np.ndarray
     confidence: np.ndarray
     threshold: np.ndarray
-    tracker: str = ""
+    trackers: Sequence[str]
     arrive: float | None = None
 
 
@@ -89,11 +89,15 @@ def comparison(runs: Mapping[str, RunCurves], handle: int) -> list[Panel]:
     """
     colours = dict(zip(runs, cycle(SERIES)))
     panels = [_distances_panel(runs, handle)]
-    names = dict.fromkeys(run.tracker for run in runs.values())
+    names = dict.fromkeys(tracker for run in runs.values() for tracker in run.trackers)
     for tracker in names:
-        own = {name: run for name, run in runs.items() if run.tracker == tracker}
-        thresholds = {name: (run.steps, run.threshold[:, handle]) for name, run in own.items()}
-        confidences = {name: (run.steps, run.confidence[:, handle]) for name, run in own.items()}
+        own = {name: run for name, run in runs.items() if tracker in run.trackers}
+        thresholds = {
+            name: _line_of(tracker, run, run.threshold[:, handle]) for name, run in own.items()
+        }
+        confidences = {
+            name: _line_of(tracker, run, run.confidence[:, handle]) for name, run in own.items()
+        }
         values = [confidence for _, confidence in confidences.values()]
         title = f"confidence: {tracker}" if len(names) > 1 else "confidence"
         panels.append(
@@ -125,6 +129,12 @@ def trust_spans(
         if end > first and not trusted[first]
     ]
     return spans, [steps[i] for i in switched]
+
+
+def _line_of(tracker: str, run: RunCurves, values: np.ndarray) -> tuple[Sequence[int], np.ndarray]:
+    """The values (s) of a run where this tracker was used; NaN where another one was."""
+    own = np.array([name == tracker for name in run.trackers])
+    return run.steps, np.where(own, values, np.nan)
 
 
 def _distances_panel(runs: Mapping[str, RunCurves], handle: int) -> Panel:

@@ -278,8 +278,9 @@ class Session:
     def load(cls, path: str | Path, model: Model, **method: Any) -> Session:
         """Open a saved session on `model`, to continue from its last step with `method`.
 
-        Runs in ``past`` are not saved. Interventions are made again; of somebody's own a file has
-        the printed form only, so there is a warning instead.
+        Runs in ``past`` are not saved, nor is what a tracker remembers: a sub-motion of FreeDrag's
+        and a pause of `TrackEvery`'s begin anew. Interventions are made again; of somebody's own a
+        file has the printed form only, so there is a warning instead.
 
         Raises:
             ValueError: the files hold no run, or one of another model.
@@ -292,8 +293,7 @@ class Session:
             )
         model = model_of_run(model, trace)
         session = cls(model, trace[0].latent.to(model.device), trace[0].edit, **method)
-        session.trace = trace
-        session.methods = [(trace[-1].index, method)]
+        session.trace, session.methods = trace, [(trace[-1].index, method)]
         make_again(trace, partial(session._at, method=method))
         session._swapped = trace[-1].index in dict(trace.interventions)
         session._run = None

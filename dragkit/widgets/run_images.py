@@ -97,7 +97,7 @@ def panels_of_runs(runs: Mapping[str, Trace], handle: int) -> list[Panel]:
             _distance(trace),
             _confidence(trace),
             _threshold(trace),
-            tracker_name(trace[-1]),
+            [tracker_name(frame) for frame in trace],
             stop_distance(trace.frames),
         )
         for name, trace in runs.items()
