@@ -75,7 +75,12 @@ def test_a_paste_moves_the_patch_and_nothing_else():
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "study", [metrics.STUDY, metrics.CAR_STUDY, warp.STUDY], ids=["metrics", "cars", "warp"]
+    "study",
+    [
+        pytest.param(metrics.STUDY, id="metrics"),
+        pytest.param(metrics.CAR_STUDY, id="cars", marks=pytest.mark.long),  # the same code
+        pytest.param(warp.STUDY, id="warp"),
+    ],
 )
 def test_the_study_runs_and_is_resumed(study, tmp_path, monkeypatch):
     monkeypatch.setattr(metrics, "STEPS", 1)

@@ -10,7 +10,10 @@ import numpy as np
 import pytest
 from person import Lab, wait
 
-pytestmark = pytest.mark.slow
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.long,
+]  # test_notebooks.py runs the lesson in each round
 ROOT = Path(__file__).parents[2]
 NAME = "notebooks/11_diffusion.ipynb"
 
