@@ -181,9 +181,9 @@ class PatchTemplate:
             return run
         count = len(run.edit.handles)
         if not is_whole(self.handle, 0, count - 1):
+            numbers = "0" if count == 1 else f"a number from 0 to {count - 1}"
             raise ValueError(
-                f"handle is {shown(self.handle)}; the edit has {count}, so give a number from 0"
-                f" to {count - 1}"
+                f"handle is {shown(self.handle)}; the edit has {count}, so give {numbers}"
             )
         return replace(run, step=_patched(run, self.handle, self._place(run)))
 

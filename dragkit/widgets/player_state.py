@@ -211,8 +211,8 @@ class PlayerState:
         """
         if self.session is None:
             raise ValueError(
-                "nothing to run: this shows a finished trace; use Player(Session(model, latent,"
-                " edit, **method))"
+                "nothing to run: this shows a finished trace; show a Session(model, latent, edit,"
+                " **method) instead"
             )
         return self.session
 
