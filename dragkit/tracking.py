@@ -55,7 +55,8 @@ class PointTracking:
         read from a file.
 
         Raises:
-            ValueError: the step remembers features of another block.
+            ValueError: the step remembers features of another number of channels, as those of
+                another block mostly have.
         """
         self.search_centre = step.search_centre.to(edit.handles)
         if not same_piece(step.tracker, self.tracker):
@@ -96,7 +97,7 @@ class PointTracking:
 
 
 def _check_same_block(step: Step, memory: Any) -> None:
-    """Raise ValueError if what a step remembers cannot be compared with a new memory."""
+    """Raise ValueError if a step remembers features of other channels than a new memory."""
     before, now = _channels(step.memory), _channels(memory)
     if before != now:
         raise ValueError(

@@ -3,6 +3,7 @@
 import base64
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
 
 import numpy as np
@@ -247,3 +248,20 @@ def test_its_still_is_what_the_notebook_keeps(session):
     player.run(2)
     still = np.asarray(player.still())
     assert still.shape[0] == 384 and still.std() > 20 and repr(player) in repr([player])
+
+
+def test_a_page_waits_for_a_session_that_a_cell_runs_and_hides_no_other_error(
+    session, monkeypatch
+):
+    player, said = watched(session)
+    session.restart()
+    with ThreadPoolExecutor(1) as pool, session.alone():
+        pool.submit(heard, player, kind="comes").result()
+    assert not said and not len(session.trace)
+
+    def fail():
+        raise RuntimeError("no memory left")
+
+    monkeypatch.setattr(session, "step", fail)
+    player.view._hear(None, {"view": "a", "kind": "comes"}, [])
+    assert "no memory left" in str(player.last_error)

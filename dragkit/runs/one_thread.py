@@ -10,6 +10,10 @@ if TYPE_CHECKING:
     from .session import Session
 
 
+class InUse(RuntimeError):
+    """Another thread is at work on a session."""
+
+
 def one_thread(method: Callable[..., Any]) -> Callable[..., Any]:
     """For a method that changes a session: in one thread at a time, see `Session.alone`."""
 

@@ -24,7 +24,7 @@ from ..records import Edit, Frame, Step
 from ..validation import check_model_and_edit
 from .made_again import make_again
 from .notes import known, session_notes
-from .one_thread import one_thread
+from .one_thread import InUse, one_thread
 from .same_model import model_of_run
 from .trace import Trace, position_in
 
@@ -94,7 +94,7 @@ class Session:
             RuntimeError: another one is at work, such as a widget's Run.
         """
         if not self._working.acquire(blocking=False):
-            raise RuntimeError(
+            raise InUse(
                 "this session is being run already, by a widget or by another thread; stop that"
                 " first, with the button Stop or studio.player.stop()"
             )

@@ -14,6 +14,7 @@ import anywidget
 from ..page.contents import image_uri, page_of, run_contents
 from ..page.notebook import notebook_module
 from ..records import Frame
+from ..runs.one_thread import InUse
 from ..runs.recording import recording_of
 from .lifetime import weakly
 from .page_status import PageStatus
@@ -130,7 +131,7 @@ class PageView:
         """Tell the pages what was done to the session in a cell."""
         try:
             self.state.begin()
-        except RuntimeError:  # a cell has begun it anew, and is running it
+        except InUse:  # a cell has begun it anew, and is running it
             return
         trace = self.state.trace
         if self._sent and (len(trace) != len(self._sent) or trace[-1] is not self._sent[-1]):
